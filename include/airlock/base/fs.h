@@ -1,0 +1,73 @@
+/*
+ * fs: the only opener of files. Every descriptor is close-on-exec; files are read, never mapped.
+ *
+ * Ownership: paths are borrowed; returned strings are freed by the caller.
+ * Errors:    ERR_FILE, the message naming the path and the system's reason.
+ */
+#ifndef AIRLOCK_BASE_FS_H
+#define AIRLOCK_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "airlock/base/buf.h"
+#include "airlock/base/err.h"
+
+/* Which file a path leads to, whatever its name. */
+struct fs_identity {
+	dev_t device;
+	ino_t inode;
+};
+
+char *fs_join(const char *dir, const char *name); /* an absolute name stays as it is */
+char *fs_absolute(const char *path); /* against the cwd; symbolic links stay */
+char *fs_real(const char *path); /* realpath(3), NULL when it does not exist */
+char *fs_parent(const char *path); /* "/" is its own parent */
+const char *fs_basename(const char *path); /* borrowed from path */
+char *fs_cwd(struct err *err); /* NULL on error */
+
+bool fs_exists(const char *path);
+bool fs_is_directory(const char *path);
+bool fs_is_regular(const char *path);
+bool fs_is_executable(const char *path); /* a regular file that may be executed */
+bool fs_identify(const char *path, struct fs_identity *ret_identity); /* follows links */
+bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b);
+
+/* The whole file, at most `limit` bytes (more is an error that names the limit). */
+int fs_read(const char *path, size_t limit, struct buf *ret_content, struct err *err);
+
+/* A reader sees the old or the new file: temporary file beside it, fsync, rename. */
+int fs_write_atomic(const char *path, const char *data, size_t len, mode_t mode, struct err *err);
+int fs_copy(const char *from, const char *to, struct err *err); /* by fs_write_atomic */
+
+int fs_make_directories(const char *path, struct err *err); /* mkdir -p */
+int fs_remove(const char *path, struct err *err); /* a file; missing is success */
+int fs_touch(const char *path, struct err *err); /* creates an empty file if missing */
+
+/* Append-only record file: each fs_append() is one write followed by fsync. -1 closed. */
+struct fs_log {
+	int fd;
+};
+
+#define FS_LOG_CLOSED { -1 }
+
+int fs_log_open(const char *path, struct fs_log *ret_log, struct err *err);
+int fs_log_append(struct fs_log *log, const char *data, size_t len, struct err *err);
+void fs_log_close(struct fs_log *log);
+
+/*
+ * An advisory lock on an existing file (flock, exclusive), held until released or the process
+ * dies; not inherited by children. Returns 1 when it is held by another process, 0 when got.
+ */
+struct fs_lock {
+	int fd;
+};
+
+#define FS_LOCK_FREE { -1 }
+
+int fs_lock_try(const char *path, struct fs_lock *ret_lock, struct err *err);
+void fs_lock_release(struct fs_lock *lock);
+
+#endif

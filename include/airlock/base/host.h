@@ -1,0 +1,35 @@
+/*
+ * host: who and when. Time for people is UTC wall clock; every time-out uses the monotonic one.
+ * No getpw*, no name service: usable in a static program.
+ */
+#ifndef AIRLOCK_BASE_HOST_H
+#define AIRLOCK_BASE_HOST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define HOST_TIME_SIZE 25 /* 2026-01-31T23:59:59.123Z and NUL */
+
+void host_time_utc(char ret_time[HOST_TIME_SIZE]);
+int64_t host_monotonic_ms(void);
+
+/* n random bytes as 2n lower-case hex digits and NUL; aborts when the system gives none. */
+void host_random_hex(char *ret_hex, size_t n);
+
+char *host_name(void); /* gethostname; free() it */
+char *host_user(void); /* USER, LOGNAME, else "uid N"; free() it */
+
+/*
+ * A process that can be told from a later one with the same pid: its start time in clock ticks
+ * since boot (field 22 of /proc/PID/stat). 0 when it does not exist (or cannot be known).
+ */
+uint64_t host_process_start(pid_t pid);
+bool host_process_is_alive(pid_t pid, uint64_t start); /* a zombie is not alive */
+
+/* The boot id of the kernel (/proc/sys/kernel/random/boot_id), "" when unknown; free() it.
+ * Together with the host name it tells whether pids are ours to judge. */
+char *host_boot_id(void);
+
+#endif

@@ -1,0 +1,80 @@
+/*
+ * proc: the only spawner. Runs children under supervision in one single-threaded poll loop.
+ *
+ * Each child has its own process group, the signal mask and dispositions that airlock was
+ * started with, stdin from /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
+ * INT, TERM and HUP that reach airlock while children run are passed to each child's group
+ * exactly once, as SIGINT (what makes dbt cancel its queries); `grace_ms` later SIGTERM, then
+ * SIGKILL; a second signal goes straight to SIGKILL. With `hold_signals` the children have INT, TERM and HUP blocked and
+ * airlock only notes the signal until they have ended.
+ * After a child's exit its pipes are drained for 200 ms more (a grandchild may hold them).
+ *
+ * Life cycle: proc_supervise() once, before the first proc_run(): opens descriptors 0 to 2 if
+ *             closed, sets SIGCHLD to its default, remembers mask and dispositions.
+ * Ownership:  everything in the spec is borrowed until proc_run() returns.
+ * Errors:     -1 only when airlock itself fails (ERR_INTERNAL, ERR_FILE); what became of the
+ *             child is in the result.
+ */
+#ifndef AIRLOCK_BASE_PROC_H
+#define AIRLOCK_BASE_PROC_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "airlock/base/err.h"
+
+/* Bytes as they arrive, in pieces of any size. */
+typedef void proc_output_fn(void *context, const char *data, size_t len);
+
+/* Called once the child runs, before any of its output. */
+typedef void proc_started_fn(void *context, pid_t pid);
+
+struct proc_spec {
+	char *const *argv; /* argv[0] is the path that is executed */
+	char *const *envp;
+	const char *cwd; /* NULL: ours */
+	bool hold_signals;
+	int64_t timeout_ms; /* 0: none; at the end INT, grace, TERM, KILL */
+	int64_t grace_ms; /* 0: 25,000 */
+	proc_started_fn *on_start; /* may be NULL */
+	proc_output_fn *on_stdout; /* NULL: discarded */
+	proc_output_fn *on_stderr;
+	void *context;
+};
+
+enum proc_end {
+	PROC_NOT_STARTED = 0, /* start_errno says why */
+	PROC_EXITED,
+	PROC_SIGNALLED,
+};
+
+struct proc_result {
+	enum proc_end end;
+	int exit_status; /* PROC_EXITED */
+	int signal; /* PROC_SIGNALLED */
+	int start_errno;
+	bool timed_out;
+	int interrupted_by; /* the signal airlock received while it ran, or 0 */
+	int64_t elapsed_ms;
+};
+
+void proc_supervise(void);
+int proc_run(const struct proc_spec *spec, struct proc_result *ret_result, struct err *err);
+
+/* Several side by side; each result is written. */
+int proc_run_all(const struct proc_spec *specs, size_t n, struct proc_result *ret_results,
+		 struct err *err);
+
+/* The signal that was noted since proc_supervise() (first one), or 0. */
+int proc_interrupted(void);
+
+/* Replaces this process (pass-through). Returns only on failure, with errno set. */
+void proc_exec(const char *path, char *const *argv, char *const *envp);
+
+/* Ends every process of a group whose leader is known by pid and start time (host.h): TERM,
+ * grace, KILL. Returns true when none is left. */
+bool proc_end_group(pid_t leader, uint64_t start, int64_t grace_ms);
+
+#endif

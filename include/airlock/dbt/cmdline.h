@@ -1,0 +1,61 @@
+/*
+ * cmdline: dbt's own option grammar (dbt/cli/params.py of 1.11) as one table, for what stands
+ * behind `--` of an airlock command and for the environment that a driven dbt must not see.
+ *
+ * Errors: ERR_DBT_OPTION naming the option and what to use instead; ERR_DBT_ENVIRONMENT.
+ */
+#ifndef AIRLOCK_DBT_CMDLINE_H
+#define AIRLOCK_DBT_CMDLINE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "airlock/base/err.h"
+#include "airlock/base/strv.h"
+
+/* Where an option behind `--` goes. */
+enum cmdline_use {
+	CMDLINE_EVERY_START = 1, /* --vars, --profiles-dir, --profile, --project-dir, ... */
+	CMDLINE_BUILD, /* --full-refresh, --threads, --fail-fast, ... */
+	CMDLINE_AIRLOCK, /* refused: airlock has an option of its own for it */
+	CMDLINE_UNREAL, /* refused: the result would not be the real data */
+	CMDLINE_OWN, /* refused: airlock sets it itself (log format, print, ...) */
+};
+
+struct cmdline_option {
+	const char *name; /* "--vars" */
+	const char *short_name; /* "-t", or NULL */
+	const char *negated; /* "--no-fail-fast", or NULL */
+	int value_count; /* 0 flag, 1 one value, -1 words up to the next option */
+	enum cmdline_use use;
+	const char *instead; /* CMDLINE_AIRLOCK: "--from" */
+};
+
+const struct cmdline_option *cmdline_options(size_t *ret_n); /* sorted by name */
+
+/* The user's options sorted; values of --profiles-dir and --project-dir also on their own. */
+struct cmdline {
+	struct strv every; /* to be put behind the verb of every start */
+	struct strv build; /* behind `build`, after `every` */
+	char *project_dir; /* NULL when not given */
+	char *profiles_dir;
+	char *profile;
+	char *vars; /* the text of --vars */
+};
+
+int cmdline_sort(const char *const *arguments, size_t n, struct cmdline *ret_cmdline,
+		 struct err *err);
+void cmdline_release(struct cmdline *cmdline);
+
+/* Refuses an environment under which dbt would not build the real data (DBT_EMPTY, DBT_SAMPLE,
+ * DBT_DEFER, DBT_INDIRECT_SELECTION, ... and their DBT_ENGINE_ spellings) when set to something
+ * other than its default. Needs no project. */
+int cmdline_check_environment(const struct strv *env, struct err *err);
+
+/* Takes out of `env` every variable that could lose or change what a driven dbt reports
+ * (DBT_PRINT, DBT_LOG_LEVEL, DBT_LOG_FORMAT, DBT_QUIET, DBT_TARGET, DBT_TARGET_PATH, ... in both
+ * spellings): airlock passes these as options. DBT_PROFILES_DIR, DBT_PROJECT_DIR, DBT_PROFILE
+ * and the user's own variables stay. */
+void cmdline_clean_environment(struct strv *env);
+
+#endif

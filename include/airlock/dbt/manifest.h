@@ -1,0 +1,86 @@
+/*
+ * manifest: what airlock needs of a manifest.json.
+ *
+ * Fields are keyed on presence, not on the schema version: missing or null is NULL or empty.
+ *
+ * Life cycle: manifest_read() (or manifest_parse() for bytes), read-only, manifest_free().
+ * Ownership:  one arena; every pointer below belongs to the manifest.
+ * Errors:     ERR_MANIFEST_INVALID with file, line and column. Limits: 1 GiB, depth 2,048.
+ * Source:     https://schemas.getdbt.com/dbt/manifest/v12.json
+ */
+#ifndef AIRLOCK_DBT_MANIFEST_H
+#define AIRLOCK_DBT_MANIFEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "airlock/base/err.h"
+#include "airlock/warehouse/relation.h"
+
+enum manifest_type {
+	MANIFEST_OTHER = 0, /* operation, analysis, exposure, ... */
+	MANIFEST_MODEL,
+	MANIFEST_SEED,
+	MANIFEST_SNAPSHOT,
+	MANIFEST_TEST, /* data test, generic or singular */
+	MANIFEST_UNIT_TEST,
+	MANIFEST_SOURCE,
+};
+
+struct manifest_node {
+	const char *unique_id;
+	enum manifest_type type;
+	const char *resource_type; /* as written: "model", "unit_test", ... */
+	const char *name;
+	const char *package;
+	const char *path; /* original_file_path, relative to its project */
+	const char *patch_path; /* of the yml that describes it, without "package://"; or NULL */
+	const char *materialized; /* "" when it has none */
+	struct relation relation; /* database, schema, alias; identifier for sources */
+	const char *relation_name; /* as rendered by dbt; NULL for ephemeral models and tests */
+	const char *const *tags;
+	size_t tag_count;
+	const char *const *fqn;
+	size_t fqn_count;
+	const struct manifest_node **parents; /* depends_on.nodes that exist in this manifest */
+	size_t parent_count;
+	const struct manifest_node **children; /* the reverse edges, tests included */
+	size_t child_count;
+	bool versioned;
+	const char *version; /* "2"; NULL when not versioned */
+	const char *latest_version;
+	const char *raw_code; /* raw_code, raw_sql before schema v7; "" when absent */
+	const char *const *hooks; /* sql of config.pre-hook and config.post-hook */
+	size_t hook_count;
+	const char *const *grants; /* "privilege", "grantee" pairs of config.grants */
+	size_t grant_count; /* number of pairs */
+	const char *severity; /* of a test: "error", "warn"; "" otherwise */
+};
+
+struct manifest;
+
+int manifest_read(const char *path, struct manifest **ret_manifest, struct err *err);
+int manifest_parse(const char *text, size_t len, const char *name, struct manifest **ret_manifest,
+		   struct err *err);
+void manifest_free(struct manifest *manifest);
+
+const char *manifest_adapter_type(const struct manifest *manifest); /* "" when absent */
+const char *manifest_dbt_version(const struct manifest *manifest);
+const char *manifest_project_name(const struct manifest *manifest); /* "" when absent */
+const char *manifest_invocation_id(const struct manifest *manifest);
+const char *manifest_file(const struct manifest *manifest); /* as errors name it */
+
+/* In the order of the file: nodes, sources, unit_tests. Enabled ones only (dbt leaves disabled
+ * ones out of these maps). */
+size_t manifest_count(const struct manifest *manifest);
+const struct manifest_node *manifest_node(const struct manifest *manifest, size_t i);
+const struct manifest_node *manifest_find(const struct manifest *manifest, const char *unique_id);
+
+bool manifest_has_tag(const struct manifest_node *node, const char *tag);
+/* A node that dbt makes as an object of the warehouse: model but not ephemeral, seed, snapshot. */
+bool manifest_makes_relation(const struct manifest_node *node);
+/* Its relation holds rows: table, incremental, seed, snapshot (and unknown materializations). */
+bool manifest_is_table(const struct manifest_node *node);
+bool manifest_is_test(const struct manifest_node *node); /* data or unit test */
+
+#endif

@@ -1,0 +1,1 @@
+#include "airlock/base/fs.h"

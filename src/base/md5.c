@@ -1,0 +1,1 @@
+#include "airlock/base/md5.h"

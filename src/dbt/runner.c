@@ -1,0 +1,1 @@
+#include "airlock/dbt/runner.h"

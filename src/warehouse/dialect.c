@@ -1,0 +1,1 @@
+#include "airlock/warehouse/dialect.h"
