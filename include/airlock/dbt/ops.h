@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "airlock/base/buf.h"
 #include "airlock/base/err.h"
 #include "airlock/base/strv.h"
 #include "airlock/dbt/runner.h"
