@@ -1,1 +1,491 @@
 #include "airlock/base/fs.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "airlock/base/host.h"
+#include "airlock/base/strv.h"
+
+enum {
+	CHUNK = 64 * 1024,
+	LOCK_TRIES = 16,
+};
+
+static int fail(struct err *err, const char *what, const char *path)
+{
+	return err_set(err, ERR_FILE, "cannot %s '%s': %s", what, path, strerror(errno));
+}
+
+static int open_retrying(const char *path, int flags, mode_t mode)
+{
+	int fd;
+
+	do
+		fd = open(path, flags | O_CLOEXEC | O_NOCTTY, mode);
+	while (fd < 0 && errno == EINTR);
+	return fd;
+}
+
+static ssize_t read_retrying(int fd, char *data, size_t len)
+{
+	ssize_t n;
+
+	do
+		n = read(fd, data, len);
+	while (n < 0 && errno == EINTR);
+	return n;
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+	while (len) {
+		ssize_t n = write(fd, data, len);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		data += n;
+		len -= (size_t)n;
+	}
+	return 0;
+}
+
+static int sync_retrying(int fd)
+{
+	int result;
+
+	do
+		result = fsync(fd);
+	while (result && errno == EINTR);
+	return result;
+}
+
+/* Closes without losing the errno of what went wrong before. */
+static void close_keeping_errno(int fd)
+{
+	int saved = errno;
+
+	close(fd);
+	errno = saved;
+}
+
+char *fs_join(const char *dir, const char *name)
+{
+	size_t len = strlen(dir);
+
+	if (name[0] == '/' || len == 0)
+		return mem_strdup(name);
+	return mem_printf("%s%s%s", dir, dir[len - 1] == '/' ? "" : "/", name);
+}
+
+/* Leaves out "." and empty parts only: what ".." means depends on symbolic links. */
+static char *without_dots(const char *path)
+{
+	CLEANUP(strv_release) struct strv parts = STRV_INIT;
+	struct buf clean = BUF_INIT;
+
+	strv_split(&parts, path, "/");
+	for (size_t i = 0; i < parts.n; i++)
+		if (strcmp(parts.v[i], ".") != 0)
+			buf_printf(&clean, "/%s", parts.v[i]);
+	if (clean.len == 0)
+		buf_add_char(&clean, '/');
+	return buf_take(&clean);
+}
+
+char *fs_absolute(const char *path)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(mem_free_string) char *cwd = path[0] == '/' ? NULL : fs_cwd(&err);
+	CLEANUP(mem_free_string) char *joined = NULL;
+
+	/* Without a current directory every use of the path fails anyway, and names it. */
+	if (path[0] != '/' && !cwd)
+		return mem_strdup(path);
+	joined = fs_join(cwd ? cwd : "/", path);
+	return without_dots(joined);
+}
+
+char *fs_real(const char *path)
+{
+	return realpath(path, NULL);
+}
+
+static size_t without_slashes(const char *path, size_t len)
+{
+	while (len && path[len - 1] == '/')
+		len--;
+	return len;
+}
+
+char *fs_parent(const char *path)
+{
+	size_t len = without_slashes(path, strlen(path));
+
+	while (len && path[len - 1] != '/')
+		len--;
+	if (len == 0)
+		return mem_strdup(path[0] == '/' ? "/" : ".");
+	len = without_slashes(path, len);
+	return len ? mem_strndup(path, len) : mem_strdup("/");
+}
+
+const char *fs_basename(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+char *fs_cwd(struct err *err)
+{
+	char *cwd = getcwd(NULL, 0);
+
+	if (!cwd)
+		err_set(err, ERR_FILE, "cannot determine the current directory: %s",
+			strerror(errno));
+	return cwd;
+}
+
+bool fs_exists(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0;
+}
+
+bool fs_is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+bool fs_is_regular(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISREG(st.st_mode);
+}
+
+bool fs_is_executable(const char *path)
+{
+	return fs_is_regular(path) && faccessat(AT_FDCWD, path, X_OK, AT_EACCESS) == 0;
+}
+
+bool fs_identify(const char *path, struct fs_identity *ret_identity)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	*ret_identity = (struct fs_identity) { .device = st.st_dev, .inode = st.st_ino };
+	return true;
+}
+
+bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b)
+{
+	return a->device == b->device && a->inode == b->inode;
+}
+
+static int read_to_end(int fd, const char *path, size_t limit, struct buf *content, struct err *err)
+{
+	CLEANUP(mem_free_string) char *chunk = mem_realloc(NULL, CHUNK, 1);
+	ssize_t n;
+
+	while ((n = read_retrying(fd, chunk, CHUNK)) > 0) {
+		if ((size_t)n > limit - content->len)
+			return err_set(err, ERR_FILE, "'%s' is larger than the limit of %zu bytes",
+				       path, limit);
+		buf_add(content, chunk, (size_t)n);
+	}
+	return n < 0 ? fail(err, "read", path) : 0;
+}
+
+int fs_read(const char *path, size_t limit, struct buf *ret_content, struct err *err)
+{
+	struct buf content;
+	int fd = open_retrying(path, O_RDONLY, 0);
+	int result;
+
+	if (fd < 0)
+		return fail(err, "read", path);
+	buf_init_limit(&content, limit ? limit : 1);
+	result = read_to_end(fd, path, limit, &content, err);
+	close(fd);
+	if (result)
+		buf_release(&content);
+	else
+		*ret_content = content;
+	return result;
+}
+
+/* So that a name made or replaced in `path`'s directory outlives a power cut. Some file systems
+ * cannot sync a directory: then there is nothing more to do. */
+static void sync_parent(const char *path)
+{
+	CLEANUP(mem_free_string) char *dir = fs_parent(path);
+	int fd = open_retrying(dir, O_RDONLY | O_DIRECTORY, 0);
+
+	if (fd < 0)
+		return;
+	sync_retrying(fd);
+	close(fd);
+}
+
+/* The new content of `path` on its way: a temporary file beside it. */
+struct replacement {
+	const char *path;
+	char *temporary;
+	int fd;
+};
+
+static int replacement_begin(struct replacement *new, const char *path, mode_t mode,
+			     struct err *err)
+{
+	CLEANUP(mem_free_string) char *dir = fs_parent(path);
+	char random[17];
+	char name[sizeof(".airlock-") + sizeof(random)];
+
+	/* O_EXCL with a name of our own, not mkstemp(3): the mode obeys the umask. */
+	host_random_hex(random, 8);
+	snprintf(name, sizeof(name), ".airlock-%s", random);
+	new->path = path;
+	new->temporary = fs_join(dir, name);
+	new->fd = open_retrying(new->temporary, O_WRONLY | O_CREAT | O_EXCL, mode);
+	if (new->fd >= 0)
+		return 0;
+	mem_free_string(&new->temporary);
+	return fail(err, "write", path);
+}
+
+static int replacement_abandon(struct replacement *new, struct err *err)
+{
+	fail(err, "write", new->path);
+	close(new->fd);
+	unlink(new->temporary);
+	mem_free_string(&new->temporary);
+	return -1;
+}
+
+static int replacement_finish(struct replacement *new, struct err *err)
+{
+	if (sync_retrying(new->fd) || rename(new->temporary, new->path))
+		return replacement_abandon(new, err);
+	close(new->fd);
+	mem_free_string(&new->temporary);
+	sync_parent(new->path);
+	return 0;
+}
+
+int fs_write_atomic(const char *path, const char *data, size_t len, mode_t mode, struct err *err)
+{
+	struct replacement new;
+
+	if (replacement_begin(&new, path, mode, err))
+		return -1;
+	if (write_all(new.fd, data, len))
+		return replacement_abandon(&new, err);
+	return replacement_finish(&new, err);
+}
+
+static int copy_content(int from_fd, const char *from, struct replacement *new, struct err *err)
+{
+	CLEANUP(mem_free_string) char *chunk = mem_realloc(NULL, CHUNK, 1);
+	ssize_t n;
+
+	while ((n = read_retrying(from_fd, chunk, CHUNK)) > 0)
+		if (write_all(new->fd, chunk, (size_t)n))
+			return replacement_abandon(new, err);
+	if (n < 0) {
+		int reason = errno;
+
+		replacement_abandon(new, err);
+		errno = reason;
+		return fail(err, "read", from);
+	}
+	return replacement_finish(new, err);
+}
+
+int fs_copy(const char *from, const char *to, struct err *err)
+{
+	struct replacement new;
+	struct stat st;
+	int fd = open_retrying(from, O_RDONLY, 0);
+	int result = -1;
+
+	if (fd < 0)
+		return fail(err, "read", from);
+	if (fstat(fd, &st))
+		fail(err, "read", from);
+	else if (replacement_begin(&new, to, st.st_mode & 0777, err) == 0)
+		result = copy_content(fd, from, &new, err);
+	close(fd);
+	return result;
+}
+
+/* mkdir(2) may say something else than EEXIST of an existing directory (a read-only file system,
+ * a mount point): what counts is that it is there. */
+static int make_directory(const char *path, struct err *err)
+{
+	int reason;
+
+	if (mkdir(path, 0777) == 0)
+		return 0;
+	reason = errno;
+	if (fs_is_directory(path))
+		return 0;
+	errno = reason == EEXIST ? ENOTDIR : reason;
+	return fail(err, "create the directory", path);
+}
+
+int fs_make_directories(const char *path, struct err *err)
+{
+	CLEANUP(mem_free_string) char *partial = mem_strdup(path);
+	char *end = partial;
+
+	while (*end) {
+		char saved;
+
+		end += strspn(end, "/");
+		end += strcspn(end, "/");
+		saved = *end;
+		*end = '\0';
+		if (make_directory(partial, err))
+			return -1;
+		*end = saved;
+	}
+	return 0;
+}
+
+int fs_remove(const char *path, struct err *err)
+{
+	if (unlink(path) && errno != ENOENT)
+		return fail(err, "remove", path);
+	return 0;
+}
+
+int fs_touch(const char *path, struct err *err)
+{
+	int fd = open_retrying(path, O_WRONLY | O_CREAT, 0666);
+
+	if (fd < 0)
+		return fail(err, "create", path);
+	close(fd);
+	return 0;
+}
+
+/* A writer that died may have left half a record: the next one must not continue its line. */
+static int end_torn_record(int fd)
+{
+	struct stat st;
+	char last;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return -1;
+	if (!S_ISREG(st.st_mode) || st.st_size == 0)
+		return 0;
+	do
+		n = pread(fd, &last, 1, st.st_size - 1);
+	while (n < 0 && errno == EINTR);
+	if (n < 0)
+		return -1;
+	return n == 1 && last != '\n' ? write_all(fd, "\n", 1) : 0;
+}
+
+int fs_log_open(const char *path, struct fs_log *ret_log, struct err *err)
+{
+	int fd = open_retrying(path, O_RDWR | O_APPEND | O_CREAT, 0666);
+
+	if (fd < 0)
+		return fail(err, "open", path);
+	if (end_torn_record(fd)) {
+		close_keeping_errno(fd);
+		return fail(err, "open", path);
+	}
+	sync_parent(path);
+	*ret_log = (struct fs_log) { .fd = fd };
+	return 0;
+}
+
+/* After a failure what was written of the record is taken back, as far as that is possible. */
+int fs_log_append(struct fs_log *log, const char *data, size_t len, struct err *err)
+{
+	off_t before = lseek(log->fd, 0, SEEK_END);
+
+	if (write_all(log->fd, data, len) || sync_retrying(log->fd)) {
+		err_set(err, ERR_FILE, "cannot write a record: %s", strerror(errno));
+		if (before >= 0 && ftruncate(log->fd, before) == 0)
+			sync_retrying(log->fd);
+		return -1;
+	}
+	return 0;
+}
+
+void fs_log_close(struct fs_log *log)
+{
+	if (log->fd >= 0)
+		close(log->fd);
+	log->fd = -1;
+}
+
+/* NFS locks for writing only what is open for writing; elsewhere reading is enough. */
+static int open_for_lock(const char *path)
+{
+	int fd = open_retrying(path, O_RDWR, 0);
+
+	if (fd < 0 && (errno == EACCES || errno == EPERM || errno == EROFS || errno == EISDIR))
+		fd = open_retrying(path, O_RDONLY, 0);
+	return fd;
+}
+
+static bool leads_to(const char *path, int fd)
+{
+	struct stat named, opened;
+
+	return stat(path, &named) == 0 && fstat(fd, &opened) == 0 &&
+	       named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
+}
+
+int fs_lock_try(const char *path, struct fs_lock *ret_lock, struct err *err)
+{
+	/* The file may be replaced between open and flock: a lock on the old one excludes no
+	 * one who comes later. */
+	for (int i = 0; i < LOCK_TRIES; i++) {
+		int fd = open_for_lock(path);
+		int result;
+
+		if (fd < 0)
+			return fail(err, "lock", path);
+		do
+			result = flock(fd, LOCK_EX | LOCK_NB);
+		while (result && errno == EINTR);
+		if (result == 0 && leads_to(path, fd)) {
+			*ret_lock = (struct fs_lock) { .fd = fd };
+			return 0;
+		}
+		close_keeping_errno(fd);
+		if (result)
+			return errno == EWOULDBLOCK ? 1 : fail(err, "lock", path);
+	}
+	return err_set(err, ERR_FILE, "cannot lock '%s': it is replaced again and again", path);
+}
+
+void fs_lock_release(struct fs_lock *lock)
+{
+	if (lock->fd < 0)
+		return;
+	/* Not left to close(2): a child that was just forked may still hold the descriptor. */
+	flock(lock->fd, LOCK_UN);
+	close(lock->fd);
+	lock->fd = -1;
+}

@@ -1,1 +1,192 @@
 #include "airlock/base/mem.h"
+
+#include <stdalign.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+	ARENA_BLOCK_SIZE = 32 * 1024,
+	GROW_FIRST = 8,
+};
+
+struct arena_block {
+	struct arena_block *next;
+	size_t size;
+	size_t used;
+	alignas(max_align_t) unsigned char data[];
+};
+
+/* The one message that bypasses the reporter: there may be no memory left to go through it. */
+static _Noreturn void out_of_memory(void)
+{
+	static const char text[] = "airlock: out of memory\n";
+	ssize_t written = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)written;
+	abort();
+}
+
+void *mem_alloc(size_t size)
+{
+	void *p = calloc(1, size ? size : 1);
+
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+void *mem_realloc(void *p, size_t count, size_t size)
+{
+	size_t total;
+
+	if (__builtin_mul_overflow(count, size, &total))
+		out_of_memory();
+	p = realloc(p, total ? total : 1);
+	if (!p)
+		out_of_memory();
+	return p;
+}
+
+char *mem_strdup(const char *s)
+{
+	return mem_strndup(s, strlen(s));
+}
+
+char *mem_strndup(const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *copy = mem_realloc(NULL, len + 1, 1);
+
+	memcpy(copy, s, len);
+	copy[len] = '\0';
+	return copy;
+}
+
+char *mem_printf(const char *format, ...)
+{
+	va_list ap;
+	char *s;
+
+	va_start(ap, format);
+	s = mem_vprintf(format, ap);
+	va_end(ap);
+	return s;
+}
+
+char *mem_vprintf(const char *format, va_list ap)
+{
+	char *s;
+
+	if (vasprintf(&s, format, ap) < 0)
+		out_of_memory();
+	return s;
+}
+
+void mem_free_string(char **s)
+{
+	free(*s);
+	*s = NULL;
+}
+
+void mem_grow(void **array, size_t *cap, size_t need, size_t size)
+{
+	size_t next = *cap ? *cap : GROW_FIRST;
+	void *p;
+
+	if (need <= *cap)
+		return;
+	while (next < need) {
+		if (next > SIZE_MAX / 2)
+			out_of_memory();
+		next *= 2;
+	}
+	/* Callers pass the address of a `struct x *` as `void **`: only its bytes may be touched,
+	 * a load or store as `void *` would break the aliasing rules. */
+	memcpy(&p, array, sizeof(p));
+	p = mem_realloc(p, next, size);
+	memcpy(array, &p, sizeof(p));
+	*cap = next;
+}
+
+void arena_init(struct arena *arena)
+{
+	arena->head = NULL;
+}
+
+void arena_release(struct arena *arena)
+{
+	struct arena_block *block = arena->head;
+
+	while (block) {
+		struct arena_block *next = block->next;
+
+		free(block);
+		block = next;
+	}
+	arena->head = NULL;
+}
+
+static struct arena_block *add_block(struct arena *arena, size_t size)
+{
+	struct arena_block *block;
+
+	if (size > SIZE_MAX - sizeof(*block))
+		out_of_memory();
+	block = mem_alloc(sizeof(*block) + size);
+	block->size = size;
+	/* A block made for one big element is full: the head that still has room stays first. */
+	if (size > ARENA_BLOCK_SIZE && arena->head) {
+		block->next = arena->head->next;
+		arena->head->next = block;
+	} else {
+		block->next = arena->head;
+		arena->head = block;
+	}
+	return block;
+}
+
+void *arena_alloc(struct arena *arena, size_t size)
+{
+	struct arena_block *block = arena->head;
+	size_t align = alignof(max_align_t);
+	void *p;
+
+	if (size > SIZE_MAX - align)
+		out_of_memory();
+	size = (size + align - 1) / align * align;
+	if (!block || block->size - block->used < size)
+		block = add_block(arena, size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE);
+	p = block->data + block->used;
+	block->used += size;
+	return p;
+}
+
+char *arena_strdup(struct arena *arena, const char *s)
+{
+	return s ? arena_strndup(arena, s, strlen(s)) : NULL;
+}
+
+char *arena_strndup(struct arena *arena, const char *s, size_t n)
+{
+	size_t len = strnlen(s, n);
+	char *copy = arena_alloc(arena, len + 1);
+
+	memcpy(copy, s, len);
+	return copy;
+}
+
+char *arena_printf(struct arena *arena, const char *format, ...)
+{
+	va_list ap;
+	char *s, *copy;
+
+	va_start(ap, format);
+	s = mem_vprintf(format, ap);
+	va_end(ap);
+	copy = arena_strdup(arena, s);
+	free(s);
+	return copy;
+}
