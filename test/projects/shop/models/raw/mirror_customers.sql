@@ -1,0 +1,3 @@
+{{ config(alias='customers') }}
+
+select * from {{ source('shop', 'customers') }}

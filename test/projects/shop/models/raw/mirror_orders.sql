@@ -1,0 +1,3 @@
+{{ config(alias='orders') }}
+
+select * from {{ source('shop', 'orders') }}

@@ -1,0 +1,3 @@
+{{ config(alias='payments') }}
+
+select * from {{ source('shop', 'payments') }}
