@@ -11,10 +11,18 @@
 #include <unistd.h>
 
 #include "airlock/base/fs.h"
+#include "host_internal.h"
 
 enum {
 	PROC_FILE_LIMIT = 64 * 1024,
 	RANDOM_CHUNK = 256, /* getrandom(2) gives this many at once, uninterrupted */
+};
+
+/* Fields of /proc/PID/stat, as proc(5) numbers them. */
+enum {
+	STAT_STATE = 3,
+	STAT_GROUP = 5,
+	STAT_START = 22,
 };
 
 void host_time_utc(char ret_time[HOST_TIME_SIZE])
@@ -93,38 +101,47 @@ char *host_user(void)
 	return mem_printf("uid %ju", (uintmax_t)getuid());
 }
 
-/* The state (field 3) and start time (field 22) of /proc/PID/stat. */
-static bool read_stat(pid_t pid, char *ret_state, uint64_t *ret_start)
+/* The text of a field of /proc/PID/stat, counted from field 2, whose end is `name_end`. */
+static const char *find_field(const char *name_end, int wanted)
+{
+	const char *field = name_end;
+
+	for (int number = 2; field && number < wanted; number++)
+		field = strchr(field + 1, ' ');
+	return field ? field + 1 : NULL;
+}
+
+bool host_read_stat(pid_t pid, struct host_stat *ret_stat)
 {
 	CLEANUP(buf_release) struct buf stat = BUF_INIT;
 	CLEANUP(err_release) struct err err = ERR_INIT;
 	CLEANUP(mem_free_string) char *path = mem_printf("/proc/%jd/stat", (intmax_t)pid);
-	const char *field;
-	char state;
+	const char *name_end, *state, *group, *start;
 
 	if (pid <= 0 || fs_read(path, PROC_FILE_LIMIT, &stat, &err))
 		return false;
 	/* Field 2 is the program's name in parentheses and may itself hold ") ". */
-	field = strrchr(buf_cstr(&stat), ')');
-	if (!field || field[1] != ' ' || !field[2])
+	name_end = strrchr(buf_cstr(&stat), ')');
+	if (!name_end)
 		return false;
-	state = field[2];
-	for (int number = 2; number < 22; number++) {
-		field = strchr(field + 1, ' ');
-		if (!field)
-			return false;
-	}
-	*ret_state = state;
-	*ret_start = strtoull(field + 1, NULL, 10);
+	state = find_field(name_end, STAT_STATE);
+	group = find_field(name_end, STAT_GROUP);
+	start = find_field(name_end, STAT_START);
+	if (!state || !group || !start)
+		return false;
+	*ret_stat = (struct host_stat) {
+		.is_alive = *state != 'Z' && *state != 'X' && *state != 'x',
+		.group = (pid_t)strtol(group, NULL, 10),
+		.start = strtoull(start, NULL, 10),
+	};
 	return true;
 }
 
 uint64_t host_process_start(pid_t pid)
 {
-	uint64_t start;
-	char state;
+	struct host_stat stat;
 
-	return read_stat(pid, &state, &start) ? start : 0;
+	return host_read_stat(pid, &stat) ? stat.start : 0;
 }
 
 /*
@@ -133,16 +150,13 @@ uint64_t host_process_start(pid_t pid)
  */
 bool host_process_is_alive(pid_t pid, uint64_t start)
 {
-	uint64_t actual;
-	char state;
+	struct host_stat stat;
 
 	if (pid <= 0)
 		return false;
-	if (!read_stat(pid, &state, &actual))
+	if (!host_read_stat(pid, &stat))
 		return kill(pid, 0) == 0 || errno == EPERM;
-	if (state == 'Z' || state == 'X')
-		return false;
-	return start == 0 || start == actual;
+	return stat.is_alive && (start == 0 || start == stat.start);
 }
 
 char *host_boot_id(void)

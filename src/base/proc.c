@@ -1,1 +1,476 @@
 #include "airlock/base/proc.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "airlock/base/host.h"
+#include "proc_internal.h"
+
+enum {
+	GRACE_MS = 25000, /* with TERM_WAIT_MS less than the 30 s that orchestrators give */
+	TERM_WAIT_MS = 2000,
+	KILL_WAIT_MS = 1000,
+	DRAIN_MS = 200,
+	GROUP_POLL_MS = 20,
+	CHUNK = 64 * 1024,
+	LAST_DRAIN_CHUNKS = 64, /* more than a pipe holds, bounded if a grandchild goes on */
+};
+
+static const int64_t never = INT64_MAX;
+
+static struct {
+	bool is_on;
+	struct proc_origin origin;
+	int signal_fd;
+	int first_noted;
+	int last_noted;
+	unsigned noted; /* how often; signals that come together count once */
+} supervision = { .signal_fd = -1 };
+
+/* A program started without them would otherwise get a pipe or a file as its stdout. */
+static void open_standard_descriptors(void)
+{
+	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
+		if (fcntl(fd, F_GETFD) >= 0)
+			continue;
+		/* The lowest free number is this one. */
+		if (open("/dev/null", O_RDWR) != fd)
+			abort();
+	}
+}
+
+/* What was ignored at the start (nohup, a background job) stays ignored. */
+static void watch_unless_ignored(sigset_t *watched, int number)
+{
+	if (supervision.origin.actions[number].sa_handler != SIG_IGN)
+		sigaddset(watched, number);
+}
+
+/*
+ * The signals are blocked for good and read from a descriptor: none is lost between two polls,
+ * and no handler runs. A SIGCHLD inherited as ignored would make the kernel drop exit statuses.
+ */
+void proc_supervise(void)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+	sigset_t watched;
+
+	open_standard_descriptors();
+	if (supervision.is_on)
+		return;
+	proc_origin_remember(&supervision.origin);
+	sigaction(SIGCHLD, &by_default, NULL);
+	sigemptyset(&watched);
+	sigaddset(&watched, SIGCHLD);
+	watch_unless_ignored(&watched, SIGINT);
+	watch_unless_ignored(&watched, SIGTERM);
+	watch_unless_ignored(&watched, SIGHUP);
+	sigprocmask(SIG_BLOCK, &watched, NULL);
+	supervision.signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (supervision.signal_fd < 0)
+		abort();
+	supervision.is_on = true;
+}
+
+/* Reads what has arrived. SIGCHLD only ends the poll: who has ended is asked for each child. */
+static void note_signals(void)
+{
+	struct signalfd_siginfo info;
+	bool any = false;
+
+	if (!supervision.is_on)
+		return;
+	for (;;) {
+		ssize_t n = read(supervision.signal_fd, &info, sizeof(info));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n != sizeof(info))
+			break;
+		if (info.ssi_signo == SIGCHLD)
+			continue;
+		supervision.last_noted = (int)info.ssi_signo;
+		if (!supervision.first_noted)
+			supervision.first_noted = supervision.last_noted;
+		any = true;
+	}
+	if (any)
+		supervision.noted++;
+}
+
+int proc_interrupted(void)
+{
+	note_signals();
+	return supervision.first_noted;
+}
+
+void proc_exec(const char *path, char *const *argv, char *const *envp)
+{
+	struct proc_origin ours;
+	int reason;
+
+	if (!supervision.is_on) {
+		execve(path, argv, envp);
+		return;
+	}
+	proc_origin_remember(&ours);
+	proc_origin_restore_actions(&supervision.origin);
+	sigprocmask(SIG_SETMASK, &supervision.origin.mask, NULL);
+	execve(path, argv, envp);
+	reason = errno;
+	sigprocmask(SIG_SETMASK, &ours.mask, NULL);
+	proc_origin_restore_actions(&ours);
+	errno = reason;
+}
+
+/* How far the ending of a child has gone that was asked to end; each stage is entered once. */
+enum stage {
+	STAGE_RUNNING,
+	STAGE_INTERRUPTED,
+	STAGE_TERMINATED,
+	STAGE_KILLED,
+};
+
+struct child {
+	const struct proc_spec *spec;
+	struct proc_result result;
+	pid_t group; /* the child's pid as well; 0: not started */
+	bool is_reaped;
+	bool is_group_gone;
+	enum stage stage;
+	int output[2];
+	int64_t started_at;
+	int64_t reaped_at;
+	int64_t next_stage_at;
+};
+
+struct run {
+	struct child *children;
+	size_t n;
+	struct pollfd *polled; /* the signals, then two for each child */
+	char *chunk;
+	unsigned signals_seen;
+	const char *lost_status_of; /* a child that somebody else has reaped */
+};
+
+static int64_t after(int64_t now, int64_t ms)
+{
+	return ms > never - now ? never : now + ms;
+}
+
+static int64_t grace_of(const struct child *child)
+{
+	return child->spec->grace_ms > 0 ? child->spec->grace_ms : GRACE_MS;
+}
+
+/* The group outlives its leader when that was a wrapper around the program that does the work. */
+static void enter_next_stage(struct child *child, int64_t now)
+{
+	int64_t grace = grace_of(child);
+
+	switch (child->stage) {
+	case STAGE_RUNNING:
+		kill(-child->group, SIGINT);
+		child->stage = STAGE_INTERRUPTED;
+		child->next_stage_at = after(now, grace);
+		break;
+	case STAGE_INTERRUPTED:
+		kill(-child->group, SIGTERM);
+		child->stage = STAGE_TERMINATED;
+		child->next_stage_at = after(now, grace < TERM_WAIT_MS ? grace : TERM_WAIT_MS);
+		break;
+	case STAGE_TERMINATED:
+		kill(-child->group, SIGKILL);
+		child->stage = STAGE_KILLED;
+		child->next_stage_at = after(now, KILL_WAIT_MS);
+		break;
+	case STAGE_KILLED:
+		/* Not ours to kill. The leader itself is waited for in any case. */
+		child->is_group_gone = child->is_reaped;
+		child->next_stage_at = never;
+		break;
+	}
+}
+
+static bool is_ending(const struct child *child)
+{
+	return child->stage != STAGE_RUNNING;
+}
+
+static bool has_output(const struct child *child)
+{
+	return child->output[0] >= 0 || child->output[1] >= 0;
+}
+
+static bool is_done(const struct child *child)
+{
+	if (!child->group)
+		return true;
+	return child->is_reaped && !has_output(child) &&
+	       (!is_ending(child) || child->is_group_gone);
+}
+
+static bool all_done(const struct run *run)
+{
+	for (size_t i = 0; i < run->n; i++)
+		if (!is_done(&run->children[i]))
+			return false;
+	return true;
+}
+
+static void close_output(struct child *child, size_t which)
+{
+	if (child->output[which] >= 0)
+		close(child->output[which]);
+	child->output[which] = -1;
+}
+
+/* One piece, so that no child starves another. False when there is nothing now. */
+static bool pump(struct run *run, struct child *child, size_t which)
+{
+	proc_output_fn *deliver = which == 0 ? child->spec->on_stdout : child->spec->on_stderr;
+	ssize_t n;
+
+	if (child->output[which] < 0)
+		return false;
+	n = read(child->output[which], run->chunk, CHUNK);
+	if (n > 0) {
+		deliver(child->spec->context, run->chunk, (size_t)n);
+		return true;
+	}
+	if (n == 0 || (errno != EAGAIN && errno != EINTR))
+		close_output(child, which);
+	return false;
+}
+
+/* A slow reader may have used up the time: what the pipes hold by now is still delivered. */
+static void finish_output(struct run *run, struct child *child)
+{
+	for (size_t which = 0; which < ARRAY_LEN(child->output); which++) {
+		for (int i = 0; i < LAST_DRAIN_CHUNKS && pump(run, child, which); i++)
+			;
+		close_output(child, which);
+	}
+}
+
+static void reap(struct run *run, struct child *child, int64_t now)
+{
+	struct proc_result *result = &child->result;
+	int status;
+	pid_t pid;
+
+	if (!child->group || child->is_reaped)
+		return;
+	do
+		pid = waitpid(child->group, &status, WNOHANG);
+	while (pid < 0 && errno == EINTR);
+	if (pid == 0)
+		return;
+	child->is_reaped = true;
+	child->reaped_at = now;
+	result->elapsed_ms = now - child->started_at;
+	if (pid < 0) {
+		run->lost_status_of = child->spec->argv[0];
+	} else if (WIFSIGNALED(status)) {
+		result->end = PROC_SIGNALLED;
+		result->signal = WTERMSIG(status);
+	} else {
+		result->end = PROC_EXITED;
+		result->exit_status = WEXITSTATUS(status);
+	}
+}
+
+static void pass_signal_on(struct child *child, int number, int64_t now)
+{
+	bool is_second = child->result.interrupted_by != 0;
+
+	if (is_done(child) || (child->is_reaped && !is_ending(child)))
+		return;
+	if (!is_second)
+		child->result.interrupted_by = number;
+	if (child->spec->hold_signals || child->stage == STAGE_KILLED)
+		return;
+	if (is_second) {
+		child->stage = STAGE_TERMINATED;
+		enter_next_stage(child, now);
+	} else if (!is_ending(child)) {
+		enter_next_stage(child, now);
+	}
+}
+
+static int64_t timeout_at(const struct child *child)
+{
+	if (child->spec->timeout_ms <= 0 || is_ending(child) || child->is_reaped)
+		return never;
+	return after(child->started_at, child->spec->timeout_ms);
+}
+
+static int64_t drained_at(const struct child *child)
+{
+	return child->is_reaped && has_output(child) ? after(child->reaped_at, DRAIN_MS) : never;
+}
+
+static void act_on_time(struct run *run, struct child *child, int64_t now)
+{
+	if (is_done(child))
+		return;
+	if (child->is_reaped && is_ending(child) && !child->is_group_gone)
+		child->is_group_gone = proc_group_is_empty(child->group);
+	if (now >= timeout_at(child)) {
+		child->result.timed_out = true;
+		enter_next_stage(child, now);
+	} else if (is_ending(child) && !child->is_group_gone && now >= child->next_stage_at) {
+		enter_next_stage(child, now);
+	}
+	if (now >= drained_at(child))
+		finish_output(run, child);
+}
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+static int64_t next_act_at(const struct child *child, int64_t now)
+{
+	int64_t at = earlier(timeout_at(child), drained_at(child));
+
+	if (is_done(child) || !is_ending(child) || child->is_group_gone)
+		return at;
+	if (child->is_reaped)
+		at = earlier(at, now + GROUP_POLL_MS);
+	return earlier(at, child->next_stage_at);
+}
+
+static int poll_timeout(const struct run *run)
+{
+	int64_t now = host_monotonic_ms();
+	int64_t at = never;
+
+	for (size_t i = 0; i < run->n; i++)
+		at = earlier(at, next_act_at(&run->children[i], now));
+	if (at == never)
+		return -1;
+	if (at <= now)
+		return 0;
+	return at - now > INT_MAX ? INT_MAX : (int)(at - now);
+}
+
+static void wait_for_something(struct run *run)
+{
+	run->polled[0] = (struct pollfd) { .fd = supervision.signal_fd, .events = POLLIN };
+	for (size_t i = 0; i < run->n; i++)
+		for (size_t which = 0; which < 2; which++)
+			run->polled[1 + 2 * i + which] = (struct pollfd) {
+				.fd = run->children[i].output[which],
+				.events = POLLIN,
+			};
+	/* Interrupted or not: everything is looked at again. */
+	poll(run->polled, (nfds_t)(1 + 2 * run->n), poll_timeout(run));
+}
+
+/*
+ * The order matters: the callbacks of pump() may read the signals through proc_interrupted(), so
+ * children are reaped after them and before the next poll, whether or not a SIGCHLD was seen.
+ */
+static void turn(struct run *run)
+{
+	int64_t now;
+
+	wait_for_something(run);
+	for (size_t i = 0; i < run->n; i++)
+		for (size_t which = 0; which < 2; which++)
+			if (run->polled[1 + 2 * i + which].revents)
+				pump(run, &run->children[i], which);
+	note_signals();
+	now = host_monotonic_ms();
+	for (size_t i = 0; i < run->n; i++)
+		reap(run, &run->children[i], now);
+	for (; run->signals_seen != supervision.noted; run->signals_seen++)
+		for (size_t i = 0; i < run->n; i++)
+			pass_signal_on(&run->children[i], supervision.last_noted, now);
+	for (size_t i = 0; i < run->n; i++)
+		act_on_time(run, &run->children[i], now);
+}
+
+static int start(struct child *child, struct err *err)
+{
+	const struct proc_spec *spec = child->spec;
+	struct proc_spawned spawned;
+
+	if (proc_spawn(spec, &supervision.origin, &spawned, err))
+		return -1;
+	child->result.start_errno = spawned.start_errno;
+	child->group = spawned.pid;
+	memcpy(child->output, spawned.output, sizeof(child->output));
+	child->started_at = host_monotonic_ms();
+	if (child->group && spec->on_start)
+		spec->on_start(spec->context, child->group);
+	return 0;
+}
+
+/* When one cannot be started those before it are ended, not left behind. */
+static int start_all(struct run *run, struct err *err)
+{
+	for (size_t i = 0; i < run->n; i++) {
+		if (start(&run->children[i], err) == 0)
+			continue;
+		while (i-- > 0)
+			if (!is_done(&run->children[i]))
+				enter_next_stage(&run->children[i], host_monotonic_ms());
+		return -1;
+	}
+	return 0;
+}
+
+static void run_init(struct run *run, const struct proc_spec *specs, size_t n)
+{
+	*run = (struct run) {
+		.children = mem_realloc(NULL, n, sizeof(*run->children)),
+		.n = n,
+		.polled = mem_realloc(NULL, 1 + 2 * n, sizeof(*run->polled)),
+		.chunk = mem_realloc(NULL, CHUNK, 1),
+		.signals_seen = supervision.noted,
+	};
+	for (size_t i = 0; i < n; i++)
+		run->children[i] = (struct child) { .spec = &specs[i], .output = { -1, -1 } };
+}
+
+static void run_release(struct run *run)
+{
+	free(run->children);
+	free(run->polled);
+	free(run->chunk);
+}
+
+int proc_run(const struct proc_spec *spec, struct proc_result *ret_result, struct err *err)
+{
+	return proc_run_all(spec, 1, ret_result, err);
+}
+
+int proc_run_all(const struct proc_spec *specs, size_t n, struct proc_result *ret_results,
+		 struct err *err)
+{
+	struct run run;
+	int result;
+
+	proc_supervise();
+	run_init(&run, specs, n);
+	result = start_all(&run, err);
+	while (!all_done(&run))
+		turn(&run);
+	if (result == 0 && run.lost_status_of)
+		result = err_set(err, ERR_INTERNAL, "the exit status of '%s' was lost",
+				 run.lost_status_of);
+	for (size_t i = 0; i < n && result == 0; i++)
+		ret_results[i] = run.children[i].result;
+	run_release(&run);
+	return result;
+}

@@ -3,8 +3,9 @@
  *
  * Life cycle: BUF_INIT or buf_init_limit(), buf_add*(), buf_release(). CLEANUP(buf_release).
  * Ownership:  buf_take() hands the bytes over (free() them) and leaves an empty buf.
- * Errors:     at the ceiling nothing more is added and `overflowed` stays true; whoever feeds
- *             outside input checks it. The default ceiling is 1 GiB.
+ * Errors:     at the ceiling nothing more is added (what is held is the beginning of what was
+ *             fed) and `overflowed` stays true; whoever feeds outside input checks it. The
+ *             default ceiling is 1 GiB.
  */
 #ifndef AIRLOCK_BASE_BUF_H
 #define AIRLOCK_BASE_BUF_H

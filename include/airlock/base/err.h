@@ -55,7 +55,8 @@ void err_release(struct err *err);
 bool err_is_set(const struct err *err);
 
 /* Both return -1, so that `return err_set(err, ...)` reads well. A second err_set on an error
- * that is set replaces it. err_wrap() puts "text: " in front of the message. */
+ * that is set replaces it, hint and exit status too; `production` stays until err_release().
+ * err_wrap() puts "text: " in front of the message. */
 int err_set(struct err *err, enum err_code code, const char *format, ...) PRINTF_LIKE(3, 4);
 int err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
@@ -63,8 +64,8 @@ int err_wrap(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 int err_hint(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*
- * The exit status of the process: 70 or 71 when production is changed or unknown and the code's
- * own status would claim otherwise (1, 2 and 125), else err->exit_status, else the code's.
+ * The exit status of the process: err->exit_status, else the code's; but 70 or 71 when production
+ * is changed or unknown and that status would claim otherwise (1, 2 and 125).
  */
 int err_exit_status(const struct err *err);
 

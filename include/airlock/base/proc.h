@@ -4,13 +4,16 @@
  * Each child has its own process group, the signal mask and dispositions that airlock was
  * started with, stdin from /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
  * INT, TERM and HUP that reach airlock while children run are passed to each child's group
- * exactly once, as SIGINT (what makes dbt cancel its queries); `grace_ms` later SIGTERM, then
- * SIGKILL; a second signal goes straight to SIGKILL. With `hold_signals` the children have INT, TERM and HUP blocked and
- * airlock only notes the signal until they have ended.
+ * exactly once, as SIGINT (what makes dbt cancel its queries); `grace_ms` later SIGTERM, at most
+ * 2 s after that SIGKILL; a second signal goes straight to SIGKILL. A child that was asked to end
+ * has ended when its whole group has. With `hold_signals` the children have INT, TERM and HUP
+ * blocked and airlock only notes the signal until they have ended. A signal that airlock was
+ * started with as ignored (nohup) stays ignored.
  * After a child's exit its pipes are drained for 200 ms more (a grandchild may hold them).
  *
  * Life cycle: proc_supervise() once, before the first proc_run(): opens descriptors 0 to 2 if
- *             closed, sets SIGCHLD to its default, remembers mask and dispositions.
+ *             closed, sets SIGCHLD to its default, remembers mask and dispositions. From then on
+ *             INT, TERM and HUP do not end airlock: ask proc_interrupted().
  * Ownership:  everything in the spec is borrowed until proc_run() returns.
  * Errors:     -1 only when airlock itself fails (ERR_INTERNAL, ERR_FILE); what became of the
  *             child is in the result.
@@ -32,7 +35,7 @@ typedef void proc_output_fn(void *context, const char *data, size_t len);
 typedef void proc_started_fn(void *context, pid_t pid);
 
 struct proc_spec {
-	char *const *argv; /* argv[0] is the path that is executed */
+	char *const *argv; /* argv[0] is the path that is executed, relative to cwd */
 	char *const *envp;
 	const char *cwd; /* NULL: ours */
 	bool hold_signals;
@@ -73,8 +76,11 @@ int proc_interrupted(void);
 /* Replaces this process (pass-through). Returns only on failure, with errno set. */
 void proc_exec(const char *path, char *const *argv, char *const *envp);
 
-/* Ends every process of a group whose leader is known by pid and start time (host.h): TERM,
- * grace, KILL. Returns true when none is left. */
+/*
+ * Ends every process of a group whose leader is known by pid and start time (host.h): TERM,
+ * grace, KILL. Returns true when none is left. Where the leader is gone, those left in the group
+ * are taken for its own if they started after it. Start 0: nobody is killed.
+ */
 bool proc_end_group(pid_t leader, uint64_t start, int64_t grace_ms);
 
 #endif

@@ -1,0 +1,272 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "proc_internal.h"
+
+#ifndef CLOSE_RANGE_CLOEXEC
+#define CLOSE_RANGE_CLOEXEC (1U << 2)
+#endif
+
+enum {
+	FIRST_PRIVATE = STDERR_FILENO + 1,
+	LAST_GUESS = 65536,     /* without close_range(2) and /proc */
+	EXIT_NOT_STARTED = 127, /* nobody reads it: the reason goes through the pipe */
+};
+
+/* Everything the child needs, made before the fork: it may not allocate any more. */
+struct launch {
+	const struct proc_spec *spec;
+	const struct proc_origin *origin;
+	sigset_t mask;
+	pid_t parent;
+	int standard[3]; /* what becomes 0, 1 and 2 */
+	int output[2];   /* our ends */
+	int null;
+	int reason_read;
+	int reason_write;
+};
+
+void proc_origin_remember(struct proc_origin *ret_origin)
+{
+	*ret_origin = (struct proc_origin) { 0 };
+	sigprocmask(SIG_SETMASK, NULL, &ret_origin->mask);
+	for (int number = 1; number < NSIG; number++)
+		ret_origin->known[number] =
+			sigaction(number, NULL, &ret_origin->actions[number]) == 0;
+}
+
+void proc_origin_restore_actions(const struct proc_origin *origin)
+{
+	for (int number = 1; number < NSIG; number++)
+		if (origin->known[number] && number != SIGKILL && number != SIGSTOP)
+			sigaction(number, &origin->actions[number], NULL);
+}
+
+static void close_and_forget(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
+}
+
+static void launch_release(struct launch *launch)
+{
+	for (size_t i = 0; i < ARRAY_LEN(launch->output); i++) {
+		if (launch->standard[i + 1] != launch->null)
+			close_and_forget(&launch->standard[i + 1]);
+		close_and_forget(&launch->output[i]);
+	}
+	close_and_forget(&launch->null);
+	close_and_forget(&launch->reason_read);
+	close_and_forget(&launch->reason_write);
+}
+
+static int open_pipe(int *ret_read, int *ret_write)
+{
+	int ends[2];
+
+	if (pipe2(ends, O_CLOEXEC))
+		return -1;
+	*ret_read = ends[0];
+	*ret_write = ends[1];
+	return 0;
+}
+
+static int open_output(struct launch *launch, size_t which, bool wanted)
+{
+	if (!wanted) {
+		launch->standard[which + 1] = launch->null;
+		return 0;
+	}
+	if (open_pipe(&launch->output[which], &launch->standard[which + 1]))
+		return -1;
+	/* Only our end: the child expects writes that wait. */
+	return fcntl(launch->output[which], F_SETFL, O_NONBLOCK);
+}
+
+static int launch_prepare(struct launch *launch, const struct proc_spec *spec,
+			  const struct proc_origin *origin)
+{
+	*launch = (struct launch) {
+		.spec = spec,
+		.origin = origin,
+		.mask = origin->mask,
+		.parent = getpid(),
+		.standard = { -1, -1, -1 },
+		.output = { -1, -1 },
+		.null = open("/dev/null", O_RDWR | O_CLOEXEC),
+		.reason_read = -1,
+		.reason_write = -1,
+	};
+	if (spec->hold_signals) {
+		sigaddset(&launch->mask, SIGINT);
+		sigaddset(&launch->mask, SIGTERM);
+		sigaddset(&launch->mask, SIGHUP);
+	}
+	launch->standard[0] = launch->null;
+	if (launch->null < 0 || open_output(launch, 0, spec->on_stdout) ||
+	    open_output(launch, 1, spec->on_stderr) ||
+	    open_pipe(&launch->reason_read, &launch->reason_write))
+		return -1;
+	return 0;
+}
+
+static int number_of(const char *digits)
+{
+	int number = 0;
+
+	for (; *digits >= '0' && *digits <= '9'; digits++)
+		number = number * 10 + (*digits - '0');
+	return number;
+}
+
+/* readdir(3) allocates, so the system call itself. */
+static bool mark_listed_descriptors(void)
+{
+	struct entry {
+		uint64_t inode;
+		int64_t next;
+		unsigned short size;
+		unsigned char type;
+		char name[];
+	};
+	_Alignas(struct entry) char entries[4096];
+	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	long len;
+
+	if (dir < 0)
+		return false;
+	while ((len = syscall(SYS_getdents64, dir, entries, sizeof(entries))) > 0) {
+		for (long at = 0; at < len;) {
+			const struct entry *entry = (const void *)(entries + at);
+			int fd = number_of(entry->name);
+
+			if (fd >= FIRST_PRIVATE)
+				fcntl(fd, F_SETFD, FD_CLOEXEC);
+			at += entry->size;
+		}
+	}
+	close(dir);
+	return len == 0;
+}
+
+/*
+ * Marked rather than closed, since the pipe that carries the reason must outlast this. Trying
+ * every number up to RLIMIT_NOFILE would take minutes where that is a billion.
+ */
+static void close_others_on_exec(void)
+{
+#ifdef SYS_close_range
+	if (syscall(SYS_close_range, FIRST_PRIVATE, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
+		return;
+#endif
+	if (mark_listed_descriptors())
+		return;
+	for (int fd = FIRST_PRIVATE; fd < LAST_GUESS; fd++)
+		fcntl(fd, F_SETFD, FD_CLOEXEC);
+}
+
+static _Noreturn void give_reason(const struct launch *launch)
+{
+	int reason = errno;
+	ssize_t n;
+
+	do
+		n = write(launch->reason_write, &reason, sizeof(reason));
+	while (n < 0 && errno == EINTR);
+	_exit(EXIT_NOT_STARTED);
+}
+
+/* In the child, until exec: async-signal-safe calls only. All signals are blocked. */
+static _Noreturn void become_program(const struct launch *launch)
+{
+	if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+		give_reason(launch);
+	/* If airlock died before the line above, nothing will ever send that signal. */
+	if (getppid() != launch->parent)
+		_exit(EXIT_NOT_STARTED);
+	for (int fd = 0; fd < FIRST_PRIVATE; fd++)
+		if (dup2(launch->standard[fd], fd) < 0)
+			give_reason(launch);
+	close_others_on_exec();
+	if (launch->spec->cwd && chdir(launch->spec->cwd))
+		give_reason(launch);
+	/* The mask last: what is pending must meet the dispositions the program would have. */
+	proc_origin_restore_actions(launch->origin);
+	sigprocmask(SIG_SETMASK, &launch->mask, NULL);
+	execve(launch->spec->argv[0], launch->spec->argv, launch->spec->envp);
+	give_reason(launch);
+}
+
+static pid_t fork_child(const struct launch *launch)
+{
+	sigset_t all, before;
+	pid_t pid;
+	int reason;
+
+	/* No handler may run in the child before it is a program of its own. */
+	sigfillset(&all);
+	sigprocmask(SIG_SETMASK, &all, &before);
+	pid = fork();
+	if (pid == 0)
+		become_program(launch);
+	reason = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	errno = reason;
+	return pid;
+}
+
+/* Waits for the exec: nothing comes through the pipe, and exec closes it. */
+static int read_reason(int fd)
+{
+	int reason = 0;
+	ssize_t n;
+
+	do
+		n = read(fd, &reason, sizeof(reason));
+	while (n < 0 && errno == EINTR);
+	return n == sizeof(reason) ? reason : 0;
+}
+
+static void reap_unstarted(pid_t pid)
+{
+	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+		;
+}
+
+int proc_spawn(const struct proc_spec *spec, const struct proc_origin *origin,
+	       struct proc_spawned *ret_spawned, struct err *err)
+{
+	struct launch launch;
+	struct proc_spawned spawned = { .output = { -1, -1 } };
+	pid_t pid = -1;
+
+	if (launch_prepare(&launch, spec, origin) == 0)
+		pid = fork_child(&launch);
+	if (pid < 0) {
+		err_set(err, ERR_FILE, "cannot start '%s': %s", spec->argv[0], strerror(errno));
+		launch_release(&launch);
+		return -1;
+	}
+	/* In both, so that the group exists whoever comes first. Fails after the exec: then the
+	 * child has done it. */
+	setpgid(pid, pid);
+	close_and_forget(&launch.reason_write);
+	spawned.start_errno = read_reason(launch.reason_read);
+	if (spawned.start_errno) {
+		reap_unstarted(pid);
+	} else {
+		spawned.pid = pid;
+		memcpy(spawned.output, launch.output, sizeof(spawned.output));
+		launch.output[0] = launch.output[1] = -1;
+	}
+	launch_release(&launch);
+	*ret_spawned = spawned;
+	return 0;
+}
