@@ -16,28 +16,32 @@
 /* Where an option behind `--` goes. */
 enum cmdline_use {
 	CMDLINE_EVERY_START = 1, /* --vars, --profiles-dir, --profile, --project-dir, ... */
-	CMDLINE_BUILD, /* --full-refresh, --threads, --fail-fast, ... */
-	CMDLINE_AIRLOCK, /* refused: airlock has an option of its own for it */
-	CMDLINE_UNREAL, /* refused: the result would not be the real data */
-	CMDLINE_OWN, /* refused: airlock sets it itself (log format, print, ...) */
+	CMDLINE_BUILD,           /* --full-refresh, --threads, --fail-fast, ... */
+	CMDLINE_AIRLOCK,         /* refused: airlock has an option of its own for it */
+	CMDLINE_UNREAL,          /* refused: the result would not be the real data */
+	CMDLINE_OWN,             /* refused: airlock sets it itself (log format, print, ...) */
+	CMDLINE_ELSEWHERE,       /* refused: no option of `dbt build` (--args, --inline, ...) */
 };
 
 struct cmdline_option {
-	const char *name; /* "--vars" */
+	const char *name;       /* "--vars" */
 	const char *short_name; /* "-t", or NULL */
-	const char *negated; /* "--no-fail-fast", or NULL */
-	int value_count; /* 0 flag, 1 one value, -1 words up to the next option */
+	const char *negated;    /* "--no-fail-fast", or NULL */
+	int value_count;        /* 0 flag, 1 one value, -1 words up to the next option */
 	enum cmdline_use use;
-	const char *instead; /* CMDLINE_AIRLOCK: "--from" */
+	const char *instead; /* CMDLINE_AIRLOCK: "--from"; CMDLINE_UNREAL: what dbt would do */
 };
 
 const struct cmdline_option *cmdline_options(size_t *ret_n); /* sorted by name */
 
-/* The user's options sorted; values of --profiles-dir and --project-dir also on their own. */
+/*
+ * The user's options sorted, each as "--name" and, as a word of its own, its value. An option
+ * that was given twice is there once, with its last value: dbt 1.x takes the last, 2.x refuses.
+ */
 struct cmdline {
 	struct strv every; /* to be put behind the verb of every start */
 	struct strv build; /* behind `build`, after `every` */
-	char *project_dir; /* NULL when not given */
+	char *project_dir; /* these four are in `every` too; NULL when not given */
 	char *profiles_dir;
 	char *profile;
 	char *vars; /* the text of --vars */
