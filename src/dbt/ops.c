@@ -1,1 +1,436 @@
 #include "airlock/dbt/ops.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/env.h"
+#include "airlock/base/fs.h"
+#include "airlock/base/host.h"
+#include "airlock/base/md5.h"
+#include "airlock/base/mem.h"
+#include "airlock/dbt/answer.h"
+#include "airlock/dbt/cmdline.h"
+
+#define NONCE_SIZE 17 /* 16 digits and NUL */
+#define SLOTS 64
+
+/* ops.sql */
+extern const char ops_macro[];
+extern const size_t ops_macro_len;
+
+void ops_release(struct ops *ops)
+{
+	for (size_t i = 0; i < ops->n; i++)
+		free(ops->calls[i].sql);
+	free(ops->calls);
+	*ops = (struct ops)OPS_INIT;
+}
+
+static size_t add_call(struct ops *ops, char *sql, bool wants_rows)
+{
+	void *calls = ops->calls;
+
+	mem_grow(&calls, &ops->cap, ops->n + 1, sizeof(*ops->calls));
+	ops->calls = calls;
+	ops->calls[ops->n] = (struct ops_call) { .sql = sql, .wants_rows = wants_rows };
+	return ops->n++;
+}
+
+void ops_add(struct ops *ops, const char *sql)
+{
+	add_call(ops, mem_strdup(sql), false);
+}
+
+size_t ops_add_query(struct ops *ops, const char *sql)
+{
+	return add_call(ops, mem_strdup(sql), true);
+}
+
+/* A statement that ends in a line comment would swallow a semicolon put right behind it. */
+static void add_terminated(struct buf *out, const char *sql)
+{
+	size_t len = strlen(sql);
+	size_t line;
+
+	while (len && strchr("; \t\r\n", sql[len - 1]))
+		len--;
+	for (line = len; line && sql[line - 1] != '\n'; line--)
+		;
+	buf_add(out, sql, len);
+	buf_add_str(out, memmem(sql + line, len - line, "--", 2) ? "\n;\n" : ";\n");
+}
+
+static void add_as_calls(struct ops *ops, const char *const *settings,
+			 const struct strv *statements)
+{
+	ops_add(ops, "begin");
+	for (size_t i = 0; settings && settings[i]; i++)
+		ops_add(ops, settings[i]);
+	for (size_t i = 0; i < statements->n; i++)
+		ops_add(ops, statements->v[i]);
+	ops_add(ops, "commit");
+}
+
+static void add_as_string(struct ops *ops, const char *const *settings,
+			  const struct strv *statements)
+{
+	struct buf sql CLEANUP(buf_release) = BUF_INIT;
+
+	buf_add_str(&sql, "begin;\n");
+	for (size_t i = 0; settings && settings[i]; i++)
+		add_terminated(&sql, settings[i]);
+	for (size_t i = 0; i < statements->n; i++)
+		add_terminated(&sql, statements->v[i]);
+	buf_add_str(&sql, "commit;");
+	ops_add(ops, buf_cstr(&sql));
+}
+
+void ops_add_transaction(struct ops *ops, const struct dialect *dialect,
+			 const struct strv *statements)
+{
+	if (!statements->n)
+		return;
+	switch (dialect->transaction) {
+	case DIALECT_TRANSACTION_CALLS:
+		add_as_calls(ops, dialect->transaction_settings, statements);
+		break;
+	case DIALECT_TRANSACTION_STRING:
+		add_as_string(ops, dialect->transaction_settings, statements);
+		break;
+	}
+}
+
+void ops_jinja_literal(struct buf *out, const char *s)
+{
+	buf_add_char(out, '"');
+	for (; *s; s++) {
+		unsigned char c = (unsigned char)*s;
+
+		if (c == '\\' || c == '"')
+			buf_printf(out, "\\%c", c);
+		else if (c == '\n')
+			buf_add_str(out, "\\n");
+		else if (c == '\r')
+			buf_add_str(out, "\\r");
+		else if (c == '\t')
+			buf_add_str(out, "\\t");
+		else if (c < 0x20 || c == 0x7f)
+			buf_printf(out, "\\u%04x", c);
+		else
+			buf_add_char(out, *s);
+	}
+	buf_add_char(out, '"');
+}
+
+static void write_values(const struct ops *ops, const char *nonce, bool hexadecimal,
+			 struct buf *out)
+{
+	buf_printf(out, "{%%- set nonce = \"%s\" -%%}\n", nonce);
+	buf_printf(out, "{%%- set hexadecimal = %s -%%}\n", hexadecimal ? "true" : "false");
+	buf_add_str(out, "{%- set steps = [\n");
+	for (size_t i = 0; i < ops->n; i++) {
+		const struct ops_call *call = &ops->calls[i];
+		char sum[MD5_HEX_SIZE];
+
+		md5_hex(call->sql, strlen(call->sql), sum);
+		buf_printf(out, "\t{\"md5\": \"%s\", \"rows\": %s, \"sql\": ", sum,
+			   call->wants_rows ? "true" : "false");
+		ops_jinja_literal(out, call->sql);
+		buf_add_str(out, "},\n");
+	}
+	buf_add_str(out, "] -%}");
+}
+
+static void write_macro(const struct ops *ops, const char *nonce, bool hexadecimal, struct buf *out)
+{
+	static const char mark[] = "@VALUES@";
+	const char *at = strstr(ops_macro, mark);
+
+	buf_add(out, ops_macro, (size_t)(at - ops_macro));
+	write_values(ops, nonce, hexadecimal, out);
+	buf_add_str(out, at + strlen(mark));
+}
+
+void ops_write_macro(const struct ops *ops, const char *nonce, struct buf *out)
+{
+	write_macro(ops, nonce, false, out);
+}
+
+void ops_reply_release(struct ops_reply *reply)
+{
+	for (size_t i = 0; i < reply->n; i++)
+		json_decref(reply->rows[i]);
+	free(reply->rows);
+	*reply = (struct ops_reply) { 0 };
+}
+
+/* One operation while dbt runs it. */
+struct running {
+	struct answer answer;
+	void (*on_start)(void *context, pid_t pid);
+	void *context;
+};
+
+static void on_event(void *context, const struct event *event)
+{
+	struct running *running = context;
+
+	answer_event(&running->answer, event);
+}
+
+static void on_start(void *context, pid_t pid)
+{
+	struct running *running = context;
+
+	if (running->on_start)
+		running->on_start(running->context, pid);
+}
+
+static bool holds_secrets(const struct strv *environment)
+{
+	static const char prefix[] = "DBT_ENV_SECRET";
+
+	for (size_t i = 0; i < environment->n; i++) {
+		if (!strncmp(environment->v[i], prefix, strlen(prefix)))
+			return true;
+	}
+	return false;
+}
+
+/* dbt reads the macro file as UTF-8. */
+static int check_texts(const struct ops *ops, struct err *err)
+{
+	for (size_t i = 0; i < ops->n; i++) {
+		json_t *text = json_string(ops->calls[i].sql);
+
+		if (!text)
+			return err_set(err, ERR_WAREHOUSE, "statement %zu is not UTF-8", i + 1);
+		json_decref(text);
+	}
+	return 0;
+}
+
+/* A generated project of our own while the lock is held. */
+struct slot {
+	char *directory;
+	struct fs_lock lock;
+};
+
+static void slot_release(struct slot *slot)
+{
+	fs_lock_release(&slot->lock);
+	free(slot->directory);
+}
+
+/* The lowest free one, so that the usual single user finds its partial parse warm. */
+static int slot_take(const char *directory, struct slot *slot, struct err *err)
+{
+	for (unsigned i = 0; i < SLOTS; i++) {
+		char *path CLEANUP(mem_free_string) = mem_printf("%s/%u", directory, i);
+		char *lock CLEANUP(mem_free_string) = fs_join(path, "lock");
+		int rc = fs_make_directories(path, err);
+
+		if (!rc)
+			rc = fs_touch(lock, err);
+		if (!rc)
+			rc = fs_lock_try(lock, &slot->lock, err);
+		if (rc < 0)
+			return -1;
+		if (!rc) {
+			slot->directory = mem_strdup(path);
+			return 0;
+		}
+	}
+	return err_set(err, ERR_LOCKED, "%d operations of airlock already run in '%s'", SLOTS,
+		       directory);
+}
+
+static int write_file(const struct slot *slot, const char *name, const struct buf *content,
+		      struct err *err)
+{
+	char *path CLEANUP(mem_free_string) = fs_join(slot->directory, name);
+
+	return fs_write_atomic(path, buf_cstr(content), content->len, 0600, err);
+}
+
+static int write_project(const struct slot *slot, const char *profile, const struct buf *macro,
+			 struct err *err)
+{
+	char *macros CLEANUP(mem_free_string) = fs_join(slot->directory, "macros");
+	struct buf project CLEANUP(buf_release) = BUF_INIT;
+
+	buf_add_str(&project, "name: airlock_ops\nversion: \"1.0\"\nconfig-version: 2\n");
+	if (profile) {
+		/* A double-quoted YAML scalar has these escapes too. */
+		buf_add_str(&project, "profile: ");
+		ops_jinja_literal(&project, profile);
+		buf_add_char(&project, '\n');
+	}
+	if (fs_make_directories(macros, err) < 0 ||
+	    write_file(slot, "dbt_project.yml", &project, err) < 0)
+		return -1;
+	return write_file(slot, "macros/airlock_ops.sql", macro, err);
+}
+
+/* The target as a directory name: a target path of its own keeps its partial parse. */
+static char *target_directory(const char *target)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-";
+	char sum[MD5_HEX_SIZE];
+
+	if (!target)
+		return mem_strdup("target");
+	if (*target && !target[strspn(target, plain)] && strlen(target) <= 100)
+		return mem_printf("target/%s", target);
+	md5_hex(target, strlen(target), sum);
+	return mem_printf("target/%s", sum);
+}
+
+/* The user's options, save that the project is ours. */
+static void push_options(struct strv *arguments, const struct strv *options)
+{
+	static const char name[] = "--project-dir";
+
+	for (size_t i = 0; i < options->n; i++) {
+		if (!strcmp(options->v[i], name))
+			i++;
+		else if (strncmp(options->v[i], "--project-dir=", strlen(name) + 1))
+			strv_push(arguments, options->v[i]);
+	}
+}
+
+static void write_command(const struct ops_connection *connection, const struct slot *slot,
+			  struct strv *arguments)
+{
+	char *target CLEANUP(mem_free_string) = target_directory(connection->target);
+
+	strv_push(arguments, "run-operation");
+	strv_push(arguments, "airlock_run");
+	if (connection->options)
+		push_options(arguments, connection->options);
+	strv_push(arguments, "--project-dir");
+	strv_push(arguments, slot->directory);
+	strv_push(arguments, "--target-path");
+	strv_pushf(arguments, "%s/%s", slot->directory, target);
+	strv_push(arguments, "--log-path");
+	strv_pushf(arguments, "%s/logs", slot->directory);
+	if (connection->target) {
+		strv_push(arguments, "--target");
+		strv_push(arguments, connection->target);
+	}
+	runner_push_log_options(arguments);
+}
+
+/* No statistics of generated projects, no uploads of their artifacts, and no warning about them
+ * that the user's settings would turn into an error. */
+static void write_environment(const struct ops_connection *connection, struct strv *environment)
+{
+	static const char *const unwanted[] = {
+		"DBT_ENGINE_SEND_ANONYMOUS_USAGE_STATS",
+		"DBT_ENGINE_UPLOAD_TO_ARTIFACTS_INGEST_API",
+		"DBT_ENGINE_WARN_ERROR",
+		"DBT_ENGINE_WARN_ERROR_OPTIONS",
+		"DBT_UPLOAD_TO_ARTIFACTS_INGEST_API",
+		"DBT_WARN_ERROR",
+		"DBT_WARN_ERROR_OPTIONS",
+	};
+
+	env_copy(environment, strv_argv(connection->environment));
+	cmdline_clean_environment(environment);
+	for (size_t i = 0; i < ARRAY_LEN(unwanted); i++)
+		env_unset(environment, unwanted[i]);
+	env_set(environment, "DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
+}
+
+static int no_answer(const char *what, const char *problem, struct err *err)
+{
+	err_set(err, ERR_NO_ANSWER, "%s: %s", what, problem);
+	return err_hint(err, "look for what changes dbt's output: a plugin, a wrapper around dbt, "
+			     "a DBT_ variable");
+}
+
+static int warehouse_error(const struct answer *answer, struct err *err)
+{
+	char *message CLEANUP(mem_free_string) = answer_database_message(answer);
+	size_t call = answer->reply->calls_done + 1;
+
+	if (answer->ops->n == 1 || call > answer->ops->n)
+		return err_set(err, ERR_WAREHOUSE, "%s", message);
+	return err_set(err, ERR_WAREHOUSE, "statement %zu of %zu: %s", call, answer->ops->n,
+		       message);
+}
+
+/* How dbt ended comes first; that it ended well proves nothing without the whole answer. */
+static int judge(const struct answer *answer, const struct runner_result *result, struct err *err)
+{
+	char *mismatch CLEANUP(mem_free_string) = mem_printf("airlock %s mismatch", answer->nonce);
+
+	if (!runner_succeeded(result)) {
+		if (result->process.timed_out || result->process.interrupted_by || !answer->caught)
+			return runner_error(result, "'dbt run-operation'", err);
+		if (strstr(answer->caught, mismatch))
+			return err_set(err, ERR_INTERNAL,
+				       "a statement reached dbt changed; nothing was run");
+		return warehouse_error(answer, err);
+	}
+	if (answer->problem)
+		return no_answer("dbt's answer is not to be trusted", answer->problem, err);
+	if (!answer->reply->finished)
+		return no_answer("dbt's answer is incomplete",
+				 "dbt ended well, but the operation did not say so", err);
+	return 0;
+}
+
+static int run_in_slot(const struct ops_connection *connection, const struct slot *slot,
+		       struct running *running, bool hold_signals, struct err *err)
+{
+	struct answer *answer = &running->answer;
+	struct buf macro CLEANUP(buf_release) = BUF_INIT;
+	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
+	struct strv environment CLEANUP(strv_release) = STRV_INIT;
+	struct runner_command command = {
+		.arguments = &arguments,
+		.environment = &environment,
+		.hold_signals = hold_signals,
+		.on_event = on_event,
+		.on_start = on_start,
+		.context = running,
+	};
+	struct runner_result result = { 0 };
+	int rc;
+
+	write_macro(answer->ops, answer->nonce, answer->hexadecimal, &macro);
+	if (write_project(slot, connection->profile, &macro, err) < 0)
+		return -1;
+	write_command(connection, slot, &arguments);
+	write_environment(connection, &environment);
+	if (runner_run(connection->runner, &command, &result, err) < 0)
+		return -1;
+	rc = judge(answer, &result, err);
+	runner_result_release(&result);
+	return rc;
+}
+
+int ops_run(const struct ops_connection *connection, const struct ops *ops, bool hold_signals,
+	    void (*started)(void *context, pid_t pid), void *context, struct ops_reply *ret_reply,
+	    struct err *err)
+{
+	struct slot slot CLEANUP(slot_release) = { .lock = FS_LOCK_FREE };
+	struct running running = { .on_start = started, .context = context };
+	char nonce[NONCE_SIZE];
+	int rc;
+
+	*ret_reply = (struct ops_reply) { .finished = ops->n == 0 };
+	ret_reply->rows = mem_alloc((ops->n + 1) * sizeof(json_t *));
+	ret_reply->n = ops->n;
+	if (!ops->n)
+		return 0;
+	if (check_texts(ops, err) < 0 || slot_take(connection->directory, &slot, err) < 0)
+		return -1;
+	host_random_hex(nonce, (NONCE_SIZE - 1) / 2);
+	answer_init(&running.answer, ops, nonce, holds_secrets(connection->environment), ret_reply);
+	rc = run_in_slot(connection, &slot, &running, hold_signals, err);
+	answer_release(&running.answer);
+	return rc;
+}

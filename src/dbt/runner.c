@@ -1,1 +1,283 @@
 #include "airlock/dbt/runner.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/buf.h"
+#include "airlock/base/mem.h"
+#include "airlock/format/jsonl.h"
+
+#define LINE_LIMIT ((size_t)64 << 20)
+#define STDERR_KEPT 4096
+
+struct plain {
+	struct runner base;
+	char *dbt_path;
+};
+
+/* One command while it runs: what it says is split, typed and passed on. */
+struct listener {
+	const struct runner_command *command;
+	struct runner_result *result;
+	struct jsonl lines;
+	struct buf last_stderr;
+};
+
+static void on_start(void *context, pid_t pid)
+{
+	struct listener *listener = context;
+
+	if (listener->command->on_start)
+		listener->command->on_start(listener->command->context, pid);
+}
+
+static void on_event(void *context, const struct event *event)
+{
+	struct listener *listener = context;
+	struct runner_result *result = listener->result;
+	size_t len = event->invocation_id ? strlen(event->invocation_id) : 0;
+
+	if (len && len < sizeof(result->invocation_id))
+		memcpy(result->invocation_id, event->invocation_id, len + 1);
+	if (event->kind == EVENT_ERROR && !result->first_error && event->message && *event->message)
+		result->first_error = mem_strdup(event->message);
+	if (listener->command->on_event)
+		listener->command->on_event(listener->command->context, event);
+}
+
+static void on_line(void *context, const char *line, size_t len)
+{
+	/* What a line over the limit said is lost here; who needs it misses it and says so. */
+	if (line)
+		event_parse(line, len, on_event, context);
+}
+
+static void on_stdout(void *context, const char *data, size_t len)
+{
+	struct listener *listener = context;
+
+	jsonl_feed(&listener->lines, data, len, on_line, listener);
+}
+
+static void on_stderr(void *context, const char *data, size_t len)
+{
+	struct listener *listener = context;
+	struct buf *last = &listener->last_stderr;
+
+	if (len > STDERR_KEPT) {
+		data += len - STDERR_KEPT;
+		len = STDERR_KEPT;
+	}
+	buf_add(last, data, len);
+	if (last->len > STDERR_KEPT)
+		buf_remove_front(last, last->len - STDERR_KEPT);
+}
+
+/* Whole lines only, without the space around them. */
+static char *last_lines(const struct buf *last)
+{
+	const char *text = buf_cstr(last);
+	size_t len = strlen(text);
+	const char *newline = last->len < STDERR_KEPT ? NULL : strchr(text, '\n');
+
+	if (newline) {
+		len -= (size_t)(newline + 1 - text);
+		text = newline + 1;
+	}
+	while (len && strchr(" \t\r\n", text[len - 1]))
+		len--;
+	while (len && strchr(" \t\r\n", *text)) {
+		text++;
+		len--;
+	}
+	return len ? mem_strndup(text, len) : NULL;
+}
+
+static void listener_init(struct listener *listener, const struct runner_command *command,
+			  struct runner_result *result)
+{
+	*listener = (struct listener) { .command = command, .result = result };
+	*result = (struct runner_result) { 0 };
+	jsonl_init(&listener->lines, LINE_LIMIT);
+}
+
+static void listener_end(struct listener *listener, const struct proc_result *process)
+{
+	struct runner_result *result = listener->result;
+
+	jsonl_end(&listener->lines, on_line, listener);
+	result->process = *process;
+	/* A dbt that ended well may have warned there; that is no error. */
+	if (!result->first_error && !runner_succeeded(result))
+		result->first_error = last_lines(&listener->last_stderr);
+	jsonl_release(&listener->lines);
+	buf_release(&listener->last_stderr);
+}
+
+static void command_line(struct strv *argv, const char *dbt_path, const struct strv *arguments)
+{
+	*argv = (struct strv)STRV_INIT;
+	strv_push(argv, dbt_path);
+	strv_push_all(argv, arguments);
+}
+
+static int plain_run(struct runner *runner, const struct runner_command *commands, size_t n,
+		     struct runner_result *ret_results, struct err *err)
+{
+	struct plain *plain = (struct plain *)runner;
+	struct listener *listeners = mem_alloc((n + 1) * sizeof(*listeners));
+	struct proc_spec *specs = mem_alloc((n + 1) * sizeof(*specs));
+	struct proc_result *processes = mem_alloc((n + 1) * sizeof(*processes));
+	struct strv *lines = mem_alloc((n + 1) * sizeof(*lines));
+	int rc;
+
+	for (size_t i = 0; i < n; i++) {
+		listener_init(&listeners[i], &commands[i], &ret_results[i]);
+		command_line(&lines[i], plain->dbt_path, commands[i].arguments);
+		specs[i] = (struct proc_spec) {
+			.argv = strv_argv(&lines[i]),
+			.envp = strv_argv(commands[i].environment),
+			.hold_signals = commands[i].hold_signals,
+			.timeout_ms = commands[i].timeout_ms,
+			.on_start = on_start,
+			.on_stdout = on_stdout,
+			.on_stderr = on_stderr,
+			.context = &listeners[i],
+		};
+	}
+	rc = proc_run_all(specs, n, processes, err);
+	for (size_t i = 0; i < n; i++) {
+		listener_end(&listeners[i], &processes[i]);
+		strv_release(&lines[i]);
+		if (rc < 0)
+			runner_result_release(&ret_results[i]);
+	}
+	free(lines);
+	free(processes);
+	free(specs);
+	free(listeners);
+	return rc;
+}
+
+static void plain_release(struct runner *runner)
+{
+	struct plain *plain = (struct plain *)runner;
+
+	free(plain->dbt_path);
+	free(plain);
+}
+
+struct runner *runner_plain(const char *dbt_path)
+{
+	struct plain *plain = mem_alloc(sizeof(*plain));
+
+	plain->base.name = "plain";
+	plain->base.run = plain_run;
+	plain->base.release = plain_release;
+	plain->dbt_path = mem_strdup(dbt_path);
+	return &plain->base;
+}
+
+int runner_run(struct runner *runner, const struct runner_command *command,
+	       struct runner_result *ret_result, struct err *err)
+{
+	return runner_run_all(runner, command, 1, ret_result, err);
+}
+
+int runner_run_all(struct runner *runner, const struct runner_command *commands, size_t n,
+		   struct runner_result *ret_results, struct err *err)
+{
+	runner->starts += (unsigned)n;
+	return runner->run(runner, commands, n, ret_results, err);
+}
+
+void runner_result_release(struct runner_result *result)
+{
+	free(result->first_error);
+	*result = (struct runner_result) { 0 };
+}
+
+void runner_free(struct runner *runner)
+{
+	if (runner)
+		runner->release(runner);
+}
+
+static char *signal_name(int signal)
+{
+	const char *name = sigabbrev_np(signal);
+
+	return name ? mem_printf("SIG%s", name) : mem_printf("signal %d", signal);
+}
+
+char *runner_describe(const struct runner_result *result)
+{
+	const struct proc_result *process = &result->process;
+	char *name CLEANUP(mem_free_string) = NULL;
+
+	if (process->timed_out)
+		return mem_strdup("ran out of time");
+	switch (process->end) {
+	case PROC_NOT_STARTED:
+		return mem_printf("could not be started: %s", strerror(process->start_errno));
+	case PROC_EXITED:
+		return mem_printf("exited with %d", process->exit_status);
+	case PROC_SIGNALLED:
+		name = signal_name(process->signal);
+		return mem_printf("was killed by %s", name);
+	}
+	return mem_strdup("ended");
+}
+
+bool runner_succeeded(const struct runner_result *result)
+{
+	return result->process.end == PROC_EXITED && result->process.exit_status == 0;
+}
+
+static enum err_code start_error(int start_errno)
+{
+	if (start_errno == ENOENT || start_errno == ENOTDIR)
+		return ERR_DBT_NOT_FOUND;
+	if (start_errno == EACCES || start_errno == ENOEXEC)
+		return ERR_DBT_NOT_EXECUTABLE;
+	return ERR_DBT_FAILED;
+}
+
+int runner_error(const struct runner_result *result, const char *what, struct err *err)
+{
+	const struct proc_result *process = &result->process;
+	char *how CLEANUP(mem_free_string) = runner_describe(result);
+	char *name CLEANUP(mem_free_string) = NULL;
+
+	if (process->timed_out)
+		return err_set(err, ERR_TIMED_OUT, "%s ran out of time after %lld s", what,
+			       (long long)(process->elapsed_ms / 1000));
+	if (process->interrupted_by) {
+		name = signal_name(process->interrupted_by);
+		err_set(err, ERR_INTERRUPTED, "%s was interrupted by %s", what, name);
+		err->exit_status = 128 + process->interrupted_by;
+		return -1;
+	}
+	if (process->end == PROC_NOT_STARTED)
+		return err_set(err, start_error(process->start_errno), "%s %s", what, how);
+	if (result->first_error)
+		err_set(err, ERR_DBT_FAILED, "%s %s: %s", what, how, result->first_error);
+	else
+		err_set(err, ERR_DBT_FAILED, "%s %s", what, how);
+	err->exit_status =
+		process->end == PROC_SIGNALLED ? 128 + process->signal : process->exit_status;
+	return -1;
+}
+
+void runner_push_log_options(struct strv *arguments)
+{
+	static const char *const options[] = {
+		"--log-format", "json",       "--log-level",     "info",
+		"--print",      "--no-quiet", "--no-use-colors", "--log-level-file",
+		"none",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(options); i++)
+		strv_push(arguments, options[i]);
+}
