@@ -1,1 +1,133 @@
 #include "airlock/warehouse/dialect.h"
+
+#include <string.h>
+
+#include "airlock/warehouse/dialect_rows.h"
+
+static const struct dialect *const dialects[] = {
+	&dialect_duckdb,
+	&dialect_postgres,
+};
+
+const struct dialect *const *dialect_all(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(dialects);
+	return dialects;
+}
+
+const struct dialect *dialect_find(const char *adapter_type)
+{
+	for (size_t i = 0; i < ARRAY_LEN(dialects); i++)
+		if (strcmp(dialects[i]->name, adapter_type) == 0)
+			return dialects[i];
+	return NULL;
+}
+
+static int render_block(struct buf *out, const struct dialect *dialect, const char *body,
+			const struct sql_arg *args, size_t n, struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	if (sql_render(&text, dialect, body, args, n, err) < 0)
+		return -1;
+	/* As a quoted literal and not between dollar quotes: no name can end it early, and a
+	 * client that splits statements without knowing dollar quotes keeps it whole. */
+	const struct sql_arg literal[] = { SQL_ARG_LITERAL("body", buf_cstr(&text)) };
+
+	return sql_render(out, dialect, "do {body:literal}", literal, 1, err);
+}
+
+static int render(struct buf *out, const struct dialect *dialect, const char *text,
+		  const struct sql_arg *args, size_t n, struct err *err)
+{
+	if (strncmp(text, "do ", 3) == 0)
+		return render_block(out, dialect, text + 3, args, n, err);
+	return sql_render(out, dialect, text, args, n, err);
+}
+
+int dialect_render(struct buf *out, const struct dialect *dialect, enum dialect_template which,
+		   const struct sql_arg *args, size_t n, struct err *err)
+{
+	return render(out, dialect, dialect->templates[which], args, n, err);
+}
+
+int dialect_push_text(struct strv *statements, const struct dialect *dialect,
+		      const char *template_text, const struct sql_arg *args, size_t n,
+		      struct err *err)
+{
+	struct buf sql CLEANUP(buf_release) = BUF_INIT;
+
+	if (render(&sql, dialect, template_text, args, n, err) < 0)
+		return -1;
+	strv_take(statements, buf_take(&sql));
+	return 0;
+}
+
+int dialect_push(struct strv *statements, const struct dialect *dialect,
+		 enum dialect_template which, const struct sql_arg *args, size_t n,
+		 struct err *err)
+{
+	return dialect_push_text(statements, dialect, dialect->templates[which], args, n, err);
+}
+
+const char *publish_way_name(enum publish_way way)
+{
+	switch (way) {
+	case PUBLISH_NEW:
+		return "new";
+	case PUBLISH_REWRITE:
+		return "rewrite";
+	case PUBLISH_EXCHANGE:
+		return "exchange";
+	case PUBLISH_REPLACE:
+		return "replace";
+	}
+	return "";
+}
+
+static int refuse(const struct publish_table *table, const char *what, struct err *err)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(table->to);
+
+	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be published: %s", display, what);
+	return err_hint(err, "remove it, or take the node out of the scope with --exclude");
+}
+
+int publish_check(const struct publish_table *table, struct err *err)
+{
+	const struct table *to = table->to_table;
+	const struct table *from = table->from_table;
+
+	if (from && table->decided && strcmp(from->kind, "table") != 0) {
+		char *display CLEANUP(mem_free_string) = relation_display(table->from);
+
+		err_set(err, ERR_UNSUPPORTED, "'%s' is a %s in staging, and only tables can be "
+			"published", display, from->kind);
+		return err_hint(err, "take the node out of the scope with --exclude");
+	}
+	if (!to)
+		return 0;
+	if (strcmp(to->kind, "table") != 0) {
+		char *what CLEANUP(mem_free_string) =
+			mem_printf("it is a %s in production and a table in staging", to->kind);
+
+		refuse(table, what, err);
+		return err_hint(err, "drop the %s in production once, then deploy again",
+				to->kind);
+	}
+	if (to->refuse_count > 0) {
+		char *what CLEANUP(mem_free_string) = mem_printf("%s", to->refuses[0]);
+
+		return refuse(table, what, err);
+	}
+	if (!to->owned) {
+		char *what CLEANUP(mem_free_string) = mem_printf(
+			"it belongs to '%s', and this session may not act as its owner",
+			to->owner ? to->owner : "nobody");
+
+		refuse(table, what, err);
+		return err_hint(err, "grant the role '%s' to the user of this target",
+				to->owner ? to->owner : "");
+	}
+	return 0;
+}

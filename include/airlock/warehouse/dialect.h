@@ -1,7 +1,8 @@
 /*
- * dialect: one row per warehouse: how names are written, what it can do, its templates.
+ * dialect: one row per warehouse: how names are written, what it can do, its SQL.
  *
- * A warehouse is a file (dialect_<name>.c) and a row in dialect.c; its goldens come with it.
+ * A warehouse is its files (dialect_<name>.c, publish_<name>.c, <name>_observe.sql) and a row in
+ * dialect.c; its goldens come with it. Text only: nothing here talks to a warehouse.
  * Ownership: everything is static.
  */
 #ifndef AIRLOCK_WAREHOUSE_DIALECT_H
@@ -10,10 +11,74 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* How several statements become one transaction (measured with dbt 1.11, see dialect_*.c). */
+#include "airlock/base/err.h"
+#include "airlock/base/strv.h"
+#include "airlock/warehouse/sql.h"
+#include "airlock/warehouse/table.h"
+
+/* How several statements become one transaction (measured, see dialect_*.c). */
 enum dialect_transaction {
 	DIALECT_TRANSACTION_CALLS = 1, /* begin, each statement and commit are calls of their own */
 	DIALECT_TRANSACTION_STRING, /* one string with all of them */
+};
+
+/*
+ * The statements that every warehouse has, with their arguments. Binds are id, name, user, host,
+ * boot, pid, start, since, nonce. Those marked ? answer with one text column of JSON.
+ */
+enum dialect_template {
+	DIALECT_OBSERVE_SESSION, /* ? {"user", "database", "version"} */
+	DIALECT_OBSERVE_SCHEMAS, /* ? names; {"database", "schema"} of each that exists */
+	DIALECT_OBSERVE_RELATIONS, /* ? names; struct table as JSON */
+	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
+	DIALECT_SCHEMA_CREATE, /* schema, name:literal: unless it exists */
+	DIALECT_LOG_CREATE, /* log: unless it exists */
+	DIALECT_LOCK_CREATE, /* lock: the table and its one row */
+	DIALECT_LOCK_ACQUIRE, /* lock: takes a free one */
+	DIALECT_LOCK_TAKE, /* lock, seen:number, holder:literal: takes the one of a dead holder */
+	DIALECT_LOCK_READ, /* ? lock, log, container:literal: who holds it, whether it published */
+	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
+	DIALECT_FENCE_RAISE, /* lock: waits for a transaction that used the fence, then raises it */
+	DIALECT_FENCE_CHECK, /* lock, container: in a transaction: raises unless still ours */
+	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it */
+	DIALECT_LOG_INSERT, /* log, event:literal, detail:literal */
+	DIALECT_LOG_PROBE, /* ? log; {"published": bool} */
+	DIALECT_TEMPLATE_COUNT,
+};
+
+/* Texts that raised errors begin with, so that a caller knows what happened. */
+#define DIALECT_RAISED_FENCE "airlock-fence:"
+#define DIALECT_RAISED_HELD "airlock-held:"
+#define DIALECT_RAISED_CONFLICT "airlock-conflict:"
+#define DIALECT_RAISED_LOCK "airlock-lock:"
+#define DIALECT_RAISED_COUNT "airlock-count:"
+
+/* How one table gets its new rows. */
+enum publish_way {
+	PUBLISH_NEW = 1, /* production has none */
+	PUBLISH_REWRITE, /* delete and insert in place: the object stays */
+	PUBLISH_EXCHANGE, /* a new object is built aside and takes the name */
+	PUBLISH_REPLACE, /* create or replace, then what it loses is made again */
+};
+
+const char *publish_way_name(enum publish_way way);
+
+struct publish_table {
+	const struct relation *from;
+	const struct relation *to;
+	const struct table *from_table; /* NULL before it is built */
+	const struct table *to_table; /* NULL: production has none */
+	bool decided; /* from_table is the tested one: columns and identities are known */
+	enum publish_way way;
+	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
+	size_t number; /* from 1 in this publish */
+};
+
+struct publish_set {
+	struct publish_table *tables; /* sorted by to */
+	size_t n;
+	int64_t lock_attempt_ms; /* longest that a waiting lock may make readers wait */
+	int64_t timeout_ms; /* after which getting the locks is given up */
 };
 
 struct dialect {
@@ -23,14 +88,34 @@ struct dialect {
 	size_t identifier_max; /* bytes */
 	bool folds_case; /* names that differ in case only are one name */
 	bool names_database; /* statements carry the database part */
+	bool one_writer; /* one process at a time may have the database open */
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	enum dialect_transaction transaction;
-	/* Statements put around a transaction, in the transaction (NULL-ended). */
-	const char *const *transaction_settings;
-	const char *const *templates; /* by enum dialect_template */
+	const char *const *transaction_settings; /* first in each transaction; NULL-ended */
+	/* A template that starts with "do " is the body of an anonymous block. */
+	const char *const *templates; /* DIALECT_TEMPLATE_COUNT of them */
+	/* ERR_UNSUPPORTED naming relation and feature when it cannot be published. `reason` is
+	 * static text for the plan. */
+	int (*choose_way)(const struct publish_table *table, enum publish_way *ret_way,
+			  const char **ret_reason, struct err *err);
+	/* The statements of the publish between the fences and the record, in one transaction. */
+	int (*publish)(const struct dialect *dialect, const struct publish_set *set,
+		       struct strv *statements, struct err *err);
 };
 
 const struct dialect *dialect_find(const char *adapter_type); /* NULL: not known */
 const struct dialect *const *dialect_all(size_t *ret_n);
+
+/* sql_render() of one of the templates. */
+int dialect_render(struct buf *out, const struct dialect *dialect, enum dialect_template which,
+		   const struct sql_arg *args, size_t n, struct err *err);
+/* The same, appended to a list of statements. */
+int dialect_push(struct strv *statements, const struct dialect *dialect,
+		 enum dialect_template which, const struct sql_arg *args, size_t n,
+		 struct err *err);
+/* sql_render() of a template of the dialect's own, appended to a list of statements. */
+int dialect_push_text(struct strv *statements, const struct dialect *dialect,
+		      const char *template_text, const struct sql_arg *args, size_t n,
+		      struct err *err);
 
 #endif

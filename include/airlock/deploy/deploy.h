@@ -1,0 +1,77 @@
+/*
+ * deploy: the phases of one deployment, from the parse of both sides to the unlocked end.
+ *
+ * Life cycle: deploy_open() reads the project and the configuration and finds dbt;
+ *             deploy_routes(), deploy_plan() or deploy_run() as often as once; deploy_close().
+ * Errors:     *err carries what became of production (err->production) and the exit status.
+ */
+#ifndef AIRLOCK_DEPLOY_DEPLOY_H
+#define AIRLOCK_DEPLOY_DEPLOY_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "airlock/base/err.h"
+#include "airlock/dbt/cmdline.h"
+#include "airlock/deploy/audit.h"
+#include "airlock/deploy/observed.h"
+#include "airlock/deploy/option.h"
+#include "airlock/deploy/plan.h"
+#include "airlock/deploy/report.h"
+#include "airlock/deploy/route.h"
+
+struct deploy;
+
+/* What the command line says: all borrowed for the life of the deploy. */
+struct deploy_request {
+	const char *what; /* the word behind the verb: strategy or deployment; NULL */
+	struct config *config; /* holds the command line's values; completed by deploy_open() */
+	const struct cmdline *cmdline; /* dbt's options from behind `--` */
+	const struct strv *environment; /* as airlock was started with */
+	const char *self; /* path of this program */
+	struct reporter *reporter;
+	bool ask; /* ask before anything is built */
+};
+
+struct deploy *deploy_open(const struct deploy_request *request, struct err *err); /* or NULL */
+void deploy_close(struct deploy *deploy);
+
+/* Parses the sides and resolves. The result belongs to the deploy. */
+int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struct err *err);
+
+/* Reads the warehouse too; writes nothing to it. */
+int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
+		const struct routes **ret_routes, struct err *err);
+
+enum deploy_outcome {
+	DEPLOY_FAILED = 0, /* before the publish: production untouched */
+	DEPLOY_BLOCKED, /* by a test or a failing node: production untouched */
+	DEPLOY_PUBLISHED,
+	DEPLOY_UNKNOWN,
+};
+
+struct deploy_published {
+	const struct route *route;
+	const char *way; /* publish_way_name() */
+	long long rows;
+	const char *restore; /* display of the restore relation; NULL: none */
+};
+
+struct deploy_result {
+	char id[32];
+	enum deploy_outcome outcome;
+	bool production_changed;
+	const struct audit *audit; /* NULL before the audit */
+	const struct routes *routes; /* NULL before the parse */
+	const struct deploy_published *published;
+	size_t published_count;
+	unsigned dbt_starts;
+	double seconds;
+};
+
+const char *deploy_outcome_name(enum deploy_outcome outcome);
+
+/* *ret_result is written on success and on failure alike; it belongs to the deploy. */
+int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, struct err *err);
+
+#endif

@@ -1,0 +1,69 @@
+/*
+ * plan: the ordered steps of one deployment and the reason for each; what is printed is what
+ * is run.
+ *
+ * Life cycle: plan_init(), plan_add_step() and friends, then read-only; plan_release().
+ * Ownership:  text is copied into the plan.
+ * Binds:      statements hold binds and undecided values (sql.h); plan_show() prints them.
+ */
+#ifndef AIRLOCK_DEPLOY_PLAN_H
+#define AIRLOCK_DEPLOY_PLAN_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "airlock/base/buf.h"
+#include "airlock/base/mem.h"
+#include "airlock/base/strv.h"
+#include "airlock/deploy/route.h"
+
+enum step_kind {
+	STEP_OPERATION = 1, /* statements, each committed on its own */
+	STEP_TRANSACTION, /* statements that commit together */
+	STEP_DBT, /* a dbt command */
+	STEP_CHECK, /* something airlock judges itself */
+};
+
+struct step {
+	const char *id; /* "lock", "build", "audit", "publish", "finish": unique, stable */
+	const char *phase; /* observe, prepare, build, audit, publish, finish */
+	enum step_kind kind;
+	const char *reason;
+	struct strv command; /* STEP_DBT: arguments without dbt's own path */
+	struct strv sql; /* statements */
+	bool changes_production;
+	bool idempotent; /* may be done again when its outcome is not known */
+	const char *probe; /* a statement that answers {"published": bool}; NULL */
+	const char *undo; /* in words: what takes it back */
+};
+
+struct plan {
+	struct arena arena;
+	const char *strategy;
+	const char *from;
+	const char *to; /* NULL without */
+	const struct dialect *dialect;
+	bool atomic; /* readers see the old set or the new set */
+	struct step **steps;
+	size_t step_count;
+	size_t step_cap;
+	struct strv warnings;
+};
+
+void plan_init(struct plan *plan);
+void plan_release(struct plan *plan);
+struct step *plan_add_step(struct plan *plan, const char *id, const char *phase,
+			   enum step_kind kind, const char *reason);
+const struct step *plan_step(const struct plan *plan, const char *id); /* NULL: none */
+const char *step_kind_name(enum step_kind kind);
+
+/* The same statements in the same order, undecided values matching anything. `ret_difference`
+ * names the first difference (free() it), NULL when there is none. */
+bool plan_same_sql(const struct step *before, const struct step *after, char **ret_difference);
+
+void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out);
+json_t *plan_json(const struct plan *plan, const struct routes *routes); /* new reference */
+json_t *routes_json(const struct routes *routes); /* the array of section "routes" */
+
+#endif

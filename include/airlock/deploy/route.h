@@ -1,0 +1,70 @@
+/*
+ * route: where each node is built and where it is published, what is in scope and why, and what
+ * stands in the way. Pure: two manifests, the configuration and the dialect in, a value out.
+ *
+ * Life cycle: routes_resolve(), read-only, routes_release().
+ * Ownership:  strings belong to the manifests or to the arena in `routes`; the manifests must
+ *             live as long.
+ * Errors:     ERR_SCOPE_EMPTY, ERR_SELECTOR_INVALID for a question that has no answer. What would
+ *             make a deployment unsafe is listed in `conflicts` (routes_check() makes it the
+ *             error), so that `airlock routes` can show all of it.
+ */
+#ifndef AIRLOCK_DEPLOY_ROUTE_H
+#define AIRLOCK_DEPLOY_ROUTE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "airlock/base/err.h"
+#include "airlock/base/mem.h"
+#include "airlock/base/strv.h"
+#include "airlock/dbt/manifest.h"
+#include "airlock/deploy/option.h"
+#include "airlock/warehouse/dialect.h"
+
+struct route {
+	const struct manifest_node *node; /* of the manifest of `from` */
+	const struct manifest_node *to_node; /* of the manifest of `to`; NULL when routed by tag */
+	struct relation from;
+	struct relation to;
+	bool has_to;
+	bool in_scope;
+	bool is_shared; /* both sides are one relation */
+	const char *reason; /* why it is in or out of scope */
+};
+
+struct route_conflict {
+	enum err_code code;
+	const char *unique_id;
+	const char *message;
+	const char *hint;
+};
+
+struct routes {
+	struct arena arena;
+	const struct dialect *dialect;
+	struct route *items; /* every node that makes a relation, sorted by unique_id */
+	size_t n;
+	size_t scope_count;
+	struct route_conflict *conflicts;
+	size_t conflict_count;
+	struct strv warnings;
+};
+
+/*
+ * `selected`: unique_ids that -s and --exclude leave (NULL: no selection given).
+ * `allowed_shared`: unique_ids that allow_shared covers (NULL: none).
+ * `to` is NULL when routed by tag.
+ */
+int routes_resolve(const struct config *config, const struct dialect *dialect,
+		   const struct manifest *from, const struct manifest *to,
+		   const struct strv *selected, const struct strv *allowed_shared,
+		   struct routes *ret_routes, struct err *err);
+void routes_release(struct routes *routes);
+
+/* The first conflict as the error, the others in its message. */
+int routes_check(const struct routes *routes, struct err *err);
+
+const struct route *routes_find(const struct routes *routes, const char *unique_id);
+
+#endif

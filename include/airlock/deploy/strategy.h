@@ -1,0 +1,36 @@
+/*
+ * strategy: one file and one row each: a pure function to a plan.
+ */
+#ifndef AIRLOCK_DEPLOY_STRATEGY_H
+#define AIRLOCK_DEPLOY_STRATEGY_H
+
+#include "airlock/base/err.h"
+#include "airlock/deploy/observed.h"
+#include "airlock/deploy/option.h"
+#include "airlock/deploy/plan.h"
+#include "airlock/deploy/route.h"
+
+/* What a plan is a function of. */
+struct strategy_input {
+	const struct config *config;
+	const struct routes *routes;
+	const struct dialect *dialect;
+	const struct observed *observed;
+	const struct strv *build_options; /* the user's dbt options for the build */
+	const struct strv *build_select; /* selection words of the build; empty: everything */
+};
+
+struct strategy {
+	const char *name;
+	const char *summary; /* one line for help */
+	int (*plan)(const struct strategy_input *input, struct plan *plan, struct err *err);
+};
+
+const struct strategy *strategy_find(const char *name);
+const struct strategy *const *strategy_all(size_t *ret_n);
+
+/* strategy->plan() on an initialised plan. */
+int strategy_plan(const struct strategy *strategy, const struct strategy_input *input,
+		  struct plan *ret_plan, struct err *err);
+
+#endif

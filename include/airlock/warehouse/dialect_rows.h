@@ -1,0 +1,24 @@
+/*
+ * dialect_rows: what the files of one warehouse give to the table in dialect.c. Not for others.
+ */
+#ifndef AIRLOCK_WAREHOUSE_DIALECT_ROWS_H
+#define AIRLOCK_WAREHOUSE_DIALECT_ROWS_H
+
+#include "airlock/warehouse/dialect.h"
+
+extern const struct dialect dialect_duckdb;
+extern const struct dialect dialect_postgres;
+
+int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+		      const char **ret_reason, struct err *err);
+int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err);
+int postgres_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+			const char **ret_reason, struct err *err);
+int postgres_publish(const struct dialect *dialect, const struct publish_set *set,
+		     struct strv *statements, struct err *err);
+
+/* ERR_UNSUPPORTED for what no way can publish: the wrong kind, a feature that would be lost. */
+int publish_check(const struct publish_table *table, struct err *err);
+
+#endif

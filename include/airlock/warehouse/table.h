@@ -1,0 +1,68 @@
+/*
+ * table: what the warehouse's catalog says of one relation, as observe read it.
+ *
+ * Texts called `definition`, `type` and `value` were written by the warehouse itself and are SQL
+ * (format_type, pg_get_indexdef, duckdb_constraints): templates take them as `catalog`.
+ * Ownership: everything belongs to the picture (struct observed) that holds it.
+ */
+#ifndef AIRLOCK_WAREHOUSE_TABLE_H
+#define AIRLOCK_WAREHOUSE_TABLE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "airlock/warehouse/relation.h"
+
+struct table_column {
+	const char *name;
+	const char *type;
+	bool not_null;
+	const char *value; /* its default; NULL without */
+	const char *comment; /* NULL without */
+};
+
+/* An index, or a constraint (PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY). */
+struct table_part {
+	const char *name;
+	const char *definition; /* index: "USING btree (id)"; constraint: "PRIMARY KEY (id)" */
+	bool unique; /* index */
+	bool owns_index; /* constraint */
+	const char *const *columns;
+	size_t column_count;
+};
+
+struct table {
+	struct relation relation;
+	const char *kind; /* "table", "view", ... */
+	const char *object; /* identity of the object: PostgreSQL oid/relfilenode */
+	const char *owner; /* NULL where there are none */
+	bool owned; /* this session may act as its owner */
+	const char *comment;
+	struct table_column *columns;
+	size_t column_count;
+	struct table_part *indexes;
+	size_t index_count;
+	struct table_part *constraints;
+	size_t constraint_count;
+	/* Why it cannot be replaced, by name ("trigger t"); and why not by another object. */
+	const char *const *refuses;
+	size_t refuse_count;
+	const char *const *refuses_exchange;
+	size_t refuse_exchange_count;
+	int64_t rows; /* -1: not counted */
+	const char *content; /* hash of the rows where the identity needs one; NULL otherwise */
+};
+
+const struct table_column *table_column(const struct table *table, const char *name);
+
+/* The same columns with the same types, in any order. */
+bool table_same_columns(const struct table *a, const struct table *b);
+
+/* Whether every column that the part uses exists in `table`. */
+bool table_has_columns_of(const struct table *table, const struct table_part *part);
+
+bool table_has_index(const struct table *table, const struct table_part *index);
+bool table_has_constraint(const struct table *table, const struct table_part *constraint);
+
+#endif

@@ -1,0 +1,95 @@
+/*
+ * DuckDB 1.5 and later, through dbt-duckdb. Sources: its duckdb_*() table functions; what is
+ * atomic and what a replace loses was measured on 2.0.
+ *
+ * A transaction is one string: it rolls back on an error, a raise and a kill alike. error() in a
+ * case expression is evaluated only when its branch is taken.
+ */
+#include "airlock/warehouse/dialect_rows.h"
+
+extern const char duckdb_observe_sql[];
+
+#define HOLDER_COLUMNS                                                                           \
+	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "    \
+	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                 \
+	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
+
+static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
+	[DIALECT_OBSERVE_SESSION] =
+		"select json_object('user', current_user, 'database', current_database(), "
+		"'version', version())::varchar",
+	[DIALECT_OBSERVE_SCHEMAS] =
+		"select distinct json_object('database', w.d, 'schema', w.s)::varchar "
+		"from (values {names:names}) as w (d, s, i) "
+		"join duckdb_schemas() n on lower(n.database_name) = lower(w.d) "
+		"and lower(n.schema_name) = lower(w.s)",
+	[DIALECT_OBSERVE_RELATIONS] = duckdb_observe_sql,
+	[DIALECT_OBSERVE_ROWS] =
+		"select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, "
+		"'object', '', 'rows', q.n, 'content', q.h)::varchar "
+		"from (values {names:names}) as w (d, s, i), "
+		"(select count(*) as n, coalesce(sum(hash(t)::hugeint), 0)::varchar as h "
+		"from {relation:relation} t) q",
+	[DIALECT_SCHEMA_CREATE] = "create schema if not exists {schema:schema}",
+	[DIALECT_LOG_CREATE] =
+		"create table if not exists {log:relation} (id varchar not null, "
+		"at timestamptz not null, event varchar not null, detail varchar not null)",
+	[DIALECT_LOCK_CREATE] =
+		"create table if not exists {lock:relation} as select 0::bigint as fence, "
+		"''::varchar as nonce, ''::varchar as id, ''::varchar as name, "
+		"''::varchar as username, ''::varchar as host, ''::varchar as boot, "
+		"0::bigint as pid, ''::varchar as start, ''::varchar as since, "
+		"''::varchar as phase",
+	[DIALECT_LOCK_ACQUIRE] =
+		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_TAKE] =
+		"update {lock:relation} set " HOLDER_COLUMNS
+		" where nonce = {holder:literal} and fence = {seen:number}",
+	[DIALECT_LOCK_READ] =
+		"select json_object('container', {container:literal}, "
+		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
+		"'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, "
+		"'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, "
+		"'since', l.since, 'phase', l.phase, 'published', exists (select 1 "
+		"from {log:relation} g where g.id = l.id and g.event = 'published'))::varchar "
+		"from {lock:relation} l",
+	[DIALECT_LOCK_RELEASE] =
+		"update {lock:relation} set nonce = '', phase = 'free' where nonce = '{nonce:bind}'",
+	[DIALECT_FENCE_RAISE] =
+		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
+	[DIALECT_FENCE_CHECK] =
+		"select case when (select count(*) from {lock:relation} "
+		"where nonce = '{nonce:bind}') = 1 then 'held' else error('" DIALECT_RAISED_FENCE
+		" the lock of ' || {container:literal} "
+		"|| ' was taken over by another deployment') end",
+	[DIALECT_FENCE_PRODUCTION] =
+		"select case when (select count(*) from {lock:relation} "
+		"where nonce in ('', '{nonce:bind}')) = 1 then 'free' "
+		"else error('" DIALECT_RAISED_HELD " ' || {container:literal} "
+		"|| ' is held by deployment ' || (select id || ' of ' || username || ' on ' "
+		"|| host || ' since ' || since from {lock:relation})) end",
+	[DIALECT_LOG_INSERT] =
+		"insert into {log:relation} (id, at, event, detail) "
+		"values ('{id:bind}', now(), {event:literal}, {detail:literal})",
+	[DIALECT_LOG_PROBE] =
+		"select json_object('published', exists (select 1 from {log:relation} "
+		"where id = '{id:bind}' and event = 'published'))::varchar",
+};
+
+static const char *const transaction_settings[] = { NULL };
+
+const struct dialect dialect_duckdb = {
+	.name = "duckdb",
+	.title = "DuckDB",
+	.quote = '"',
+	.identifier_max = 1024, /* no limit found; a name longer than this is a mistake */
+	.folds_case = true, /* quoted names too */
+	.names_database = true,
+	.one_writer = true,
+	.changes_set_atomically = true,
+	.transaction = DIALECT_TRANSACTION_STRING,
+	.transaction_settings = transaction_settings,
+	.templates = templates,
+	.choose_way = duckdb_choose_way,
+	.publish = duckdb_publish,
+};

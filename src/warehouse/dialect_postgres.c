@@ -1,0 +1,114 @@
+/*
+ * PostgreSQL 12 and later. Sources: the catalogs chapter of its manual; what a publish keeps and
+ * how long readers wait was measured on 15.
+ *
+ * Statements of a transaction are calls of their own: a string that holds them all would be
+ * committed by the server even after the client was killed.
+ */
+#include "airlock/warehouse/dialect_rows.h"
+
+extern const char postgres_observe_sql[];
+
+#define HOLDER_COLUMNS                                                                           \
+	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "    \
+	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                 \
+	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
+
+static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
+	[DIALECT_OBSERVE_SESSION] =
+		"select json_build_object('user', current_user, 'database', current_database(), "
+		"'version', current_setting('server_version'))::text",
+	[DIALECT_OBSERVE_SCHEMAS] =
+		"select distinct json_build_object('database', w.d, 'schema', n.nspname)::text "
+		"from (values {names:names}) as w (d, s, i) "
+		"join pg_namespace n on n.nspname = w.s",
+	[DIALECT_OBSERVE_RELATIONS] = postgres_observe_sql,
+	[DIALECT_OBSERVE_ROWS] =
+		"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, "
+		"'object', c.oid::text || '/' || c.relfilenode::text, "
+		"'rows', (select count(*) from {relation:relation}))::text "
+		"from (values {names:names}) as w (d, s, i) "
+		"join pg_namespace n on n.nspname = w.s "
+		"join pg_class c on c.relnamespace = n.oid and c.relname = w.i",
+	[DIALECT_SCHEMA_CREATE] =
+		"do begin "
+		"if not exists (select 1 from pg_namespace where nspname = {name:literal}) then "
+		"create schema {schema:schema}; end if; "
+		"exception when duplicate_schema or unique_violation then null; end",
+	[DIALECT_LOG_CREATE] =
+		"do begin "
+		"create table if not exists {log:relation} (id text not null, "
+		"at timestamptz not null, event text not null, detail text not null); "
+		"exception when duplicate_table or unique_violation then null; end",
+	[DIALECT_LOCK_CREATE] =
+		"do begin "
+		"create table if not exists {lock:relation} as select 0::bigint as fence, "
+		"''::text as nonce, ''::text as id, ''::text as name, ''::text as username, "
+		"''::text as host, ''::text as boot, 0::bigint as pid, ''::text as start, "
+		"''::text as since, ''::text as phase; "
+		"exception when duplicate_table or unique_violation then null; end",
+	[DIALECT_LOCK_ACQUIRE] =
+		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_TAKE] =
+		"update {lock:relation} set " HOLDER_COLUMNS
+		" where nonce = {holder:literal} and fence = {seen:number}",
+	[DIALECT_LOCK_READ] =
+		"select json_build_object('container', {container:literal}, "
+		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
+		"'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, "
+		"'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, "
+		"'since', l.since, 'phase', l.phase, 'published', exists (select 1 "
+		"from {log:relation} g where g.id = l.id and g.event = 'published'))::text "
+		"from {lock:relation} l",
+	[DIALECT_LOCK_RELEASE] =
+		"update {lock:relation} set nonce = '', phase = 'free' where nonce = '{nonce:bind}'",
+	[DIALECT_FENCE_RAISE] =
+		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
+	[DIALECT_FENCE_CHECK] =
+		"do declare n bigint; begin "
+		"update {lock:relation} set phase = 'publish' where nonce = '{nonce:bind}'; "
+		"get diagnostics n = row_count; "
+		"if n <> 1 then raise exception '" DIALECT_RAISED_FENCE
+		" the lock of % was taken over by another deployment', {container:literal}; "
+		"end if; end",
+	[DIALECT_FENCE_PRODUCTION] =
+		"do declare n bigint; holder text; begin "
+		"update {lock:relation} set fence = fence + 1 "
+		"where nonce in ('', '{nonce:bind}'); "
+		"get diagnostics n = row_count; "
+		"if n <> 1 then select format('%s of %s on %s since %s', id, username, host, since) "
+		"into holder from {lock:relation}; raise exception '" DIALECT_RAISED_HELD
+		" % is held by deployment %', {container:literal}, holder; end if; end",
+	[DIALECT_LOG_INSERT] =
+		"insert into {log:relation} (id, at, event, detail) "
+		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
+	[DIALECT_LOG_PROBE] =
+		"select json_build_object('published', exists (select 1 from {log:relation} "
+		"where id = '{id:bind}' and event = 'published'))::text",
+};
+
+/* row_security off: a statement that a policy would filter fails instead of losing rows. The
+ * check interval (server 14 and later) makes the server notice a dead client and roll back. */
+static const char *const transaction_settings[] = {
+	"set local standard_conforming_strings = on",
+	"set local row_security = off",
+	"select set_config(name, '500ms', true) from pg_settings "
+	"where name = 'client_connection_check_interval'",
+	NULL,
+};
+
+const struct dialect dialect_postgres = {
+	.name = "postgres",
+	.title = "PostgreSQL",
+	.quote = '"',
+	.identifier_max = 63, /* NAMEDATALEN - 1; the server cuts longer ones with a notice only */
+	.folds_case = false, /* dbt quotes every name: stored as written */
+	.names_database = false,
+	.one_writer = false,
+	.changes_set_atomically = true,
+	.transaction = DIALECT_TRANSACTION_CALLS,
+	.transaction_settings = transaction_settings,
+	.templates = templates,
+	.choose_way = postgres_choose_way,
+	.publish = postgres_publish,
+};

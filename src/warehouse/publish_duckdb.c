@@ -1,0 +1,277 @@
+/*
+ * Publishing on DuckDB: every table of the set in one transaction, which is one string.
+ *
+ * A table is created anew, since delete and insert of the same keys in one transaction would
+ * meet its own unique indexes; what `create or replace` loses (constraints, defaults, comments,
+ * indexes) is made again from the catalog. Views keep the name of what they read and follow.
+ */
+#include <string.h>
+
+#include "airlock/warehouse/dialect_rows.h"
+
+#define ASSERT_TEXT                                                                              \
+	"select case when (select count(*)::varchar || '/' || "                                  \
+	"coalesce(sum(hash(t)::hugeint), 0)::varchar from {relation:relation} t) "               \
+	"= {identity:literal} then 'unchanged' "                                                 \
+	"else error('" DIALECT_RAISED_CONFLICT " ' || {message:literal}) end"
+
+#define COUNT_TEXT                                                                               \
+	"select case when (select count(*) from {from:relation}) "                               \
+	"= (select count(*) from {to:relation}) then 'equal' "                                   \
+	"else error('" DIALECT_RAISED_COUNT " ' || {message:literal}) end"
+
+int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+		      const char **ret_reason, struct err *err)
+{
+	if (publish_check(table, err) < 0)
+		return -1;
+	if (table->to_table) {
+		*ret_way = PUBLISH_REPLACE;
+		*ret_reason = "the table is created anew with its constraints, comments and indexes";
+	} else {
+		*ret_way = PUBLISH_NEW;
+		*ret_reason = "production has no such table yet";
+	}
+	return 0;
+}
+
+static int push_assert(struct strv *statements, const struct dialect *dialect,
+		       const struct relation *relation, const struct table *table, bool decided,
+		       const char *what, struct err *err)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(relation);
+	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", display, what);
+	char *identity CLEANUP(mem_free_string) =
+		decided ? mem_printf("%lld/%s", (long long)table->rows, table->content) : NULL;
+	char *undecided CLEANUP(mem_free_string) = mem_printf("identity of %s", display);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("relation", relation),
+		{ .name = "identity",
+		  .kind = SQL_LITERAL,
+		  .text = identity,
+		  .undecided = decided ? NULL : undecided },
+		SQL_ARG_LITERAL("message", message),
+	};
+
+	return dialect_push_text(statements, dialect, ASSERT_TEXT, args, ARRAY_LEN(args), err);
+}
+
+static int push_restore(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("restore", &t->restore),
+		SQL_ARG_RELATION("to", t->to),
+	};
+
+	if (!t->to_table || !t->restore.identifier)
+		return 0;
+	return dialect_push_text(statements, dialect, "create table {restore} as from {to}", args,
+				 ARRAY_LEN(args), err);
+}
+
+static int add_column(struct buf *list, const struct dialect *dialect,
+		      const struct table_column *column, const struct table_column *old,
+		      struct err *err)
+{
+	const char *value = column->value ? column->value : old ? old->value : NULL;
+	const struct sql_arg args[] = {
+		SQL_ARG_IDENT("name", column->name),
+		SQL_ARG_CATALOG("type", column->type),
+		SQL_ARG_CATALOG("value", value ? value : ""),
+	};
+
+	if (list->len > 0)
+		buf_add_str(list, ", ");
+	if (sql_render(list, dialect, value ? "{name} {type} default ({value})" : "{name} {type}",
+		       args, ARRAY_LEN(args), err) < 0)
+		return -1;
+	if (column->not_null || (old && old->not_null))
+		buf_add_str(list, " not null");
+	return 0;
+}
+
+static void add_constraints(struct buf *list, const struct table *own, const struct table *columns,
+			    const struct table *but_not)
+{
+	for (size_t i = 0; own && i < own->constraint_count; i++) {
+		const struct table_part *constraint = &own->constraints[i];
+
+		if (!table_has_columns_of(columns, constraint) ||
+		    (but_not && table_has_constraint(but_not, constraint)))
+			continue;
+		buf_add_str(list, ", ");
+		buf_add_str(list, constraint->definition);
+	}
+}
+
+/* Columns of staging; defaults, not null and constraints of both, as far as the columns exist. */
+static int write_definition(struct buf *list, const struct dialect *dialect,
+			    const struct publish_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->from_table->column_count; i++) {
+		const struct table_column *column = &t->from_table->columns[i];
+
+		if (add_column(list, dialect, column,
+			       t->to_table ? table_column(t->to_table, column->name) : NULL,
+			       err) < 0)
+			return -1;
+	}
+	add_constraints(list, t->from_table, t->from_table, NULL);
+	add_constraints(list, t->to_table, t->from_table, t->from_table);
+	return 0;
+}
+
+static int push_table(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_table *t, struct err *err)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(t->from);
+	char *columns_of CLEANUP(mem_free_string) = mem_printf("columns of %s", display);
+	char *definition_of CLEANUP(mem_free_string) = mem_printf(
+		"columns of %s, with the constraints of production that they still allow", display);
+	struct buf definition CLEANUP(buf_release) = BUF_INIT;
+	struct strv names CLEANUP(strv_release) = STRV_INIT;
+
+	if (t->decided && write_definition(&definition, dialect, t, err) < 0)
+		return -1;
+	for (size_t i = 0; t->decided && i < t->from_table->column_count; i++)
+		strv_push(&names, t->from_table->columns[i].name);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_RELATION("from", t->from),
+		{ .name = "definition",
+		  .kind = SQL_STATEMENT,
+		  .text = buf_cstr(&definition),
+		  .undecided = t->decided ? NULL : definition_of },
+		{ .name = "columns",
+		  .kind = SQL_IDENTS,
+		  .idents = (const char *const *)strv_argv(&names),
+		  .n = names.n,
+		  .undecided = t->decided ? NULL : columns_of },
+	};
+	const char *create = t->to_table ? "create or replace table {to} ({definition:statement})"
+					 : "create table {to} ({definition:statement})";
+
+	if (dialect_push_text(statements, dialect, create, args, ARRAY_LEN(args), err) < 0)
+		return -1;
+	return dialect_push_text(statements, dialect,
+				 "insert into {to} ({columns:idents}) "
+				 "select {columns:idents} from {from}",
+				 args, ARRAY_LEN(args), err);
+}
+
+static int push_index(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_table *t, const struct table_part *index,
+		      struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_IDENT("name", index->name),
+		SQL_ARG_CATALOG("definition", index->definition),
+	};
+
+	return dialect_push_text(statements, dialect,
+				 index->unique ? "create unique index {name} on {to} {definition}"
+					       : "create index {name} on {to} {definition}",
+				 args, ARRAY_LEN(args), err);
+}
+
+/* Index names are one per schema here too, so those of staging serve where the schema differs. */
+static int push_indexes(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, struct err *err)
+{
+	for (size_t i = 0; t->to_table && i < t->to_table->index_count; i++)
+		if (push_index(statements, dialect, t, &t->to_table->indexes[i], err) < 0)
+			return -1;
+	for (size_t i = 0; t->from_table && i < t->from_table->index_count; i++)
+		if (!(t->to_table && table_has_index(t->to_table, &t->from_table->indexes[i])) &&
+		    push_index(statements, dialect, t, &t->from_table->indexes[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int push_comment(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, const char *column, const char *comment,
+			struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_IDENT("column", column ? column : ""),
+		SQL_ARG_LITERAL("comment", comment),
+	};
+
+	return dialect_push_text(statements, dialect,
+				 column ? "comment on column {to}.{column} is {comment:literal}"
+					: "comment on table {to} is {comment:literal}",
+				 args, ARRAY_LEN(args), err);
+}
+
+/* Staging's comment (dbt's persist_docs) where it has one, else the one production had. */
+static int push_comments(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_table *t, struct err *err)
+{
+	const struct table *from = t->from_table;
+	const struct table *to = t->to_table;
+
+	if (!from)
+		return 0;
+	const char *comment = from->comment ? from->comment : to ? to->comment : NULL;
+
+	if (comment && push_comment(statements, dialect, t, NULL, comment, err) < 0)
+		return -1;
+	for (size_t i = 0; i < from->column_count; i++) {
+		const struct table_column *old = to ? table_column(to, from->columns[i].name) : NULL;
+
+		comment = from->columns[i].comment ? from->columns[i].comment
+			  : old			   ? old->comment
+						   : NULL;
+		if (comment && push_comment(statements, dialect, t, from->columns[i].name, comment,
+					    err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_count(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_table *t, struct err *err)
+{
+	char *from CLEANUP(mem_free_string) = relation_display(t->from);
+	char *to CLEANUP(mem_free_string) = relation_display(t->to);
+	char *message CLEANUP(mem_free_string) =
+		mem_printf("%s does not have as many rows as %s", to, from);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("from", t->from),
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_LITERAL("message", message),
+	};
+
+	return dialect_push_text(statements, dialect, COUNT_TEXT, args, ARRAY_LEN(args), err);
+}
+
+int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct publish_table *t = &set->tables[i];
+
+		if (push_assert(statements, dialect, t->from, t->from_table, t->decided,
+				"(staging) changed after its tests", err) < 0)
+			return -1;
+		if (t->to_table && push_assert(statements, dialect, t->to, t->to_table, t->decided,
+					       "(production) was changed by somebody else", err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < set->n; i++) {
+		const struct publish_table *t = &set->tables[i];
+
+		if (push_restore(statements, dialect, t, err) < 0 ||
+		    push_table(statements, dialect, t, err) < 0 ||
+		    push_indexes(statements, dialect, t, err) < 0 ||
+		    push_comments(statements, dialect, t, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < set->n; i++)
+		if (push_count(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
+	return 0;
+}
