@@ -1,0 +1,122 @@
+#!/usr/bin/env bats
+# Every command that is dbt's goes to dbt as it is.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+}
+
+setup() {
+  cd "$WORK/project"
+}
+
+# A dbt that says what it was given.
+echo_dbt() {
+  cat >"$BATS_TEST_TMPDIR/dbt" <<'SH'
+#!/usr/bin/env bash
+printf 'argument:%s\n' "$@"
+printf 'cwd:%s\n' "$PWD"
+cat
+echo 'on stderr' >&2
+ls /proc/self/fd | tr '\n' ' '
+exit "${EXIT_WITH-0}"
+SH
+  chmod +x "$BATS_TEST_TMPDIR/dbt"
+  export AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt
+}
+
+@test "arguments, stdin, stdout, stderr, cwd and exit status are dbt's" {
+  echo_dbt
+  for exit_with in 0 1 2 99; do
+    export EXIT_WITH=$exit_with
+    for program in "$AIRLOCK_DBT" "$AIRLOCK_BIN"; do
+      name=$([ "$program" = "$AIRLOCK_BIN" ] && echo airlock || echo dbt)
+      printf 'in\0put\n' | { "$program" run --select 'a b' '' --vars '{"x": "*"}' -- --yes \
+        >"$BATS_TEST_TMPDIR/$name.out" 2>"$BATS_TEST_TMPDIR/$name.err" && echo 0 || echo $?; } \
+        >"$BATS_TEST_TMPDIR/$name.status"
+    done
+    for what in out err status; do
+      cmp "$BATS_TEST_TMPDIR/dbt.$what" "$BATS_TEST_TMPDIR/airlock.$what"
+    done
+  done
+}
+
+@test "real dbt: version, usage error and a project error are the same bytes" {
+  for arguments in '--version' 'run --no-such-option' 'parse --project-dir /nowhere' '--help'; do
+    # shellcheck disable=SC2086 # words
+    run --separate-stderr dbt $arguments
+    expected=$status$output$stderr
+    # shellcheck disable=SC2086
+    run --separate-stderr airlock $arguments
+    [ "$status$output$stderr" = "$expected" ]
+  done
+}
+
+@test "'airlock dbt ARGS' means dbt's ARGS" {
+  echo_dbt
+  run airlock dbt deploy plan </dev/null
+  [ "${lines[0]}" = 'argument:deploy' ]
+  [ "${lines[1]}" = 'argument:plan' ]
+}
+
+@test "the process becomes dbt: one pid, signals and dispositions as they were" {
+  cat >"$BATS_TEST_TMPDIR/dbt" <<'SH'
+#!/bin/sh
+echo "$$"
+grep -E '^Sig(Blk|Ign|Cgt)' /proc/$$/status
+SH
+  chmod +x "$BATS_TEST_TMPDIR/dbt"
+  export AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt
+  run bash -c 'trap "" HUP; "$AIRLOCK_DBT" run | tail -n +2; "$AIRLOCK_BIN" run | tail -n +2'
+  [ "$status" -eq 0 ]
+  half=$((${#lines[@]} / 2))
+  [ "$half" -ge 2 ]
+  [ "${lines[*]:0:half}" = "${lines[*]:half}" ]
+  run bash -c 'echo $$; exec "$AIRLOCK_BIN" run'
+  [ "${lines[0]}" = "${lines[1]}" ]
+}
+
+@test "a dbt that dies by a signal is seen to die by that signal" {
+  printf '#!/bin/sh\nkill -TERM $$\n' >"$BATS_TEST_TMPDIR/dbt"
+  chmod +x "$BATS_TEST_TMPDIR/dbt"
+  AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt run airlock run
+  assert_status 143
+}
+
+@test "nothing is written" {
+  echo_dbt
+  mkdir "$BATS_TEST_TMPDIR/empty"
+  cp dbt_project.yml "$BATS_TEST_TMPDIR/empty"
+  cd "$BATS_TEST_TMPDIR/empty"
+  airlock run </dev/null >/dev/null 2>&1
+  [ "$(find . -mindepth 1)" = ./dbt_project.yml ]
+}
+
+@test "a project file that cannot be read does not stop a dbt command" {
+  echo_dbt
+  mkdir "$BATS_TEST_TMPDIR/broken"
+  cd "$BATS_TEST_TMPDIR/broken"
+  printf 'name: [\n' >dbt_project.yml
+  run airlock debug </dev/null
+  assert_status 0
+}
+
+@test "no dbt on PATH is 127, one that cannot be run is 126" {
+  unset AIRLOCK_DBT
+  PATH=/nonexistent run "$AIRLOCK_BIN" run
+  assert_status 127
+  assert_says 'dbt'
+  : >"$BATS_TEST_TMPDIR/not-executable"
+  AIRLOCK_DBT=$BATS_TEST_TMPDIR/not-executable run airlock run
+  assert_status 126
+  assert_says "$BATS_TEST_TMPDIR/not-executable"
+}
+
+@test "a dbt on PATH that is airlock itself is never started" {
+  unset AIRLOCK_DBT
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/dbt"
+  PATH=$BATS_TEST_TMPDIR/bin run timeout 10 "$AIRLOCK_BIN" run
+  assert_status 127
+}

@@ -1,0 +1,104 @@
+#!/usr/bin/env bats
+# plan and routes: what would happen, without doing it.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  dbt -q build --target staging >/dev/null
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+plan() {
+  run --separate-stderr airlock plan wac --from staging --to prod --tags mart,utils "$@"
+}
+
+# Everything, airlock's own schemas and staging included.
+everything() {
+  OWN_SCHEMAS='' production
+}
+
+@test "routes says where each node is built and published" {
+  run --separate-stderr airlock routes --from staging --to prod --tags mart,utils --json
+  assert_status 0
+  assert_json 'd["version"]' 1
+  assert_json 'sorted(r["to"]["schema"] + "." + r["to"]["identifier"] for r in d["routes"] if r["in_scope"] and r["materialized"] != "view")' \
+    '["mart.customers", "mart.orders", "mart.revenue_by_day", "utils.calendar", "utils.currencies"]'
+  assert_json '{r["from"]["schema"] for r in d["routes"]} == {"stage"}' true
+  assert_json 'sorted(d["routes"][0])' \
+    '["from", "in_scope", "materialized", "reason", "resource_type", "tags", "to", "unique_id"]'
+  assert_json 'd["conflicts"]' '[]'
+}
+
+@test "routes for people names both relations" {
+  run airlock routes --from staging --to prod --tags mart,utils
+  assert_status 0
+  assert_says 'stage.orders' 'mart.orders' 'utils.calendar'
+}
+
+@test "plan prints every phase and writes nothing" {
+  everything >"$BATS_TEST_TMPDIR/before"
+  plan
+  assert_status 0
+  assert_says build audit publish mart.orders utils.currencies
+  everything >"$BATS_TEST_TMPDIR/after"
+  diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+}
+
+@test "plan --json has the shape that scripts rely on" {
+  plan --json
+  assert_status 0
+  assert_json 'd["version"]' 1
+  assert_json 'd["strategy"]' wac
+  assert_json 'd["adapter"]' "$ENGINE"
+  assert_json 'd["atomic"]' true
+  assert_json 'all(set(s) >= {"id", "phase", "kind", "reason", "command", "sql"} for s in d["steps"])' true
+  assert_json 'len({s["id"] for s in d["steps"]}) == len(d["steps"])' true
+  assert_json 'any("open_orders" in json.dumps(w) for w in d["warnings"])' true
+}
+
+@test "plan is the same text twice" {
+  plan
+  first=$output
+  plan
+  [ "$output" = "$first" ]
+}
+
+@test "plan needs no right to write" {
+  [ "$ENGINE" = postgres ] || {
+    # the file itself refuses
+    chmod a-w "$SHOP_DUCKDB" "$WORK"
+    plan
+    chmod u+w "$SHOP_DUCKDB" "$WORK"
+    assert_status 0
+    return
+  }
+  sql 'create role looker login'
+  for schema in $(sql "select nspname from pg_namespace where nspname !~ '^pg_' and nspname <> 'information_schema'"); do
+    sql "grant usage on schema $schema to looker; grant select on all tables in schema $schema to looker"
+  done
+  sql 'alter role looker set default_transaction_read_only = on'
+  SHOP_PG_USER=looker plan
+  status_of_plan=$status
+  sql 'drop owned by looker; drop role looker'
+  [ "$status_of_plan" -eq 0 ] || fail "$output" "$stderr"
+}
+
+# The plan's SQL with names for what only the deployment knows, and the SQL that deploy printed.
+@test "deploy runs what plan printed" {
+  plan --json
+  assert_status 0
+  printf '%s' "$output" >"$BATS_TEST_TMPDIR/plan.json"
+  run --separate-stderr airlock deploy wac --from staging --to prod --tags mart,utils --yes --json
+  assert_status 0
+  "$PYTHON" "$ROOT/test/support/plan_equals_run.py" "$BATS_TEST_TMPDIR/plan.json" \
+    target/airlock/deployments/*/plan.json
+}

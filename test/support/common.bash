@@ -1,0 +1,163 @@
+# Shared by the end-to-end tests: one project and one warehouse per file, as they were at the
+# file's beginning for each test.
+#
+#   setup_file()    { begin_file shop; deploy...; freeze; }
+#   setup()         { thaw; }
+#   teardown_file() { end_file; }
+#
+# ENGINE is duckdb, postgres or none. Tests run in the project; the project's profile is that of
+# the engine. Every variable that dbt or airlock would read is gone, but for AIRLOCK_DBT.
+# shellcheck shell=bash
+# shellcheck disable=SC2154 # status, output and stderr are set by the `run` of bats
+
+bats_require_minimum_version 1.5.0
+
+ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
+PYTHON=$ROOT/.cache/dbt/bin/python
+: "${AIRLOCK_BIN:=$ROOT/build/airlock}" "${ENGINE:=duckdb}"
+for name in $(compgen -e | grep -E '^(DBT|AIRLOCK)_' | grep -vxE 'AIRLOCK_(BIN|TEST_ALL)'); do
+  unset "$name"
+done
+export AIRLOCK_BIN ENGINE AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+
+# What only the staging side and airlock itself write.
+OWN_SCHEMAS=stage,airlock,airlock_restore
+
+airlock() {
+  "$AIRLOCK_BIN" "$@"
+}
+
+dbt() {
+  "$AIRLOCK_DBT" "$@"
+}
+
+sql() {
+  "$PYTHON" "$ROOT/test/support/sql.py" "$1"
+}
+
+pg() {
+  "$ROOT/test/support/pg" "$@"
+}
+
+begin_file() { # begin_file PROJECT
+  export ROOT WORK=$BATS_FILE_TMPDIR/work
+  export SHOP_DUCKDB=$WORK/warehouse.duckdb
+  mkdir -p "$WORK"
+  cp -R "$ROOT/test/projects/$1" "$WORK/project"
+  cd "$WORK/project" || return
+  if [ "$ENGINE" = postgres ]; then
+    eval "$(pg start)"
+    sed -i "s/^profile: .*/&_postgres/" dbt_project.yml
+  fi
+}
+
+end_file() {
+  [ -z "${SHOP_PG_DIR-}" ] || pg stop "$SHOP_PG_DIR"
+}
+
+# What the file's tests begin with: the project with dbt's caches, and the warehouse.
+freeze() {
+  cp -a "$WORK" "$BATS_FILE_TMPDIR/frozen"
+  [ "$ENGINE" != postgres ] || SHOP_PG_DBNAME=postgres sql 'create database frozen template shop'
+}
+
+thaw() {
+  cd / || return
+  rm -rf "$WORK"
+  cp -a "$BATS_FILE_TMPDIR/frozen" "$WORK"
+  if [ "$ENGINE" = postgres ]; then
+    SHOP_PG_DBNAME=postgres sql 'drop database if exists shop with (force)'
+    SHOP_PG_DBNAME=postgres sql 'create database shop template frozen'
+  fi
+  cd "$WORK/project" || return
+}
+
+deploy() { # deploy [OPTION...], into $status and $output
+  run airlock deploy wac --from staging --to prod --tags mart,utils --yes "$@"
+}
+
+# A dbt that answers one of its verbs differently: fake_dbt VERB SHELL-COMMANDS
+fake_dbt() {
+  local fake=$BATS_TEST_TMPDIR/dbt
+  cat >"$fake" <<EOF
+#!/usr/bin/env bash
+for word; do
+  if [ "\$word" = $1 ]; then
+    $2
+  fi
+done
+exec "$AIRLOCK_DBT" "\$@"
+EOF
+  chmod +x "$fake"
+  export AIRLOCK_DBT=$fake
+}
+
+# --- what production looks like
+
+production() {
+  "$PYTHON" "$ROOT/test/support/snapshot.py" --skip "$OWN_SCHEMAS"
+}
+
+remember_production() {
+  production >"$BATS_TEST_TMPDIR/before"
+}
+
+assert_production_unchanged() {
+  production >"$BATS_TEST_TMPDIR/after"
+  diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" || fail 'production is not what it was'
+}
+
+assert_production_changed() {
+  production >"$BATS_TEST_TMPDIR/after"
+  ! cmp -s "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" || fail 'production did not change'
+}
+
+# Relations outside the schemas that are our own, `schema.name`, sorted.
+relations() {
+  sql "select table_schema || '.' || table_name from information_schema.tables
+        where table_schema not in ('${OWN_SCHEMAS//,/\', \'}', 'information_schema', 'pg_catalog')
+        order by 1"
+}
+
+assert_sql() { # assert_sql SQL EXPECTED
+  local actual
+  actual=$(sql "$1") || return
+  [ "$actual" = "$2" ] || fail "expected of: $1" "$2" 'got:' "$actual"
+}
+
+# --- what the last `run` did
+
+fail() {
+  printf '%s\n' "$@" >&2
+  return 1
+}
+
+assert_status() {
+  [ "$status" -eq "$1" ] || fail "exit status $status, expected $1; it said:" "$output" "${stderr-}"
+}
+
+assert_says() {
+  local text
+  for text; do
+    grep -qF -- "$text" <<<"$output"$'\n'"${stderr-}" ||
+      fail "expected to read: $text" 'it said:' "$output" "${stderr-}" || return
+  done
+}
+
+refute_says() {
+  ! grep -qF -- "$1" <<<"$output"$'\n'"${stderr-}" || fail "not to be read: $1" "$output" "${stderr-}"
+}
+
+# A value out of the JSON in $output: json 'd["outcome"]'
+json() {
+  "$PYTHON" -c 'import json, sys
+d = json.load(sys.stdin)
+value = eval(sys.argv[1])
+print(value if isinstance(value, str) else json.dumps(value))' "$1" <<<"$output"
+}
+
+assert_json() { # assert_json EXPRESSION EXPECTED
+  local actual
+  actual=$(json "$1") || fail "not the JSON it should be:" "$output" "${stderr-}" || return
+  [ "$actual" = "$2" ] || fail "expected of $1: $2" "got: $actual"
+}

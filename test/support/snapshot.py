@@ -1,0 +1,167 @@
+"""Everything in a warehouse that a deployment could change, as sorted text: python3 snapshot.py
+[--skip SCHEMA,...] prints rows, columns, constraints, indexes, comments, grants, default
+privileges, triggers, rules, policies, publications, views and functions of all other schemas.
+Two equal texts mean that nothing changed; each line begins with what it is about.
+
+On PostgreSQL an ACL that was never set is printed as the default that it stands for.
+"""
+
+import argparse
+
+import warehouse
+
+# Each query gives (text); {skip} is a list of schema names. search_path is empty, so that every
+# definition is printed with full names.
+POSTGRES = {
+    "schema": """
+        select quote_ident(nspname), pg_get_userbyid(nspowner), obj_description(n.oid, 'pg_namespace')
+          from pg_namespace n where {mine}""",
+    "schema grant": """
+        select quote_ident(nspname), a::text
+          from pg_namespace n, unnest(coalesce(nspacl, acldefault('n', nspowner))) a where {mine}""",
+    "default privilege": """
+        select coalesce(quote_ident(nspname), '(all)'), pg_get_userbyid(defaclrole), defaclobjtype, a::text
+          from pg_default_acl d left join pg_namespace n on n.oid = d.defaclnamespace, unnest(defaclacl) a
+         where n.oid is null or {mine}""",
+    "relation": """
+        select c.oid::regclass, relkind, pg_get_userbyid(relowner), relpersistence, relrowsecurity,
+               relforcerowsecurity, relreplident, relispartition, reloptions,
+               obj_description(c.oid, 'pg_class')
+          from {relations}""",
+    "grant": """
+        select c.oid::regclass, a::text
+          from {relations}, unnest(coalesce(relacl, acldefault(
+               case relkind when 'S' then 's' else 'r' end::"char", relowner))) a
+         where relkind <> 'i'""",
+    "column": """
+        select c.oid::regclass, attnum - (select count(*) from pg_attribute d
+                 where d.attrelid = c.oid and d.attnum > 0 and d.attisdropped and d.attnum < t.attnum),
+               quote_ident(attname), format_type(atttypid, atttypmod), attnotnull, attidentity,
+               attgenerated, nullif(attcollation, 0)::regcollation, attstorage, attcompression,
+               attstattarget, attoptions, pg_get_expr(adbin, adrelid),
+               col_description(c.oid, attnum)
+          from {relations} join pg_attribute t on t.attrelid = c.oid
+          left join pg_attrdef on adrelid = c.oid and adnum = attnum
+         where attnum > 0 and not attisdropped and relkind <> 'i'""",
+    "column grant": """
+        select c.oid::regclass, quote_ident(attname), a::text
+          from {relations} join pg_attribute t on t.attrelid = c.oid, unnest(attacl) a
+         where not attisdropped""",
+    "constraint": """
+        select conrelid::regclass, quote_ident(conname), pg_get_constraintdef(o.oid), convalidated,
+               obj_description(o.oid, 'pg_constraint')
+          from pg_constraint o join {relations} on c.oid = o.conrelid""",
+    "index": """
+        select indrelid::regclass, pg_get_indexdef(indexrelid), indisclustered, indisreplident,
+               indisvalid, obj_description(indexrelid, 'pg_class')
+          from pg_index join {relations} on c.oid = indrelid""",
+    "statistics": """
+        select stxrelid::regclass, pg_get_statisticsobjdef(s.oid)
+          from pg_statistic_ext s join {relations} on c.oid = stxrelid""",
+    "trigger": """
+        select tgrelid::regclass, pg_get_triggerdef(g.oid), tgenabled
+          from pg_trigger g join {relations} on c.oid = tgrelid where not tgisinternal""",
+    "rule": """
+        select ev_class::regclass, pg_get_ruledef(r.oid) from pg_rewrite r
+          join {relations} on c.oid = ev_class where rulename <> '_RETURN'""",
+    "view": """
+        select c.oid::regclass, pg_get_viewdef(c.oid) from {relations} where relkind in ('v', 'm')""",
+    "policy": """
+        select p.polrelid::regclass, quote_ident(polname), polcmd, polpermissive,
+               polroles::regrole[], pg_get_expr(polqual, polrelid), pg_get_expr(polwithcheck, polrelid)
+          from pg_policy p join {relations} on c.oid = polrelid""",
+    "publication": """
+        select prrelid::regclass, pubname, pubinsert, pubupdate, pubdelete, pubtruncate
+          from pg_publication_rel join pg_publication u on u.oid = prpubid
+          join {relations} on c.oid = prrelid""",
+    "inheritance": """
+        select inhrelid::regclass, inhparent::regclass, pg_get_expr(relpartbound, c.oid)
+          from pg_inherits join {relations} on c.oid = inhrelid""",
+    "function": """
+        select p.oid::regprocedure, pg_get_functiondef(p.oid), proacl
+          from pg_proc p join pg_namespace n on n.oid = pronamespace
+         where prokind in ('f', 'p') and {mine}""",
+}
+
+DUCKDB = {
+    "schema": "select schema_name, comment from duckdb_schemas() where not internal and {mine}",
+    "relation": """
+        select schema_name || '.' || table_name, 'table', comment from duckdb_tables() where {mine}""",
+    "column": """
+        select schema_name || '.' || table_name, column_index, column_name, data_type,
+               is_nullable, column_default, comment
+          from duckdb_columns() where not internal and {mine}""",
+    "constraint": """
+        select schema_name || '.' || table_name, constraint_type, constraint_text
+          from duckdb_constraints() where {mine}""",
+    "index": """
+        select schema_name || '.' || table_name, index_name, is_unique, sql, comment
+          from duckdb_indexes() where {mine}""",
+    "view": """
+        select schema_name || '.' || view_name, sql, comment
+          from duckdb_views() where not internal and {mine}""",
+    "sequence": """
+        select schema_name || '.' || sequence_name, start_value, increment_by, cycle, comment
+          from duckdb_sequences() where {mine}""",
+    "function": """
+        select schema_name || '.' || function_name, parameters::varchar, macro_definition
+          from duckdb_functions() where not internal and {mine}""",
+}
+
+
+def literals(names):
+    return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
+
+
+def quoted(name):
+    return '"' + name.replace('"', '""') + '"'
+
+
+def line(kind, row):
+    values = ("-" if value is None else str(value).replace("\n", "\\n") for value in row)
+    return f"{kind} " + " | ".join(values)
+
+
+def postgres(connection, skip):
+    mine = f"nspname !~ '^pg_' and nspname not in ({literals(skip + ['information_schema'])})"
+    relations = (
+        "(select c.*, nspname from pg_class c join pg_namespace n on n.oid = relnamespace"
+        f" where {mine} and relkind in ('r', 'p', 'v', 'm', 'f', 'S')) c"
+    )
+    warehouse.rows(connection, "set search_path = ''")
+    for kind, sql in POSTGRES.items():
+        text = sql.replace("{mine}", mine).replace("{relations}", relations)
+        for row in warehouse.rows(connection, text):
+            yield line(kind, row)
+    readable = f"select nspname, relname from {relations} where relkind <> 'f'"
+    for schema, name in warehouse.rows(connection, readable):
+        yield from content(connection, schema, name, "t::text")
+
+
+def duckdb(connection, skip):
+    mine = f"database_name = current_database() and schema_name not in ({literals(skip)})"
+    for kind, sql in DUCKDB.items():
+        for row in warehouse.rows(connection, sql.replace("{mine}", mine)):
+            yield line(kind, row)
+    readable = f"""
+        select schema_name, table_name from duckdb_tables() where {mine}
+        union all select schema_name, view_name from duckdb_views() where not internal and {mine}"""
+    for schema, name in warehouse.rows(connection, readable):
+        yield from content(connection, schema, name, "t::varchar")
+
+
+def content(connection, schema, name, row):
+    for (text,) in warehouse.rows(connection, f"select {row} from {quoted(schema)}.{quoted(name)} t"):
+        yield line(f"row {schema}.{name}", [text])
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--skip", default="", help="schemas to leave out, comma between")
+    skip = parser.parse_args().skip.split(",")
+    connection = warehouse.connect()
+    lines = (duckdb if warehouse.engine() == "duckdb" else postgres)(connection, skip)
+    print("\n".join(sorted(lines)))
+
+
+main()
