@@ -8,7 +8,7 @@
 # ENGINE is duckdb, postgres or none. Tests run in the project; the project's profile is that of
 # the engine. Every variable that dbt or airlock would read is gone, but for AIRLOCK_DBT.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # status, output and stderr are set by the `run` of bats
+# shellcheck disable=SC2154,SC2119,SC2120 # `run` sets status, output and stderr; tests pass arguments
 
 bats_require_minimum_version 1.5.0
 
@@ -49,6 +49,13 @@ begin_file() { # begin_file PROJECT
     eval "$(pg start)"
     sed -i "s/^profile: .*/&_postgres/" dbt_project.yml
   fi
+}
+
+# The same, and the shop published once: what most files begin with.
+begin_published() {
+  begin_file shop
+  deploy
+  assert_status 0
 }
 
 end_file() {

@@ -1,0 +1,150 @@
+#!/usr/bin/env bats
+# airlock deploy wac: good deployments, with real dbt.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  airlock deploy wac --from staging --to prod --tags mart,utils --yes --json \
+    >"$WORK/first.json" 2>"$WORK/first.err" && echo 0 >"$WORK/first.status" ||
+    echo $? >"$WORK/first.status"
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+first_deployment() {
+  output=$(cat "$WORK/first.json")
+  stderr=$(cat "$WORK/first.err")
+  status=$(cat "$WORK/first.status")
+}
+
+@test "publishes exactly the tables with the tags, into an empty production" {
+  first_deployment
+  assert_status 0
+  [ "$(relations)" = 'mart.customers
+mart.orders
+mart.revenue_by_day
+utils.calendar
+utils.currencies' ] || fail "$(relations)"
+  assert_sql 'select count(*) from mart.orders' 12
+  assert_sql 'select count(*) from utils.calendar' 31
+  assert_sql 'select sum(revenue_eur) from mart.customers' \
+    "$(sql 'select sum(revenue_eur) from stage.customers')"
+}
+
+@test "the view of the scope is named as not published" {
+  first_deployment
+  assert_says open_orders
+}
+
+@test "--json says what was published" {
+  first_deployment
+  assert_json 'd["version"]' 1
+  assert_json 'd["strategy"]' wac
+  assert_json 'd["outcome"]' published
+  assert_json 'd["production_changed"]' true
+  assert_json 'd["exit"]' 0
+  assert_json 'len(d["published"])' 5
+  assert_json 'd["failures"]' '[]'
+  assert_json 'all(key in d for key in ("id", "nodes", "tests", "next"))' true
+}
+
+@test "a second run publishes again, and a changed seed shows up in production" {
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+  deploy
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  assert_sql 'select count(*) from mart.customers' 8
+}
+
+@test "the incremental model keeps what it had and adds what is new" {
+  echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv
+  deploy
+  assert_status 0
+  assert_sql "select orders from mart.revenue_by_day where ordered_on = date '2025-01-20'" 1
+  assert_sql 'select sum(orders) from mart.revenue_by_day' 12
+}
+
+@test "what the project file says needs no options" {
+  run airlock deploy wac --yes
+  assert_status 0
+  assert_says mart.orders
+}
+
+@test "tags_to_clone alone: into schemas named after the tags, created when missing" {
+  sed -i '/^  airlock:/,/^$/d' dbt_project.yml
+  sql 'drop schema mart cascade'
+  sql 'drop schema utils cascade'
+  run airlock deploy wac --from staging --yes
+  assert_status 0
+  [ "$(relations)" = 'mart.customers
+mart.orders
+mart.revenue_by_day
+utils.calendar
+utils.currencies' ] || fail "$(relations)"
+  assert_sql 'select count(*) from utils.currencies' 3
+}
+
+@test "a selection publishes its part and leaves the rest" {
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/; ' seeds/raw_customers.csv
+  sed -i 's/^SEK,Swedish krona,/SEK,Krona,/' seeds/raw_currencies.csv
+  deploy -s customers
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  assert_sql "select currency_name from utils.currencies where currency = 'SEK'" 'Swedish krona'
+  deploy --exclude tag:mart
+  assert_status 0
+  assert_sql "select currency_name from utils.currencies where currency = 'SEK'" Krona
+}
+
+@test "a new column arrives, and the rest of the table with it" {
+  sed -i 's/^  payments,$/  payments, payments * 2 as twice,/' models/mart/orders.sql
+  deploy
+  assert_status 0
+  assert_sql 'select count(*), sum(twice) from mart.orders' '12|24'
+}
+
+@test "dbt's own options behind -- reach it: --profile, --vars" {
+  profile=$(sed -n 's/^profile: //p' dbt_project.yml)
+  sed -i 's/^profile: .*/profile: none_such/' dbt_project.yml
+  deploy -- --profile "$profile" --vars '{unused: 1}'
+  assert_status 0
+}
+
+@test "variables that silence dbt change nothing: a good deployment publishes" {
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  export DBT_PRINT=false DBT_LOG_LEVEL=none DBT_ENGINE_LOG_LEVEL=none DBT_QUIET=true
+  deploy
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+}
+
+@test "what was replaced is kept as a restore point" {
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  deploy
+  assert_status 0
+  restored=$(sql "select table_name from information_schema.tables
+                   where table_schema = 'airlock_restore' and table_name like '%customers%'")
+  [ -n "$restored" ] || fail 'no restore point of mart.customers'
+  assert_sql "select country from airlock_restore.\"${restored##*$'\n'}\" where customer_id = 4" IT
+}
+
+@test "names with spaces and capitals, and of 63 bytes" {
+  long=$(printf 'n%.0s' $(seq 63))
+  sed -i "1i {{ config(alias='Order of the Day') }}" models/mart/orders.sql
+  sed -i "1i {{ config(alias='$long') }}" models/utils/calendar.sql
+  for _ in first second; do
+    deploy
+    assert_status 0
+    assert_sql 'select count(*) from mart."Order of the Day"' 12
+    assert_sql "select count(*) from utils.$long" 31
+  done
+}

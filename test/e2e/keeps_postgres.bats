@@ -1,0 +1,155 @@
+#!/usr/bin/env bats
+# What PostgreSQL has beyond tables and columns: carried over a publish, or refused by name.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_published
+  sql 'create role analyst login'
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+shape() {
+  production | grep -v '^row '
+}
+
+# Published with nothing lost, or refused with the object named and nothing changed at all.
+assert_carried_or_refused() { # assert_carried_or_refused NAME...
+  remember_production
+  shape >"$BATS_TEST_TMPDIR/shape.before"
+  deploy
+  if [ "$status" -eq 0 ]; then
+    shape >"$BATS_TEST_TMPDIR/shape.after"
+    diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+    assert_sql 'select country from mart.customers where customer_id = 4' CH
+  else
+    assert_says "$@"
+    assert_production_unchanged
+  fi
+}
+
+# The same, when the columns change too and the table has to be made anew.
+change_columns() {
+  sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/; s/c.segment$/c.segment/' models/mart/customers.sql
+}
+
+assert_exchanged_or_refused() {
+  change_columns
+  remember_production
+  grants >"$BATS_TEST_TMPDIR/grants.before"
+  deploy
+  if [ "$status" -eq 0 ]; then
+    grants >"$BATS_TEST_TMPDIR/grants.after"
+    diff "$BATS_TEST_TMPDIR"/grants.{before,after}
+    assert_sql 'select sum(weight) from mart.customers' 8
+  else
+    assert_says "$@"
+    assert_production_unchanged
+  fi
+}
+
+grants() {
+  production | grep -E '^(grant|column grant|policy|publication|index|constraint|trigger|schema) ' || true
+}
+
+@test "grants: table, column, schema, default privileges" {
+  sql 'grant usage on schema mart to analyst; grant select on mart.orders to analyst'
+  sql 'grant select (customer_id, country) on mart.customers to analyst'
+  sql 'alter default privileges in schema mart grant select on tables to analyst'
+  remember_production
+  shape >"$BATS_TEST_TMPDIR/shape.before"
+  deploy
+  assert_status 0
+  shape >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+  [ "$(SHOP_PG_USER=analyst sql 'select country from mart.customers where customer_id = 4')" = CH ]
+}
+
+@test "row security and its policies" {
+  sql 'grant usage on schema mart to analyst; grant select on mart.customers to analyst'
+  sql 'alter table mart.customers enable row level security'
+  sql "create policy french on mart.customers to analyst using (country = 'FR')"
+  assert_carried_or_refused mart.customers 'row'
+  [ "$(SHOP_PG_USER=analyst sql 'select count(*) from mart.customers')" = 2 ]
+}
+
+@test "a publication" {
+  sql 'create publication feed for table mart.customers'
+  assert_carried_or_refused mart.customers
+}
+
+@test "a trigger" {
+  sql "create function mart.noted() returns trigger language plpgsql as 'begin return new; end'"
+  sql 'create trigger noted before insert on mart.customers for each row execute function mart.noted()'
+  assert_carried_or_refused mart.customers trigger
+}
+
+@test "a foreign key that references a published table" {
+  sql 'alter table mart.customers add primary key (customer_id)'
+  sql 'create table mart.by_hand (customer_id int references mart.customers)'
+  sql 'insert into mart.by_hand values (4)'
+  assert_carried_or_refused mart.customers
+}
+
+@test "changed columns: grants, indexes and comments come along" {
+  sql 'grant usage on schema mart to analyst; grant select on mart.customers to analyst'
+  sql 'create index customers_by_country on mart.customers (country)'
+  sql "comment on table mart.customers is 'by hand'"
+  change_columns
+  grants >"$BATS_TEST_TMPDIR/grants.before"
+  deploy
+  assert_status 0
+  grants >"$BATS_TEST_TMPDIR/grants.after"
+  diff "$BATS_TEST_TMPDIR"/grants.{before,after}
+  production | grep -q 'by hand'
+  assert_sql 'select sum(weight) from mart.customers' 8
+  [ "$(SHOP_PG_USER=analyst sql 'select country from mart.customers where customer_id = 4')" = CH ]
+}
+
+@test "changed columns with a column grant: carried or refused" {
+  sql 'grant usage on schema mart to analyst'
+  sql 'grant select (customer_id, country) on mart.customers to analyst'
+  assert_exchanged_or_refused mart.customers
+}
+
+@test "changed columns with row security, a publication, a trigger: carried or refused" {
+  sql 'alter table mart.customers enable row level security'
+  assert_exchanged_or_refused mart.customers
+  thaw
+  sql 'create publication feed for table mart.customers'
+  assert_exchanged_or_refused mart.customers
+  thaw
+  sql "create function mart.noted() returns trigger language plpgsql as 'begin return new; end'"
+  sql 'create trigger noted before insert on mart.customers for each row execute function mart.noted()'
+  assert_exchanged_or_refused mart.customers
+}
+
+@test "changed columns with a view elsewhere that reads the table: refused, naming the view" {
+  sql 'create schema reports'
+  sql 'create view reports.countries as select country from mart.customers'
+  change_columns
+  remember_production
+  deploy
+  [ "$status" -ne 0 ]
+  assert_says mart.customers reports.countries
+  assert_production_unchanged
+}
+
+@test "a partitioned production table" {
+  sql 'drop table mart.customers'
+  sql 'create table mart.customers (customer_id integer, customer_name varchar(80),
+         country varchar(2), segment varchar(20), orders bigint, revenue_eur numeric,
+         last_ordered_on date) partition by list (segment)'
+  sql "create table mart.customers_retail partition of mart.customers for values in ('retail')"
+  sql 'create table mart.customers_rest partition of mart.customers default'
+  assert_carried_or_refused mart.customers
+}

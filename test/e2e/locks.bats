@@ -1,0 +1,83 @@
+#!/usr/bin/env bats
+# Somebody else holds what the publish needs: nothing changes, and the message says who.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_published
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  freeze
+}
+
+setup() {
+  thaw
+  remember_production
+}
+
+teardown() {
+  let_go
+}
+
+teardown_file() {
+  end_file
+}
+
+# Holds a connection open after running SQL in it, until let_go; $holder is what it is known by.
+hold() { # hold SQL
+  local ready=$BATS_TEST_TMPDIR/ready
+  "$PYTHON" - "$1" "$ready" 3>&- <<'PY' &
+import os, signal, sys
+sys.path.insert(0, os.path.join(os.environ["ROOT"], "test/support"))
+import warehouse
+connection = warehouse.connect(read_only=False)
+holder = os.getpid()
+if warehouse.engine() == "postgres":
+    connection.autocommit = False
+    holder = warehouse.rows(connection, "select pg_backend_pid()")[0][0]
+warehouse.rows(connection, sys.argv[1])
+with open(sys.argv[2] + ".new", "w") as file:
+    file.write(str(holder))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+signal.pause()
+PY
+  holding=$!
+  until [ -e "$ready" ]; do kill -0 "$holding" && sleep 0.1; done
+  holder=$(cat "$ready")
+}
+
+let_go() {
+  [ -n "${holding-}" ] || return 0
+  kill "$holding" || true
+  wait "$holding" 2>/dev/null || true
+  holding=
+}
+
+@test "a writer keeps a published table locked for longer than the timeout" {
+  if [ "$ENGINE" = duckdb ]; then
+    hold 'select 1' # the file itself is locked
+  else
+    hold "update mart.customers set country = 'XX' where customer_id = 1"
+  fi
+  deploy --publish-timeout 3
+  [ "$status" -ne 0 ]
+  assert_says "$holder"
+  let_go
+  assert_production_unchanged
+  deploy
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+}
+
+@test "a reader keeps a table that has to be exchanged for longer than the timeout" {
+  if [ "$ENGINE" = duckdb ]; then
+    hold 'select count(*) from mart.customers'
+  else
+    sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/' models/mart/customers.sql
+    hold 'select count(*) from mart.customers'
+  fi
+  deploy --publish-timeout 3
+  [ "$status" -ne 0 ]
+  assert_says "$holder"
+  let_go
+  assert_production_unchanged
+}
