@@ -8,12 +8,10 @@
 #include "airlock/base/mem.h"
 #include "airlock/format/json.h"
 
-void answer_init(struct answer *answer, const struct ops *ops, const char *nonce, bool hexadecimal,
+void answer_init(struct answer *answer, const struct ops *ops, const char *nonce, bool spaced,
 		 struct ops_reply *reply)
 {
-	*answer = (struct answer) {
-		.ops = ops, .nonce = nonce, .hexadecimal = hexadecimal, .reply = reply
-	};
+	*answer = (struct answer) { .ops = ops, .nonce = nonce, .spaced = spaced, .reply = reply };
 }
 
 void answer_release(struct answer *answer)
@@ -108,34 +106,6 @@ static void read_piece(struct answer *answer, const char *line)
 	buf_add(&answer->text, line, strlen(line));
 }
 
-static int hex_digit(char c)
-{
-	if (c >= '0' && c <= '9')
-		return c - '0';
-	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* In place. */
-static bool decode_hexadecimal(struct buf *text)
-{
-	size_t n = text->len / 2;
-
-	for (size_t i = 0; i < n; i++) {
-		int high = hex_digit(text->data[2 * i]);
-		int low = hex_digit(text->data[2 * i + 1]);
-
-		if (high < 0 || low < 0)
-			return false;
-		text->data[i] = (char)(high * 16 + low);
-	}
-	if (text->len % 2)
-		return false;
-	if (n)
-		text->data[n] = '\0';
-	text->len = n;
-	return true;
-}
-
 static json_t *parse_answer(struct answer *answer, size_t call)
 {
 	char *name CLEANUP(mem_free_string) = mem_printf("answer to statement %zu", call + 1);
@@ -161,9 +131,8 @@ static void read_done(struct answer *answer, const char *line)
 		       reply->calls_done + 1);
 		return;
 	}
-	if (answer->text.overflowed ||
-	    (answer->hexadecimal && !decode_hexadecimal(&answer->text))) {
-		broken(answer, "the answer to statement %zu cannot be read", call + 1);
+	if (answer->text.overflowed) {
+		broken(answer, "the answer to statement %zu is too long", call + 1);
 		return;
 	}
 	md5_hex(buf_cstr(&answer->text), answer->text.len, sum);
@@ -211,14 +180,35 @@ static void read_line(struct answer *answer, const char *line)
 		read_piece(answer, line);
 }
 
+/* Every second character; what is no spaced line becomes nothing that read_line() knows. */
+static void remove_gaps(const char *line, struct buf *out)
+{
+	while (*line) {
+		size_t len = 1;
+
+		while (((unsigned char)line[len] & 0xc0) == 0x80)
+			len++;
+		buf_add(out, line, len);
+		line += len;
+		if (*line == *ANSWER_GAP)
+			line++;
+	}
+}
+
 void answer_event(struct answer *answer, const struct event *event)
 {
-	if (event->kind == EVENT_PRINT)
+	struct buf line CLEANUP(buf_release) = BUF_INIT;
+
+	if (event->kind == EVENT_PRINT && answer->spaced) {
+		remove_gaps(event->message, &line);
+		read_line(answer, buf_cstr(&line));
+	} else if (event->kind == EVENT_PRINT) {
 		read_line(answer, event->message);
-	else if (event->kind == EVENT_ERROR && !answer->caught &&
-		 (!strcmp(event->name, "RunningOperationCaughtError") ||
-		  !strcmp(event->name, "RunningOperationUncaughtError")))
+	} else if (event->kind == EVENT_ERROR && !answer->caught &&
+		   (!strcmp(event->name, "RunningOperationCaughtError") ||
+		    !strcmp(event->name, "RunningOperationUncaughtError"))) {
 		answer->caught = mem_strdup(event->message);
+	}
 }
 
 /* "Database Error", "Runtime Error", "Compilation Error in macro ...": dbt's own heading. */
@@ -234,8 +224,8 @@ static bool is_heading(const char *line, size_t len)
 
 char *answer_database_message(const struct answer *answer)
 {
-	const char *message = answer->caught;
 	static const char lead[] = "Encountered an error while running operation: ";
+	const char *message = answer->caught;
 	struct buf out CLEANUP(buf_release) = BUF_INIT;
 	bool first = true;
 

@@ -122,11 +122,10 @@ void ops_jinja_literal(struct buf *out, const char *s)
 	buf_add_char(out, '"');
 }
 
-static void write_values(const struct ops *ops, const char *nonce, bool hexadecimal,
-			 struct buf *out)
+static void write_values(const struct ops *ops, const char *nonce, bool spaced, struct buf *out)
 {
 	buf_printf(out, "{%%- set nonce = \"%s\" -%%}\n", nonce);
-	buf_printf(out, "{%%- set hexadecimal = %s -%%}\n", hexadecimal ? "true" : "false");
+	buf_printf(out, "{%%- set gap = \"%s\" -%%}\n", spaced ? ANSWER_GAP : "");
 	buf_add_str(out, "{%- set steps = [\n");
 	for (size_t i = 0; i < ops->n; i++) {
 		const struct ops_call *call = &ops->calls[i];
@@ -141,13 +140,13 @@ static void write_values(const struct ops *ops, const char *nonce, bool hexadeci
 	buf_add_str(out, "] -%}");
 }
 
-static void write_macro(const struct ops *ops, const char *nonce, bool hexadecimal, struct buf *out)
+static void write_macro(const struct ops *ops, const char *nonce, bool spaced, struct buf *out)
 {
 	static const char mark[] = "@VALUES@";
 	const char *at = strstr(ops_macro, mark);
 
 	buf_add(out, ops_macro, (size_t)(at - ops_macro));
-	write_values(ops, nonce, hexadecimal, out);
+	write_values(ops, nonce, spaced, out);
 	buf_add_str(out, at + strlen(mark));
 }
 
@@ -400,7 +399,7 @@ static int run_in_slot(const struct ops_connection *connection, const struct slo
 	struct runner_result result = { 0 };
 	int rc;
 
-	write_macro(answer->ops, answer->nonce, answer->hexadecimal, &macro);
+	write_macro(answer->ops, answer->nonce, answer->spaced, &macro);
 	if (write_project(slot, connection->profile, &macro, err) < 0)
 		return -1;
 	write_command(connection, slot, &arguments);

@@ -11,7 +11,7 @@
  *
  * A call that wants no rows has no pieces and the md5 of nothing. Where the environment holds
  * DBT_ENV_SECRET variables dbt writes ***** for their values in everything it prints, so there
- * the pieces are hexadecimal digits of the answer's bytes (md5 still that of the answer).
+ * the lines are spaced: ANSWER_GAP stands between any two characters.
  *
  * Life cycle: answer_init(), answer_event() for each event, answer_release().
  * Ownership:  ops, nonce and reply are borrowed; the rows belong to the reply.
@@ -27,20 +27,22 @@
 #include "airlock/dbt/event.h"
 #include "airlock/dbt/ops.h"
 
+#define ANSWER_GAP "~"
+
 struct answer {
 	const struct ops *ops;
 	const char *nonce;
-	bool hexadecimal;
+	bool spaced;
 	struct ops_reply *reply;
 	size_t texts_seen;
-	struct buf text; /* of the call that is being answered, as it was sent */
+	struct buf text; /* of the call that is being answered, so far */
 	size_t next_piece;
 	size_t pieces; /* of this answer; 0 before its first piece */
 	char *problem; /* NULL while all is well */
 	char *caught;  /* what dbt says the macro failed with, or NULL */
 };
 
-void answer_init(struct answer *answer, const struct ops *ops, const char *nonce, bool hexadecimal,
+void answer_init(struct answer *answer, const struct ops *ops, const char *nonce, bool spaced,
 		 struct ops_reply *reply);
 void answer_release(struct answer *answer);
 void answer_event(struct answer *answer, const struct event *event);
