@@ -23,42 +23,43 @@
 #include "airlock/dbt/project.h"
 
 enum option_id {
-	OPTION_ALLOW_HOOKS, /* list of unique_ids or names; "*" for all */
-	OPTION_ALLOW_SHARED, /* selection words */
+	OPTION_ALLOW_HOOKS,    /* list of unique_ids or names; "*" for all */
+	OPTION_ALLOW_SHARED,   /* selection words */
 	OPTION_ALLOW_UNTESTED, /* list of test names */
-	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
+	OPTION_BUILD,   /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_EXCLUDE, /* selection words */
-	OPTION_FROM, /* target of the staging side */
-	OPTION_JSON, /* flag; command line only */
-	OPTION_PROJECT_DIR, /* command line only (DBT_PROJECT_DIR is dbt's own) */
+	OPTION_FROM,    /* target of the staging side */
+	OPTION_JSON,    /* flag; command line only */
+	OPTION_PROJECT_DIR,     /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PUBLISH_TIMEOUT, /* seconds; default 30 */
-	OPTION_REQUIRE_TESTS, /* some | each | none; default some */
-	OPTION_RESTORE_POINT, /* bool; --no-restore-point; default true */
-	OPTION_ROUTE, /* target | tag; default: target with `to`, else tag */
-	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics */
+	OPTION_REQUIRE_TESTS,   /* some | each | none; default some */
+	OPTION_RESTORE_POINT,   /* bool; --no-restore-point; default true */
+	OPTION_ROUTE,           /* target | tag; default: target with `to`, else tag */
+	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
+			*/
 	OPTION_SELECT, /* -s, selection words */
 	OPTION_SHARED, /* list | refuse; default list */
-	OPTION_TAGS, /* list */
-	OPTION_TO, /* target of the production side */
-	OPTION_VIEWS, /* skip | refuse; default skip */
-	OPTION_YES, /* -y, flag; command line only */
+	OPTION_TAGS,   /* list */
+	OPTION_TO,     /* target of the production side */
+	OPTION_VIEWS,  /* skip | refuse; default skip */
+	OPTION_YES,    /* -y, flag; command line only */
 	OPTION_COUNT,
 };
 
 enum option_type {
 	OPTION_STRING = 1,
-	OPTION_LIST, /* comma or YAML list; repeated options add up */
+	OPTION_LIST,  /* comma or YAML list; repeated options add up */
 	OPTION_WORDS, /* selection words: up to the next option; YAML string or list */
-	OPTION_BOOL, /* --x, --no-x */
-	OPTION_FLAG, /* --x, command line only */
+	OPTION_BOOL,  /* --x, --no-x */
+	OPTION_FLAG,  /* --x, command line only */
 	OPTION_ENUM,
-	OPTION_MAP, /* a=b pairs */
+	OPTION_MAP,     /* a=b pairs */
 	OPTION_SECONDS, /* a whole number, 1 to 86400 */
 };
 
 enum option_source {
 	OPTION_BY_DEFAULT = 0,
-	OPTION_BY_PROJECT, /* vars: airlock: */
+	OPTION_BY_PROJECT,    /* vars: airlock: */
 	OPTION_BY_DEPLOYMENT, /* vars: airlock: deployments: NAME: */
 	OPTION_BY_ENVIRONMENT,
 	OPTION_BY_COMMAND_LINE,
@@ -66,30 +67,33 @@ enum option_source {
 
 struct option_row {
 	enum option_id id;
-	const char *key; /* "publish_timeout"; the option is --publish-timeout */
+	const char *key;        /* "publish_timeout"; the option is --publish-timeout */
 	const char *short_name; /* "-s" or NULL */
 	enum option_type type;
 	const char *const *values; /* OPTION_ENUM: NULL-ended */
-	const char *fallback; /* the default as text; "" for none */
+	const char *fallback;      /* the default as text; "" for none */
 	bool command_line_only;
 	const char *argument; /* in help: "TARGET", "TAG,..." */
-	const char *help; /* one line */
+	const char *help;     /* one line */
 };
 
 const struct option_row *option_row(enum option_id id);
 /* The row of "--name", "--no-name", "-n" (NULL: none); *ret_negated for the --no form. */
 const struct option_row *option_find(const char *flag, bool *ret_negated);
 
+char *option_flag(const struct option_row *row);     /* "--publish-timeout"; free() it */
+char *option_variable(const struct option_row *row); /* "AIRLOCK_PUBLISH_TIMEOUT"; free() it */
+
 struct option_value {
 	enum option_source source;
-	char *origin; /* "dbt_project.yml:12:5", "AIRLOCK_FROM", "--from"; NULL by default */
-	char *text; /* STRING, ENUM, SECONDS, BOOL ("true", "false"); NULL when not set */
+	char *origin;     /* "dbt_project.yml:12:5", "AIRLOCK_FROM", "--from"; NULL by default */
+	char *text;       /* STRING, ENUM, SECONDS, BOOL ("true", "false"); NULL when not set */
 	struct strv list; /* LIST, WORDS; MAP as "a=b" */
 };
 
 struct config {
 	struct option_value values[OPTION_COUNT];
-	char *strategy; /* "wac" */
+	char *strategy;   /* "wac" */
 	char *deployment; /* name of the block, "" without */
 };
 
@@ -104,14 +108,16 @@ int config_set_environment(struct config *config, const struct strv *env, struct
 
 /*
  * `vars: airlock:` of the project, or of the text of --vars (NULL: none), which comes before it.
- * `what` is the word behind the verb: the name of a strategy or of a deployment (NULL: the only
- * deployment there is, else an error that lists them). `vars: tags_to_clone` is the tags of wac
- * where `tags` is not set. Sets strategy and deployment.
+ * Of the two the first that holds the key counts as a whole, as dbt resolves variables.
+ * `what` is the word behind the verb: the name of a strategy or of a deployment. NULL: the only
+ * deployment there is, an error that lists them where there are several, wac where there is none.
+ * `vars: tags_to_clone` is the tags of wac where `tags` is not set. Sets strategy and deployment.
  */
-int config_set_project(struct config *config, const struct project *project,
-		       const char *vars_text, const char *what, struct err *err);
+int config_set_project(struct config *config, const struct project *project, const char *vars_text,
+		       const char *what, struct err *err);
 
-const char *config_text(const struct config *config, enum option_id id); /* NULL when not set */
+/* NULL when not set; `route` always has a value, which follows from `to`. */
+const char *config_text(const struct config *config, enum option_id id);
 bool config_bool(const struct config *config, enum option_id id);
 int64_t config_seconds(const struct config *config, enum option_id id);
 const struct strv *config_list(const struct config *config, enum option_id id);

@@ -1,0 +1,305 @@
+#include "airlock/deploy/option.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "option_internal.h"
+
+static const char *const require_tests_values[] = { "some", "each", "none", NULL };
+static const char *const route_values[] = { "target", "tag", NULL };
+static const char *const shared_values[] = { "list", "refuse", NULL };
+static const char *const views_values[] = { "skip", "refuse", NULL };
+
+static const struct option_row rows[OPTION_COUNT] = {
+	{ .id = OPTION_ALLOW_HOOKS,
+	  .key = "allow_hooks",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "NODE,...",
+	  .help = "nodes whose hooks may run in staging although they name production; * for all" },
+	{ .id = OPTION_ALLOW_SHARED,
+	  .key = "allow_shared",
+	  .type = OPTION_WORDS,
+	  .fallback = "",
+	  .argument = "SELECTION...",
+	  .help = "relations that both sides share and production views may read" },
+	{ .id = OPTION_ALLOW_UNTESTED,
+	  .key = "allow_untested",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "TEST,...",
+	  .help = "tests that only the production side has and that may go without running" },
+	{ .id = OPTION_BUILD,
+	  .key = "build",
+	  .type = OPTION_WORDS,
+	  .fallback = "",
+	  .argument = "SELECTION...",
+	  .help = "what is built in staging: everything, or +scope where --select is given" },
+	{ .id = OPTION_EXCLUDE,
+	  .key = "exclude",
+	  .type = OPTION_WORDS,
+	  .fallback = "",
+	  .argument = "SELECTION...",
+	  .help = "nodes that are not published" },
+	{ .id = OPTION_FROM,
+	  .key = "from",
+	  .type = OPTION_STRING,
+	  .fallback = "",
+	  .argument = "TARGET",
+	  .help = "dbt target of the staging side, where the build and its tests run" },
+	{ .id = OPTION_JSON,
+	  .key = "json",
+	  .type = OPTION_FLAG,
+	  .fallback = "false",
+	  .command_line_only = true,
+	  .help = "one JSON document on stdout, on failure too" },
+	{ .id = OPTION_PROJECT_DIR,
+	  .key = "project_dir",
+	  .type = OPTION_STRING,
+	  .fallback = "",
+	  .command_line_only = true,
+	  .argument = "DIR",
+	  .help = "directory of dbt_project.yml, when it is neither here nor above" },
+	{ .id = OPTION_PUBLISH_TIMEOUT,
+	  .key = "publish_timeout",
+	  .type = OPTION_SECONDS,
+	  .fallback = "30",
+	  .argument = "SECONDS",
+	  .help = "how long a publish waits for the locks of production's tables" },
+	{ .id = OPTION_REQUIRE_TESTS,
+	  .key = "require_tests",
+	  .type = OPTION_ENUM,
+	  .values = require_tests_values,
+	  .fallback = "some",
+	  .argument = "some|each|none",
+	  .help = "whether some node, each node or no node of the scope must have a test" },
+	{ .id = OPTION_RESTORE_POINT,
+	  .key = "restore_point",
+	  .type = OPTION_BOOL,
+	  .fallback = "true",
+	  .help = "keep the rows that a publish replaces" },
+	{ .id = OPTION_ROUTE,
+	  .key = "route",
+	  .type = OPTION_ENUM,
+	  .values = route_values,
+	  .fallback = "",
+	  .argument = "target|tag",
+	  .help = "where production is: as target `to` has it, or the schema named by the tag" },
+	{ .id = OPTION_ROUTES,
+	  .key = "routes",
+	  .type = OPTION_MAP,
+	  .fallback = "",
+	  .argument = "TAG=SCHEMA,...",
+	  .help = "schemas of tags where they are not named alike" },
+	{ .id = OPTION_SELECT,
+	  .key = "select",
+	  .short_name = "-s",
+	  .type = OPTION_WORDS,
+	  .fallback = "",
+	  .argument = "SELECTION...",
+	  .help = "nodes that are published, within the scope of the tags" },
+	{ .id = OPTION_SHARED,
+	  .key = "shared",
+	  .type = OPTION_ENUM,
+	  .values = shared_values,
+	  .fallback = "list",
+	  .argument = "list|refuse",
+	  .help = "what to do about relations that both sides share" },
+	{ .id = OPTION_TAGS,
+	  .key = "tags",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "TAG,...",
+	  .help = "tags of the nodes that are published" },
+	{ .id = OPTION_TO,
+	  .key = "to",
+	  .type = OPTION_STRING,
+	  .fallback = "",
+	  .argument = "TARGET",
+	  .help = "dbt target of the production side; none when routed by tag" },
+	{ .id = OPTION_VIEWS,
+	  .key = "views",
+	  .type = OPTION_ENUM,
+	  .values = views_values,
+	  .fallback = "skip",
+	  .argument = "skip|refuse",
+	  .help = "what to do about views of the scope: leave them out, or stop" },
+	{ .id = OPTION_YES,
+	  .key = "yes",
+	  .short_name = "-y",
+	  .type = OPTION_FLAG,
+	  .fallback = "false",
+	  .command_line_only = true,
+	  .help = "do not ask before anything is built" },
+};
+
+static const char *const strategies[] = { "wac", NULL };
+
+/* Later versions have these: no deployment may take their names. */
+static const char *const later_strategies[] = { "blue-green", "mirror", "production-rollback",
+						"wap" };
+
+const struct option_row *option_row(enum option_id id)
+{
+	if ((size_t)id >= ARRAY_LEN(rows))
+		abort();
+	return &rows[id];
+}
+
+char *option_flag(const struct option_row *row)
+{
+	char *flag = mem_printf("--%s", row->key);
+
+	for (char *s = flag; *s; s++)
+		if (*s == '_')
+			*s = '-';
+	return flag;
+}
+
+char *option_variable(const struct option_row *row)
+{
+	char *name = mem_printf("AIRLOCK_%s", row->key);
+
+	for (char *s = name; *s; s++)
+		if (*s >= 'a' && *s <= 'z')
+			*s = (char)(*s - 'a' + 'A');
+	return name;
+}
+
+const struct option_row *option_find(const char *flag, bool *ret_negated)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		const struct option_row *row = &rows[i];
+		CLEANUP(mem_free_string) char *name = option_flag(row);
+		bool negated = row->type == OPTION_BOOL && strncmp(flag, "--no-", 5) == 0 &&
+			       strcmp(flag + 5, name + 2) == 0;
+
+		if (!negated && strcmp(flag, name) != 0 &&
+		    (!row->short_name || strcmp(flag, row->short_name) != 0))
+			continue;
+		*ret_negated = negated;
+		return row;
+	}
+	return NULL;
+}
+
+const struct option_row *option_find_key(const char *key)
+{
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (strcmp(rows[i].key, key) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+const char *const *config_strategies(void)
+{
+	return strategies;
+}
+
+bool option_is_among(const char *word, const char *const *words, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
+bool option_is_strategy(const char *name)
+{
+	return option_is_among(name, strategies, ARRAY_LEN(strategies) - 1);
+}
+
+bool option_is_later_strategy(const char *name)
+{
+	return option_is_among(name, later_strategies, ARRAY_LEN(later_strategies));
+}
+
+const char *option_nearest_strategy(const char *word)
+{
+	const char *names[ARRAY_LEN(strategies) + ARRAY_LEN(later_strategies)];
+	size_t n = 0;
+
+	for (size_t i = 0; strategies[i]; i++)
+		names[n++] = strategies[i];
+	for (size_t i = 0; i < ARRAY_LEN(later_strategies); i++)
+		names[n++] = later_strategies[i];
+	return strv_nearest(word, names, n);
+}
+
+void config_init(struct config *config)
+{
+	*config = (struct config) { .strategy = NULL };
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		if (*rows[i].fallback)
+			config->values[i].text = mem_strdup(rows[i].fallback);
+}
+
+void config_release(struct config *config)
+{
+	for (size_t i = 0; i < ARRAY_LEN(config->values); i++) {
+		free(config->values[i].origin);
+		free(config->values[i].text);
+		strv_release(&config->values[i].list);
+	}
+	free(config->strategy);
+	free(config->deployment);
+	*config = (struct config) { .strategy = NULL };
+}
+
+static const struct option_value *value_of(const struct config *config, enum option_id id)
+{
+	if ((size_t)id >= ARRAY_LEN(config->values))
+		abort();
+	return &config->values[id];
+}
+
+const char *config_text(const struct config *config, enum option_id id)
+{
+	const char *text = value_of(config, id)->text;
+
+	if (!text && id == OPTION_ROUTE)
+		return value_of(config, OPTION_TO)->text ? "target" : "tag";
+	return text;
+}
+
+bool config_bool(const struct config *config, enum option_id id)
+{
+	return config_is(config, id, "true");
+}
+
+int64_t config_seconds(const struct config *config, enum option_id id)
+{
+	const char *text = config_text(config, id);
+
+	return text ? strtoimax(text, NULL, 10) : 0;
+}
+
+const struct strv *config_list(const struct config *config, enum option_id id)
+{
+	return &value_of(config, id)->list;
+}
+
+bool config_is(const struct config *config, enum option_id id, const char *value)
+{
+	const char *text = config_text(config, id);
+
+	return text && strcmp(text, value) == 0;
+}
+
+const char *config_route(const struct config *config, const char *tag)
+{
+	const struct strv *pairs = config_list(config, OPTION_ROUTES);
+	size_t len = strlen(tag);
+
+	/* Of several for one tag the last one counts. */
+	for (size_t i = pairs->n; i > 0; i--)
+		if (strncmp(pairs->v[i - 1], tag, len) == 0 && pairs->v[i - 1][len] == '=')
+			return pairs->v[i - 1] + len + 1;
+	return tag;
+}
+
+bool config_is_set(const struct config *config, enum option_id id)
+{
+	return value_of(config, id)->source != OPTION_BY_DEFAULT;
+}

@@ -1,0 +1,37 @@
+/*
+ * option_internal: what option.c (the table), option_value.c (reading one value, arguments,
+ * environment) and option_project.c (dbt_project.yml and --vars) share.
+ */
+#ifndef AIRLOCK_DEPLOY_OPTION_INTERNAL_H
+#define AIRLOCK_DEPLOY_OPTION_INTERNAL_H
+
+#include "airlock/deploy/option.h"
+
+/* Where a value stands. Borrowed. */
+struct option_place {
+	enum option_source source;
+	const char *name;   /* as messages name it: with the whole path */
+	const char *origin; /* as `airlock config` names it */
+	bool items;         /* the pieces are items of a YAML collection: a comma belongs to them */
+};
+
+const struct option_row *option_find_key(const char *key); /* NULL: unknown */
+bool option_is_among(const char *word, const char *const *words, size_t n);
+bool option_is_strategy(const char *name);
+/* A name that a later version gives a meaning. */
+bool option_is_later_strategy(const char *name);
+const char *option_nearest_strategy(const char *word); /* of both kinds; NULL: none is near */
+
+/*
+ * Reads a value out of its pieces (at least one; only lists, words and maps take more) and keeps
+ * it unless a stronger source has spoken. `config` NULL: only checked.
+ */
+int option_set(struct config *config, const struct option_place *place,
+	       const struct option_row *row, const struct strv *pieces, struct err *err);
+
+int option_no_value(const struct option_place *place, const struct option_row *row,
+		    struct err *err);
+int option_refuse_command_line_only(const struct option_row *row, const char *where,
+				    struct err *err);
+
+#endif
