@@ -1,0 +1,642 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "airlock/base/fs.h"
+#include "airlock/base/strv.h"
+
+/* Every test has an empty directory of its own and runs in it. */
+static char *directory;
+
+static int enter_directory(void **state)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	(void)state;
+	directory = mem_printf("%s/airlock-test.XXXXXX", tmp ? tmp : "/tmp");
+	return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *position)
+{
+	(void)st;
+	(void)type;
+	(void)position;
+	return remove(path);
+}
+
+static int leave_directory(void **state)
+{
+	int result;
+
+	(void)state;
+	result = chdir("/") || nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+	mem_free_string(&directory);
+	return result;
+}
+
+static void put(const char *path, const char *text)
+{
+	struct err err = ERR_INIT;
+
+	assert_int_equal(fs_write_atomic(path, text, strlen(text), 0644, &err), 0);
+	assert_false(err_is_set(&err));
+}
+
+static void assert_content(const char *path, const char *expected)
+{
+	CLEANUP(buf_release) struct buf content = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	assert_int_equal(fs_read(path, 100000, &content, &err), 0);
+	assert_string_equal(buf_cstr(&content), expected);
+}
+
+static void assert_file_error(struct err *err, const char *message)
+{
+	assert_int_equal(err->code, ERR_FILE);
+	assert_string_equal(err->message, message);
+	err_release(err);
+}
+
+static size_t count_entries(const char *path)
+{
+	DIR *dir = opendir(path);
+	size_t n = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		n++;
+	closedir(dir);
+	return n - 2;
+}
+
+static void assert_path(char *actual, const char *expected)
+{
+	assert_string_equal(actual, expected);
+	free(actual);
+}
+
+static void names_are_joined(void **state)
+{
+	(void)state;
+	assert_path(fs_join("a", "b"), "a/b");
+	assert_path(fs_join("a/", "b"), "a/b");
+	assert_path(fs_join("/", "b"), "/b");
+	assert_path(fs_join("a", "/b"), "/b");
+	assert_path(fs_join("", "b"), "b");
+	assert_path(fs_join("a", "b/c"), "a/b/c");
+}
+
+static void a_path_becomes_absolute(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(mem_free_string) char *cwd = fs_cwd(&err);
+	CLEANUP(mem_free_string) char *below = mem_printf("%s/a/../b", cwd);
+
+	(void)state;
+	assert_path(fs_absolute("/a/b"), "/a/b");
+	assert_path(fs_absolute("/a//./b/."), "/a/b");
+	assert_path(fs_absolute("/"), "/");
+	assert_path(fs_absolute("."), cwd);
+	assert_path(fs_absolute("./a/../b/"), below);
+}
+
+static void a_removed_current_directory_is_an_error(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(mkdir("gone", 0755), 0);
+	assert_int_equal(chdir("gone"), 0);
+	assert_int_equal(rmdir("../gone"), 0);
+	assert_null(fs_cwd(&err));
+	assert_file_error(&err, "cannot determine the current directory: "
+				"No such file or directory");
+	assert_path(fs_absolute("a"), "a");
+}
+
+static void links_are_resolved_on_demand_only(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(mem_free_string) char *cwd = fs_cwd(&err);
+	CLEANUP(mem_free_string) char *link_path = fs_join(cwd, "link");
+	CLEANUP(mem_free_string) char *file_path = fs_join(cwd, "file");
+
+	(void)state;
+	put("file", "x");
+	assert_int_equal(symlink("file", "link"), 0);
+	assert_path(fs_absolute("link"), link_path);
+	assert_path(fs_real("link"), file_path);
+	assert_null(fs_real("missing"));
+}
+
+static void parents_and_names_are_parts_of_a_path(void **state)
+{
+	(void)state;
+	assert_path(fs_parent("/a/b"), "/a");
+	assert_path(fs_parent("/a/b/"), "/a");
+	assert_path(fs_parent("a//b//"), "a");
+	assert_path(fs_parent("/a"), "/");
+	assert_path(fs_parent("/"), "/");
+	assert_path(fs_parent("//"), "/");
+	assert_path(fs_parent("a"), ".");
+	assert_path(fs_parent(""), ".");
+	assert_string_equal(fs_basename("/a/b.sql"), "b.sql");
+	assert_string_equal(fs_basename("b.sql"), "b.sql");
+	assert_string_equal(fs_basename("a/"), "");
+}
+
+static void kinds_of_files_are_told_apart(void **state)
+{
+	(void)state;
+	put("file", "x");
+	assert_int_equal(mkdir("dir", 0755), 0);
+	assert_int_equal(symlink("missing", "dangling"), 0);
+	assert_int_equal(symlink("dir", "link"), 0);
+	assert_true(fs_exists("file") && fs_exists("dir") && fs_exists("link"));
+	assert_false(fs_exists("missing") || fs_exists("dangling"));
+	assert_true(fs_is_regular("file") && !fs_is_regular("dir"));
+	assert_true(fs_is_directory("dir") && fs_is_directory("link"));
+	assert_false(fs_is_directory("file") || fs_is_directory("missing"));
+}
+
+static void only_a_regular_file_is_executable(void **state)
+{
+	(void)state;
+	put("script", "#!/bin/sh\n");
+	assert_false(fs_is_executable("script"));
+	assert_int_equal(chmod("script", 0755), 0);
+	assert_true(fs_is_executable("script"));
+	assert_false(fs_is_executable("."));
+	assert_false(fs_is_executable("missing"));
+}
+
+static void identity_is_that_of_the_file_not_of_the_name(void **state)
+{
+	struct fs_identity file, link_identity, other;
+
+	(void)state;
+	put("file", "x");
+	put("other", "x");
+	assert_int_equal(symlink("file", "link"), 0);
+	assert_true(fs_identify("file", &file));
+	assert_true(fs_identify("link", &link_identity));
+	assert_true(fs_identify("other", &other));
+	assert_false(fs_identify("missing", &other));
+	assert_true(fs_identity_equal(&file, &link_identity));
+	assert_false(fs_identity_equal(&file, &other));
+}
+
+static void a_file_is_read_whole(void **state)
+{
+	CLEANUP(buf_release) struct buf content = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(mem_free_string) char *big = mem_alloc(300000);
+
+	(void)state;
+	for (size_t i = 0; i < 300000; i++)
+		big[i] = (char)(i % 251);
+	assert_int_equal(fs_write_atomic("big", big, 300000, 0644, &err), 0);
+	assert_int_equal(fs_read("big", 300000, &content, &err), 0);
+	assert_int_equal(content.len, 300000);
+	assert_memory_equal(content.data, big, 300000);
+	assert_int_equal(content.data[300000], 0);
+}
+
+static void an_empty_file_is_an_empty_string(void **state)
+{
+	CLEANUP(buf_release) struct buf content = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("empty", "");
+	assert_int_equal(fs_read("empty", 0, &content, &err), 0);
+	assert_int_equal(content.len, 0);
+	assert_string_equal(buf_cstr(&content), "");
+}
+
+static void a_file_of_unknown_size_is_read_whole(void **state)
+{
+	CLEANUP(buf_release) struct buf content = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_read("/proc/self/status", 100000, &content, &err), 0);
+	assert_non_null(strstr(buf_cstr(&content), "Pid:"));
+}
+
+static void a_file_over_the_limit_is_refused(void **state)
+{
+	CLEANUP(buf_release) struct buf content = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("file", "12345");
+	assert_int_equal(fs_read("file", 5, &content, &err), 0);
+	assert_string_equal(buf_cstr(&content), "12345");
+	assert_int_equal(fs_read("file", 4, &content, &err), -1);
+	assert_file_error(&err, "'file' is larger than the limit of 4 bytes");
+	assert_int_equal(fs_read("/dev/zero", 1000000, &content, &err), -1);
+	assert_file_error(&err, "'/dev/zero' is larger than the limit of 1000000 bytes");
+	assert_string_equal(buf_cstr(&content), "12345");
+}
+
+static void what_cannot_be_read_says_why(void **state)
+{
+	CLEANUP(buf_release) struct buf content = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_read("missing", 10, &content, &err), -1);
+	assert_file_error(&err, "cannot read 'missing': No such file or directory");
+	assert_int_equal(fs_read(".", 10, &content, &err), -1);
+	assert_file_error(&err, "cannot read '.': Is a directory");
+}
+
+static void a_reader_keeps_the_old_file(void **state)
+{
+	char text[10] = "";
+	int fd;
+
+	(void)state;
+	put("file", "old");
+	fd = open("file", O_RDONLY);
+	put("file", "new");
+	assert_int_equal(read(fd, text, sizeof(text)), 3);
+	close(fd);
+	assert_string_equal(text, "old");
+	assert_content("file", "new");
+	assert_int_equal(count_entries("."), 1);
+}
+
+static void the_mode_obeys_the_umask(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	mode_t before = umask(027);
+	struct stat st;
+
+	(void)state;
+	assert_int_equal(fs_write_atomic("file", "x", 1, 0666, &err), 0);
+	umask(before);
+	assert_int_equal(stat("file", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0640);
+}
+
+static void a_failed_write_leaves_the_old_file_and_nothing_else(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(mkdir("target", 0755), 0);
+	put("target/inside", "x");
+	assert_int_equal(fs_write_atomic("target", "x", 1, 0644, &err), -1);
+	assert_file_error(&err, "cannot write 'target': Is a directory");
+	assert_int_equal(fs_write_atomic("missing/file", "x", 1, 0644, &err), -1);
+	assert_file_error(&err, "cannot write 'missing/file': No such file or directory");
+	assert_int_equal(count_entries("."), 1);
+}
+
+/* The one way to make a write fail half way without a file system of one's own. */
+static void limit_file_size(rlim_t bytes)
+{
+	struct rlimit limit;
+
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+	limit.rlim_cur = bytes;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+}
+
+static void a_write_that_fails_half_way_leaves_the_old_file(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	int result;
+
+	(void)state;
+	put("file", "old");
+	limit_file_size(5);
+	result = fs_write_atomic("file", "0123456789", 10, 0644, &err);
+	limit_file_size(RLIM_INFINITY);
+	assert_int_equal(result, -1);
+	assert_file_error(&err, "cannot write 'file': File too large");
+	assert_content("file", "old");
+	assert_int_equal(count_entries("."), 1);
+}
+
+static void a_copy_has_content_and_mode(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	struct stat st;
+
+	(void)state;
+	put("from", "content");
+	put("to", "old");
+	assert_int_equal(chmod("from", 0500), 0);
+	assert_int_equal(fs_copy("from", "to", &err), 0);
+	assert_content("to", "content");
+	assert_int_equal(stat("to", &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0500);
+	assert_int_equal(fs_copy("from", "from", &err), 0);
+	assert_content("from", "content");
+}
+
+static void a_failed_copy_names_the_file_at_fault(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("to", "old");
+	assert_int_equal(fs_copy("missing", "to", &err), -1);
+	assert_file_error(&err, "cannot read 'missing': No such file or directory");
+	assert_int_equal(fs_copy(".", "to", &err), -1);
+	assert_file_error(&err, "cannot read '.': Is a directory");
+	assert_int_equal(fs_copy("to", "missing/to", &err), -1);
+	assert_file_error(&err, "cannot write 'missing/to': No such file or directory");
+	assert_content("to", "old");
+	assert_int_equal(count_entries("."), 1);
+}
+
+static void directories_are_made_with_their_parents(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(mem_free_string) char *absolute = fs_absolute("x/y");
+
+	(void)state;
+	assert_int_equal(fs_make_directories("a/b//c/", &err), 0);
+	assert_true(fs_is_directory("a/b/c"));
+	assert_int_equal(fs_make_directories("a/b/c", &err), 0);
+	assert_int_equal(fs_make_directories(absolute, &err), 0);
+	assert_true(fs_is_directory("x/y"));
+	assert_int_equal(fs_make_directories("/", &err), 0);
+	assert_int_equal(fs_make_directories("", &err), 0);
+	assert_int_equal(symlink("a", "link"), 0);
+	assert_int_equal(fs_make_directories("link/d", &err), 0);
+	assert_true(fs_is_directory("a/d"));
+}
+
+static void a_file_in_the_way_of_a_directory_is_named(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("file", "x");
+	assert_int_equal(fs_make_directories("file", &err), -1);
+	assert_file_error(&err, "cannot create the directory 'file': Not a directory");
+	assert_int_equal(fs_make_directories("file/below", &err), -1);
+	assert_file_error(&err, "cannot create the directory 'file': Not a directory");
+}
+
+static void a_missing_file_counts_as_removed(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("file", "x");
+	assert_int_equal(fs_remove("file", &err), 0);
+	assert_false(fs_exists("file"));
+	assert_int_equal(fs_remove("file", &err), 0);
+	assert_int_equal(mkdir("dir", 0755), 0);
+	assert_int_equal(fs_remove("dir", &err), -1);
+	assert_file_error(&err, "cannot remove 'dir': Is a directory");
+}
+
+static void touch_leaves_what_is_there(void **state)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_touch("file", &err), 0);
+	assert_content("file", "");
+	put("file", "x");
+	assert_int_equal(fs_touch("file", &err), 0);
+	assert_content("file", "x");
+	assert_int_equal(fs_touch("missing/file", &err), -1);
+	assert_file_error(&err, "cannot create 'missing/file': No such file or directory");
+}
+
+static void a_log_grows_at_its_end(void **state)
+{
+	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_log_open("log", &log, &err), 0);
+	assert_true(fcntl(log.fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(fs_log_append(&log, "one\n", 4, &err), 0);
+	fs_log_close(&log);
+	assert_int_equal(log.fd, -1);
+	assert_int_equal(fs_log_open("log", &log, &err), 0);
+	assert_int_equal(fs_log_append(&log, "two\n", 4, &err), 0);
+	assert_int_equal(fs_log_append(&log, "", 0, &err), 0);
+	assert_content("log", "one\ntwo\n");
+}
+
+static void a_torn_record_stays_alone(void **state)
+{
+	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("log", "one\ntw");
+	assert_int_equal(fs_log_open("log", &log, &err), 0);
+	assert_int_equal(fs_log_append(&log, "three\n", 6, &err), 0);
+	assert_content("log", "one\ntw\nthree\n");
+}
+
+static void a_record_that_fails_half_way_is_taken_back(void **state)
+{
+	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	int result;
+
+	(void)state;
+	assert_int_equal(fs_log_open("log", &log, &err), 0);
+	assert_int_equal(fs_log_append(&log, "one\n", 4, &err), 0);
+	limit_file_size(6);
+	result = fs_log_append(&log, "second\n", 7, &err);
+	limit_file_size(RLIM_INFINITY);
+	assert_int_equal(result, -1);
+	assert_file_error(&err, "cannot write a record: File too large");
+	assert_content("log", "one\n");
+	assert_int_equal(fs_log_append(&log, "two\n", 4, &err), 0);
+	assert_content("log", "one\ntwo\n");
+}
+
+static void a_log_that_cannot_be_opened_says_why(void **state)
+{
+	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_log_open("missing/log", &log, &err), -1);
+	assert_file_error(&err, "cannot open 'missing/log': No such file or directory");
+	assert_int_equal(log.fd, -1);
+}
+
+static void a_full_disk_fails_the_record(void **state)
+{
+	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_log_open("/dev/full", &log, &err), 0);
+	assert_int_equal(fs_log_append(&log, "one\n", 4, &err), -1);
+	assert_file_error(&err, "cannot write a record: No space left on device");
+}
+
+static void a_lock_is_held_once(void **state)
+{
+	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
+	CLEANUP(fs_lock_release) struct fs_lock other = FS_LOCK_FREE;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	put("file", "x");
+	assert_int_equal(fs_lock_try("file", &lock, &err), 0);
+	assert_true(fcntl(lock.fd, F_GETFD) & FD_CLOEXEC);
+	assert_int_equal(fs_lock_try("file", &other, &err), 1);
+	assert_false(err_is_set(&err));
+	assert_int_equal(other.fd, -1);
+	fs_lock_release(&lock);
+	assert_int_equal(lock.fd, -1);
+	assert_int_equal(fs_lock_try("file", &other, &err), 0);
+	assert_content("file", "x");
+}
+
+/* A process that has the descriptors of this one, until its standard input ends. */
+static pid_t fork_waiting(int *ret_release)
+{
+	int ends[2];
+	pid_t pid;
+	char c;
+
+	assert_int_equal(pipe(ends), 0);
+	pid = fork();
+	if (pid == 0) {
+		close(ends[1]);
+		while (read(ends[0], &c, 1) > 0)
+			;
+		_exit(0);
+	}
+	close(ends[0]);
+	*ret_release = ends[1];
+	return pid;
+}
+
+static void a_released_lock_is_free_even_if_a_fork_has_the_descriptor(void **state)
+{
+	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
+	CLEANUP(fs_lock_release) struct fs_lock other = FS_LOCK_FREE;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	int release, result;
+	pid_t pid;
+
+	(void)state;
+	put("file", "x");
+	assert_int_equal(fs_lock_try("file", &lock, &err), 0);
+	pid = fork_waiting(&release);
+	fs_lock_release(&lock);
+	result = fs_lock_try("file", &other, &err);
+	close(release);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(result, 0);
+}
+
+static void a_lock_ends_with_its_process(void **state)
+{
+	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	int ready[2];
+	pid_t pid;
+	char c = 0;
+
+	(void)state;
+	put("file", "x");
+	assert_int_equal(pipe(ready), 0);
+	pid = fork();
+	if (pid == 0) {
+		c = fs_lock_try("file", &lock, &err) == 0 ? 'y' : 'n';
+		(void)!write(ready[1], &c, 1);
+		pause();
+		_exit(0);
+	}
+	assert_int_equal(read(ready[0], &c, 1), 1);
+	assert_int_equal(c, 'y');
+	assert_int_equal(fs_lock_try("file", &lock, &err), 1);
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_int_equal(fs_lock_try("file", &lock, &err), 0);
+	close(ready[0]);
+	close(ready[1]);
+}
+
+static void what_cannot_be_locked_says_why(void **state)
+{
+	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(fs_lock_try("missing", &lock, &err), -1);
+	assert_file_error(&err, "cannot lock 'missing': No such file or directory");
+	/* A directory cannot be opened for writing: reading is enough. */
+	assert_int_equal(fs_lock_try(".", &lock, &err), 0);
+}
+
+#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(names_are_joined),
+		IN_DIRECTORY(a_path_becomes_absolute),
+		IN_DIRECTORY(a_removed_current_directory_is_an_error),
+		IN_DIRECTORY(links_are_resolved_on_demand_only),
+		cmocka_unit_test(parents_and_names_are_parts_of_a_path),
+		IN_DIRECTORY(kinds_of_files_are_told_apart),
+		IN_DIRECTORY(only_a_regular_file_is_executable),
+		IN_DIRECTORY(identity_is_that_of_the_file_not_of_the_name),
+		IN_DIRECTORY(a_file_is_read_whole),
+		IN_DIRECTORY(an_empty_file_is_an_empty_string),
+		cmocka_unit_test(a_file_of_unknown_size_is_read_whole),
+		IN_DIRECTORY(a_file_over_the_limit_is_refused),
+		IN_DIRECTORY(what_cannot_be_read_says_why),
+		IN_DIRECTORY(a_reader_keeps_the_old_file),
+		IN_DIRECTORY(the_mode_obeys_the_umask),
+		IN_DIRECTORY(a_failed_write_leaves_the_old_file_and_nothing_else),
+		IN_DIRECTORY(a_write_that_fails_half_way_leaves_the_old_file),
+		IN_DIRECTORY(a_copy_has_content_and_mode),
+		IN_DIRECTORY(a_failed_copy_names_the_file_at_fault),
+		IN_DIRECTORY(directories_are_made_with_their_parents),
+		IN_DIRECTORY(a_file_in_the_way_of_a_directory_is_named),
+		IN_DIRECTORY(a_missing_file_counts_as_removed),
+		IN_DIRECTORY(touch_leaves_what_is_there),
+		IN_DIRECTORY(a_log_grows_at_its_end),
+		IN_DIRECTORY(a_torn_record_stays_alone),
+		IN_DIRECTORY(a_record_that_fails_half_way_is_taken_back),
+		IN_DIRECTORY(a_log_that_cannot_be_opened_says_why),
+		cmocka_unit_test(a_full_disk_fails_the_record),
+		IN_DIRECTORY(a_lock_is_held_once),
+		IN_DIRECTORY(a_released_lock_is_free_even_if_a_fork_has_the_descriptor),
+		IN_DIRECTORY(a_lock_ends_with_its_process),
+		IN_DIRECTORY(what_cannot_be_locked_says_why),
+	};
+
+	return cmocka_run_group_tests_name("fs", tests, NULL, NULL);
+}
