@@ -135,7 +135,7 @@ def postgres(connection, skip):
             yield line(kind, row)
     readable = f"select nspname, relname from {relations} where relkind <> 'f'"
     for schema, name in warehouse.rows(connection, readable):
-        yield from content(connection, schema, name, "t::text")
+        yield from content(connection, schema, name, "row(t.*)::text")
 
 
 def duckdb(connection, skip):
