@@ -192,9 +192,9 @@ static void enter_next_stage(struct child *child, int64_t now)
 		child->next_stage_at = after(now, KILL_WAIT_MS);
 		break;
 	case STAGE_KILLED:
-		/* Not ours to kill. The leader itself is waited for in any case. */
+		/* Others that outlive SIGKILL are given up, the leader is waited for. */
 		child->is_group_gone = child->is_reaped;
-		child->next_stage_at = never;
+		child->next_stage_at = after(now, KILL_WAIT_MS);
 		break;
 	}
 }

@@ -22,10 +22,10 @@ struct fs_identity {
 };
 
 char *fs_join(const char *dir, const char *name); /* an absolute name stays as it is */
-char *fs_absolute(const char *path); /* against the cwd; symbolic links stay */
+char *fs_absolute(const char *path); /* against the cwd; symbolic links and ".." stay */
 char *fs_real(const char *path); /* realpath(3), NULL when it does not exist */
 char *fs_parent(const char *path); /* "/" is its own parent */
-const char *fs_basename(const char *path); /* borrowed from path */
+const char *fs_basename(const char *path); /* borrowed; "" after a slash at the end */
 char *fs_cwd(struct err *err); /* NULL on error */
 
 bool fs_exists(const char *path);
@@ -35,7 +35,8 @@ bool fs_is_executable(const char *path); /* a regular file that may be executed 
 bool fs_identify(const char *path, struct fs_identity *ret_identity); /* follows links */
 bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b);
 
-/* The whole file, at most `limit` bytes (more is an error that names the limit). */
+/* The whole file, at most `limit` bytes (more is an error that names the limit). What ret_content
+ * held is not released. */
 int fs_read(const char *path, size_t limit, struct buf *ret_content, struct err *err);
 
 /* A reader sees the old or the new file: temporary file beside it, fsync, rename. */
@@ -46,7 +47,10 @@ int fs_make_directories(const char *path, struct err *err); /* mkdir -p */
 int fs_remove(const char *path, struct err *err); /* a file; missing is success */
 int fs_touch(const char *path, struct err *err); /* creates an empty file if missing */
 
-/* Append-only record file: each fs_append() is one write followed by fsync. -1 closed. */
+/*
+ * Append-only file of records that end in a newline: each fs_log_append() is one write followed
+ * by fsync, taken back when it fails. A torn last record is ended on opening. -1 closed.
+ */
 struct fs_log {
 	int fd;
 };

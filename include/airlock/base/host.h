@@ -26,7 +26,8 @@ char *host_user(void); /* USER, LOGNAME, else "uid N"; free() it */
  * since boot (field 22 of /proc/PID/stat). 0 when it does not exist (or cannot be known).
  */
 uint64_t host_process_start(pid_t pid);
-bool host_process_is_alive(pid_t pid, uint64_t start); /* a zombie is not alive */
+/* A zombie is not alive. In doubt (start 0, a process that cannot be seen) it is. */
+bool host_process_is_alive(pid_t pid, uint64_t start);
 
 /* The boot id of the kernel (/proc/sys/kernel/random/boot_id), "" when unknown; free() it.
  * Together with the host name it tells whether pids are ours to judge. */
