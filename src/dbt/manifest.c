@@ -170,6 +170,7 @@ static void read_names(struct manifest *manifest, struct manifest_node *node, co
 	node->name = text(manifest, json, "name");
 	node->package = text(manifest, json, "package_name");
 	node->path = text(manifest, json, "original_file_path");
+	node->compiled_path = text_or_null(manifest, json, "compiled_path");
 	node->patch_path = behind_scheme(text_or_null(manifest, json, "patch_path"));
 	node->relation.database = text(manifest, json, "database");
 	node->relation.schema = text(manifest, json, "schema");

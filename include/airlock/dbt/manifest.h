@@ -35,6 +35,7 @@ struct manifest_node {
 	const char *package;
 	const char *path; /* original_file_path, relative to its project */
 	const char *patch_path; /* of the yml that describes it, without "package://"; or NULL */
+	const char *compiled_path; /* of a compiled node, as dbt wrote it; NULL otherwise */
 	const char *materialized; /* "" when it has none */
 	struct relation relation; /* database, schema, alias; identifier for sources */
 	const char *relation_name; /* as rendered by dbt; NULL for ephemeral models and tests */

@@ -38,6 +38,15 @@ struct step {
 	const char *undo; /* in words: what takes it back */
 };
 
+/* How one table of the scope is published. */
+struct plan_table {
+	const struct route *route;
+	enum publish_way way;
+	const char *reason;
+	bool replaces; /* production has one */
+	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
+};
+
 struct plan {
 	struct arena arena;
 	const char *strategy;
@@ -48,6 +57,8 @@ struct plan {
 	struct step **steps;
 	size_t step_count;
 	size_t step_cap;
+	struct plan_table *tables; /* sorted by where they are published */
+	size_t table_count;
 	struct strv warnings;
 };
 

@@ -1,0 +1,47 @@
+/*
+ * executor: does one step after the other and records it. It knows no strategy.
+ *
+ * Each step: reported, recorded as begun (synced to disk), done, recorded as done or failed.
+ * In builds with fault points AIRLOCK_FAULT=<step>:<before|after>:<crash|error> kills the process
+ * or fails there.
+ */
+#ifndef AIRLOCK_DEPLOY_EXECUTOR_H
+#define AIRLOCK_DEPLOY_EXECUTOR_H
+
+#include "airlock/base/err.h"
+#include "airlock/dbt/ops.h"
+#include "airlock/dbt/runner.h"
+#include "airlock/deploy/journal.h"
+#include "airlock/deploy/plan.h"
+#include "airlock/deploy/report.h"
+#include "airlock/warehouse/sql.h"
+
+struct executor {
+	struct journal *journal;
+	struct reporter *reporter;
+	const struct ops_connection *connection;
+	const struct dialect *dialect;
+	const struct sql_binding *bindings;
+	size_t binding_count;
+	const char *fault; /* text of AIRLOCK_FAULT, or NULL */
+};
+
+/* Around the doing of a step: `if (executor_begin(x, step, err) < 0) ...; result = ...;
+ * return executor_end(x, step, result, err);` */
+int executor_begin(struct executor *executor, const struct step *step, struct err *err);
+int executor_end(struct executor *executor, const struct step *step, int result, struct err *err);
+
+/* Bound statements of a step appended to `ops`, shown and recorded first. */
+int executor_add(struct executor *executor, const struct step *step, struct ops *ops,
+		 struct err *err);
+/* Bound statements that belong to no step; queries want rows. */
+int executor_add_statements(struct executor *executor, const struct strv *statements,
+			    bool are_queries, struct ops *ops, struct err *err);
+
+int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
+		     struct ops_reply *ret_reply, struct err *err);
+int executor_run_dbt(struct executor *executor, const struct step *step,
+		     const struct strv *environment, struct runner_result *ret_result,
+		     struct err *err);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * journal: what one deployment did, as lines of JSON on disk, each written and synced before the
+ * next thing happens: target/airlock/deployments/<id>/journal.jsonl.
+ *
+ * Life cycle: journal_open(), journal_write(), journal_close(). A journal that cannot be written
+ *             is an error: nothing may happen unrecorded.
+ */
+#ifndef AIRLOCK_DEPLOY_JOURNAL_H
+#define AIRLOCK_DEPLOY_JOURNAL_H
+
+#include <jansson.h>
+
+#include "airlock/base/err.h"
+#include "airlock/base/fs.h"
+
+struct journal {
+	struct fs_log log;
+	char *directory;
+};
+
+#define JOURNAL_CLOSED { .log = FS_LOG_CLOSED }
+
+int journal_open(const char *deployments_directory, const char *id, struct journal *ret_journal,
+		 struct err *err);
+
+/* {"at", "event", "step", ...fields}; `fields` is borrowed and may be NULL. */
+int journal_write(struct journal *journal, const char *event, const char *step,
+		  const json_t *fields, struct err *err);
+void journal_close(struct journal *journal);
+
+#endif

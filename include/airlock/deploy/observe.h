@@ -1,0 +1,28 @@
+/*
+ * observe: the catalog queries that make a picture of the warehouse (observed.h).
+ *
+ * Life cycle: observe_push_queries() puts them on a list, observe_collect() makes the picture of
+ *             their answers, in the same order.
+ */
+#ifndef AIRLOCK_DEPLOY_OBSERVE_H
+#define AIRLOCK_DEPLOY_OBSERVE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "airlock/base/err.h"
+#include "airlock/base/strv.h"
+#include "airlock/deploy/observed.h"
+#include "airlock/deploy/route.h"
+
+/*
+ * `counted`: identities and counts too, of both relations of every scope node; then `before` is
+ * an earlier picture that says which of production's tables exist.
+ */
+int observe_push_queries(const struct routes *routes, const struct observed *before, bool counted,
+			 struct strv *queries, struct err *err);
+
+/* `answers` are the rows of those queries. A new reference, NULL with *err set. */
+json_t *observe_collect(json_t *const *answers, size_t n, bool counted, struct err *err);
+
+#endif

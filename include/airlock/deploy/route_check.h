@@ -1,0 +1,22 @@
+/*
+ * route_check: what would make the routes unsafe, added to their conflicts and warnings: sides
+ * that are not apart, relations that two nodes share, names the warehouse cannot keep, shared
+ * relations that production shows before their tests, hooks that reach into production. Pure.
+ */
+#ifndef AIRLOCK_DEPLOY_ROUTE_CHECK_H
+#define AIRLOCK_DEPLOY_ROUTE_CHECK_H
+
+#include "airlock/deploy/route.h"
+
+void route_check_all(const struct config *config, const struct manifest *from,
+		     const struct manifest *to, const struct strv *allowed_shared,
+		     struct routes *routes);
+
+/* Adds a conflict; text is copied. `hint` may be NULL (that of the code). */
+void route_conflict(struct routes *routes, enum err_code code, const char *unique_id,
+		    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);
+
+/* The lines of generate_schema_name that keep target `from` to itself; belongs to the routes. */
+const char *route_cure(struct routes *routes, const char *from);
+
+#endif

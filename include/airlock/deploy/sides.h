@@ -1,0 +1,60 @@
+/*
+ * sides: the dbt project as both of its targets see it. Each side is parsed once, by dbt, into a
+ * target path of its own (which keeps partial parsing warm); names are read from its manifest and
+ * never computed.
+ *
+ * Life cycle: sides_open() reads the project and completes the configuration, sides_parse(),
+ *             sides_select(), sides_close().
+ */
+#ifndef AIRLOCK_DEPLOY_SIDES_H
+#define AIRLOCK_DEPLOY_SIDES_H
+
+#include "airlock/base/err.h"
+#include "airlock/base/strv.h"
+#include "airlock/dbt/cmdline.h"
+#include "airlock/dbt/manifest.h"
+#include "airlock/dbt/ops.h"
+#include "airlock/dbt/project.h"
+#include "airlock/dbt/runner.h"
+#include "airlock/deploy/option.h"
+#include "airlock/warehouse/dialect.h"
+
+struct sides {
+	struct config *config; /* borrowed */
+	struct project project;
+	char *from; /* target names */
+	char *to; /* NULL without */
+	char *home; /* <project>/target/airlock */
+	struct strv environment; /* for driven dbt commands */
+	struct strv every; /* options for every start */
+	struct strv for_ops; /* the same without --project-dir */
+	struct strv build; /* options for the build, `every` included */
+	char *profile;
+	struct runner *runner;
+	struct manifest *from_manifest; /* after sides_parse() */
+	struct manifest *to_manifest; /* NULL without `to` */
+	const struct dialect *dialect;
+	struct ops_connection connection; /* of the side that publishes */
+};
+
+struct sides_request {
+	const char *what; /* strategy or deployment; NULL */
+	struct config *config;
+	const struct cmdline *cmdline;
+	const struct strv *environment;
+	const char *self;
+};
+
+int sides_open(const struct sides_request *request, struct sides *ret_sides, struct err *err);
+void sides_close(struct sides *sides);
+
+/* Both side by side. ERR_DBT_FAILED with dbt's exit status and words. */
+int sides_parse(struct sides *sides, struct err *err);
+
+/* unique_ids of models, seeds and snapshots; asks `dbt ls` for what select.h does not know. */
+int sides_select(struct sides *sides, const struct strv *select, const struct strv *exclude,
+		 struct strv *ret_unique_ids, struct err *err);
+
+char *sides_build_path(const struct sides *sides, const char *file); /* free() it */
+
+#endif

@@ -1,0 +1,81 @@
+/*
+ * state: lock, fence and history as tables of the warehouse. This file decides what they mean;
+ * it makes statements and reads answers, and runs nothing.
+ *
+ * In the schema `airlock` of production's database: `airlock_log` (id, at, event, detail) and one
+ * table `airlock_lock_<hash>` per container (a schema that the build writes or the publish
+ * changes), with one row: fence, nonce of the holder ('' when free), and who that is. A lock is
+ * held if one row exists and holds our nonce when read back by a later statement.
+ *
+ * Events of the log: intent, published (in the publishing transaction), finished, aborted.
+ *
+ * Life cycle: state_init(), state_push_*(), state_release().
+ */
+#ifndef AIRLOCK_DEPLOY_STATE_H
+#define AIRLOCK_DEPLOY_STATE_H
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "airlock/base/err.h"
+#include "airlock/base/mem.h"
+#include "airlock/base/strv.h"
+#include "airlock/deploy/route.h"
+#include "airlock/warehouse/dialect.h"
+
+#define STATE_SCHEMA "airlock"
+#define STATE_RESTORE_SCHEMA "airlock_restore"
+#define STATE_PUBLISHED "published"
+
+struct state_container {
+	const char *name; /* database.schema, for people */
+	bool is_production;
+	struct relation lock;
+};
+
+struct state {
+	struct arena arena;
+	const struct dialect *dialect;
+	struct relation schema; /* database and schema of the state tables */
+	struct relation log;
+	struct state_container *containers; /* sorted by name: staging first, then production */
+	size_t n;
+	size_t staging_count;
+};
+
+void state_init(struct state *state, const struct dialect *dialect, const struct routes *routes);
+void state_release(struct state *state);
+
+/* The tables, where they are missing, and our names in free staging locks. */
+int state_push_begin(const struct state *state, struct strv *statements, struct err *err);
+/* One query for each staging lock. */
+int state_push_read(const struct state *state, struct strv *queries, struct err *err);
+/* First in the publishing transaction. */
+int state_push_fences(const struct state *state, struct strv *statements, struct err *err);
+int state_push_log(const struct state *state, const char *event, const json_t *detail,
+		   struct strv *statements, struct err *err);
+int state_push_release(const struct state *state, struct strv *statements, struct err *err);
+/* Waits for a publish that may still run, then raises the fence. */
+int state_push_raise(const struct state *state, struct strv *statements, struct err *err);
+int state_push_probe(const struct state *state, struct strv *queries, struct err *err);
+
+/* A staging lock as it was read back. Strings belong to the answer. */
+struct state_lock {
+	const struct state_container *container;
+	json_int_t fence;
+	const char *nonce; /* "" free */
+	const char *id, *name, *user, *host, *boot, *start, *since;
+	json_int_t pid;
+	bool published; /* the holder's deployment has published */
+};
+
+int state_read_lock(const struct state *state, size_t i, const json_t *rows,
+		    struct state_lock *ret_lock, struct err *err);
+/* Statement that takes a dead holder's lock, exactly as it was seen. */
+int state_push_take(const struct state *state, const struct state_lock *seen,
+		    struct strv *statements, struct err *err);
+/* ERR_LOCKED that names the holder. Returns -1. */
+int state_locked_error(const struct state_lock *lock, struct err *err);
+
+#endif

@@ -1,0 +1,218 @@
+#include "airlock/deploy/audit.h"
+
+#include <string.h>
+
+static size_t count_tests(const struct manifest_node *node)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < node->child_count; i++)
+		if (manifest_is_test(node->children[i]))
+			n++;
+	return n;
+}
+
+/* A test that is enabled only where production is would never run before the publish. */
+static int check_tests_of_to(const struct config *config, const struct route *route,
+			     const struct manifest *from, struct err *err)
+{
+	const struct strv *allowed = config_list(config, OPTION_ALLOW_UNTESTED);
+
+	for (size_t i = 0; route->to_node && i < route->to_node->child_count; i++) {
+		const struct manifest_node *test = route->to_node->children[i];
+
+		if (!manifest_is_test(test) || manifest_find(from, test->unique_id) ||
+		    strv_contains(allowed, test->name) || strv_contains(allowed, test->unique_id))
+			continue;
+		err_set(err, ERR_UNTESTED,
+			"the test '%s' of '%s' exists for '%s' only, so staging would be "
+			"published without it",
+			test->name, route->node->unique_id, config_text(config, OPTION_TO));
+		return err_hint(err, "enable it for '%s' too, or name it in allow_untested",
+				config_text(config, OPTION_FROM));
+	}
+	return 0;
+}
+
+int audit_check_tests(const struct config *config, const struct routes *routes,
+		      const struct manifest *from, const struct manifest *to, struct err *err)
+{
+	bool each = config_is(config, OPTION_REQUIRE_TESTS, "each");
+	size_t total = 0;
+
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+		size_t n = route->in_scope ? count_tests(route->node) : 0;
+
+		total += n;
+		if (!route->in_scope)
+			continue;
+		if (each && n == 0)
+			return err_set(err, ERR_UNTESTED,
+				       "'%s' has no test, and 'require_tests: each' is set",
+				       route->node->unique_id);
+		if (to && check_tests_of_to(config, route, from, err) < 0)
+			return -1;
+	}
+	if (total == 0 && !config_is(config, OPTION_REQUIRE_TESTS, "none"))
+		return err_set(err, ERR_UNTESTED, "no node of the scope has a test");
+	return 0;
+}
+
+struct judge {
+	const struct manifest *built;
+	const struct results *results;
+	struct audit *audit;
+};
+
+static void add_failure(struct judge *j, const struct results_row *row)
+{
+	struct audit *audit = j->audit;
+	const struct manifest_node *node = manifest_find(j->built, row->unique_id);
+	struct audit_failure *failure = &audit->failures[audit->failure_count++];
+
+	*failure = (struct audit_failure){
+		.unique_id = arena_strdup(&audit->arena, row->unique_id),
+		.status = arena_strdup(&audit->arena, row->status_text),
+		.message = arena_strdup(&audit->arena, row->message),
+		.path = arena_strdup(&audit->arena, node && node->compiled_path
+							    ? node->compiled_path
+							    : ""),
+	};
+}
+
+static void count_test(struct judge *j, const struct results_row *row)
+{
+	struct audit *audit = j->audit;
+
+	switch (row->status) {
+	case RESULTS_SUCCESS:
+	case RESULTS_NO_OP:
+		audit->tests_passed++;
+		return;
+	case RESULTS_WARN:
+		audit->tests_warned++;
+		strv_pushf(&audit->warnings, "the test '%s' warns: %s", row->unique_id,
+			   row->message);
+		return;
+	case RESULTS_SKIPPED:
+		audit->tests_skipped++;
+		break;
+	case RESULTS_FAIL:
+	case RESULTS_ERROR:
+		audit->tests_failed++;
+		break;
+	}
+	add_failure(j, row);
+}
+
+static void count_node(struct judge *j, const struct results_row *row)
+{
+	struct audit *audit = j->audit;
+
+	switch (row->status) {
+	case RESULTS_SUCCESS:
+	case RESULTS_WARN:
+	case RESULTS_NO_OP:
+		audit->nodes_built++;
+		return;
+	case RESULTS_SKIPPED:
+		audit->nodes_skipped++;
+		break;
+	case RESULTS_FAIL:
+	case RESULTS_ERROR:
+		audit->nodes_failed++;
+		break;
+	}
+	add_failure(j, row);
+}
+
+static bool is_good_test(const struct results_row *row)
+{
+	return row && (row->status == RESULTS_SUCCESS || row->status == RESULTS_WARN);
+}
+
+static int check_node(struct judge *j, const struct config *config, const struct route *route,
+		      struct err *err)
+{
+	const struct manifest_node *node = manifest_find(j->built, route->node->unique_id);
+	const struct results_row *row = results_find(j->results, route->node->unique_id);
+	const struct strv *allowed = config_list(config, OPTION_ALLOW_UNTESTED);
+
+	if (!node || !relation_equal(&(const struct dialect){ .folds_case = false },
+				     &node->relation, &route->from))
+		return err_set(err, ERR_PROJECT_CHANGED,
+			       "'%s' is built elsewhere than the plan says: the project changed "
+			       "while it was deployed",
+			       route->node->unique_id);
+	if (!row || row->status != RESULTS_SUCCESS)
+		return err_set(err, ERR_BUILD_INCOMPLETE,
+			       "'%s' was not built by this deployment (%s)",
+			       route->node->unique_id, row ? row->status_text : "not selected");
+	for (size_t i = 0; i < node->child_count; i++) {
+		const struct manifest_node *test = node->children[i];
+
+		if (!manifest_is_test(test) || strv_contains(allowed, test->name) ||
+		    strv_contains(allowed, test->unique_id))
+			continue;
+		j->audit->scope_tests++;
+		if (!is_good_test(results_find(j->results, test->unique_id)))
+			return err_set(err, ERR_BUILD_INCOMPLETE,
+				       "the test '%s' of '%s' did not run in this deployment",
+				       test->unique_id, node->unique_id);
+	}
+	return 0;
+}
+
+static int first_failure(const struct audit *audit, struct err *err)
+{
+	const struct audit_failure *failure = &audit->failures[0];
+	bool node = audit->nodes_failed > 0 || audit->tests_failed == 0;
+
+	for (size_t i = 0; i < audit->failure_count; i++) {
+		if (strcmp(audit->failures[i].status, "skipped") != 0) {
+			failure = &audit->failures[i];
+			break;
+		}
+	}
+	return err_set(err, node ? ERR_BUILD_FAILED : ERR_AUDIT_FAILED, "'%s' %s: %s",
+		       failure->unique_id,
+		       strcmp(failure->status, "skipped") == 0 ? "was skipped" : "failed",
+		       *failure->message ? failure->message : failure->status);
+}
+
+int audit_judge(const struct config *config, const struct routes *routes,
+		const struct manifest *built, const struct results *results,
+		struct audit *ret_audit, struct err *err)
+{
+	struct judge j = { .built = built, .results = results, .audit = ret_audit };
+	size_t count = results_count(results);
+
+	*ret_audit = (struct audit){ 0 };
+	arena_init(&ret_audit->arena);
+	ret_audit->failures =
+		arena_alloc(&ret_audit->arena, (count + 1) * sizeof(*ret_audit->failures));
+	for (size_t i = 0; i < count; i++) {
+		const struct results_row *row = results_row(results, i);
+		const struct manifest_node *node = manifest_find(built, row->unique_id);
+
+		if (node && manifest_is_test(node))
+			count_test(&j, row);
+		else
+			count_node(&j, row);
+	}
+	if (ret_audit->failure_count > 0)
+		return first_failure(ret_audit, err);
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope &&
+		    check_node(&j, config, &routes->items[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+void audit_release(struct audit *audit)
+{
+	strv_release(&audit->warnings);
+	arena_release(&audit->arena);
+	*audit = (struct audit){ 0 };
+}

@@ -1,0 +1,190 @@
+#include "airlock/deploy/deploy.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/observe.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+struct deploy *deploy_open(const struct deploy_request *request, struct err *err)
+{
+	struct deploy *deploy = mem_alloc(sizeof(*deploy));
+	const struct sides_request sides = {
+		.what = request->what,
+		.config = request->config,
+		.cmdline = request->cmdline,
+		.environment = request->environment,
+		.self = request->self,
+	};
+
+	deploy->request = *request;
+	deploy->project_lock = (struct fs_lock)FS_LOCK_FREE;
+	deploy->journal = (struct journal)JOURNAL_CLOSED;
+	arena_init(&deploy->arena);
+	if (sides_open(&sides, &deploy->sides, err) < 0)
+		goto fail;
+	deploy->strategy = strategy_find(request->config->strategy);
+	if (!deploy->strategy) {
+		err_set(err, ERR_UNSUPPORTED, "no strategy '%s'", request->config->strategy);
+		goto fail;
+	}
+	return deploy;
+fail:
+	deploy_close(deploy);
+	return NULL;
+}
+
+void deploy_close(struct deploy *deploy)
+{
+	if (!deploy)
+		return;
+	plan_release(&deploy->plan);
+	plan_release(&deploy->final_plan);
+	audit_release(&deploy->audit);
+	observed_release(&deploy->observed);
+	observed_release(&deploy->built);
+	state_release(&deploy->state);
+	routes_release(&deploy->routes);
+	strv_release(&deploy->build_select);
+	journal_close(&deploy->journal);
+	fs_lock_release(&deploy->project_lock);
+	sides_close(&deploy->sides);
+	arena_release(&deploy->arena);
+	free(deploy);
+}
+
+static int select_scope(struct deploy *deploy, struct strv *ret_selected, struct err *err)
+{
+	const struct config *config = deploy->request.config;
+
+	return sides_select(&deploy->sides, config_list(config, OPTION_SELECT),
+			    config_list(config, OPTION_EXCLUDE), ret_selected, err);
+}
+
+static int select_shared(struct deploy *deploy, struct strv *ret_selected, struct err *err)
+{
+	const struct strv *words = config_list(deploy->request.config, OPTION_ALLOW_SHARED);
+	const struct strv none = STRV_INIT;
+
+	if (words->n == 0)
+		return 0;
+	return sides_select(&deploy->sides, words, &none, ret_selected, err);
+}
+
+/* With a selection the build is the scope and all that it reads. */
+static void choose_build(struct deploy *deploy)
+{
+	const struct config *config = deploy->request.config;
+
+	strv_push_all(&deploy->build_select, config_list(config, OPTION_BUILD));
+	if (deploy->build_select.n > 0 || !config_is_set(config, OPTION_SELECT))
+		return;
+	for (size_t i = 0; i < deploy->routes.n; i++) {
+		const struct manifest_node *node = deploy->routes.items[i].node;
+		struct buf word CLEANUP(buf_release) = BUF_INIT;
+
+		if (!deploy->routes.items[i].in_scope)
+			continue;
+		for (size_t k = 0; k < node->fqn_count; k++)
+			buf_printf(&word, "%s%s", k ? "." : "+", node->fqn[k]);
+		strv_push(&deploy->build_select, buf_cstr(&word));
+	}
+}
+
+int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struct err *err)
+{
+	const struct config *config = deploy->request.config;
+	struct sides *sides = &deploy->sides;
+	struct strv selected CLEANUP(strv_release) = STRV_INIT;
+	struct strv shared CLEANUP(strv_release) = STRV_INIT;
+	bool selects = config_is_set(config, OPTION_SELECT) ||
+		       config_is_set(config, OPTION_EXCLUDE);
+
+	if (deploy->routes.n == 0) {
+		deploy->request.reporter->note(deploy->request.reporter,
+					       "reading the project with dbt");
+		if (sides_parse(sides, err) < 0 ||
+		    (selects && select_scope(deploy, &selected, err) < 0) ||
+		    select_shared(deploy, &shared, err) < 0 ||
+		    routes_resolve(config, sides->dialect, sides->from_manifest,
+				   sides->to_manifest, selects ? &selected : NULL, &shared,
+				   &deploy->routes, err) < 0)
+			return -1;
+		choose_build(deploy);
+	}
+	*ret_routes = &deploy->routes;
+	return 0;
+}
+
+int deploy_check(struct deploy *deploy, struct err *err)
+{
+	if (routes_check(&deploy->routes, err) < 0)
+		return -1;
+	return audit_check_tests(deploy->request.config, &deploy->routes,
+				 deploy->sides.from_manifest, deploy->sides.to_manifest, err);
+}
+
+int deploy_picture(const json_t *picture, struct observed *ret_observed, struct err *err)
+{
+	return picture ? observed_parse(picture, ret_observed, err) : -1;
+}
+
+int deploy_make_plan(struct deploy *deploy, const struct observed *observed,
+		     struct plan *ret_plan, struct err *err)
+{
+	const struct strategy_input input = {
+		.config = deploy->request.config,
+		.routes = &deploy->routes,
+		.dialect = deploy->sides.dialect,
+		.observed = observed,
+		.build_options = &deploy->sides.build,
+		.build_select = &deploy->build_select,
+	};
+
+	return strategy_plan(deploy->strategy, &input, ret_plan, err);
+}
+
+static int observe(struct deploy *deploy, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (observe_push_queries(&deploy->routes, NULL, false, &queries, err) < 0)
+		return -1;
+	for (size_t i = 0; i < queries.n; i++)
+		ops_add_query(&ops, queries.v[i]);
+	deploy->request.reporter->note(deploy->request.reporter, "looking at the warehouse");
+	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
+		return -1;
+	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, reply.n, false, err);
+
+	return deploy_picture(picture, &deploy->observed, err);
+}
+
+int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
+		const struct routes **ret_routes, struct err *err)
+{
+	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0 ||
+	    observe(deploy, err) < 0 ||
+	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
+		return -1;
+	*ret_plan = &deploy->plan;
+	return 0;
+}
+
+const char *deploy_outcome_name(enum deploy_outcome outcome)
+{
+	switch (outcome) {
+	case DEPLOY_FAILED:
+		return "failed";
+	case DEPLOY_BLOCKED:
+		return "blocked";
+	case DEPLOY_PUBLISHED:
+		return "published";
+	case DEPLOY_UNKNOWN:
+		return "unknown";
+	}
+	return "";
+}

@@ -1,0 +1,49 @@
+/*
+ * deploy_parts: what deploy.c and deploy_run.c share. Not for others.
+ */
+#ifndef AIRLOCK_DEPLOY_DEPLOY_PARTS_H
+#define AIRLOCK_DEPLOY_DEPLOY_PARTS_H
+
+#include "airlock/base/fs.h"
+#include "airlock/deploy/deploy.h"
+#include "airlock/deploy/executor.h"
+#include "airlock/deploy/journal.h"
+#include "airlock/deploy/sides.h"
+#include "airlock/deploy/state.h"
+#include "airlock/deploy/strategy.h"
+
+/* Who runs a deployment, as values of binds. */
+enum { DEPLOY_BIND_ID, DEPLOY_BIND_NONCE = 9, DEPLOY_BIND_COUNT = 10 };
+
+struct deploy {
+	struct deploy_request request;
+	const struct strategy *strategy;
+	struct sides sides;
+	struct routes routes; /* n is 0 before deploy_routes() */
+	struct strv build_select;
+	struct observed observed;
+	struct plan plan;
+
+	/* Of a run. */
+	struct arena arena;
+	char id[32];
+	struct sql_binding bindings[DEPLOY_BIND_COUNT];
+	struct state state;
+	struct fs_lock project_lock;
+	struct journal journal;
+	struct executor executor;
+	bool holds_lock; /* rows of the lock tables may hold our nonce */
+	struct audit audit;
+	bool audited;
+	struct observed built; /* the picture that was published */
+	struct plan final_plan;
+	struct deploy_result result;
+};
+
+/* A picture taken through the connection that publishes; `built` counts rows too. */
+int deploy_picture(const json_t *picture, struct observed *ret_observed, struct err *err);
+int deploy_make_plan(struct deploy *deploy, const struct observed *observed,
+		     struct plan *ret_plan, struct err *err);
+int deploy_check(struct deploy *deploy, struct err *err);
+
+#endif

@@ -1,0 +1,147 @@
+#include "airlock/deploy/executor.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/host.h"
+#include "airlock/format/json.h"
+
+static int inject(const struct executor *executor, const struct step *step, const char *when,
+		  struct err *err)
+{
+#ifdef AIRLOCK_FAULTS
+	char *crash CLEANUP(mem_free_string) = mem_printf("%s:%s:crash", step->id, when);
+	char *error CLEANUP(mem_free_string) = mem_printf("%s:%s:error", step->id, when);
+
+	if (!executor->fault)
+		return 0;
+	if (strcmp(executor->fault, crash) == 0)
+		raise(SIGKILL);
+	if (strcmp(executor->fault, error) == 0)
+		return err_set(err, ERR_FAULT_INJECTED, "AIRLOCK_FAULT=%s", executor->fault);
+#else
+	(void)executor;
+	(void)step;
+	(void)when;
+	(void)err;
+#endif
+	return 0;
+}
+
+int executor_begin(struct executor *executor, const struct step *step, struct err *err)
+{
+	executor->reporter->step(executor->reporter, step);
+	if (inject(executor, step, "before", err) < 0)
+		return -1;
+	return journal_write(executor->journal, "begin", step->id, NULL, err);
+}
+
+int executor_end(struct executor *executor, const struct step *step, int result, struct err *err)
+{
+	if (result < 0) {
+		json_t *fields CLEANUP(js_free) =
+			json_pack("{s:s, s:s?}", "code", err_row(err->code)->name, "message",
+				  err->message);
+		struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+		journal_write(executor->journal, "failed", step->id, fields, &ignored);
+		return -1;
+	}
+	if (journal_write(executor->journal, "done", step->id, NULL, err) < 0)
+		return -1;
+	return inject(executor, step, "after", err);
+}
+
+static int bind(const struct executor *executor, const char *sql, struct buf *out,
+		struct err *err)
+{
+	return sql_bind(out, sql, executor->bindings, executor->binding_count, err);
+}
+
+static int show_statement(struct executor *executor, const char *step, const char *sql,
+			  struct err *err)
+{
+	json_t *fields CLEANUP(js_free) = json_pack("{s:s}", "sql", sql);
+
+	executor->reporter->statement(executor->reporter, sql);
+	return journal_write(executor->journal, "statement", step, fields, err);
+}
+
+int executor_add(struct executor *executor, const struct step *step, struct ops *ops,
+		 struct err *err)
+{
+	struct strv bound CLEANUP(strv_release) = STRV_INIT;
+
+	for (size_t i = 0; i < step->sql.n; i++) {
+		struct buf sql CLEANUP(buf_release) = BUF_INIT;
+
+		if (bind(executor, step->sql.v[i], &sql, err) < 0 ||
+		    show_statement(executor, step->id, buf_cstr(&sql), err) < 0)
+			return -1;
+		strv_take(&bound, buf_take(&sql));
+	}
+	if (step->kind == STEP_TRANSACTION) {
+		ops_add_transaction(ops, executor->dialect, &bound);
+		return 0;
+	}
+	for (size_t i = 0; i < bound.n; i++)
+		ops_add(ops, bound.v[i]);
+	return 0;
+}
+
+int executor_add_statements(struct executor *executor, const struct strv *statements,
+			    bool are_queries, struct ops *ops, struct err *err)
+{
+	for (size_t i = 0; i < statements->n; i++) {
+		struct buf sql CLEANUP(buf_release) = BUF_INIT;
+
+		if (bind(executor, statements->v[i], &sql, err) < 0)
+			return -1;
+		if (are_queries)
+			ops_add_query(ops, buf_cstr(&sql));
+		else
+			ops_add(ops, buf_cstr(&sql));
+	}
+	return 0;
+}
+
+static void on_start(void *context, pid_t pid)
+{
+	struct executor *executor = context;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	json_t *fields CLEANUP(js_free) =
+		json_pack("{s:I, s:I}", "pid", (json_int_t)pid, "start",
+			  (json_int_t)host_process_start(pid));
+
+	/* It already runs: a record that cannot be written now is met at the step's end. */
+	journal_write(executor->journal, "process", NULL, fields, &ignored);
+}
+
+int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
+		     struct ops_reply *ret_reply, struct err *err)
+{
+	return ops_run(executor->connection, ops, hold_signals, on_start, executor, ret_reply, err);
+}
+
+static void on_event(void *context, const struct event *event)
+{
+	struct executor *executor = context;
+
+	executor->reporter->event(executor->reporter, event);
+}
+
+int executor_run_dbt(struct executor *executor, const struct step *step,
+		     const struct strv *environment, struct runner_result *ret_result,
+		     struct err *err)
+{
+	const struct runner_command command = {
+		.arguments = &step->command,
+		.environment = environment,
+		.on_event = on_event,
+		.on_start = on_start,
+		.context = executor,
+	};
+
+	return runner_run(executor->connection->runner, &command, ret_result, err);
+}

@@ -1,0 +1,102 @@
+#include "airlock/deploy/observe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/state.h"
+#include "airlock/format/json.h"
+
+/* The first three queries; counts follow. */
+enum { QUERY_SESSION, QUERY_SCHEMAS, QUERY_RELATIONS, QUERY_ROWS };
+
+static size_t scope_relations(const struct routes *routes, struct relation **ret_relations)
+{
+	struct relation *relations = mem_alloc((2 * routes->n + 1) * sizeof(*relations));
+	size_t n = 0;
+
+	for (size_t i = 0; i < routes->n; i++) {
+		if (!routes->items[i].in_scope)
+			continue;
+		relations[n++] = routes->items[i].from;
+		relations[n++] = routes->items[i].to;
+	}
+	/* The schema for restore points is looked up like those of production. */
+	relations[n] = relations[n - 1];
+	relations[n].schema = STATE_RESTORE_SCHEMA;
+	*ret_relations = relations;
+	return n;
+}
+
+static int push_rows(const struct routes *routes, const struct relation *relation,
+		     struct strv *queries, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_NAMES("names", relation, 1),
+		SQL_ARG_RELATION("relation", relation),
+	};
+
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_ROWS, args, ARRAY_LEN(args),
+			    err);
+}
+
+static int push_counts(const struct routes *routes, const struct observed *before,
+		       struct strv *queries, struct err *err)
+{
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (!route->in_scope)
+			continue;
+		if (push_rows(routes, &route->from, queries, err) < 0)
+			return -1;
+		const struct table *to = observed_table(before, routes->dialect, &route->to);
+
+		if (to && strcmp(to->kind, "table") == 0 &&
+		    push_rows(routes, &route->to, queries, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int observe_push_queries(const struct routes *routes, const struct observed *before, bool counted,
+			 struct strv *queries, struct err *err)
+{
+	struct relation *relations;
+	size_t n = scope_relations(routes, &relations);
+	const struct sql_arg of_scope = SQL_ARG_NAMES("names", relations, n);
+	const struct sql_arg with_restore = SQL_ARG_NAMES("names", relations, n + 1);
+	int result = 0;
+
+	if (dialect_push(queries, routes->dialect, DIALECT_OBSERVE_SESSION, NULL, 0, err) < 0 ||
+	    dialect_push(queries, routes->dialect, DIALECT_OBSERVE_SCHEMAS, &with_restore, 1,
+			 err) < 0 ||
+	    dialect_push(queries, routes->dialect, DIALECT_OBSERVE_RELATIONS, &of_scope, 1,
+			 err) < 0)
+		result = -1;
+	free(relations);
+	if (result == 0 && counted)
+		result = push_counts(routes, before, queries, err);
+	return result;
+}
+
+json_t *observe_collect(json_t *const *answers, size_t n, bool counted, struct err *err)
+{
+	json_t *rows CLEANUP(js_free) = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		if (!answers[i]) {
+			err_set(err, ERR_NO_ANSWER, "the catalog did not answer");
+			return NULL;
+		}
+		if (i >= QUERY_ROWS)
+			json_array_extend(rows, answers[i]);
+	}
+	if (n < QUERY_ROWS || json_array_size(answers[QUERY_SESSION]) != 1) {
+		err_set(err, ERR_NO_ANSWER, "the catalog did not say where it is connected to");
+		return NULL;
+	}
+	return json_pack("{s:O, s:O, s:O, s:O, s:b}", "session",
+			 json_array_get(answers[QUERY_SESSION], 0), "schemas",
+			 answers[QUERY_SCHEMAS], "relations", answers[QUERY_RELATIONS], "rows",
+			 rows, "built", (int)counted);
+}

@@ -1,0 +1,231 @@
+#include "airlock/deploy/plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/format/json.h"
+#include "airlock/warehouse/sql.h"
+
+void plan_init(struct plan *plan)
+{
+	*plan = (struct plan){ 0 };
+	arena_init(&plan->arena);
+}
+
+void plan_release(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->step_count; i++) {
+		strv_release(&plan->steps[i]->command);
+		strv_release(&plan->steps[i]->sql);
+	}
+	free(plan->steps);
+	strv_release(&plan->warnings);
+	arena_release(&plan->arena);
+	*plan = (struct plan){ 0 };
+}
+
+struct step *plan_add_step(struct plan *plan, const char *id, const char *phase,
+			   enum step_kind kind, const char *reason)
+{
+	struct step *step = arena_alloc(&plan->arena, sizeof(*step));
+
+	step->id = arena_strdup(&plan->arena, id);
+	step->phase = arena_strdup(&plan->arena, phase);
+	step->kind = kind;
+	step->reason = arena_strdup(&plan->arena, reason);
+	mem_grow((void **)&plan->steps, &plan->step_cap, plan->step_count + 1,
+		 sizeof(struct step *));
+	plan->steps[plan->step_count++] = step;
+	return step;
+}
+
+const struct step *plan_step(const struct plan *plan, const char *id)
+{
+	for (size_t i = 0; i < plan->step_count; i++)
+		if (strcmp(plan->steps[i]->id, id) == 0)
+			return plan->steps[i];
+	return NULL;
+}
+
+const char *step_kind_name(enum step_kind kind)
+{
+	switch (kind) {
+	case STEP_OPERATION:
+		return "operation";
+	case STEP_TRANSACTION:
+		return "transaction";
+	case STEP_DBT:
+		return "dbt";
+	case STEP_CHECK:
+		return "check";
+	}
+	return "";
+}
+
+/* What stands before the next undecided value must be found in order in the other text. */
+static bool matches_undecided(const char *pattern, const char *text)
+{
+	while (*pattern) {
+		const char *mark = strstr(pattern, "\x01?");
+		size_t len = mark ? (size_t)(mark - pattern) : strlen(pattern);
+
+		if (!mark)
+			return strlen(text) >= len &&
+			       strcmp(text + strlen(text) - len, pattern) == 0;
+		char *piece CLEANUP(mem_free_string) = mem_strndup(pattern, len);
+		const char *found = strstr(text, piece);
+
+		if (!found)
+			return false;
+		text = found + len;
+		const char *end = strchr(mark + 1, SQL_BIND_MARK);
+
+		if (!end)
+			return false;
+		pattern = end + 1;
+	}
+	return true;
+}
+
+static char *show(const char *sql)
+{
+	struct buf out = BUF_INIT;
+
+	sql_show(&out, sql);
+	return buf_take(&out);
+}
+
+bool plan_same_sql(const struct step *before, const struct step *after, char **ret_difference)
+{
+	*ret_difference = NULL;
+	for (size_t i = 0; i < before->sql.n || i < after->sql.n; i++) {
+		const char *was = i < before->sql.n ? before->sql.v[i] : "nothing";
+		const char *is = i < after->sql.n ? after->sql.v[i] : "nothing";
+
+		if (matches_undecided(was, is))
+			continue;
+		char *was_shown CLEANUP(mem_free_string) = show(was);
+		char *is_shown CLEANUP(mem_free_string) = show(is);
+
+		*ret_difference = mem_printf("was: %s\n  is: %s", was_shown, is_shown);
+		return false;
+	}
+	return true;
+}
+
+static void write_table(const struct plan_table *table, struct buf *out)
+{
+	char *from CLEANUP(mem_free_string) = relation_display(&table->route->from);
+	char *to CLEANUP(mem_free_string) = relation_display(&table->route->to);
+
+	buf_printf(out, "  %s (%s)\n      %s -> %s\n      %s: %s\n", table->route->node->unique_id,
+		   table->route->reason, from, to, publish_way_name(table->way), table->reason);
+}
+
+static void write_step(const struct step *step, size_t number, struct buf *out)
+{
+	buf_printf(out, "%zu. %s (%s, %s): %s\n", number, step->id, step->phase,
+		   step_kind_name(step->kind), step->reason);
+	if (step->command.n > 0) {
+		char *line CLEANUP(mem_free_string) = strv_join(&step->command, " ");
+
+		buf_printf(out, "      dbt %s\n", line);
+	}
+	if (step->kind == STEP_TRANSACTION)
+		buf_add_str(out, "      begin;\n");
+	for (size_t i = 0; i < step->sql.n; i++) {
+		buf_add_str(out, "      ");
+		sql_show(out, step->sql.v[i]);
+		buf_add_str(out, ";\n");
+	}
+	if (step->kind == STEP_TRANSACTION)
+		buf_add_str(out, "      commit;\n");
+}
+
+void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out)
+{
+	buf_printf(out, "%s from '%s'%s%s%s on %s: %zu tables%s\n", plan->strategy, plan->from,
+		   plan->to ? " to '" : "", plan->to ? plan->to : "", plan->to ? "'" : "",
+		   plan->dialect->title, routes->scope_count,
+		   plan->atomic ? ", in one transaction" : ", one at a time");
+	for (size_t i = 0; i < plan->table_count; i++)
+		write_table(&plan->tables[i], out);
+	for (size_t i = 0; i < plan->warnings.n; i++)
+		buf_printf(out, "warning: %s\n", plan->warnings.v[i]);
+	for (size_t i = 0; i < plan->step_count; i++)
+		write_step(plan->steps[i], i + 1, out);
+	buf_add_str(out, "<...> is decided when it runs; production changes in the step 'publish' "
+			 "only\n");
+}
+
+static json_t *strings_json(const struct strv *strings, bool shown)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < strings->n; i++) {
+		char *text CLEANUP(mem_free_string) =
+			shown ? show(strings->v[i]) : mem_strdup(strings->v[i]);
+
+		json_array_append_new(list, json_string(text));
+	}
+	return list;
+}
+
+static json_t *relation_json(const struct relation *relation, const char *relation_name)
+{
+	return json_pack("{s:s?, s:s?, s:s?, s:s?}", "database", relation->database, "schema",
+			 relation->schema, "identifier", relation->identifier, "relation_name",
+			 relation_name);
+}
+
+static json_t *route_json(const struct route *route, const struct dialect *dialect)
+{
+	json_t *tags = json_array();
+	struct buf to_name CLEANUP(buf_release) = BUF_INIT;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	const struct sql_arg arg = SQL_ARG_RELATION("r", &route->to);
+	const char *name = route->to_node ? route->to_node->relation_name : NULL;
+
+	for (size_t i = 0; i < route->node->tag_count; i++)
+		json_array_append_new(tags, json_string(route->node->tags[i]));
+	if (route->has_to && !name && sql_render(&to_name, dialect, "{r}", &arg, 1, &ignored) == 0)
+		name = buf_cstr(&to_name);
+	return json_pack("{s:s, s:s, s:s, s:o, s:o, s:o, s:b, s:s}", "unique_id",
+			 route->node->unique_id, "resource_type", route->node->resource_type,
+			 "materialized", route->node->materialized, "tags", tags, "from",
+			 relation_json(&route->from, route->node->relation_name), "to",
+			 route->has_to ? relation_json(&route->to, name) : json_null(), "in_scope",
+			 (int)route->in_scope, "reason", route->reason);
+}
+
+json_t *routes_json(const struct routes *routes)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < routes->n; i++)
+		json_array_append_new(list, route_json(&routes->items[i], routes->dialect));
+	return list;
+}
+
+static json_t *step_json(const struct step *step)
+{
+	return json_pack("{s:s, s:s, s:s, s:s, s:o, s:o, s:b}", "id", step->id, "phase",
+			 step->phase, "kind", step_kind_name(step->kind), "reason", step->reason,
+			 "command",
+			 step->command.n > 0 ? strings_json(&step->command, false) : json_null(),
+			 "sql", strings_json(&step->sql, true), "changes_production",
+			 (int)step->changes_production);
+}
+
+json_t *plan_json(const struct plan *plan, const struct routes *routes)
+{
+	json_t *steps = json_array();
+
+	for (size_t i = 0; i < plan->step_count; i++)
+		json_array_append_new(steps, step_json(plan->steps[i]));
+	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:o, s:o, s:o}", "version", 1,
+			 "strategy", plan->strategy, "from", plan->from, "to", plan->to, "adapter",
+			 plan->dialect->name, "atomic", (int)plan->atomic, "routes",
+			 routes_json(routes), "steps", steps, "warnings",
+			 strings_json(&plan->warnings, false));
+}

@@ -1,0 +1,266 @@
+#include "airlock/deploy/route.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/route_check.h"
+
+struct resolve {
+	const struct config *config;
+	const struct manifest *from;
+	const struct manifest *to;
+	const struct strv *selected;
+	const struct strv *tags;
+	bool by_tag;
+	struct routes *routes;
+};
+
+static const char *first_tag(const struct resolve *r, const struct manifest_node *node)
+{
+	for (size_t i = 0; i < r->tags->n; i++)
+		if (manifest_has_tag(node, r->tags->v[i]))
+			return r->tags->v[i];
+	return NULL;
+}
+
+static void route_by_tag(const struct resolve *r, struct route *route, const char *tag)
+{
+	if (!tag)
+		return;
+	route->to = route->from;
+	route->to.schema = arena_strdup(&r->routes->arena, config_route(r->config, tag));
+	route->has_to = true;
+	for (size_t i = 0; i < r->tags->n; i++) {
+		const char *other = r->tags->v[i];
+
+		if (manifest_has_tag(route->node, other) &&
+		    strcmp(config_route(r->config, other), route->to.schema) != 0)
+			route_conflict(r->routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
+				       "give it one of the tags only, or route both to one schema "
+				       "with 'routes'",
+				       "'%s' has the tags '%s' and '%s', which route to two schemas",
+				       route->node->unique_id, tag, other);
+	}
+}
+
+static void route_by_target(const struct resolve *r, struct route *route)
+{
+	const struct manifest_node *node = manifest_find(r->to, route->node->unique_id);
+
+	if (!node || !manifest_makes_relation(node))
+		return;
+	route->to_node = node;
+	route->to = node->relation;
+	route->has_to = true;
+	route->is_shared = relation_equal(r->routes->dialect, &route->from, &route->to);
+}
+
+static void leave_out_view(const struct resolve *r, struct route *route)
+{
+	const char *kind = route->node->materialized;
+
+	route->reason = arena_printf(&r->routes->arena,
+				     "its materialization is %s, and wac publishes tables only",
+				     kind);
+	if (config_is(r->config, OPTION_VIEWS, "refuse"))
+		route_conflict(r->routes, ERR_UNSUPPORTED, route->node->unique_id,
+			       "make it a table, take it out of the scope, or say views: skip",
+			       "'%s' is a %s, and 'views: refuse' is set", route->node->unique_id,
+			       kind);
+	else
+		strv_pushf(&r->routes->warnings,
+			   "'%s' is a %s and is not published: production keeps what it has",
+			   route->node->unique_id, kind);
+}
+
+static void decide_scope(const struct resolve *r, struct route *route, const char *tag)
+{
+	if (r->tags->n > 0 && !tag) {
+		char *tags CLEANUP(mem_free_string) = strv_join(r->tags, ", ");
+
+		route->reason = arena_printf(&r->routes->arena, "has none of the tags %s", tags);
+	} else if (r->tags->n == 0 && route->is_shared) {
+		route->reason = "both sides are one relation";
+	} else if (r->selected && !strv_contains(r->selected, route->node->unique_id)) {
+		route->reason = "left out by the selection";
+	} else if (!route->has_to) {
+		route->reason = arena_printf(&r->routes->arena, "not in the manifest of '%s'",
+					     config_text(r->config, OPTION_TO));
+		strv_pushf(&r->routes->warnings, "'%s' is %s and is not published",
+			   route->node->unique_id, route->reason);
+	} else if (!manifest_is_table(route->node)) {
+		leave_out_view(r, route);
+	} else {
+		route->in_scope = true;
+		route->reason = tag ? arena_printf(&r->routes->arena, "has the tag %s", tag)
+				    : "its two relations differ";
+		r->routes->scope_count++;
+	}
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	const struct route *x = a;
+	const struct route *y = b;
+
+	return strcmp(x->node->unique_id, y->node->unique_id);
+}
+
+static void collect(struct resolve *r)
+{
+	struct routes *routes = r->routes;
+	size_t count = manifest_count(r->from);
+
+	routes->items = arena_alloc(&routes->arena, (count + 1) * sizeof(*routes->items));
+	for (size_t i = 0; i < count; i++) {
+		const struct manifest_node *node = manifest_node(r->from, i);
+
+		if (manifest_makes_relation(node))
+			routes->items[routes->n++].node = node;
+	}
+	qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
+	for (size_t i = 0; i < routes->n; i++) {
+		struct route *route = &routes->items[i];
+		const char *tag = first_tag(r, route->node);
+
+		route->from = route->node->relation;
+		if (r->by_tag)
+			route_by_tag(r, route, tag);
+		else
+			route_by_target(r, route);
+		decide_scope(r, route, tag);
+	}
+}
+
+/* A tag that no node has, or only nodes that cannot be published, is a mistake even where the
+ * other tags match. */
+static int check_tags(const struct resolve *r, struct err *err)
+{
+	struct strv known CLEANUP(strv_release) = STRV_INIT;
+
+	for (size_t i = 0; i < r->routes->n; i++)
+		for (size_t k = 0; k < r->routes->items[i].node->tag_count; k++)
+			strv_push(&known, r->routes->items[i].node->tags[k]);
+	strv_sort(&known);
+	strv_dedup(&known);
+	for (size_t i = 0; i < r->tags->n; i++) {
+		const char *tag = r->tags->v[i];
+		size_t tables = 0;
+
+		for (size_t k = 0; k < r->routes->n; k++)
+			if (manifest_has_tag(r->routes->items[k].node, tag) &&
+			    manifest_is_table(r->routes->items[k].node))
+				tables++;
+		if (tables > 0)
+			continue;
+		if (strv_contains(&known, tag))
+			return err_set(err, ERR_SCOPE_EMPTY,
+				       "the tag '%s' matches only views, and wac publishes tables",
+				       tag);
+		const char *nearest = strv_nearest(tag, (const char *const *)known.v, known.n);
+
+		err_set(err, ERR_SCOPE_EMPTY, "no node has the tag '%s'", tag);
+		if (nearest)
+			return err_hint(err, "did you mean '%s'?", nearest);
+		return -1;
+	}
+	return 0;
+}
+
+static int check_scope(const struct resolve *r, struct err *err)
+{
+	const char *cut = "every node has one relation on both sides";
+
+	if (r->routes->scope_count > 0)
+		return 0;
+	if (r->selected)
+		cut = "the selection (--select, --exclude) leaves no table of it";
+	else if (r->tags->n > 0)
+		cut = "no node with one of the tags is published";
+	err_set(err, ERR_SCOPE_EMPTY, "nothing to publish: %s", cut);
+	if (!r->selected && r->tags->n == 0 && r->routes->n > 0)
+		return err_hint(err, "%s",
+				route_cure(r->routes, config_text(r->config, OPTION_FROM)));
+	return -1;
+}
+
+static int prepare(struct resolve *r, struct err *err)
+{
+	const char *to = config_text(r->config, OPTION_TO);
+
+	r->tags = config_list(r->config, OPTION_TAGS);
+	r->by_tag = config_is_set(r->config, OPTION_ROUTE)
+			    ? config_is(r->config, OPTION_ROUTE, "tag")
+			    : to == NULL;
+	if (r->by_tag && to)
+		return err_set(err, ERR_CONFIG_INVALID,
+			       "'route: tag' publishes in the database of '%s' and takes no 'to'",
+			       config_text(r->config, OPTION_FROM));
+	if (!r->by_tag && !r->to)
+		return err_set(err, ERR_CONFIG_INVALID, "'route: target' needs 'to'");
+	if (r->by_tag && r->tags->n == 0)
+		return err_set(err, ERR_SCOPE_EMPTY,
+			       "without 'to' the tags say where a table is published, and there "
+			       "are none: set 'tags', or 'tags_to_clone'");
+	return 0;
+}
+
+int routes_resolve(const struct config *config, const struct dialect *dialect,
+		   const struct manifest *from, const struct manifest *to,
+		   const struct strv *selected, const struct strv *allowed_shared,
+		   struct routes *ret_routes, struct err *err)
+{
+	struct routes routes = { .dialect = dialect };
+	struct resolve r = { .config = config,
+			     .from = from,
+			     .to = to,
+			     .selected = selected,
+			     .routes = &routes };
+
+	arena_init(&routes.arena);
+	if (prepare(&r, err) < 0)
+		goto fail;
+	collect(&r);
+	if (check_tags(&r, err) < 0 || check_scope(&r, err) < 0)
+		goto fail;
+	route_check_all(config, from, to, allowed_shared, &routes);
+	*ret_routes = routes;
+	return 0;
+fail:
+	routes_release(&routes);
+	return -1;
+}
+
+void routes_release(struct routes *routes)
+{
+	strv_release(&routes->warnings);
+	arena_release(&routes->arena);
+	*routes = (struct routes){ 0 };
+}
+
+static int compare_route_id(const void *unique_id, const void *route)
+{
+	return strcmp(unique_id, ((const struct route *)route)->node->unique_id);
+}
+
+const struct route *routes_find(const struct routes *routes, const char *unique_id)
+{
+	if (routes->n == 0)
+		return NULL;
+	return bsearch(unique_id, routes->items, routes->n, sizeof(*routes->items),
+		       compare_route_id);
+}
+
+int routes_check(const struct routes *routes, struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	if (routes->conflict_count == 0)
+		return 0;
+	for (size_t i = 0; i < routes->conflict_count; i++)
+		buf_printf(&text, "%s%s", i ? "\n  " : "", routes->conflicts[i].message);
+	err_set(err, routes->conflicts[0].code, "%s", buf_cstr(&text));
+	if (routes->conflicts[0].hint)
+		return err_hint(err, "%s", routes->conflicts[0].hint);
+	return -1;
+}

@@ -1,0 +1,299 @@
+#include "airlock/deploy/sides.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/env.h"
+#include "airlock/base/fs.h"
+#include "airlock/dbt/find.h"
+#include "airlock/dbt/select.h"
+#include "airlock/format/json.h"
+
+static int check_targets(struct sides *sides, struct err *err)
+{
+	const char *from = config_text(sides->config, OPTION_FROM);
+	const char *to = config_text(sides->config, OPTION_TO);
+
+	if (!from) {
+		err_set(err, ERR_CONFIG_INVALID, "no 'from': which target is staging?");
+		return err_hint(err, "give --from TARGET, or set it under 'vars: airlock:'");
+	}
+	if (to && strcmp(from, to) == 0)
+		return err_set(err, ERR_CONFIG_INVALID, "'from' and 'to' are both '%s'", from);
+	if (strchr(from, '/') || from[0] == '.')
+		return err_set(err, ERR_CONFIG_INVALID, "'%s' is no name of a target", from);
+	sides->from = mem_strdup(from);
+	sides->to = to ? mem_strdup(to) : NULL;
+	return 0;
+}
+
+/* --project-dir is not for the generated project of an operation. */
+static void sort_options(struct sides *sides, const struct cmdline *cmdline)
+{
+	const char *directory = config_text(sides->config, OPTION_PROJECT_DIR);
+
+	for (size_t i = 0; i < cmdline->every.n; i++) {
+		const char *word = cmdline->every.v[i];
+
+		if (strcmp(word, "--project-dir") == 0)
+			i++;
+		else if (strncmp(word, "--project-dir=", strlen("--project-dir=")) != 0)
+			strv_push(&sides->for_ops, word);
+	}
+	if (directory || cmdline->project_dir) {
+		strv_push(&sides->every, "--project-dir");
+		strv_push(&sides->every, sides->project.directory);
+	}
+	strv_push_all(&sides->every, &sides->for_ops);
+	strv_push_all(&sides->build, &sides->every);
+	strv_push_all(&sides->build, &cmdline->build);
+}
+
+static int find_profile(struct sides *sides, const struct sides_request *request, struct err *err)
+{
+	const char *profile = request->cmdline->profile;
+
+	if (!profile)
+		profile = env_get(request->environment, "DBT_ENGINE_PROFILE");
+	if (!profile)
+		profile = env_get(request->environment, "DBT_PROFILE");
+	if (!profile)
+		profile = sides->project.profile;
+	if (!profile) {
+		err_set(err, ERR_PROJECT_INVALID, "%s: no literal 'profile'", sides->project.file);
+		return err_hint(err, "give it behind --: -- --profile NAME");
+	}
+	sides->profile = mem_strdup(profile);
+	return 0;
+}
+
+static int open_project(struct sides *sides, const struct sides_request *request, struct err *err)
+{
+	const char *directory = config_text(request->config, OPTION_PROJECT_DIR);
+	const char *variable = env_get(request->environment, "DBT_ENGINE_PROJECT_DIR");
+
+	if (!directory)
+		directory = request->cmdline->project_dir;
+	if (!variable)
+		variable = env_get(request->environment, "DBT_PROJECT_DIR");
+	return project_open(directory, variable, &sides->project, err);
+}
+
+static void connect(struct sides *sides)
+{
+	sides->connection = (struct ops_connection){
+		.profile = sides->profile,
+		.target = sides->to ? sides->to : sides->from,
+		.options = &sides->for_ops,
+		.environment = &sides->environment,
+		.runner = sides->runner,
+	};
+}
+
+static int open_all(struct sides *sides, const struct sides_request *request, struct err *err)
+{
+	if (cmdline_check_environment(request->environment, err) < 0 ||
+	    open_project(sides, request, err) < 0 ||
+	    config_set_environment(request->config, request->environment, err) < 0 ||
+	    config_set_project(request->config, &sides->project, request->cmdline->vars,
+			       request->what, err) < 0 ||
+	    check_targets(sides, err) < 0 || find_profile(sides, request, err) < 0)
+		return -1;
+	char *dbt CLEANUP(mem_free_string) =
+		find_dbt(strv_argv(request->environment), request->self, err);
+
+	if (!dbt)
+		return -1;
+	sides->runner = runner_plain(dbt);
+	sides->home = fs_join(sides->project.directory, "target/airlock");
+	env_copy(&sides->environment, strv_argv(request->environment));
+	cmdline_clean_environment(&sides->environment);
+	sort_options(sides, request->cmdline);
+	connect(sides);
+	return 0;
+}
+
+int sides_open(const struct sides_request *request, struct sides *ret_sides, struct err *err)
+{
+	*ret_sides = (struct sides){ .config = request->config };
+	if (open_all(ret_sides, request, err) < 0) {
+		sides_close(ret_sides);
+		return -1;
+	}
+	return 0;
+}
+
+void sides_close(struct sides *sides)
+{
+	manifest_free(sides->from_manifest);
+	manifest_free(sides->to_manifest);
+	if (sides->runner)
+		runner_free(sides->runner);
+	project_release(&sides->project);
+	strv_release(&sides->environment);
+	strv_release(&sides->every);
+	strv_release(&sides->for_ops);
+	strv_release(&sides->build);
+	free(sides->from);
+	free(sides->to);
+	free(sides->home);
+	free(sides->profile);
+	free((char *)(uintptr_t)sides->connection.directory);
+	*sides = (struct sides){ 0 };
+}
+
+static char *parse_path(const struct sides *sides, const char *target, const char *file)
+{
+	char *name CLEANUP(mem_free_string) = mem_printf("parse/%s%s%s", target, file ? "/" : "",
+							 file ? file : "");
+
+	return fs_join(sides->home, name);
+}
+
+char *sides_build_path(const struct sides *sides, const char *file)
+{
+	char *name CLEANUP(mem_free_string) = mem_printf("build/%s/%s", sides->from, file);
+
+	return fs_join(sides->home, name);
+}
+
+static void side_command(const struct sides *sides, const char *target, struct strv *arguments)
+{
+	char *path CLEANUP(mem_free_string) = parse_path(sides, target, NULL);
+
+	strv_push(arguments, "--target");
+	strv_push(arguments, target);
+	strv_push(arguments, "--target-path");
+	strv_push(arguments, path);
+	strv_push_all(arguments, &sides->every);
+	runner_push_log_options(arguments);
+}
+
+static int read_side(struct sides *sides, const char *target, const struct runner_result *result,
+		     struct manifest **ret_manifest, struct err *err)
+{
+	char *path CLEANUP(mem_free_string) = parse_path(sides, target, "manifest.json");
+	char *what CLEANUP(mem_free_string) = mem_printf("dbt parse --target %s", target);
+
+	if (!runner_succeeded(result))
+		return runner_error(result, what, err);
+	if (manifest_read(path, ret_manifest, err) < 0)
+		return -1;
+	if (strcmp(manifest_invocation_id(*ret_manifest), result->invocation_id) != 0)
+		return err_set(err, ERR_NO_ANSWER, "'%s' was not written by this '%s'", path, what);
+	return 0;
+}
+
+static int check_dialect(struct sides *sides, struct err *err)
+{
+	const char *adapter = manifest_adapter_type(sides->from_manifest);
+
+	if (sides->to_manifest && strcmp(manifest_adapter_type(sides->to_manifest), adapter) != 0)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "'%s' is on %s and '%s' is on %s: both sides must be one warehouse",
+			       sides->from, adapter, sides->to,
+			       manifest_adapter_type(sides->to_manifest));
+	sides->dialect = dialect_find(adapter);
+	if (!sides->dialect)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "the adapter '%s' is not supported in this version: duckdb and "
+			       "postgres are",
+			       adapter);
+	return 0;
+}
+
+int sides_parse(struct sides *sides, struct err *err)
+{
+	struct strv arguments[2] = { STRV_INIT, STRV_INIT };
+	struct runner_command commands[2] = { 0 };
+	struct runner_result results[2] = { 0 };
+	size_t n = sides->to ? 2 : 1;
+	int result;
+
+	for (size_t i = 0; i < n; i++) {
+		strv_push(&arguments[i], "parse");
+		side_command(sides, i == 0 ? sides->from : sides->to, &arguments[i]);
+		commands[i].arguments = &arguments[i];
+		commands[i].environment = &sides->environment;
+	}
+	result = runner_run_all(sides->runner, commands, n, results, err);
+	if (result == 0)
+		result = read_side(sides, sides->from, &results[0], &sides->from_manifest, err);
+	if (result == 0 && sides->to)
+		result = read_side(sides, sides->to, &results[1], &sides->to_manifest, err);
+	if (result == 0)
+		result = check_dialect(sides, err);
+	for (size_t i = 0; i < n; i++) {
+		strv_release(&arguments[i]);
+		runner_result_release(&results[i]);
+	}
+	if (result == 0 && !sides->connection.directory)
+		sides->connection.directory = fs_join(sides->home, "ops");
+	return result;
+}
+
+static void on_list_line(void *context, const struct event *event)
+{
+	struct strv *unique_ids = context;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (event->message[0] != '{')
+		return;
+	json_t *row CLEANUP(js_free) = js_parse(event->message, strlen(event->message), "dbt ls",
+						ERR_NO_ANSWER, &ignored);
+	const char *unique_id = row ? js_get_string(row, "unique_id") : NULL;
+
+	if (unique_id)
+		strv_push(unique_ids, unique_id);
+}
+
+static void push_words(struct strv *arguments, const char *option, const struct strv *words)
+{
+	if (words->n > 0)
+		strv_push(arguments, option);
+	strv_push_all(arguments, words);
+}
+
+static int ask_dbt(struct sides *sides, const struct strv *select, const struct strv *exclude,
+		   struct strv *ret_unique_ids, struct err *err)
+{
+	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
+	struct runner_result result = { 0 };
+	struct runner_command command = {
+		.arguments = &arguments,
+		.environment = &sides->environment,
+		.on_event = on_list_line,
+		.context = ret_unique_ids,
+	};
+	static const char *const fixed[] = { "ls",	 "--output",	    "json",  "--output-keys",
+					     "unique_id", "--resource-types", "model", "seed",
+					     "snapshot" };
+
+	for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
+		if (strcmp(fixed[i], "seed") == 0 || strcmp(fixed[i], "snapshot") == 0)
+			strv_push(&arguments, "--resource-types");
+		strv_push(&arguments, fixed[i]);
+	}
+	push_words(&arguments, "--select", select);
+	push_words(&arguments, "--exclude", exclude);
+	side_command(sides, sides->from, &arguments);
+	int ran = runner_run(sides->runner, &command, &result, err);
+
+	if (ran == 0 && !runner_succeeded(&result))
+		ran = runner_error(&result, "dbt ls", err);
+	runner_result_release(&result);
+	strv_sort(ret_unique_ids);
+	return ran;
+}
+
+int sides_select(struct sides *sides, const struct strv *select, const struct strv *exclude,
+		 struct strv *ret_unique_ids, struct err *err)
+{
+	enum select_answer answer;
+
+	if (select_nodes(sides->from_manifest, select, exclude, ret_unique_ids, &answer, err) < 0)
+		return -1;
+	if (answer == SELECT_ANSWERED)
+		return 0;
+	return ask_dbt(sides, select, exclude, ret_unique_ids, err);
+}

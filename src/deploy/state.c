@@ -1,0 +1,240 @@
+#include "airlock/deploy/state.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "airlock/base/buf.h"
+#include "airlock/base/md5.h"
+#include "airlock/format/json.h"
+
+static void add_container(struct state *state, const struct relation *relation, bool production)
+{
+	struct relation schema = { relation->database, relation->schema, NULL };
+	char *name CLEANUP(mem_free_string) = relation_display(&schema);
+	char hash[MD5_HEX_SIZE];
+
+	for (char *p = name; state->dialect->folds_case && *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	for (size_t i = 0; i < state->n; i++)
+		if (strcmp(state->containers[i].name, name) == 0)
+			return;
+	md5_hex(name, strlen(name), hash);
+	state->containers[state->n++] = (struct state_container){
+		.name = arena_strdup(&state->arena, name),
+		.is_production = production,
+		.lock = { state->schema.database, STATE_SCHEMA,
+			  arena_printf(&state->arena, "airlock_lock_%.16s", hash) },
+	};
+}
+
+static void sort_containers(struct state_container *containers, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		struct state_container moved = containers[i];
+		size_t k = i;
+
+		for (; k > 0 && strcmp(containers[k - 1].name, moved.name) > 0; k--)
+			containers[k] = containers[k - 1];
+		containers[k] = moved;
+	}
+}
+
+static const char *production_database(const struct routes *routes)
+{
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope)
+			return routes->items[i].to.database;
+	return NULL;
+}
+
+void state_init(struct state *state, const struct dialect *dialect, const struct routes *routes)
+{
+	*state = (struct state){ .dialect = dialect };
+	arena_init(&state->arena);
+	state->schema.database = arena_strdup(&state->arena, production_database(routes));
+	state->schema.schema = STATE_SCHEMA;
+	state->log = state->schema;
+	state->log.identifier = "airlock_log";
+	state->containers =
+		arena_alloc(&state->arena, (2 * routes->n + 1) * sizeof(*state->containers));
+	for (size_t i = 0; i < routes->n; i++)
+		add_container(state, &routes->items[i].from, false);
+	state->staging_count = state->n;
+	sort_containers(state->containers, state->staging_count);
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope)
+			add_container(state, &routes->items[i].to, true);
+	sort_containers(state->containers + state->staging_count,
+			state->n - state->staging_count);
+}
+
+void state_release(struct state *state)
+{
+	arena_release(&state->arena);
+	*state = (struct state){ 0 };
+}
+
+static int push_lock(const struct state *state, enum dialect_template which, size_t i,
+		     struct strv *statements, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("lock", &state->containers[i].lock),
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_LITERAL("container", state->containers[i].name),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_BIND("name"),
+		SQL_ARG_BIND("user"),
+		SQL_ARG_BIND("host"),
+		SQL_ARG_BIND("boot"),
+		SQL_ARG_BIND("pid"),
+		SQL_ARG_BIND("start"),
+		SQL_ARG_BIND("since"),
+		SQL_ARG_BIND("nonce"),
+	};
+
+	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
+}
+
+static int push_locks(const struct state *state, enum dialect_template which, size_t first,
+		      size_t end, struct strv *statements, struct err *err)
+{
+	for (size_t i = first; i < end; i++)
+		if (push_lock(state, which, i, statements, err) < 0)
+			return -1;
+	return 0;
+}
+
+int state_push_begin(const struct state *state, struct strv *statements, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_SCHEMA("schema", &state->schema),
+		SQL_ARG_LITERAL("name", state->schema.schema),
+		SQL_ARG_RELATION("log", &state->log),
+	};
+
+	if (dialect_push(statements, state->dialect, DIALECT_SCHEMA_CREATE, args, ARRAY_LEN(args),
+			 err) < 0 ||
+	    dialect_push(statements, state->dialect, DIALECT_LOG_CREATE, args, ARRAY_LEN(args),
+			 err) < 0 ||
+	    push_locks(state, DIALECT_LOCK_CREATE, 0, state->n, statements, err) < 0)
+		return -1;
+	return push_locks(state, DIALECT_LOCK_ACQUIRE, 0, state->staging_count, statements, err);
+}
+
+int state_push_read(const struct state *state, struct strv *queries, struct err *err)
+{
+	return push_locks(state, DIALECT_LOCK_READ, 0, state->staging_count, queries, err);
+}
+
+int state_push_fences(const struct state *state, struct strv *statements, struct err *err)
+{
+	if (push_locks(state, DIALECT_FENCE_CHECK, 0, state->staging_count, statements, err) < 0)
+		return -1;
+	return push_locks(state, DIALECT_FENCE_PRODUCTION, state->staging_count, state->n,
+			  statements, err);
+}
+
+int state_push_release(const struct state *state, struct strv *statements, struct err *err)
+{
+	return push_locks(state, DIALECT_LOCK_RELEASE, 0, state->staging_count, statements, err);
+}
+
+int state_push_raise(const struct state *state, struct strv *statements, struct err *err)
+{
+	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->staging_count, statements, err);
+}
+
+int state_push_log(const struct state *state, const char *event, const json_t *detail,
+		   struct strv *statements, struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	js_write_line(detail, &text);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_LITERAL("event", event),
+		SQL_ARG_LITERAL("detail", buf_cstr(&text)),
+	};
+
+	return dialect_push(statements, state->dialect, DIALECT_LOG_INSERT, args, ARRAY_LEN(args),
+			    err);
+}
+
+int state_push_probe(const struct state *state, struct strv *queries, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+	};
+
+	return dialect_push(queries, state->dialect, DIALECT_LOG_PROBE, args, ARRAY_LEN(args),
+			    err);
+}
+
+static const char *text_of(const json_t *row, const char *key)
+{
+	const char *s = js_get_string(row, key);
+
+	return s ? s : "";
+}
+
+int state_read_lock(const struct state *state, size_t i, const json_t *rows,
+		    struct state_lock *ret_lock, struct err *err)
+{
+	const json_t *row = json_array_get(rows, 0);
+	const struct state_container *container = &state->containers[i];
+
+	if (json_array_size(rows) != 1 || js_get_integer(row, "rows", 0) != 1 ||
+	    !js_get_string(row, "nonce"))
+		return err_set(err, ERR_NO_ANSWER,
+			       "the lock table of '%s' does not hold exactly one row",
+			       container->name);
+	*ret_lock = (struct state_lock){
+		.container = container,
+		.fence = js_get_integer(row, "fence", -1),
+		.nonce = text_of(row, "nonce"),
+		.id = text_of(row, "id"),
+		.name = text_of(row, "name"),
+		.user = text_of(row, "user"),
+		.host = text_of(row, "host"),
+		.boot = text_of(row, "boot"),
+		.start = text_of(row, "start"),
+		.since = text_of(row, "since"),
+		.pid = js_get_integer(row, "pid", 0),
+		.published = js_get_bool(row, "published", false),
+	};
+	return 0;
+}
+
+int state_push_take(const struct state *state, const struct state_lock *seen,
+		    struct strv *statements, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("lock", &seen->container->lock),
+		SQL_ARG_LITERAL("holder", seen->nonce),
+		SQL_ARG_NUMBER("seen", seen->fence),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_BIND("name"),
+		SQL_ARG_BIND("user"),
+		SQL_ARG_BIND("host"),
+		SQL_ARG_BIND("boot"),
+		SQL_ARG_BIND("pid"),
+		SQL_ARG_BIND("start"),
+		SQL_ARG_BIND("since"),
+		SQL_ARG_BIND("nonce"),
+	};
+
+	return dialect_push(statements, state->dialect, DIALECT_LOCK_TAKE, args, ARRAY_LEN(args),
+			    err);
+}
+
+int state_locked_error(const struct state_lock *lock, struct err *err)
+{
+	return err_set(err, ERR_LOCKED,
+		       "'%s' is held by deployment '%s' (%s) of %s on %s, process %lld, since %s",
+		       lock->container->name, lock->id, lock->name, lock->user, lock->host,
+		       (long long)lock->pid, lock->since);
+}

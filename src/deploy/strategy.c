@@ -1,0 +1,42 @@
+#include "airlock/deploy/strategy.h"
+
+#include <string.h>
+
+#include "airlock/deploy/strategy_rows.h"
+
+static const struct strategy *const strategies[] = {
+	&strategy_wac,
+};
+
+const struct strategy *const *strategy_all(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(strategies);
+	return strategies;
+}
+
+const struct strategy *strategy_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(strategies); i++)
+		if (strcmp(strategies[i]->name, name) == 0)
+			return strategies[i];
+	return NULL;
+}
+
+int strategy_plan(const struct strategy *strategy, const struct strategy_input *input,
+		  struct plan *ret_plan, struct err *err)
+{
+	struct plan plan;
+
+	plan_init(&plan);
+	plan.strategy = strategy->name;
+	plan.dialect = input->dialect;
+	plan.from = arena_strdup(&plan.arena, config_text(input->config, OPTION_FROM));
+	plan.to = arena_strdup(&plan.arena, config_text(input->config, OPTION_TO));
+	strv_push_all(&plan.warnings, &input->routes->warnings);
+	if (strategy->plan(input, &plan, err) < 0) {
+		plan_release(&plan);
+		return -1;
+	}
+	*ret_plan = plan;
+	return 0;
+}

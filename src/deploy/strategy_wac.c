@@ -1,0 +1,319 @@
+/*
+ * wac, write-audit-clone: build and test everything in staging, then put the tested tables of
+ * the scope into their production schemas. Both engines change the whole set in one transaction.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/state.h"
+#include "airlock/deploy/strategy_rows.h"
+#include "airlock/dbt/runner.h"
+#include "airlock/format/json.h"
+
+struct wac {
+	const struct strategy_input *in;
+	struct plan *plan;
+	struct state state;
+	struct publish_set set;
+};
+
+static int check_database(const struct wac *w, const struct route *route, struct err *err)
+{
+	const struct relation *sides[] = { &route->from, &route->to };
+
+	if (w->in->dialect->names_database || !w->in->observed->database)
+		return 0;
+	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
+		if (strcmp(sides[i]->database, w->in->observed->database) == 0)
+			continue;
+		char *name CLEANUP(mem_free_string) = relation_display(sides[i]);
+
+		err_set(err, ERR_UNSUPPORTED,
+			"'%s' is in another database than the connection ('%s'), and %s cannot "
+			"reach it from there",
+			name, w->in->observed->database, w->in->dialect->title);
+		return err_hint(err, "let both targets name one database and differ in schemas");
+	}
+	return 0;
+}
+
+static int compare_tables(const void *a, const void *b, void *dialect)
+{
+	const struct publish_table *x = a;
+	const struct publish_table *y = b;
+
+	return relation_compare(dialect, x->to, y->to);
+}
+
+static int add_table(struct wac *w, const struct route *route, struct err *err)
+{
+	const struct strategy_input *in = w->in;
+	struct publish_table *t = &w->set.tables[w->set.n];
+
+	if (check_database(w, route, err) < 0)
+		return -1;
+	*t = (struct publish_table){
+		.from = &route->from,
+		.to = &route->to,
+		.from_table = observed_table(in->observed, in->dialect, &route->from),
+		.to_table = observed_table(in->observed, in->dialect, &route->to),
+		.decided = in->observed->built,
+	};
+	if (t->decided && !t->from_table) {
+		char *name CLEANUP(mem_free_string) = relation_display(&route->from);
+
+		err_set(err, ERR_RELATION_MISSING,
+			"'%s' was built for '%s' but cannot be seen through the connection that "
+			"publishes",
+			name, route->node->unique_id);
+		return err_hint(err, "let the target that publishes read it (on DuckDB: attach "
+				     "the file of staging in the profile)");
+	}
+	w->set.n++;
+	return 0;
+}
+
+/* What a replaced table cannot take along because its column is gone. */
+static void warn_of_parts(struct wac *w, const struct publish_table *t, bool constraints)
+{
+	size_t n = constraints ? t->to_table->constraint_count : t->to_table->index_count;
+	const struct table_part *parts =
+		constraints ? t->to_table->constraints : t->to_table->indexes;
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	for (size_t i = 0; i < n; i++)
+		if (!table_has_columns_of(t->from_table, &parts[i]))
+			strv_pushf(&w->plan->warnings, "%s '%s' of '%s' goes with its column",
+				   constraints ? "constraint" : "index", parts[i].name, name);
+}
+
+static int choose_ways(struct wac *w, struct err *err)
+{
+	struct plan *plan = w->plan;
+	bool keep = config_bool(w->in->config, OPTION_RESTORE_POINT);
+
+	qsort_r(w->set.tables, w->set.n, sizeof(*w->set.tables), compare_tables,
+		(void *)(uintptr_t)w->in->dialect);
+	plan->tables = arena_alloc(&plan->arena, (w->set.n + 1) * sizeof(*plan->tables));
+	plan->table_count = w->set.n;
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct publish_table *t = &w->set.tables[i];
+		struct plan_table *row = &plan->tables[i];
+
+		t->number = i + 1;
+		if (w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
+			return -1;
+		if (keep && t->to_table) {
+			char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
+			char *name CLEANUP(mem_free_string) = sql_bind_mark("r_", "id", suffix);
+
+			t->restore = (struct relation){
+				.database =
+					arena_strdup(&plan->arena, w->state.schema.database),
+				.schema = STATE_RESTORE_SCHEMA,
+				.identifier = arena_strdup(&plan->arena, name),
+			};
+		}
+		row->way = t->way;
+		row->replaces = t->to_table != NULL;
+		row->restore = t->restore;
+		if (t->from_table && t->to_table &&
+		    (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)) {
+			warn_of_parts(w, t, false);
+			warn_of_parts(w, t, true);
+		}
+	}
+	return 0;
+}
+
+/* plan->tables was made in the order of the set, which was sorted after the routes were read. */
+static void link_routes(struct wac *w)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		for (size_t k = 0; k < w->in->routes->n; k++)
+			if (&w->in->routes->items[k].to == w->set.tables[i].to)
+				w->plan->tables[i].route = &w->in->routes->items[k];
+}
+
+static int choose_tables(struct wac *w, struct err *err)
+{
+	const struct routes *routes = w->in->routes;
+
+	w->set.tables =
+		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope && add_table(w, &routes->items[i], err) < 0)
+			return -1;
+	if (choose_ways(w, err) < 0)
+		return -1;
+	link_routes(w);
+	return 0;
+}
+
+static int plan_lock(struct wac *w, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
+					  "one deployment at a time writes this staging");
+
+	step->idempotent = true;
+	step->undo = "release the lock";
+	if (state_push_begin(&w->state, &step->sql, err) < 0)
+		return -1;
+	return state_push_read(&w->state, &step->sql, err);
+}
+
+static void plan_build(struct wac *w)
+{
+	struct step *step = plan_add_step(w->plan, "build", "build", STEP_DBT,
+					  "build and test in staging; production is not touched");
+	const char *from = config_text(w->in->config, OPTION_FROM);
+
+	step->idempotent = true;
+	step->undo = "nothing: staging is built anew by the next deployment";
+	strv_push(&step->command, "build");
+	strv_push(&step->command, "--target");
+	strv_push(&step->command, from);
+	strv_push(&step->command, "--target-path");
+	strv_pushf(&step->command, "target/airlock/build/%s", from);
+	strv_push(&step->command, "--indirect-selection");
+	strv_push(&step->command, "eager");
+	if (!strv_contains(w->in->build_options, "--defer"))
+		strv_push(&step->command, "--no-defer");
+	if (w->in->build_select->n > 0)
+		strv_push(&step->command, "--select");
+	strv_push_all(&step->command, w->in->build_select);
+	strv_push_all(&step->command, w->in->build_options);
+	runner_push_log_options(&step->command);
+}
+
+static int push_schema(struct wac *w, const struct relation *schema, struct strv *made,
+		       struct strv *statements, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(
+		&(struct relation){ schema->database, schema->schema, NULL });
+	const struct sql_arg args[] = {
+		SQL_ARG_SCHEMA("schema", schema),
+		SQL_ARG_LITERAL("name", schema->schema),
+	};
+
+	if (strv_contains(made, name) ||
+	    observed_has_schema(w->in->observed, w->in->dialect, schema))
+		return 0;
+	strv_push(made, name);
+	return dialect_push(statements, w->in->dialect, DIALECT_SCHEMA_CREATE, args,
+			    ARRAY_LEN(args), err);
+}
+
+static int push_schemas(struct wac *w, struct strv *statements, struct err *err)
+{
+	struct strv made CLEANUP(strv_release) = STRV_INIT;
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+
+		if (push_schema(w, t->to, &made, statements, err) < 0)
+			return -1;
+		if (t->restore.identifier &&
+		    push_schema(w, &t->restore, &made, statements, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* What the history keeps. A restore point is r_<id>_<n> in the restore schema. */
+static json_t *published_detail(const struct wac *w)
+{
+	json_t *tables = json_array();
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+		char *from CLEANUP(mem_free_string) = relation_display(t->from);
+		char *to CLEANUP(mem_free_string) = relation_display(t->to);
+
+		json_array_append_new(
+			tables,
+			json_pack("{s:s, s:s, s:s, s:s, s:o}", "unique_id",
+				  w->plan->tables[i].route->node->unique_id, "from", from, "to",
+				  to, "way", publish_way_name(t->way), "restore",
+				  t->restore.identifier ? json_integer((json_int_t)t->number)
+							: json_null()));
+	}
+	return json_pack("{s:s, s:s, s:s?, s:o}", "strategy", "wac", "from",
+			 config_text(w->in->config, OPTION_FROM), "to",
+			 config_text(w->in->config, OPTION_TO), "tables", tables);
+}
+
+static int plan_publish(struct wac *w, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION,
+					  "the tested tables take their place in production, all "
+					  "or none");
+	json_t *detail CLEANUP(js_free) = published_detail(w);
+	struct strv probe CLEANUP(strv_release) = STRV_INIT;
+
+	step->changes_production = true;
+	step->undo = "rows that were replaced are in " STATE_RESTORE_SCHEMA;
+	if (state_push_probe(&w->state, &probe, err) < 0)
+		return -1;
+	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);
+	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
+	    push_schemas(w, &step->sql, err) < 0 ||
+	    w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err) < 0)
+		return -1;
+	return state_push_log(&w->state, STATE_PUBLISHED, detail, &step->sql, err);
+}
+
+static int plan_finish(struct wac *w, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
+					  "record the end, release the lock");
+	json_t *detail CLEANUP(js_free) = json_object();
+
+	step->idempotent = true;
+	step->undo = "nothing";
+	if (state_push_log(&w->state, "finished", detail, &step->sql, err) < 0)
+		return -1;
+	return state_push_release(&w->state, &step->sql, err);
+}
+
+static int plan_steps(struct wac *w, struct err *err)
+{
+	struct step *audit;
+
+	if (plan_lock(w, err) < 0)
+		return -1;
+	plan_build(w);
+	audit = plan_add_step(w->plan, "audit", "audit", STEP_CHECK,
+			      "every node of the scope was built and every test of it passed, and "
+			      "staging is what was tested");
+	audit->idempotent = true;
+	audit->undo = "nothing";
+	if (plan_publish(w, err) < 0)
+		return -1;
+	return plan_finish(w, err);
+}
+
+static int wac_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
+{
+	struct wac w = { .in = input,
+			 .plan = plan,
+			 .set = { .lock_attempt_ms = 300,
+				  .timeout_ms =
+					  config_seconds(input->config, OPTION_PUBLISH_TIMEOUT) *
+					  1000 } };
+	int result;
+
+	plan->atomic = input->dialect->changes_set_atomically;
+	state_init(&w.state, input->dialect, input->routes);
+	result = choose_tables(&w, err);
+	if (result == 0)
+		result = plan_steps(&w, err);
+	state_release(&w.state);
+	return result;
+}
+
+const struct strategy strategy_wac = {
+	.name = "wac",
+	.summary = "write-audit-clone: build and test in staging, then publish the tested tables",
+	.plan = wac_plan,
+};
