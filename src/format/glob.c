@@ -69,35 +69,56 @@ static void add_point(struct buf *regex, uint32_t point)
 	buf_printf(regex, "\\x{%x}", (unsigned)point);
 }
 
+static bool is_range(const uint32_t *p, size_t n)
+{
+	return n >= 3 && p[1] == '-';
+}
+
+static void add_members(struct buf *regex, const uint32_t *p, size_t n)
+{
+	size_t i = 0;
+
+	while (i < n) {
+		if (!is_range(p + i, n - i)) {
+			add_point(regex, p[i++]);
+			continue;
+		}
+		if (p[i] <= p[i + 2]) {
+			add_point(regex, p[i]);
+			buf_add_char(regex, '-');
+			add_point(regex, p[i + 2]);
+		}
+		i += 3;
+	}
+}
+
 /*
  * What stands between the brackets, as Python's fnmatch.translate() reads it: a hyphen between
  * two characters makes a range, unless the one before it ended a range already; a range from
- * high to low vanishes with both of its ends.
+ * high to low vanishes with both of its ends; an exclamation mark that thereby becomes the first
+ * character negates, and the hyphen of its own range is left as a character.
  */
 static void add_set(struct buf *regex, const uint32_t *p, size_t n, bool negated)
 {
-	size_t start = regex->len;
+	CLEANUP(buf_release) struct buf members = BUF_INIT;
 	size_t i = 0;
 
-	buf_add_str(regex, negated ? "[^" : "[");
-	while (i < n) {
-		if (i + 2 < n && p[i + 1] == '-') {
-			if (p[i] <= p[i + 2]) {
-				add_point(regex, p[i]);
-				buf_add_char(regex, '-');
-				add_point(regex, p[i + 2]);
-			}
-			i += 3;
-		} else {
-			add_point(regex, p[i++]);
+	while (!negated && is_range(p + i, n - i) && p[i] > p[i + 2])
+		i += 3;
+	if (i > 0 && i < n && p[i] == '!') {
+		negated = true;
+		if (is_range(p + i, n - i)) {
+			add_point(&members, '-');
+			add_point(&members, p[i + 2]);
+			i += 2;
 		}
+		i++;
 	}
-	if (regex->len > start + 1 + negated) {
-		buf_add_char(regex, ']');
-		return;
-	}
-	regex->data[regex->len = start] = '\0';
-	buf_add_str(regex, negated ? "." : "(?!)");
+	add_members(&members, p + i, n - i);
+	if (members.len > 0)
+		buf_printf(regex, negated ? "[^%s]" : "[%s]", buf_cstr(&members));
+	else
+		buf_add_str(regex, negated ? "." : "(?!)");
 }
 
 /* From behind an opening bracket at `i`; returns where to go on. */
@@ -130,36 +151,29 @@ static size_t add_one(struct buf *regex, const struct points *p, size_t i)
 	return i + 1;
 }
 
-static bool has_star(const struct points *p, size_t i)
-{
-	while (i < p->n && p->v[i] != '*')
-		i++;
-	return i < p->n;
-}
-
 /*
  * Each star but the last takes the first place where what follows it fits, for good: going back
  * could only find the same match later, and this way no pattern takes exponential time.
  */
 static void translate(struct buf *regex, const struct points *p)
 {
-	bool open = false;
+	CLEANUP(buf_release) struct buf fixed = BUF_INIT; /* behind the last star so far */
+	bool behind_star = false;
 	size_t i = 0;
 
 	buf_add_str(regex, "\\A");
 	while (i < p->n) {
 		if (p->v[i] != '*') {
-			i = add_one(regex, p, i);
+			i = add_one(&fixed, p, i);
 			continue;
 		}
-		while (i < p->n && p->v[i] == '*')
-			i++;
-		if (open)
-			buf_add_char(regex, ')');
-		open = has_star(p, i);
-		buf_add_str(regex, open ? "(?>.*?" : ".*");
+		if (fixed.len > 0)
+			buf_printf(regex, behind_star ? "(?>.*?%s)" : "%s", buf_cstr(&fixed));
+		buf_clear(&fixed);
+		behind_star = true;
+		i++;
 	}
-	buf_add_str(regex, "\\z");
+	buf_printf(regex, behind_star ? ".*%s\\z" : "%s\\z", buf_cstr(&fixed));
 }
 
 static void compile(struct glob *glob, const char *pattern)

@@ -12,6 +12,8 @@
 #define MAX_DEPTH 64
 #define MAX_NODES 200000
 
+#define JINJA_HINT "text with '{{' needs quotes: \"{{ ... }}\""
+
 /* A node with what the limits need to know of everything below it. */
 struct built {
 	struct yaml_node node; /* first: a built is handed out as its node */
@@ -106,6 +108,11 @@ static struct built *new_node(struct builder *b, enum yaml_kind kind, const yaml
 	return built;
 }
 
+static yaml_mark_t mark_of(const struct yaml_node *node)
+{
+	return (yaml_mark_t) { .line = node->line - 1, .column = node->column - 1 };
+}
+
 static struct frame *top(struct builder *b)
 {
 	return &b->stack[b->depth - 1];
@@ -139,7 +146,7 @@ static int attach(struct builder *b, const struct built *built, const yaml_mark_
 		return 0;
 	}
 	error_at(b, mark, "a key must be a plain value");
-	return err_hint(b->err, "text that begins with '{{' needs quotes: \"{{ ... }}\"");
+	return err_hint(b->err, "%s", JINJA_HINT);
 }
 
 static void remember_anchor(struct builder *b, const yaml_char_t *name, const struct built *built)
@@ -282,7 +289,7 @@ static int refuse_duplicates(struct builder *b, const struct pairs *own)
 
 static int add_mapping(struct builder *b, struct pairs *out, const struct yaml_node *mapping)
 {
-	yaml_mark_t mark = { .line = mapping->line - 1, .column = mapping->column - 1 };
+	yaml_mark_t mark = mark_of(mapping);
 
 	if (mapping->kind != YAML_KIND_MAPPING)
 		return error_at(b, &mark, "'<<' takes a mapping or a list of mappings");
@@ -345,13 +352,14 @@ static int resolve_merges(struct builder *b, struct pairs *own)
 	return 0;
 }
 
-static int on_end(struct builder *b, const yaml_event_t *event)
+static int on_end(struct builder *b)
 {
 	struct frame *frame = top(b);
 	struct pairs *pairs = &frame->pairs;
 	struct built *built = frame->built;
 	struct arena *arena = &b->document->arena;
 	bool is_mapping = built->node.kind == YAML_KIND_MAPPING;
+	yaml_mark_t start = mark_of(&built->node);
 
 	if (is_mapping && (refuse_duplicates(b, pairs) < 0 || resolve_merges(b, pairs) < 0))
 		return -1;
@@ -366,7 +374,7 @@ static int on_end(struct builder *b, const yaml_event_t *event)
 	}
 	pairs_release(pairs);
 	b->depth--;
-	return attach(b, built, &event->start_mark);
+	return attach(b, built, &start);
 }
 
 static int on_event(struct builder *b, const yaml_event_t *event)
@@ -386,7 +394,7 @@ static int on_event(struct builder *b, const yaml_event_t *event)
 		return on_start(b, event, YAML_KIND_MAPPING, event->data.mapping_start.anchor);
 	case YAML_SEQUENCE_END_EVENT:
 	case YAML_MAPPING_END_EVENT:
-		return on_end(b, event);
+		return on_end(b);
 	case YAML_STREAM_END_EVENT:
 		b->done = true;
 		return 0;
@@ -450,7 +458,7 @@ static int syntax_error(struct builder *b)
 	if (indent < len && line[indent] == '\t')
 		return err_hint(b->err, "indent with spaces: YAML takes no tabs");
 	if (memmem(line, len, "{{", 2))
-		return err_hint(b->err, "text with '{{' needs quotes: \"{{ ... }}\"");
+		return err_hint(b->err, "%s", JINJA_HINT);
 	return -1;
 }
 
