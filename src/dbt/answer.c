@@ -106,27 +106,43 @@ static void read_piece(struct answer *answer, const char *line)
 	buf_add(&answer->text, line, strlen(line));
 }
 
-static json_t *parse_answer(struct answer *answer, size_t call)
+/* An array with a document for each row. */
+static json_t *parse_answer(struct answer *answer, size_t call, size_t rows)
 {
 	char *name CLEANUP(mem_free_string) = mem_printf("answer to statement %zu", call + 1);
 	struct err err CLEANUP(err_release) = ERR_INIT;
-	json_t *rows =
+	json_t *documents =
 		js_parse(buf_cstr(&answer->text), answer->text.len, name, ERR_NO_ANSWER, &err);
 
-	if (!rows)
+	if (!documents) {
 		broken(answer, "%s", err.message);
-	return rows;
+		return NULL;
+	}
+	if (json_array_size(documents) == rows)
+		return documents;
+	broken(answer, "a row of the %s is no JSON document", name);
+	json_decref(documents);
+	return NULL;
+}
+
+static bool take_done(const struct answer *answer, const char **line, size_t *ret_call,
+		      size_t *ret_rows)
+{
+	size_t pieces;
+
+	return take_number(line, ret_call) && take_number(line, &pieces) &&
+	       take_number(line, ret_rows) && answer->texts_seen == answer->ops->n &&
+	       *ret_call == answer->reply->calls_done && *ret_call < answer->ops->n &&
+	       pieces == answer->next_piece && pieces == answer->pieces;
 }
 
 static void read_done(struct answer *answer, const char *line)
 {
 	struct ops_reply *reply = answer->reply;
 	char sum[MD5_HEX_SIZE];
-	size_t call, pieces;
+	size_t call, rows;
 
-	if (!take_number(&line, &call) || !take_number(&line, &pieces) ||
-	    answer->texts_seen != answer->ops->n || call != reply->calls_done ||
-	    call >= answer->ops->n || pieces != answer->next_piece) {
+	if (!take_done(answer, &line, &call, &rows)) {
 		broken(answer, "pieces of the answer to statement %zu are missing",
 		       reply->calls_done + 1);
 		return;
@@ -141,7 +157,7 @@ static void read_done(struct answer *answer, const char *line)
 		return;
 	}
 	if (answer->ops->calls[call].wants_rows) {
-		reply->rows[call] = parse_answer(answer, call);
+		reply->rows[call] = parse_answer(answer, call, rows);
 		if (!reply->rows[call])
 			return;
 	}

@@ -1,13 +1,18 @@
-{#- Written by airlock for one operation. dbt puts ***** where a line that it prints holds the value of a
-    secret variable; a gap between all characters keeps it from finding one. -#}
+{#-
+	Written by airlock for one operation; answer.h says what it prints. dbt puts ***** where a
+	line that it prints holds the value of a secret variable; a gap between all characters
+	keeps it from finding one.
+-#}
 {%- macro airlock_run() -%}
 @VALUES@
+{%- set head = "airlock " ~ nonce ~ " " -%}
 {#- Every text is checked before the first one is run. -#}
 {%- for step in steps -%}
 	{%- set sum = local_md5(step["sql"]) -%}
-	{%- do print(("airlock " ~ nonce ~ " text " ~ loop.index0 ~ " " ~ step["sql"] | length ~ " " ~ sum) | join(gap)) -%}
+	{%- set seen = loop.index0 ~ " " ~ step["sql"] | length ~ " " ~ sum -%}
+	{%- do print((head ~ "text " ~ seen) | join(gap)) -%}
 	{%- if sum != step["md5"] -%}
-		{%- do exceptions.raise_compiler_error("airlock " ~ nonce ~ " mismatch " ~ loop.index0) -%}
+		{%- do exceptions.raise_compiler_error(head ~ "mismatch " ~ loop.index0) -%}
 	{%- endif -%}
 {%- endfor -%}
 {%- for step in steps -%}
@@ -22,9 +27,12 @@
 	{%- set text = "[" ~ documents | join(",") ~ "]" if step["rows"] else "" -%}
 	{%- set pieces = (text | length + 32767) // 32768 -%}
 	{%- for piece in range(pieces) -%}
-		{%- do print(("airlock " ~ nonce ~ " " ~ number ~ " " ~ piece ~ " " ~ pieces ~ " " ~ text[piece * 32768:(piece + 1) * 32768]) | join(gap)) -%}
+		{%- set part = text[piece * 32768:(piece + 1) * 32768] -%}
+		{%- set place = number ~ " " ~ piece ~ " " ~ pieces ~ " " -%}
+		{%- do print((head ~ place ~ part) | join(gap)) -%}
 	{%- endfor -%}
-	{%- do print(("airlock " ~ nonce ~ " done " ~ number ~ " " ~ pieces ~ " " ~ local_md5(text)) | join(gap)) -%}
+	{%- set total = pieces ~ " " ~ documents | length ~ " " ~ local_md5(text) -%}
+	{%- do print((head ~ "done " ~ number ~ " " ~ total) | join(gap)) -%}
 {%- endfor -%}
-{%- do print(("airlock " ~ nonce ~ " end " ~ steps | length) | join(gap)) -%}
+{%- do print((head ~ "end " ~ steps | length) | join(gap)) -%}
 {%- endmacro -%}

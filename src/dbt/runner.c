@@ -108,8 +108,8 @@ static void listener_end(struct listener *listener, const struct proc_result *pr
 
 	jsonl_end(&listener->lines, on_line, listener);
 	result->process = *process;
-	/* A dbt that ended well may have warned there; that is no error. */
-	if (!result->first_error && !runner_succeeded(result))
+	/* A dbt that ended well may have warned there, and what a killed one leaves is noise. */
+	if (!result->first_error && process->end == PROC_EXITED && process->exit_status)
 		result->first_error = last_lines(&listener->last_stderr);
 	jsonl_release(&listener->lines);
 	buf_release(&listener->last_stderr);

@@ -64,7 +64,8 @@ def answer(i, step):
         say(f"airlock {nonce} {i} {j} {len(pieces)} {sent}")
     if mode == "lost-done" and i == 1:
         return
-    say(f"airlock {nonce} done {i} {len(pieces)} {md5(text)}")
+    rows = 2 if mode == "wrong-count" and step["rows"] else len(documents)
+    say(f"airlock {nonce} done {i} {len(pieces)} {rows} {md5(text)}")
 
 
 def operation():

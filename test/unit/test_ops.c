@@ -174,6 +174,7 @@ static void a_lost_answer_is_never_success(void **state)
 	fails(world, "lost-done", ERR_NO_ANSWER, 1);
 	fails(world, "scrubbed", ERR_NO_ANSWER, 0);
 	fails(world, "not-json", ERR_NO_ANSWER, 0);
+	fails(world, "wrong-count", ERR_NO_ANSWER, 0);
 	fails(world, "no-end", ERR_NO_ANSWER, 3);
 	assert_false(world->reply.finished);
 	fails(world, "twice", ERR_NO_ANSWER, 3);

@@ -163,7 +163,7 @@ static void a_signal_is_128_and_its_number(void **state)
 	struct err err CLEANUP(err_release) = ERR_INIT;
 
 	(void)state;
-	run("kill -KILL $$", 0, &seen, &result);
+	run("echo noise >&2; kill -KILL $$", 0, &seen, &result);
 	runner_error(&result, "'dbt build'", &err);
 	assert_int_equal(err.code, ERR_DBT_FAILED);
 	assert_int_equal(err_exit_status(&err), 128 + SIGKILL);

@@ -6,12 +6,12 @@
  *
  *   text <call> <characters> <md5>      for each call, before the first is run
  *   <call> <piece> <pieces> <text>      of an answer; all counted from 0, a piece up to 32,768
- *   done <call> <pieces> <md5>          behind each call; md5 of its whole answer
+ *   done <call> <pieces> <rows> <md5>   behind each call; md5 of its whole answer
  *   end <calls>
  *
- * A call that wants no rows has no pieces and the md5 of nothing. Where the environment holds
- * DBT_ENV_SECRET variables dbt writes ***** for their values in everything it prints, so there
- * the lines are spaced: ANSWER_GAP stands between any two characters.
+ * A call that wants no rows has no pieces, no rows and the md5 of nothing. Where the environment
+ * holds DBT_ENV_SECRET variables dbt writes ***** for their values in everything it prints, so
+ * there the lines are spaced: ANSWER_GAP stands between any two characters.
  *
  * Life cycle: answer_init(), answer_event() for each event, answer_release().
  * Ownership:  ops, nonce and reply are borrowed; the rows belong to the reply.

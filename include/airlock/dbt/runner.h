@@ -33,7 +33,9 @@ struct runner_command {
 struct runner_result {
 	struct proc_result process;
 	char invocation_id[64]; /* of the last event that had one; "" without */
-	char *first_error; /* message of the first error event, or the last lines of stderr; free() */
+	/* Message of the first error event; for an exit other than 0 without one the last lines of
+	 * stderr; else NULL. free() it. */
+	char *first_error;
 };
 
 struct runner {
