@@ -33,7 +33,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_SCHEMA_CREATE] = "create schema if not exists {schema:schema}",
 	[DIALECT_LOG_CREATE] =
 		"create table if not exists {log:relation} (id varchar not null, "
-		"at timestamptz not null, event varchar not null, detail varchar not null)",
+		"logged_at timestamptz not null, event varchar not null, detail varchar not null)",
 	[DIALECT_LOCK_CREATE] =
 		"create table if not exists {lock:relation} as select 0::bigint as fence, "
 		"''::varchar as nonce, ''::varchar as id, ''::varchar as name, "
@@ -69,7 +69,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"|| ' is held by deployment ' || (select id || ' of ' || username || ' on ' "
 		"|| host || ' since ' || since from {lock:relation})) end",
 	[DIALECT_LOG_INSERT] =
-		"insert into {log:relation} (id, at, event, detail) "
+		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', now(), {event:literal}, {detail:literal})",
 	[DIALECT_LOG_PROBE] =
 		"select json_object('published', exists (select 1 from {log:relation} "

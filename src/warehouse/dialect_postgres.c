@@ -38,7 +38,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_CREATE] =
 		"do begin "
 		"create table if not exists {log:relation} (id text not null, "
-		"at timestamptz not null, event text not null, detail text not null); "
+		"logged_at timestamptz not null, event text not null, detail text not null); "
 		"exception when duplicate_table or unique_violation then null; end",
 	[DIALECT_LOCK_CREATE] =
 		"do begin "
@@ -80,7 +80,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"into holder from {lock:relation}; raise exception '" DIALECT_RAISED_HELD
 		" % is held by deployment %', {container:literal}, holder; end if; end",
 	[DIALECT_LOG_INSERT] =
-		"insert into {log:relation} (id, at, event, detail) "
+		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
 	[DIALECT_LOG_PROBE] =
 		"select json_build_object('published', exists (select 1 from {log:relation} "
@@ -92,6 +92,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 static const char *const transaction_settings[] = {
 	"set local standard_conforming_strings = on",
 	"set local row_security = off",
+	"set local lock_timeout = '30s'",
 	"select set_config(name, '500ms', true) from pg_settings "
 	"where name = 'client_connection_check_interval'",
 	NULL,

@@ -15,7 +15,11 @@ select json_object(
         select to_json(list(json_object(
             'name', x.index_name, 'unique', x.is_unique, 'definition', regexp_extract(x.sql,
             '^CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|[^" ]+) ON '
-            || '(?:(?:"(?:[^"]|"")*"|[^".( ]+)\.)*(?:"(?:[^"]|"")*"|[^".( ]+) ?(\(.*\)[^;]*);?$', 1))
+            || '(?:(?:"(?:[^"]|"")*"|[^".( ]+)\.)*(?:"(?:[^"]|"")*"|[^".( ]+) ?(\(.*\)[^;]*);?$', 1),
+            'columns', (select to_json(list(c.column_name)) from duckdb_columns() c
+                where c.table_oid = t.table_oid and c.database_oid = t.database_oid
+                and list_contains(string_split(replace(trim(x.expressions, '[]'), '"', ''), ', '),
+                    c.column_name)))
             order by x.index_name))
         from duckdb_indexes() x
         where x.database_oid = t.database_oid and x.table_oid = t.table_oid),
