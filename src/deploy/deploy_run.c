@@ -68,20 +68,45 @@ static const char *bound(const struct deploy *deploy, const char *name)
 	return "";
 }
 
+static int project_locked(const char *holder_file, struct err *err)
+{
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	json_t *holder CLEANUP(js_free) = js_read_file(holder_file, 65536, ERR_FILE, &ignored);
+	const char *id = js_get_string(holder, "id");
+
+	if (!id)
+		return err_set(err, ERR_LOCKED, "another deployment of this project is running");
+	return err_set(err, ERR_LOCKED,
+		       "this project is held by deployment '%s' of %s on %s, process %s, since %s",
+		       id, js_get_string(holder, "user"), js_get_string(holder, "host"),
+		       js_get_string(holder, "pid"), js_get_string(holder, "since"));
+}
+
+static int write_holder(const struct deploy *deploy, const char *holder_file, struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+	json_t *holder CLEANUP(js_free) =
+		json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", deploy->id, "user",
+			  bound(deploy, "user"), "host", bound(deploy, "host"), "pid",
+			  bound(deploy, "pid"), "since", bound(deploy, "since"));
+
+	js_write_pretty(holder, &text);
+	return fs_write_atomic(holder_file, text.data, text.len, 0644, err);
+}
+
 /* Where one process at a time can open the database, a lock inside it could only be seen by
  * disturbing its holder: the project file decides, and nobody who waits opens the database. */
 static int lock_project(struct deploy *deploy, struct err *err)
 {
+	char *holder_file CLEANUP(mem_free_string) = fs_join(deploy->sides.home, "holder.json");
 	int held;
 
 	if (!deploy->sides.dialect->one_writer)
 		return 0;
 	held = fs_lock_try(deploy->sides.project.file, &deploy->project_lock, err);
 	if (held > 0)
-		return err_set(err, ERR_LOCKED,
-			       "another deployment of this project is running: '%s' is locked",
-			       deploy->sides.project.file);
-	return held;
+		return project_locked(holder_file, err);
+	return held < 0 ? -1 : write_holder(deploy, holder_file, err);
 }
 
 static int start(struct deploy *deploy, struct err *err)
@@ -428,11 +453,6 @@ static void name_raised(struct err *err)
 		err_set(err, ERR_PUBLISH_FAILED, "the publish failed: %s", message);
 }
 
-static bool could_not_open(const struct err *err)
-{
-	return err->message && strstr(err->message, "Could not set lock on file");
-}
-
 /* After a publish whose end is not known: waits for the transaction if it still runs, makes the
  * fence useless for it, and reads whether its record is there. 1 published, 0 not, -1 unknown. */
 static int probe(struct deploy *deploy)
@@ -454,10 +474,8 @@ static int probe(struct deploy *deploy)
 
 static int settle_publish(struct deploy *deploy, struct err *err)
 {
-	if (could_not_open(err)) {
-		err->code = ERR_LOCKED;
+	if (executor_could_not_open(err))
 		return -1;
-	}
 	switch (probe(deploy)) {
 	case 1:
 		deploy->result.production_changed = true;

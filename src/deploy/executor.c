@@ -118,10 +118,22 @@ static void on_start(void *context, pid_t pid)
 	journal_write(executor->journal, "process", NULL, fields, &ignored);
 }
 
+bool executor_could_not_open(const struct err *err)
+{
+	return err->message && strstr(err->message, "Could not set lock on file");
+}
+
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err)
 {
-	return ops_run(executor->connection, ops, hold_signals, on_start, executor, ret_reply, err);
+	if (ops_run(executor->connection, ops, hold_signals, on_start, executor, ret_reply, err) ==
+	    0)
+		return 0;
+	if (!executor_could_not_open(err))
+		return -1;
+	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
+
+	return err_set(err, ERR_LOCKED, "another process has the database open: %s", message);
 }
 
 static void on_event(void *context, const struct event *event)

@@ -165,6 +165,7 @@ static void side_command(const struct sides *sides, const char *target, struct s
 	strv_push(arguments, target);
 	strv_push(arguments, "--target-path");
 	strv_push(arguments, path);
+	strv_push(arguments, "--write-json");
 	strv_push_all(arguments, &sides->every);
 	runner_push_log_options(arguments);
 }

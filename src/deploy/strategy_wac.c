@@ -49,6 +49,7 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 {
 	const struct strategy_input *in = w->in;
 	struct publish_table *t = &w->set.tables[w->set.n];
+	const struct manifest_node *node = route->to_node ? route->to_node : route->node;
 
 	if (check_database(w, route, err) < 0)
 		return -1;
@@ -58,6 +59,8 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 		.from_table = observed_table(in->observed, in->dialect, &route->from),
 		.to_table = observed_table(in->observed, in->dialect, &route->to),
 		.decided = in->observed->built,
+		.grants = node->grants,
+		.grant_count = node->grant_count,
 	};
 	if (t->decided && !t->from_table) {
 		char *name CLEANUP(mem_free_string) = relation_display(&route->from);
@@ -177,6 +180,7 @@ static void plan_build(struct wac *w)
 	strv_pushf(&step->command, "target/airlock/build/%s", from);
 	strv_push(&step->command, "--indirect-selection");
 	strv_push(&step->command, "eager");
+	strv_push(&step->command, "--write-json");
 	if (!strv_contains(w->in->build_options, "--defer"))
 		strv_push(&step->command, "--no-defer");
 	if (w->in->build_select->n > 0)

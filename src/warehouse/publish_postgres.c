@@ -13,6 +13,7 @@
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <strings.h>
 
 #include "airlock/warehouse/dialect_rows.h"
 
@@ -577,6 +578,44 @@ static int push_count(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, COUNT_BODY, args, ARRAY_LEN(args), err);
 }
 
+static bool is_privilege(const char *word)
+{
+	static const char *const privileges[] = { "select",   "insert",     "update", "delete",
+						  "truncate", "references", "trigger", "all" };
+
+	for (size_t i = 0; i < ARRAY_LEN(privileges); i++)
+		if (strcasecmp(privileges[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* `grants:` of the node, as dbt gives them; what was granted by hand stays. */
+static int push_grants(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->grant_count; i++) {
+		const char *privilege = t->grants[2 * i];
+		const char *grantee = t->grants[2 * i + 1];
+		const struct sql_arg args[] = {
+			SQL_ARG_STATEMENT("privilege", privilege),
+			SQL_ARG_RELATION("to", t->to),
+			SQL_ARG_IDENT("grantee", grantee),
+		};
+
+		if (!is_privilege(privilege))
+			return err_set(err, ERR_CONFIG_INVALID,
+				       "'%s' is no privilege of a table (grants of '%s')", privilege,
+				       t->to->identifier);
+		if (dialect_push_text(statements, dialect,
+				      strcasecmp(grantee, "public") == 0
+					      ? "grant {privilege:statement} on {to} to public"
+					      : "grant {privilege:statement} on {to} to {grantee}",
+				      args, ARRAY_LEN(args), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int push_rows(struct strv *statements, const struct dialect *dialect,
 		     const struct publish_table *t, struct err *err)
 {
@@ -607,6 +646,9 @@ int postgres_publish(const struct dialect *dialect, const struct publish_set *se
 	for (size_t i = 0; i < set->n; i++)
 		if (set->tables[i].way == PUBLISH_EXCHANGE &&
 		    push_exchange(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < set->n; i++)
+		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_count(statements, dialect, &set->tables[i], err) < 0)

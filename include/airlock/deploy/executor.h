@@ -38,8 +38,11 @@ int executor_add(struct executor *executor, const struct step *step, struct ops 
 int executor_add_statements(struct executor *executor, const struct strv *statements,
 			    bool are_queries, struct ops *ops, struct err *err);
 
+/* ERR_LOCKED when another process has the database open: then no statement was run, which
+ * executor_could_not_open() says of the error. */
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err);
+bool executor_could_not_open(const struct err *err);
 int executor_run_dbt(struct executor *executor, const struct step *step,
 		     const struct strv *environment, struct runner_result *ret_result,
 		     struct err *err);

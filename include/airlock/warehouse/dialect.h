@@ -72,6 +72,8 @@ struct publish_table {
 	enum publish_way way;
 	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
 	size_t number; /* from 1 in this publish */
+	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
+	size_t grant_count; /* number of pairs */
 };
 
 struct publish_set {
