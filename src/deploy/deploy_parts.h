@@ -33,6 +33,7 @@ struct deploy {
 	struct journal journal;
 	struct executor executor;
 	bool holds_lock; /* rows of the lock tables may hold our nonce */
+	bool locked; /* all of them were read back */
 	struct audit audit;
 	bool audited;
 	struct observed built; /* the picture that was published */

@@ -240,11 +240,17 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
 		return -1;
 	deploy->holds_lock = true;
-	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0) {
+		/* A statement failed before the first that takes a lock. */
+		if (err->code == ERR_LOCKED ||
+		    (err->code == ERR_WAREHOUSE && reply.calls_done < begin.n - locks))
+			deploy->holds_lock = false;
 		return -1;
+	}
 	if (check_locks(deploy, reply.rows + begin.n, true, &again, err) < 0 ||
 	    (again && read_locks_again(deploy, err) < 0))
 		return -1;
+	deploy->locked = true;
 	json_t *picture CLEANUP(js_free) =
 		observe_collect(reply.rows + begin.n + locks, reply.n - begin.n - locks, false, err);
 
@@ -594,7 +600,7 @@ static void leave(struct deploy *deploy, bool failed)
 	if (!deploy->holds_lock)
 		return;
 	if (state_push_release(&deploy->state, &statements, &ignored) < 0 ||
-	    ((failed || published) &&
+	    (deploy->locked && (failed || published) &&
 	     state_push_log(&deploy->state, published ? "finished" : "aborted", detail, &statements,
 			    &ignored) < 0) ||
 	    executor_add_statements(&deploy->executor, &statements, false, &ops, &ignored) < 0 ||

@@ -37,6 +37,21 @@ static int check_database(const struct wac *w, const struct route *route, struct
 	return 0;
 }
 
+/* One transaction writes one database. */
+static int check_one_database(const struct wac *w, const struct route *route, struct err *err)
+{
+	const struct relation *first = w->set.n > 0 ? w->set.tables[0].to : &route->to;
+	const struct relation a = { first->database, "", "" };
+	const struct relation b = { route->to.database, "", "" };
+
+	if (relation_equal(w->in->dialect, &a, &b))
+		return 0;
+	return err_set(err, ERR_UNSUPPORTED,
+		       "the scope is published into two databases, '%s' and '%s', which no one "
+		       "transaction can write",
+		       a.database, b.database);
+}
+
 static int compare_tables(const void *a, const void *b, void *dialect)
 {
 	const struct publish_table *x = a;
@@ -51,7 +66,7 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 	struct publish_table *t = &w->set.tables[w->set.n];
 	const struct manifest_node *node = route->to_node ? route->to_node : route->node;
 
-	if (check_database(w, route, err) < 0)
+	if (check_database(w, route, err) < 0 || check_one_database(w, route, err) < 0)
 		return -1;
 	*t = (struct publish_table){
 		.from = &route->from,
