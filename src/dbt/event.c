@@ -67,6 +67,8 @@ void event_add_plain(struct buf *out, const char *s)
 		if (s[0] == '\033' && s[1] == '[') {
 			s += 2 + strspn(s + 2, "0123456789;");
 			s += *s != '\0';
+		} else if (s[0] == '\r' && s[1] == '\n') {
+			s++;
 		} else {
 			buf_add_char(out, *s++);
 		}

@@ -95,14 +95,13 @@ static int read_document(struct project *project, struct err *err)
 	if (root->kind != YAML_KIND_MAPPING)
 		return yaml_error(&project->document, root, ERR_PROJECT_INVALID, err,
 				  "a dbt project is a mapping of keys such as 'name'");
-	if (!yaml_string(yaml_get(root, "name"))) {
-		yaml_error(&project->document, root, ERR_PROJECT_INVALID, err,
-			   "the project has no 'name'");
-		return err_hint(err, "add 'name: <project>': dbt needs it too");
-	}
-	if (read_name(project, "name", &project->name, err) < 0)
+	if (read_name(project, "name", &project->name, err) < 0 ||
+	    read_name(project, "profile", &project->profile, err) < 0)
 		return -1;
-	return read_name(project, "profile", &project->profile, err);
+	if (yaml_string(yaml_get(root, "name")))
+		return 0;
+	yaml_error(&project->document, root, ERR_PROJECT_INVALID, err, "the project has no 'name'");
+	return err_hint(err, "add 'name: <project>': dbt needs it too");
 }
 
 int project_open(const char *directory, const char *environment_directory,

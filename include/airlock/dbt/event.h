@@ -39,7 +39,7 @@ typedef void event_fn(void *context, const struct event *event);
 /* The event and its strings live until `fn` returns. */
 void event_parse(const char *line, size_t len, event_fn *fn, void *context);
 
-/* A text of dbt without the colours that it leaves in some even under --no-use-colors. */
+/* A text of dbt without colours (some keep them under --no-use-colors) and with plain newlines. */
 void event_add_plain(struct buf *out, const char *s);
 
 #endif

@@ -71,8 +71,9 @@ const char *manifest_project_name(const struct manifest *manifest); /* "" when a
 const char *manifest_invocation_id(const struct manifest *manifest);
 const char *manifest_file(const struct manifest *manifest); /* as errors name it */
 
-/* In the order of the file: nodes, sources, unit_tests. Enabled ones only (dbt leaves disabled
- * ones out of these maps). */
+/* In the order of the file: nodes, sources, unit_tests, then what else takes part in the graph
+ * (exposures, metrics, semantic models, saved queries, functions) as MANIFEST_OTHER. Enabled ones
+ * only (dbt leaves disabled ones out of these maps). */
 size_t manifest_count(const struct manifest *manifest);
 const struct manifest_node *manifest_node(const struct manifest *manifest, size_t i);
 const struct manifest_node *manifest_find(const struct manifest *manifest, const char *unique_id);
