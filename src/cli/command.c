@@ -1,0 +1,138 @@
+#include "airlock/cli/command.h"
+
+#include <string.h>
+
+#include "command_internal.h"
+
+#define BIT(id) (UINT64_C(1) << OPTION_##id)
+#define ALL ((UINT64_C(1) << OPTION_COUNT) - 1)
+
+_Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
+
+#define USAGE_OF_DEPLOYMENTS "[STRATEGY|DEPLOYMENT] [OPTION...] [-- DBT-OPTION...]"
+
+static const struct command commands[] = {
+	{
+		.name = "config",
+		.summary = "show every option, its value and where the value comes from",
+		.operand = "STRATEGY|DEPLOYMENT",
+		.usage = USAGE_OF_DEPLOYMENTS,
+		.details = "Reads dbt_project.yml and the environment; dbt is not started.\n",
+		.options = ALL & ~BIT(YES),
+		.takes_dbt_options = true,
+		.run = cmd_config,
+		.failure = command_failure,
+	},
+	{
+		.name = "deploy",
+		.summary = "build in staging, test there, publish to production what passed",
+		.operand = "STRATEGY|DEPLOYMENT",
+		.usage = USAGE_OF_DEPLOYMENTS,
+		.details = "On a terminal it shows the plan and asks before anything is built.\n",
+		.options = ALL,
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.publishes = true,
+		.run = cmd_deploy,
+		.failure = cmd_deploy_failure,
+	},
+	{
+		.name = "help",
+		.summary = "explain a command or a topic",
+		.operand = "COMMAND|TOPIC",
+		.usage = "[COMMAND|TOPIC]",
+		.details = "",
+		.run = cmd_help,
+		.failure = command_failure,
+	},
+	{
+		.name = "plan",
+		.summary = "print every step and statement of a deployment; change nothing",
+		.operand = "STRATEGY|DEPLOYMENT",
+		.usage = USAGE_OF_DEPLOYMENTS,
+		.details = "Reads the warehouse, and writes nothing to it. What only the build "
+			   "decides is\nprinted as <...>.\n",
+		.options = ALL & ~BIT(YES),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_plan,
+		.failure = command_failure,
+	},
+	{
+		.name = "routes",
+		.summary = "show where each node is built, where it is published, and why",
+		.operand = "STRATEGY|DEPLOYMENT",
+		.usage = USAGE_OF_DEPLOYMENTS,
+		.details = "Both sides are parsed by dbt; the warehouse is not asked.\n",
+		.options = ALL & ~(BIT(YES) | BIT(BUILD) | BIT(PUBLISH_TIMEOUT) |
+				   BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(ALLOW_UNTESTED)),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_routes,
+		.failure = command_failure,
+	},
+};
+
+const struct command *command_all(size_t *ret_n)
+{
+	*ret_n = ARRAY_LEN(commands);
+	return commands;
+}
+
+const struct command *command_find(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_LEN(commands); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	return NULL;
+}
+
+json_t *command_failure(const struct invocation *invocation, const struct err *err)
+{
+	(void)invocation;
+	return json_pack("{s:i, s:o}", "version", 1, "error", report_error_json(err));
+}
+
+bool command_wants_json(const struct invocation *invocation)
+{
+	return config_bool(&invocation->arguments->config, OPTION_JSON);
+}
+
+struct deploy_request command_request(const struct invocation *invocation)
+{
+	struct arguments *arguments = invocation->arguments;
+
+	return (struct deploy_request) {
+		.what = arguments->what,
+		.config = &arguments->config,
+		.cmdline = &arguments->cmdline,
+		.environment = invocation->environment,
+		.self = invocation->self,
+		.reporter = &invocation->report->reporter,
+		.ask = invocation->report->can_ask && !config_bool(&arguments->config, OPTION_YES),
+	};
+}
+
+int command_need_name(const struct invocation *invocation, struct err *err)
+{
+	const struct arguments *arguments = invocation->arguments;
+
+	if (arguments->what || (arguments->config.deployment && *arguments->config.deployment))
+		return 0;
+	err_set(err, ERR_USAGE, "no strategy was named, and the project names no deployment");
+	return err_hint(err, "say which: %s %s %s", invocation->program, invocation->command->name,
+			*config_strategies());
+}
+
+int command_finish(struct invocation *invocation, const struct buf *text, json_t *document,
+		   struct err *err)
+{
+	if (!command_wants_json(invocation)) {
+		json_decref(document);
+		return report_result(invocation->report, buf_cstr(text), text->len, err);
+	}
+	if (!document)
+		return err_set(err, ERR_INTERNAL, "the document of --json could not be made");
+	invocation->has_written = true;
+	return report_document(invocation->report, document, err);
+}

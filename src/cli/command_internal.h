@@ -1,0 +1,33 @@
+/*
+ * command_internal: what the cmd_*.c files give to the table in command.c.
+ */
+#ifndef AIRLOCK_CLI_COMMAND_INTERNAL_H
+#define AIRLOCK_CLI_COMMAND_INTERNAL_H
+
+#include "airlock/cli/arguments.h"
+#include "airlock/cli/command.h"
+#include "airlock/cli/report.h"
+#include "airlock/deploy/deploy.h"
+
+int cmd_config(struct invocation *invocation, struct err *err);
+int cmd_deploy(struct invocation *invocation, struct err *err);
+int cmd_help(struct invocation *invocation, struct err *err);
+int cmd_plan(struct invocation *invocation, struct err *err);
+int cmd_routes(struct invocation *invocation, struct err *err);
+
+json_t *cmd_deploy_failure(const struct invocation *invocation, const struct err *err);
+json_t *command_failure(const struct invocation *invocation, const struct err *err);
+
+/* What a deploy is asked for; borrows from the invocation. */
+struct deploy_request command_request(const struct invocation *invocation);
+
+/* ERR_USAGE when neither a strategy nor a deployment was named: what is about to be done must
+ * not depend on what a version takes for the default. */
+int command_need_name(const struct invocation *invocation, struct err *err);
+
+/* Text or document to stdout, by --json. Takes the document over (NULL: there is none). */
+int command_finish(struct invocation *invocation, const struct buf *text, json_t *document,
+		   struct err *err);
+bool command_wants_json(const struct invocation *invocation);
+
+#endif
