@@ -65,6 +65,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*) from mart.customers' 8
 }
 
+# bats test_tags=engine:any
 @test "the incremental model keeps what it had and adds what is new" {
   echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv
   deploy
@@ -73,6 +74,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select sum(orders) from mart.revenue_by_day' 12
 }
 
+# bats test_tags=engine:any
 @test "what the project file says needs no options" {
   run airlock deploy wac --yes
   assert_status 0
@@ -93,6 +95,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*) from utils.currencies' 3
 }
 
+# bats test_tags=engine:any
 @test "a selection publishes its part and leaves the rest" {
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/; ' seeds/raw_customers.csv
   sed -i 's/^SEK,Swedish krona,/SEK,Krona,/' seeds/raw_currencies.csv
@@ -112,6 +115,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*), sum(twice) from mart.orders' '12|24'
 }
 
+# bats test_tags=engine:any
 @test "dbt's own options behind -- reach it: --profile, --vars" {
   profile=$(sed -n 's/^profile: //p' dbt_project.yml)
   sed -i 's/^profile: .*/profile: none_such/' dbt_project.yml
@@ -119,6 +123,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_status 0
 }
 
+# bats test_tags=engine:any
 @test "variables that silence dbt change nothing: a good deployment publishes" {
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
   export DBT_PRINT=false DBT_LOG_LEVEL=none DBT_ENGINE_LOG_LEVEL=none DBT_QUIET=true

@@ -153,3 +153,13 @@ grants() {
   sql 'create table mart.customers_rest partition of mart.customers default'
   assert_carried_or_refused mart.customers
 }
+
+@test "a name of more bytes than PostgreSQL keeps is refused" {
+  remember_production
+  name=$(printf 'n%.0s' $(seq 64))
+  sed -i "1i {{ config(alias='$name') }}" models/mart/orders.sql
+  deploy
+  [ "$status" -ne 0 ]
+  assert_says "$name"
+  assert_production_unchanged
+}

@@ -42,15 +42,20 @@ SH
   done
 }
 
-@test "real dbt: version, usage error and a project error are the same bytes" {
-  for arguments in '--version' 'run --no-such-option' 'parse --project-dir /nowhere' '--help'; do
+# All but the time of day.
+said() {
+  local status=0
+  "$@" >"$BATS_TEST_TMPDIR/out" 2>"$BATS_TEST_TMPDIR/err" || status=$?
+  echo "$status"
+  sed -E 's/[0-9]{2}:[0-9]{2}:[0-9]{2}/TIME/' "$BATS_TEST_TMPDIR"/{out,err}
+}
+
+@test "real dbt: help, a usage error and a project error are the same bytes" {
+  for arguments in 'run --help' 'run --no-such-option' 'parse --project-dir /nowhere'; do
     # shellcheck disable=SC2086 # words
-    run --separate-stderr dbt $arguments
-    expected=$status$output$stderr
-    # shellcheck disable=SC2086
-    run --separate-stderr airlock $arguments
-    [ "$status$output$stderr" = "$expected" ]
+    diff <(said dbt $arguments) <(said airlock $arguments)
   done
+  diff <(said dbt --version) <(said airlock dbt --version)
 }
 
 @test "'airlock dbt ARGS' means dbt's ARGS" {

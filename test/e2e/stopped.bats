@@ -46,6 +46,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
     target/airlock unique_orders_order_id.sql 'production was not changed'
 }
 
+# bats test_tags=engine:any
 @test "a failing test, as JSON" {
   run --separate-stderr airlock deploy wac --yes --json -- --vars '{break_orders: true}'
   assert_stopped 1
@@ -58,6 +59,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   [ -f "$path" ] || fail "no such file: $path"
 }
 
+# bats test_tags=engine:any
 @test "a failing test is stopped when variables silence dbt" {
   export DBT_PRINT=false DBT_LOG_LEVEL=none DBT_ENGINE_LOG_LEVEL=none DBT_QUIET=true
   deploy -- --vars '{break_orders: true}'
@@ -70,12 +72,14 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 1 customers 'production was not changed'
 }
 
+# bats test_tags=engine:any
 @test "a failing model outside the scope, and the scope skipped behind it" {
   echo 'select no_such_column from nowhere' >models/staging/stg_payments.sql
   deploy
   assert_stopped 1 stg_payments
 }
 
+# bats test_tags=engine:any
 @test "a failing unit test" {
   sed -i 's/revenue_eur: 10.55/revenue_eur: 10.56/' models/mart/_mart.yml
   deploy
@@ -90,6 +94,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   [ "$status" -eq 137 ] || [ "$status" -eq 125 ] || fail "exit status $status"
 }
 
+# bats test_tags=engine:any
 @test "a dbt that says 0 and built nothing, beside the results of an earlier run" {
   fake_dbt build 'exit 0'
   deploy
@@ -97,6 +102,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a dbt that says 0 and hands in the results of an earlier run" {
   results=$(find target/airlock -name run_results.json | head -n 1)
   [ -n "$results" ]
@@ -107,6 +113,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a build of empty tables: DBT_EMPTY, --empty" {
   DBT_EMPTY=1 deploy
   assert_stopped 125 DBT_EMPTY
@@ -114,11 +121,13 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 125 --empty
 }
 
+# bats test_tags=engine:any
 @test "a build that would not run the tests: DBT_INDIRECT_SELECTION=empty" {
   DBT_INDIRECT_SELECTION=empty deploy
   assert_stopped 125 DBT_INDIRECT_SELECTION
 }
 
+# bats test_tags=engine:any
 @test "a build into production: -- --target prod" {
   deploy -- --target prod
   assert_stopped 125 --target --from

@@ -64,6 +64,7 @@ end_file() {
 
 # What the file's tests begin with: the project with dbt's caches, and the warehouse.
 freeze() {
+  cd "$BATS_FILE_TMPDIR" || return # thaw removes the other
   cp -a "$WORK" "$BATS_FILE_TMPDIR/frozen"
   [ "$ENGINE" != postgres ] || SHOP_PG_DBNAME=postgres sql 'create database frozen template shop'
 }

@@ -1,0 +1,100 @@
+#include "planned.h"
+
+#include <string.h>
+
+#include "airlock/deploy/strategy.h"
+#include "airlock/format/json.h"
+
+#define PICTURE_MAX (64 << 20)
+
+void planned_init(struct planned *planned)
+{
+	*planned = (struct planned) { .from = NULL };
+	config_init(&planned->config);
+	planned->config.strategy = mem_strdup("wac");
+}
+
+void planned_release(struct planned *planned)
+{
+	plan_release(&planned->plan);
+	observed_release(&planned->observed);
+	routes_release(&planned->routes);
+	manifest_free(planned->from);
+	manifest_free(planned->to);
+	strv_release(&planned->build_options);
+	strv_release(&planned->build_select);
+	config_release(&planned->config);
+}
+
+int planned_options(struct planned *planned, char *const *words, struct err *err)
+{
+	for (; *words; words++) {
+		bool negated;
+		const struct option_row *row = option_find(*words, &negated);
+		bool alone;
+
+		if (!row)
+			return err_set(err, ERR_USAGE, "no option '%s'", *words);
+		alone = row->type == OPTION_FLAG || row->type == OPTION_BOOL;
+		if (!alone && !words[1])
+			return err_set(err, ERR_USAGE, "'%s' needs a value", *words);
+		if (!alone)
+			words++;
+		if (config_set_argument(&planned->config, row, negated, alone ? NULL : *words,
+					err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int planned_manifests(struct planned *planned, const char *from, const char *to, struct err *err)
+{
+	if (manifest_read(from, &planned->from, err) < 0 ||
+	    (to && manifest_read(to, &planned->to, err) < 0))
+		return -1;
+	planned->dialect = dialect_find(manifest_adapter_type(planned->from));
+	if (!planned->dialect)
+		return err_set(err, ERR_UNSUPPORTED, "no dialect '%s'",
+			       manifest_adapter_type(planned->from));
+	return 0;
+}
+
+int planned_routes(struct planned *planned, struct err *err)
+{
+	if (routes_resolve(&planned->config, planned->dialect, planned->from, planned->to, NULL,
+			   NULL, &planned->routes, err) < 0)
+		return -1;
+	return routes_check(&planned->routes, err);
+}
+
+int planned_observe(struct planned *planned, const char *picture, struct err *err)
+{
+	json_t *json CLEANUP(js_free) = js_read_file(picture, PICTURE_MAX, ERR_NO_ANSWER, err);
+
+	return json ? observed_parse(json, &planned->observed, err) : -1;
+}
+
+int planned_plan(struct planned *planned, struct err *err)
+{
+	const struct strategy_input input = {
+		.config = &planned->config,
+		.routes = &planned->routes,
+		.dialect = planned->dialect,
+		.observed = &planned->observed,
+		.runs = planned->runs,
+		.build_options = &planned->build_options,
+		.build_select = &planned->build_select,
+	};
+
+	return strategy_plan(strategy_find("wac"), &input, &planned->plan, err);
+}
+
+int planned_all(struct planned *planned, const char *from, const char *to, const char *picture,
+		char *const *options, struct err *err)
+{
+	if (planned_options(planned, options, err) < 0 ||
+	    planned_manifests(planned, from, to, err) < 0 || planned_routes(planned, err) < 0 ||
+	    planned_observe(planned, picture, err) < 0)
+		return -1;
+	return planned_plan(planned, err);
+}
