@@ -138,6 +138,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed,
 		.routes = &deploy->routes,
 		.dialect = deploy->sides.dialect,
 		.observed = observed,
+		.runs = deploy->locked,
 		.build_options = &deploy->sides.build,
 		.build_select = &deploy->build_select,
 	};

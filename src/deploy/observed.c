@@ -75,6 +75,7 @@ static struct table_part *read_parts(struct observed *o, const json_t *object, c
 		parts[i].definition = copy(o, part, "definition");
 		parts[i].unique = js_get_bool(part, "unique", false);
 		parts[i].owns_index = js_get_bool(part, "owns_index", false);
+		parts[i].comment = copy(o, part, "comment");
 		parts[i].columns = strings_of(o, part, "columns", &parts[i].column_count);
 	}
 	*ret_n = n;
@@ -106,6 +107,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->owner = copy(o, object, "owner");
 	table->owned = js_get_bool(object, "owned", true);
 	table->comment = copy(o, object, "comment");
+	table->options = copy(o, object, "options");
 	table->rows = -1;
 	read_columns(o, object, table);
 	table->indexes = read_parts(o, object, "indexes", &table->index_count);

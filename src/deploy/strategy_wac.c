@@ -74,6 +74,7 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 		.from_table = observed_table(in->observed, in->dialect, &route->from),
 		.to_table = observed_table(in->observed, in->dialect, &route->to),
 		.decided = in->observed->built,
+		.runs = in->runs,
 		.grants = node->grants,
 		.grant_count = node->grant_count,
 	};
@@ -91,18 +92,60 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 	return 0;
 }
 
-/* What a replaced table cannot take along because its column is gone. */
-static void warn_of_parts(struct wac *w, const struct publish_table *t, bool constraints)
+static void warn_of_part(struct wac *w, const struct publish_table *t, const char *what,
+			 const struct table_part *part, const char *why)
 {
-	size_t n = constraints ? t->to_table->constraint_count : t->to_table->index_count;
-	const struct table_part *parts =
-		constraints ? t->to_table->constraints : t->to_table->indexes;
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
 
-	for (size_t i = 0; i < n; i++)
-		if (!table_has_columns_of(t->from_table, &parts[i]))
-			strv_pushf(&w->plan->warnings, "%s '%s' of '%s' goes with its column",
-				   constraints ? "constraint" : "index", parts[i].name, name);
+	strv_pushf(&w->plan->warnings, "%s '%s' of '%s' %s", what, part->name, name, why);
+}
+
+/* What a table that is made anew cannot take along. */
+static void warn_of_lost(struct wac *w, const struct publish_table *t)
+{
+	const struct dialect *dialect = w->in->dialect;
+	const struct table *to = t->to_table;
+	const char *why = "goes: its column is gone, or staging has another in its place";
+
+	for (size_t i = 0; i < to->index_count; i++)
+		if (table_loses_index(dialect, t->from_table, &to->indexes[i]))
+			warn_of_part(w, t, "index", &to->indexes[i], why);
+	for (size_t i = 0; i < to->constraint_count; i++)
+		if (table_loses_constraint(dialect, t->from_table, &to->constraints[i]))
+			warn_of_part(w, t, "constraint", &to->constraints[i], why);
+}
+
+/* What staging has and production does not get: a foreign key points into staging, and to a table
+ * that stays no constraint is added while readers use it. */
+static void warn_of_left(struct wac *w, const struct publish_table *t)
+{
+	for (size_t i = 0; i < t->from_table->constraint_count; i++) {
+		const struct table_part *constraint = &t->from_table->constraints[i];
+
+		if (t->to_table && table_has_constraint(t->to_table, constraint))
+			continue;
+		if (table_is_foreign_key(constraint))
+			warn_of_part(w, t, "foreign key", constraint,
+				     "is staging's and is not published");
+		else if (t->way == PUBLISH_REWRITE)
+			warn_of_part(w, t, "constraint", constraint,
+				     "is staging's and is not added to the table, which stays");
+	}
+}
+
+static void warn_of_parts(struct wac *w, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (t->to_table && !t->to_table->owned)
+		strv_pushf(&w->plan->warnings,
+			   "'%s' cannot be published by this session: it belongs to '%s'", name,
+			   t->to_table->owner ? t->to_table->owner : "a database that is only read");
+	if (!t->from_table)
+		return;
+	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)
+		warn_of_lost(w, t);
+	warn_of_left(w, t);
 }
 
 static int choose_ways(struct wac *w, struct err *err)
@@ -135,11 +178,7 @@ static int choose_ways(struct wac *w, struct err *err)
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
-		if (t->from_table && t->to_table &&
-		    (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)) {
-			warn_of_parts(w, t, false);
-			warn_of_parts(w, t, true);
-		}
+		warn_of_parts(w, t);
 	}
 	return 0;
 }

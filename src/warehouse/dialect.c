@@ -120,14 +120,13 @@ int publish_check(const struct publish_table *table, struct err *err)
 
 		return refuse(table, what, err);
 	}
-	if (!to->owned) {
-		char *what CLEANUP(mem_free_string) = mem_printf(
-			"it belongs to '%s', and this session may not act as its owner",
-			to->owner ? to->owner : "nobody");
+	if (to->owned || !table->runs)
+		return 0;
+	if (!to->owner)
+		return refuse(table, "this session may only read its database", err);
+	char *what CLEANUP(mem_free_string) = mem_printf(
+		"it belongs to '%s', and this session may not act as its owner", to->owner);
 
-		refuse(table, what, err);
-		return err_hint(err, "grant the role '%s' to the user of this target",
-				to->owner ? to->owner : "");
-	}
-	return 0;
+	refuse(table, what, err);
+	return err_hint(err, "grant the role '%s' to the user of this target", to->owner);
 }

@@ -7,6 +7,8 @@ select json_build_object(
     'owner', pg_get_userbyid(c.relowner),
     'owned', pg_has_role(c.relowner, 'usage'),
     'comment', obj_description(c.oid, 'pg_class'),
+    'options', (select string_agg(format('%I = %L', o.option_name, o.option_value), ', ')
+        from pg_options_to_table(c.reloptions) o),
     'columns', (
         select json_agg(json_build_object(
             'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
@@ -18,7 +20,10 @@ select json_build_object(
     'indexes', (
         select json_agg(json_build_object(
             'name', ic.relname, 'unique', x.indisunique,
-            'definition', substring(pg_get_indexdef(x.indexrelid) from 'USING .*$'),
+            'comment', obj_description(x.indexrelid, 'pg_class'),
+            'definition', substring(pg_get_indexdef(x.indexrelid) from
+                '^CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|[^" ]+) ON (?:ONLY )?'
+                || '(?:(?:"(?:[^"]|"")*"|[^". ]+)\.)?(?:"(?:[^"]|"")*"|[^". ]+) (USING .*)$'),
             'columns', (select json_agg(distinct a.attname) from pg_depend d
                 join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
                 where d.classid = 'pg_class'::regclass and d.objid = x.indexrelid
@@ -33,6 +38,7 @@ select json_build_object(
         select json_agg(json_build_object(
             'name', k.conname, 'definition', pg_get_constraintdef(k.oid),
             'owns_index', k.contype in ('p', 'u', 'x'),
+            'comment', obj_description(k.oid, 'pg_constraint'),
             'columns', (select json_agg(a.attname order by a.attnum) from pg_attribute a
                 where a.attrelid = c.oid and a.attnum = any (k.conkey))) order by k.conname)
         from pg_constraint k
@@ -91,6 +97,16 @@ select json_build_object(
                 and d.refobjid = c.oid and d.deptype in ('a', 'i')
             union all select 'statistics ' || s.stxname from pg_statistic_ext s
                 where s.stxrelid = c.oid
+            union all select 'replica identity' where c.relreplident <> 'd'
+            union all select 'clustered on ' || x.indexrelid::regclass::text from pg_index x
+                where x.indrelid = c.oid and x.indisclustered
+            union all select 'statistics of column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                and (coalesce(a.attstattarget, -1) <> -1 or a.attoptions is not null)
+            union all select 'storage of column ' || a.attname from pg_attribute a
+                join pg_type t on t.oid = a.atttypid
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                and a.attstorage <> t.typstorage
             union all select 'security label of ' || l.provider from pg_seclabel l
                 where l.objoid = c.oid and l.classoid = 'pg_class'::regclass
         ) f)

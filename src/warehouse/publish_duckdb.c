@@ -91,34 +91,34 @@ static int add_column(struct buf *list, const struct dialect *dialect,
 	return 0;
 }
 
-static void add_constraints(struct buf *list, const struct table *own, const struct table *columns,
-			    const struct table *but_not)
+static void add_constraint(struct buf *list, const struct table_part *constraint)
 {
-	for (size_t i = 0; own && i < own->constraint_count; i++) {
-		const struct table_part *constraint = &own->constraints[i];
-
-		if (!table_has_columns_of(columns, constraint) ||
-		    (but_not && table_has_constraint(but_not, constraint)))
-			continue;
-		buf_add_str(list, ", ");
-		buf_add_str(list, constraint->definition);
-	}
+	buf_add_str(list, ", ");
+	buf_add_str(list, constraint->definition);
 }
 
-/* Columns of staging; defaults, not null and constraints of both, as far as the columns exist. */
+/* Columns of staging; defaults, not null and constraints of both, as far as the columns exist. A
+ * foreign key of staging points into staging. */
 static int write_definition(struct buf *list, const struct dialect *dialect,
 			    const struct publish_table *t, struct err *err)
 {
-	for (size_t i = 0; i < t->from_table->column_count; i++) {
-		const struct table_column *column = &t->from_table->columns[i];
+	const struct table *from = t->from_table;
+	const struct table *to = t->to_table;
+
+	for (size_t i = 0; i < from->column_count; i++) {
+		const struct table_column *column = &from->columns[i];
 
 		if (add_column(list, dialect, column,
-			       t->to_table ? table_column(t->to_table, column->name) : NULL,
-			       err) < 0)
+			       to ? table_column(dialect, to, column->name) : NULL, err) < 0)
 			return -1;
 	}
-	add_constraints(list, t->from_table, t->from_table, NULL);
-	add_constraints(list, t->to_table, t->from_table, t->from_table);
+	for (size_t i = 0; i < from->constraint_count; i++)
+		if (!table_is_foreign_key(&from->constraints[i]))
+			add_constraint(list, &from->constraints[i]);
+	for (size_t i = 0; to && i < to->constraint_count; i++)
+		if (!table_has_constraint(from, &to->constraints[i]) &&
+		    !table_loses_constraint(dialect, from, &to->constraints[i]))
+			add_constraint(list, &to->constraints[i]);
 	return 0;
 }
 
@@ -181,7 +181,9 @@ static int push_indexes(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
 	for (size_t i = 0; t->to_table && i < t->to_table->index_count; i++)
-		if (push_index(statements, dialect, t, &t->to_table->indexes[i], err) < 0)
+		if (!(t->from_table &&
+		      table_loses_index(dialect, t->from_table, &t->to_table->indexes[i])) &&
+		    push_index(statements, dialect, t, &t->to_table->indexes[i], err) < 0)
 			return -1;
 	for (size_t i = 0; t->from_table && i < t->from_table->index_count; i++)
 		if (!(t->to_table && table_has_index(t->to_table, &t->from_table->indexes[i])) &&
@@ -220,7 +222,7 @@ static int push_comments(struct strv *statements, const struct dialect *dialect,
 	if (comment && push_comment(statements, dialect, t, NULL, comment, err) < 0)
 		return -1;
 	for (size_t i = 0; i < from->column_count; i++) {
-		const struct table_column *old = to ? table_column(to, from->columns[i].name) : NULL;
+		const struct table_column *old = to ? table_column(dialect, to, from->columns[i].name) : NULL;
 
 		comment = from->columns[i].comment ? from->columns[i].comment
 			  : old			   ? old->comment

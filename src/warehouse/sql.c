@@ -237,8 +237,8 @@ int sql_bind(struct buf *out, const char *sql, const struct sql_binding *binding
 		const char *end = strchr(p + 1, SQL_BIND_MARK);
 
 		if (!end || p[1] == '?')
-			return err_set(err, ERR_INTERNAL, "a statement still has '%.80s' undecided",
-				       p + 1);
+			return err_set(err, ERR_INTERNAL, "'%.*s' is not decided yet",
+				       (int)(end ? end - p - 2 : 0), p + 2);
 		const char *value = find_binding(bindings, n, p + 1, (size_t)(end - p - 1));
 
 		if (!value || !is_plain_value(value))

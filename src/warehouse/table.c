@@ -1,33 +1,34 @@
 #include "airlock/warehouse/table.h"
 
 #include <string.h>
+#include <strings.h>
 
-const struct table_column *table_column(const struct table *table, const char *name)
+#include "airlock/warehouse/dialect.h"
+
+static bool same_name(const struct dialect *dialect, const char *a, const char *b)
+{
+	return (dialect->folds_case ? strcasecmp(a, b) : strcmp(a, b)) == 0;
+}
+
+const struct table_column *table_column(const struct dialect *dialect, const struct table *table,
+					const char *name)
 {
 	for (size_t i = 0; i < table->column_count; i++)
-		if (strcmp(table->columns[i].name, name) == 0)
+		if (same_name(dialect, table->columns[i].name, name))
 			return &table->columns[i];
 	return NULL;
 }
 
-bool table_same_columns(const struct table *a, const struct table *b)
+bool table_same_columns(const struct dialect *dialect, const struct table *a, const struct table *b)
 {
 	if (a->column_count != b->column_count)
 		return false;
 	for (size_t i = 0; i < a->column_count; i++) {
-		const struct table_column *other = table_column(b, a->columns[i].name);
+		const struct table_column *other = table_column(dialect, b, a->columns[i].name);
 
 		if (!other || strcmp(other->type, a->columns[i].type) != 0)
 			return false;
 	}
-	return true;
-}
-
-bool table_has_columns_of(const struct table *table, const struct table_part *part)
-{
-	for (size_t i = 0; i < part->column_count; i++)
-		if (!table_column(table, part->columns[i]))
-			return false;
 	return true;
 }
 
@@ -48,4 +49,42 @@ bool table_has_index(const struct table *table, const struct table_part *index)
 bool table_has_constraint(const struct table *table, const struct table_part *constraint)
 {
 	return has_part(table->constraints, table->constraint_count, constraint);
+}
+
+static bool begins(const struct table_part *constraint, const char *word)
+{
+	return strncmp(constraint->definition, word, strlen(word)) == 0;
+}
+
+bool table_is_foreign_key(const struct table_part *constraint)
+{
+	return begins(constraint, "FOREIGN KEY");
+}
+
+bool table_loses_index(const struct dialect *dialect, const struct table *from,
+		       const struct table_part *index)
+{
+	for (size_t i = 0; i < index->column_count; i++)
+		if (!table_column(dialect, from, index->columns[i]))
+			return true;
+	return false;
+}
+
+bool table_loses_constraint(const struct dialect *dialect, const struct table *from,
+			    const struct table_part *constraint)
+{
+	if (table_loses_index(dialect, from, constraint))
+		return true;
+	if (table_has_constraint(from, constraint))
+		return false;
+	for (size_t i = 0; i < from->constraint_count; i++) {
+		const struct table_part *other = &from->constraints[i];
+
+		if (table_is_foreign_key(other))
+			continue;
+		if (same_name(dialect, other->name, constraint->name) ||
+		    (begins(other, "PRIMARY KEY") && begins(constraint, "PRIMARY KEY")))
+			return true;
+	}
+	return false;
 }

@@ -69,6 +69,7 @@ struct publish_table {
 	const struct table *from_table; /* NULL before it is built */
 	const struct table *to_table; /* NULL: production has none */
 	bool decided; /* from_table is the tested one: columns and identities are known */
+	bool runs; /* by a deployment; otherwise it is only shown, and may lack privileges */
 	enum publish_way way;
 	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
 	size_t number; /* from 1 in this publish */

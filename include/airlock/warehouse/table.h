@@ -18,7 +18,7 @@ struct table_column {
 	const char *name;
 	const char *type;
 	bool not_null;
-	const char *value; /* its default; NULL without */
+	const char *value;   /* its default; NULL without */
 	const char *comment; /* NULL without */
 };
 
@@ -26,19 +26,21 @@ struct table_column {
 struct table_part {
 	const char *name;
 	const char *definition; /* index: "USING btree (id)"; constraint: "PRIMARY KEY (id)" */
-	bool unique; /* index */
-	bool owns_index; /* constraint */
+	bool unique;            /* index */
+	bool owns_index;        /* constraint */
+	const char *comment;    /* NULL without */
 	const char *const *columns;
 	size_t column_count;
 };
 
 struct table {
 	struct relation relation;
-	const char *kind; /* "table", "view", ... */
+	const char *kind;   /* "table", "view", ... */
 	const char *object; /* identity of the object: PostgreSQL oid/relfilenode */
-	const char *owner; /* NULL where there are none */
-	bool owned; /* this session may act as its owner */
+	const char *owner;  /* NULL where there are none */
+	bool owned;         /* this session may act as its owner */
 	const char *comment;
+	const char *options; /* storage parameters as SQL, "fillfactor = '70'"; NULL without */
 	struct table_column *columns;
 	size_t column_count;
 	struct table_part *indexes;
@@ -50,19 +52,30 @@ struct table {
 	size_t refuse_count;
 	const char *const *refuses_exchange;
 	size_t refuse_exchange_count;
-	int64_t rows; /* -1: not counted */
+	int64_t rows;        /* -1: not counted */
 	const char *content; /* hash of the rows where the identity needs one; NULL otherwise */
 };
 
-const struct table_column *table_column(const struct table *table, const char *name);
+/* Names are compared as the dialect compares them. */
+const struct table_column *table_column(const struct dialect *dialect, const struct table *table,
+					const char *name);
 
 /* The same columns with the same types, in any order. */
-bool table_same_columns(const struct table *a, const struct table *b);
-
-/* Whether every column that the part uses exists in `table`. */
-bool table_has_columns_of(const struct table *table, const struct table_part *part);
+bool table_same_columns(const struct dialect *dialect, const struct table *a,
+			const struct table *b);
 
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
+bool table_is_foreign_key(const struct table_part *constraint);
+
+/*
+ * What a new table with the columns of `from` cannot take over from the one that it replaces: a
+ * part whose column is gone, or a constraint for which `from` has another, by name or as its
+ * primary key.
+ */
+bool table_loses_index(const struct dialect *dialect, const struct table *from,
+		       const struct table_part *index);
+bool table_loses_constraint(const struct dialect *dialect, const struct table *from,
+			    const struct table_part *constraint);
 
 #endif

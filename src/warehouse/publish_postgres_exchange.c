@@ -1,0 +1,406 @@
+/*
+ * A table that takes the place of another one on PostgreSQL.
+ *
+ * The new one is built aside in the schema of production, with the columns of staging. Names of
+ * indexes are one per schema, so those that both tables have are built under names of their own
+ * and get the final ones when the old table has moved away. Constraints that own no index belong
+ * to their table alone and have their names from the beginning.
+ */
+#include <stdlib.h>
+
+#include "publish_postgres.h"
+
+/* Privileges of the replaced table, no more and no fewer, whatever default privileges gave. */
+#define GRANTS_BODY                                                                                \
+	"do declare r record; begin "                                                              \
+	"for r in with o as (select x.grantee, x.privilege_type, x.is_grantable from pg_class c, " \
+	"aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x "                           \
+	"where c.oid = {old_name:literal}::regclass), "                                            \
+	"n as (select x.grantee, x.privilege_type, x.is_grantable from pg_class c, "               \
+	"aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x "                           \
+	"where c.oid = {new_name:literal}::regclass) "                                             \
+	"select 1 as turn, 'revoke %s on table %s from %s' as command, e.* "                       \
+	"from (select * from n except select * from o) e "                                         \
+	"union all select 2, 'grant %s on table %s to %s' || case when e.is_grantable "            \
+	"then ' with grant option' else '' end, e.* "                                              \
+	"from (select * from o except select * from n) e order by 1 loop "                         \
+	"execute format(r.command, r.privilege_type, {new_name:literal}::regclass, "               \
+	"case r.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(r.grantee)) end); "  \
+	"end loop; end"
+
+/* The table must still be what the plan saw: nothing has begun to depend on it, and no column,
+ * index or constraint was added. */
+#define UNCHANGED_BODY                                                                             \
+	"do declare t constant oid := {old_name:literal}::regclass; what text; begin "             \
+	"select string_agg(distinct w, ', ') into what from ("                                     \
+	"select 'it is used by ' || r.ev_class::regclass::text as w "                              \
+	"from pg_depend d join pg_rewrite r on r.oid = d.objid "                                   \
+	"where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass "        \
+	"and d.refobjid = t and r.ev_class <> t "                                                  \
+	"union all select 'it is used by ' || d.objid::regprocedure::text from pg_depend d "       \
+	"where d.classid = 'pg_proc'::regclass and d.refobjid in (t, "                             \
+	"(select c.reltype from pg_class c where c.oid = t)) "                                     \
+	"union all select 'it is referenced by ' || k.conrelid::regclass::text "                   \
+	"from pg_constraint k where k.confrelid = t and k.contype = 'f' "                          \
+	"union all select 'it has the trigger ' || g.tgname from pg_trigger g "                    \
+	"where g.tgrelid = t and not g.tgisinternal "                                              \
+	"union all select 'it has the policy ' || p.polname from pg_policy p "                     \
+	"where p.polrelid = t "                                                                    \
+	"union all select 'it has row security' from pg_class c "                                  \
+	"where c.oid = t and c.relrowsecurity "                                                    \
+	"union all select 'it is in the publication ' || u.pubname from pg_publication_rel m "     \
+	"join pg_publication u on u.oid = m.prpubid where m.prrelid = t "                          \
+	"union all select 'it has grants on the column ' || a.attname from pg_attribute a "        \
+	"where a.attrelid = t and a.attacl is not null and not a.attisdropped "                    \
+	"union all select 'its columns changed' where {columns:number} <> (select count(*) "       \
+	"from pg_attribute a where a.attrelid = t and a.attnum > 0 and not a.attisdropped) "       \
+	"union all select 'its indexes changed' where {indexes:number} <> (select count(*) "       \
+	"from pg_index x where x.indrelid = t) "                                                   \
+	"union all select 'its constraints changed' where {constraints:number} <> "                \
+	"(select count(*) from pg_constraint k where k.conrelid = t "                              \
+	"and k.contype in ('p', 'u', 'x', 'c', 'f'))) q; "                                         \
+	"if what is not null then raise exception '" DIALECT_RAISED_CONFLICT                       \
+	" % (production) is no longer what was planned: %', {shown:literal}, what; end if; end"
+
+/* Staging's own name for an index that production did not have, unless it is taken there. */
+#define RENAME_IF_FREE_BODY                                                                        \
+	"do begin if to_regclass({wanted:literal}) is null then "                                  \
+	"alter index {index:relation} rename to {name:ident}; end if; end"
+
+/* Names that exist for the length of the transaction, or for good in the restore schema. */
+static char *aside_name(const struct publish_table *t, const char *prefix, size_t part)
+{
+	char *suffix CLEANUP(mem_free_string) =
+		part > 0 ? mem_printf("_%zu_%zu", t->number, part) : mem_printf("_%zu", t->number);
+
+	return sql_bind_mark(prefix, "id", suffix);
+}
+
+static struct relation beside(const struct publish_table *t, const char *identifier)
+{
+	return (struct relation) { t->to->database, t->to->schema, identifier };
+}
+
+/* An index, or a constraint, that the new table will have. */
+struct kept {
+	const struct table_part *part;
+	bool is_constraint;
+	bool of_staging; /* production has none like it */
+	size_t number;   /* of its name aside */
+};
+
+struct kept_list {
+	struct kept *v;
+	size_t n;
+};
+
+static void kept_release(struct kept_list *list)
+{
+	free(list->v);
+}
+
+static void keep(struct kept_list *list, const struct table_part *part, bool is_constraint,
+		 bool of_staging)
+{
+	list->v[list->n] = (struct kept) {
+		.part = part,
+		.is_constraint = is_constraint,
+		.of_staging = of_staging,
+		.number = list->n + 1,
+	};
+	list->n++;
+}
+
+/* Those of production that the new columns allow, then what only staging has. A foreign key of
+ * staging points into staging. */
+static struct kept_list kept_parts(const struct dialect *dialect, const struct publish_table *t)
+{
+	const struct table *from = t->from_table;
+	const struct table *to = t->to_table;
+	struct kept_list list = { .n = 0 };
+
+	list.v = mem_alloc((to->index_count + to->constraint_count + from->index_count +
+			    from->constraint_count + 1) *
+			   sizeof(*list.v));
+	for (size_t i = 0; i < to->index_count; i++)
+		if (!table_loses_index(dialect, from, &to->indexes[i]))
+			keep(&list, &to->indexes[i], false, false);
+	for (size_t i = 0; i < to->constraint_count; i++)
+		if (!table_loses_constraint(dialect, from, &to->constraints[i]))
+			keep(&list, &to->constraints[i], true, false);
+	for (size_t i = 0; i < from->index_count; i++)
+		if (!table_has_index(to, &from->indexes[i]))
+			keep(&list, &from->indexes[i], false, true);
+	for (size_t i = 0; i < from->constraint_count; i++)
+		if (!table_has_constraint(to, &from->constraints[i]) &&
+		    !table_is_foreign_key(&from->constraints[i]))
+			keep(&list, &from->constraints[i], true, true);
+	return list;
+}
+
+static bool owns_index(const struct kept *kept)
+{
+	return !kept->is_constraint || kept->part->owns_index;
+}
+
+static const char *part_statement(const struct kept *kept)
+{
+	if (kept->is_constraint)
+		return "alter table {table} add constraint {name} {definition}";
+	return kept->part->unique ? "create unique index {name} on {table} {definition}"
+				  : "create index {name} on {table} {definition}";
+}
+
+static int push_part(struct strv *statements, const struct dialect *dialect,
+		     const struct publish_table *t, const struct relation *aside,
+		     const struct kept *kept, struct err *err)
+{
+	char *own CLEANUP(mem_free_string) = aside_name(t, "airlock_i_", kept->number);
+	const struct postgres_words words = {
+		.name = owns_index(kept) ? own : kept->part->name,
+		.definition = kept->part->definition,
+		.text = kept->part->comment,
+	};
+	const struct relation index = beside(t, own);
+
+	if (postgres_push_on(statements, dialect, aside, part_statement(kept), &words, err) < 0)
+		return -1;
+	if (!kept->part->comment)
+		return 0;
+	if (kept->is_constraint)
+		return postgres_push_on(statements, dialect, aside,
+					"comment on constraint {name} on {table} is {text:literal}",
+					&words, err);
+	return postgres_push_on(statements, dialect, &index,
+				"comment on index {table} is {text:literal}", &words, err);
+}
+
+static int push_parts(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_table *t, const struct relation *aside, struct err *err)
+{
+	struct kept_list list CLEANUP(kept_release) = kept_parts(dialect, t);
+
+	for (size_t i = 0; i < list.n; i++)
+		if (push_part(statements, dialect, t, aside, &list.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* What production had and staging does not say anything about. */
+static int push_column_settings(struct strv *statements, const struct dialect *dialect,
+				const struct publish_table *t, const struct relation *aside,
+				struct err *err)
+{
+	for (size_t i = 0; i < t->to_table->column_count; i++) {
+		const struct table_column *old = &t->to_table->columns[i];
+		const struct table_column *new = table_column(dialect, t->from_table, old->name);
+		const struct postgres_words words = { .name = old->name, .definition = old->value };
+
+		if (!new)
+			continue;
+		if (old->value && !new->value &&
+		    postgres_push_on(statements, dialect, aside,
+				     "alter table {table} alter column {name} set default "
+				     "{definition}",
+				     &words, err) < 0)
+			return -1;
+		if (old->not_null && !new->not_null &&
+		    postgres_push_on(statements, dialect, aside,
+				     "alter table {table} alter column {name} set not null", &words,
+				     err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_table_settings(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_table *t, const struct relation *aside,
+			       struct err *err)
+{
+	const struct postgres_words words = {
+		.name = t->to_table->owner,
+		.definition = t->to_table->options,
+	};
+
+	if (postgres_push_comments(statements, dialect, t, aside, t->from_table, err) < 0)
+		return -1;
+	if (words.definition &&
+	    postgres_push_on(statements, dialect, aside, "alter table {table} set ({definition})",
+			     &words, err) < 0)
+		return -1;
+	if (!words.name)
+		return 0;
+	return postgres_push_on(statements, dialect, aside, "alter table {table} owner to {name}",
+				&words, err);
+}
+
+int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = aside_name(t, "airlock_", 0);
+	const struct relation aside = beside(t, name);
+
+	if (postgres_push_pair(statements, dialect,
+			       "create table {a} (like {b} including all excluding indexes "
+			       "excluding constraints)",
+			       &aside, t->from, err) < 0 ||
+	    postgres_push_insert(statements, dialect, t, &aside, err) < 0 ||
+	    push_column_settings(statements, dialect, t, &aside, err) < 0 ||
+	    push_parts(statements, dialect, t, &aside, err) < 0)
+		return -1;
+	return push_table_settings(statements, dialect, t, &aside, err);
+}
+
+static int push_unchanged(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_table *t, struct err *err)
+{
+	const struct table *to = t->to_table;
+	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, t->to, err);
+	char *shown CLEANUP(mem_free_string) = relation_display(t->to);
+	size_t indexes = to->index_count;
+
+	if (!old_name)
+		return -1;
+	for (size_t i = 0; i < to->constraint_count; i++)
+		indexes += to->constraints[i].owns_index;
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("old_name", old_name),
+		SQL_ARG_LITERAL("shown", shown),
+		SQL_ARG_NUMBER("columns", (int64_t)to->column_count),
+		SQL_ARG_NUMBER("indexes", (int64_t)indexes),
+		SQL_ARG_NUMBER("constraints", (int64_t)to->constraint_count),
+	};
+
+	return dialect_push_text(statements, dialect, UNCHANGED_BODY, args, ARRAY_LEN(args), err);
+}
+
+static int push_grants(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, const struct relation *aside, struct err *err)
+{
+	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, t->to, err);
+	char *new_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, aside, err);
+
+	if (!old_name || !new_name)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("old_name", old_name),
+		SQL_ARG_LITERAL("new_name", new_name),
+	};
+
+	return dialect_push_text(statements, dialect, GRANTS_BODY, args, ARRAY_LEN(args), err);
+}
+
+static int push_index_rename(struct strv *statements, const struct dialect *dialect,
+			     const struct publish_table *t, const char *from, const char *to,
+			     struct err *err)
+{
+	const struct relation index = beside(t, from);
+	const struct postgres_words words = { .name = to };
+
+	return postgres_push_on(statements, dialect, &index, "alter index {table} rename to {name}",
+				&words, err);
+}
+
+/* Names of indexes live in the schema: the old ones step aside before the table moves away. */
+static int push_old_names(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_table *t, struct err *err)
+{
+	const struct table *to = t->to_table;
+	size_t count = to->index_count + to->constraint_count;
+
+	for (size_t i = 0; i < count; i++) {
+		bool is_constraint = i >= to->index_count;
+		const struct table_part *part =
+			is_constraint ? &to->constraints[i - to->index_count] : &to->indexes[i];
+		char *name CLEANUP(mem_free_string) = aside_name(t, "r_i_", i + 1);
+
+		if ((!is_constraint || part->owns_index) &&
+		    push_index_rename(statements, dialect, t, part->name, name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A restore point must not forbid what others do to their tables. */
+static int push_drop_foreign_keys(struct strv *statements, const struct dialect *dialect,
+				  const struct publish_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->to_table->constraint_count; i++) {
+		const struct table_part *constraint = &t->to_table->constraints[i];
+		const struct postgres_words words = { .name = constraint->name };
+
+		if (table_is_foreign_key(constraint) &&
+		    postgres_push_on(statements, dialect, t->to,
+				     "alter table {table} drop constraint {name}", &words, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_away(struct strv *statements, const struct dialect *dialect,
+		     const struct publish_table *t, struct err *err)
+{
+	char *old CLEANUP(mem_free_string) = aside_name(t, "r_", 0);
+	const struct relation moved = beside(t, old);
+	const struct postgres_words rename = { .name = old };
+	const struct postgres_words schema = { .name = t->restore.schema };
+
+	if (!t->restore.identifier)
+		return postgres_push_pair(statements, dialect, "drop table {a}", t->to, t->to, err);
+	if (push_old_names(statements, dialect, t, err) < 0 ||
+	    push_drop_foreign_keys(statements, dialect, t, err) < 0 ||
+	    postgres_push_on(statements, dialect, t->to, "alter table {table} rename to {name}",
+			     &rename, err) < 0)
+		return -1;
+	return postgres_push_on(statements, dialect, &moved,
+				"alter table {table} set schema {name}", &schema, err);
+}
+
+static int push_final_name(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, const struct kept *kept, struct err *err)
+{
+	char *own CLEANUP(mem_free_string) = aside_name(t, "airlock_i_", kept->number);
+	const struct relation wanted = beside(t, kept->part->name);
+	const struct relation index = beside(t, own);
+
+	if (!kept->of_staging)
+		return push_index_rename(statements, dialect, t, own, kept->part->name, err);
+	char *text CLEANUP(mem_free_string) = postgres_relation_text(dialect, &wanted, err);
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("wanted", text),
+		SQL_ARG_RELATION("index", &index),
+		SQL_ARG_IDENT("name", kept->part->name),
+	};
+
+	return text ? dialect_push_text(statements, dialect, RENAME_IF_FREE_BODY, args,
+					ARRAY_LEN(args), err)
+		    : -1;
+}
+
+static int push_final_names(struct strv *statements, const struct dialect *dialect,
+			    const struct publish_table *t, struct err *err)
+{
+	struct kept_list list CLEANUP(kept_release) = kept_parts(dialect, t);
+
+	for (size_t i = 0; i < list.n; i++)
+		if (owns_index(&list.v[i]) &&
+		    push_final_name(statements, dialect, t, &list.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int postgres_push_exchange(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = aside_name(t, "airlock_", 0);
+	const struct relation aside = beside(t, name);
+	const struct postgres_words rename = { .name = t->to->identifier };
+
+	if (push_unchanged(statements, dialect, t, err) < 0 ||
+	    push_grants(statements, dialect, t, &aside, err) < 0 ||
+	    push_away(statements, dialect, t, err) < 0 ||
+	    postgres_push_on(statements, dialect, &aside, "alter table {table} rename to {name}",
+			     &rename, err) < 0)
+		return -1;
+	return push_final_names(statements, dialect, t, err);
+}
