@@ -40,7 +40,8 @@ static json_t *value_json(const struct config *config, const struct option_row *
 	case OPTION_FLAG:
 		return json_boolean(config_bool(config, row->id));
 	case OPTION_SECONDS:
-		return json_integer(config_seconds(config, row->id));
+	case OPTION_PERCENT:
+		return json_integer(config_number(config, row->id));
 	case OPTION_LIST:
 	case OPTION_WORDS:
 	case OPTION_MAP:

@@ -12,6 +12,12 @@ static const char *const shared_values[] = { "list", "refuse", NULL };
 static const char *const views_values[] = { "skip", "refuse", NULL };
 
 static const struct option_row rows[OPTION_COUNT] = {
+	{ .id = OPTION_ACCEPT,
+	  .key = "accept",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "NODE,...",
+	  .help = "incremental models and snapshots that may lose rows; * for all" },
 	{ .id = OPTION_ALLOW_HOOKS,
 	  .key = "allow_hooks",
 	  .type = OPTION_LIST,
@@ -54,6 +60,12 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "false",
 	  .command_line_only = true,
 	  .help = "one JSON document on stdout, on failure too" },
+	{ .id = OPTION_MAX_SHRINK,
+	  .key = "max_shrink",
+	  .type = OPTION_PERCENT,
+	  .fallback = "10",
+	  .argument = "PERCENT",
+	  .help = "rows that an incremental model may lose in a publish; a snapshot none" },
 	{ .id = OPTION_PROJECT_DIR,
 	  .key = "project_dir",
 	  .type = OPTION_STRING,
@@ -268,7 +280,7 @@ bool config_bool(const struct config *config, enum option_id id)
 	return config_is(config, id, "true");
 }
 
-int64_t config_seconds(const struct config *config, enum option_id id)
+int64_t config_number(const struct config *config, enum option_id id)
 {
 	const char *text = config_text(config, id);
 

@@ -83,19 +83,33 @@ static int read_bool(const struct option_place *place, const struct option_row *
 		       place->name, row->key, pieces->v[0]);
 }
 
-static int read_seconds(const struct option_place *place, const struct option_row *row,
-			const struct strv *pieces, struct reading *reading, struct err *err)
+static int read_number(const struct option_place *place, const struct option_row *row,
+		       const struct strv *pieces, struct reading *reading, intmax_t least,
+		       intmax_t most, struct err *err)
 {
 	const char *text = pieces->v[0];
 	size_t digits = strspn(text, "0123456789");
-	intmax_t seconds = digits && digits < 10 && !text[digits] ? strtoimax(text, NULL, 10) : 0;
+	intmax_t number = digits && digits < 10 && !text[digits] ? strtoimax(text, NULL, 10) : -1;
 
-	if (seconds < 1 || seconds > SECONDS_MAX)
+	if (number < least || number > most)
 		return err_set(err, ERR_CONFIG_INVALID,
-			       "%s: '%s' is '%s'; it can be a whole number of seconds, 1 to %d",
-			       place->name, row->key, text, SECONDS_MAX);
-	reading->text = mem_printf("%" PRIdMAX, seconds);
+			       "%s: '%s' is '%s'; it can be a whole number, %" PRIdMAX
+			       " to %" PRIdMAX,
+			       place->name, row->key, text, least, most);
+	reading->text = mem_printf("%" PRIdMAX, number);
 	return 0;
+}
+
+static int read_seconds(const struct option_place *place, const struct option_row *row,
+			const struct strv *pieces, struct reading *reading, struct err *err)
+{
+	return read_number(place, row, pieces, reading, 1, SECONDS_MAX, err);
+}
+
+static int read_percent(const struct option_place *place, const struct option_row *row,
+			const struct strv *pieces, struct reading *reading, struct err *err)
+{
+	return read_number(place, row, pieces, reading, 0, 100, err);
 }
 
 /* Splits and leaves out the blanks around each part. */
@@ -161,6 +175,7 @@ static read_fn *const readers[] = {
 	[OPTION_STRING] = read_string, [OPTION_LIST] = read_list,       [OPTION_WORDS] = read_words,
 	[OPTION_BOOL] = read_bool,     [OPTION_FLAG] = read_bool,       [OPTION_ENUM] = read_enum,
 	[OPTION_MAP] = read_map,       [OPTION_SECONDS] = read_seconds,
+	[OPTION_PERCENT] = read_percent,
 };
 
 static bool holds_list(const struct option_row *row)

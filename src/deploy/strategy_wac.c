@@ -183,6 +183,38 @@ static int choose_ways(struct wac *w, struct err *err)
 	return 0;
 }
 
+/* A new staging knows nothing of what production gathered over time. Counts are known once
+ * staging is built. */
+static int check_shrink(const struct wac *w, const struct publish_table *t,
+			const struct manifest_node *node, struct err *err)
+{
+	const struct strv *accepted = config_list(w->in->config, OPTION_ACCEPT);
+	bool snapshot = node->type == MANIFEST_SNAPSHOT;
+	int64_t percent = snapshot ? 0 : config_number(w->in->config, OPTION_MAX_SHRINK);
+
+	if (!t->decided || !t->to_table ||
+	    (!snapshot && strcmp(node->materialized, "incremental") != 0) ||
+	    strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
+	    strv_contains(accepted, node->unique_id))
+		return 0;
+	if (t->from_table->rows >= t->to_table->rows ||
+	    (t->to_table->rows - t->from_table->rows) * 100 <= t->to_table->rows * percent)
+		return 0;
+	return err_set(err, ERR_SHRUNK,
+		       "'%s' has %lld rows in staging and %lld in production: a publish would lose "
+		       "what production gathered",
+		       node->unique_id, (long long)t->from_table->rows,
+		       (long long)t->to_table->rows);
+}
+
+static int check_shrinks(const struct wac *w, struct err *err)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		if (check_shrink(w, &w->set.tables[i], w->plan->tables[i].route->node, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* plan->tables was made in the order of the set, which was sorted after the routes were read. */
 static void link_routes(struct wac *w)
 {
@@ -204,7 +236,7 @@ static int choose_tables(struct wac *w, struct err *err)
 	if (choose_ways(w, err) < 0)
 		return -1;
 	link_routes(w);
-	return 0;
+	return check_shrinks(w, err);
 }
 
 static int plan_lock(struct wac *w, struct err *err)
@@ -357,7 +389,7 @@ static int wac_plan(const struct strategy_input *input, struct plan *plan, struc
 			 .plan = plan,
 			 .set = { .lock_attempt_ms = 300,
 				  .timeout_ms =
-					  config_seconds(input->config, OPTION_PUBLISH_TIMEOUT) *
+					  config_number(input->config, OPTION_PUBLISH_TIMEOUT) *
 					  1000 } };
 	int result;
 

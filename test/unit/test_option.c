@@ -110,7 +110,7 @@ static void the_table_is_sorted_and_documented(void **state)
 		assert_int_equal(row->id, i);
 		assert_non_null(row->help);
 		assert_in_range(strlen(row->help), 10, 90);
-		assert_true(row->type >= OPTION_STRING && row->type <= OPTION_SECONDS);
+		assert_true(row->type >= OPTION_STRING && row->type <= OPTION_PERCENT);
 		assert_non_null(row->fallback);
 		assert_true((row->argument == NULL) == alone);
 		assert_true((row->values != NULL) == (row->type == OPTION_ENUM));
@@ -147,7 +147,7 @@ static void defaults_hold_where_nobody_speaks(void **state)
 	(void)state;
 	accepts(&(struct input) { .what = "wac" }, &config);
 	assert_null(config_text(&config, OPTION_FROM));
-	assert_int_equal(config_seconds(&config, OPTION_PUBLISH_TIMEOUT), 30);
+	assert_int_equal(config_number(&config, OPTION_PUBLISH_TIMEOUT), 30);
 	assert_true(config_bool(&config, OPTION_RESTORE_POINT));
 	assert_false(config_bool(&config, OPTION_YES));
 	assert_true(config_is(&config, OPTION_VIEWS, "skip"));

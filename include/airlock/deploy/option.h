@@ -23,6 +23,7 @@
 #include "airlock/dbt/project.h"
 
 enum option_id {
+	OPTION_ACCEPT, /* list of names or unique_ids that may shrink */
 	OPTION_ALLOW_HOOKS,    /* list of unique_ids or names; "*" for all */
 	OPTION_ALLOW_SHARED,   /* selection words */
 	OPTION_ALLOW_UNTESTED, /* list of test names */
@@ -30,6 +31,7 @@ enum option_id {
 	OPTION_EXCLUDE, /* selection words */
 	OPTION_FROM,    /* target of the staging side */
 	OPTION_JSON,    /* flag; command line only */
+	OPTION_MAX_SHRINK, /* percent of the rows; default 10 */
 	OPTION_PROJECT_DIR,     /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PUBLISH_TIMEOUT, /* seconds; default 30 */
 	OPTION_REQUIRE_TESTS,   /* some | each | none; default some */
@@ -55,6 +57,7 @@ enum option_type {
 	OPTION_ENUM,
 	OPTION_MAP,     /* a=b pairs */
 	OPTION_SECONDS, /* a whole number, 1 to 86400 */
+	OPTION_PERCENT, /* a whole number, 0 to 100 */
 };
 
 enum option_source {
@@ -119,7 +122,7 @@ int config_set_project(struct config *config, const struct project *project, con
 /* NULL when not set; `route` always has a value, which follows from `to`. */
 const char *config_text(const struct config *config, enum option_id id);
 bool config_bool(const struct config *config, enum option_id id);
-int64_t config_seconds(const struct config *config, enum option_id id);
+int64_t config_number(const struct config *config, enum option_id id); /* SECONDS, PERCENT */
 const struct strv *config_list(const struct config *config, enum option_id id);
 bool config_is(const struct config *config, enum option_id id, const char *value);
 /* The schema that `routes` gives a tag, else the tag itself. */
