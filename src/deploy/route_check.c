@@ -302,7 +302,7 @@ static void check_hooks(const struct config *config, const struct manifest *from
 		const struct route *route = routes_find(routes, node->unique_id);
 
 		if (strcmp(node->resource_type, "operation") == 0)
-			check_hook(config, routes, node, node->raw_code, true);
+			check_hook(config, routes, node, node->operation_sql, true);
 		for (size_t k = 0; k < node->hook_count; k++)
 			check_hook(config, routes, node, node->hooks[k], route && route->in_scope);
 	}

@@ -59,7 +59,9 @@ static const char *text(struct oracle *oracle, const json_t *object, const char 
 
 static const char *text_or_null(struct oracle *oracle, const json_t *object, const char *key)
 {
-	return arena_strdup(&oracle->arena, js_get_string(object, key));
+	const char *s = js_get_string(object, key);
+
+	return s && *s ? arena_strdup(&oracle->arena, s) : NULL;
 }
 
 /* The strings of an array, or the one string in its place. */
@@ -116,7 +118,10 @@ static const char *lower(struct oracle *oracle, const char *s)
 
 static const char *hook_sql(const json_t *hook)
 {
-	return json_is_string(hook) ? json_string_value(hook) : js_get_string(hook, "sql");
+	if (!json_is_string(hook))
+		return js_get_string(hook, "sql");
+	return strlen(json_string_value(hook)) == json_string_length(hook) ? json_string_value(hook)
+									   : NULL;
 }
 
 static void read_hooks(struct oracle *oracle, struct manifest_node *node, const json_t *config)
@@ -197,12 +202,10 @@ static void read_node(struct oracle *oracle, struct manifest_node *node, const c
 	node->type = type_of(node->resource_type);
 	read_names(oracle, node, json);
 	/* dbt 2 leaves `tags` of a node out and writes those of its config only. */
-	node->tags =
-		texts(oracle, tags ? tags : json_object_get(config, "tags"), &node->tag_count);
+	node->tags = texts(oracle, tags ? tags : json_object_get(config, "tags"), &node->tag_count);
 	node->materialized = text(oracle, config, "materialized");
-	node->severity = node->type == MANIFEST_TEST
-				 ? lower(oracle, text(oracle, config, "severity"))
-				 : "";
+	node->severity =
+		node->type == MANIFEST_TEST ? lower(oracle, text(oracle, config, "severity")) : "";
 	node->group = text(oracle, config, "group");
 	node->source_name = text(oracle, json, "source_name");
 	node->access = "";
@@ -210,8 +213,8 @@ static void read_node(struct oracle *oracle, struct manifest_node *node, const c
 	if (node->type == MANIFEST_TEST && js_get_object(json, "test_metadata"))
 		node->test_name = text(oracle, js_get_object(json, "test_metadata"), "name");
 	if (strcmp(node->resource_type, "operation") == 0)
-		node->operation_sql =
-			text(oracle, json, json_object_get(json, "raw_code") ? "raw_code" : "raw_sql");
+		node->operation_sql = text(
+			oracle, json, json_object_get(json, "raw_code") ? "raw_code" : "raw_sql");
 	if (node->type == MANIFEST_MODEL) {
 		node->access = text(oracle, json, "access");
 		node->version = version_text(oracle, json_object_get(json, "version"));
@@ -228,8 +231,8 @@ static bool is_enabled(const json_t *json)
 	return js_get_bool(js_get_object(json, "config"), "enabled", true);
 }
 
-static int read_map(struct oracle *oracle, size_t map, const json_t *root,
-		    const json_t **sources, struct err *err)
+static int read_map(struct oracle *oracle, size_t map, const json_t *root, const json_t **sources,
+		    struct err *err)
 {
 	json_t *object = js_get_object(root, maps[map].key);
 	const char *unique_id;
@@ -243,8 +246,8 @@ static int read_map(struct oracle *oracle, size_t map, const json_t *root,
 		if (!is_enabled(value))
 			continue;
 		sources[oracle->n] = value;
-		read_node(oracle, &oracle->nodes[oracle->n++], unique_id,
-			  maps[map].resource_type, value);
+		read_node(oracle, &oracle->nodes[oracle->n++], unique_id, maps[map].resource_type,
+			  value);
 	}
 	return 0;
 }
@@ -259,8 +262,7 @@ static int compare_ids(const void *a, const void *b)
 
 static void sort_nodes(struct oracle *oracle)
 {
-	oracle->sorted =
-		arena_alloc(&oracle->arena, (oracle->n + 1) * sizeof(*oracle->sorted));
+	oracle->sorted = arena_alloc(&oracle->arena, (oracle->n + 1) * sizeof(*oracle->sorted));
 	for (size_t i = 0; i < oracle->n; i++)
 		oracle->sorted[i] = &oracle->nodes[i];
 	qsort(oracle->sorted, oracle->n, sizeof(*oracle->sorted), compare_ids);
@@ -270,10 +272,13 @@ static const struct manifest_node *oracle_find(const struct oracle *oracle, cons
 
 /* Seeds have a depends_on without `nodes`. */
 static void read_parents(struct oracle *oracle, size_t node, const json_t *json,
-			 size_t *last_child)
+			 const json_t *parent_map, size_t *last_child)
 {
 	const json_t *ids = js_get_array(js_get_object(json, "depends_on"), "nodes");
 	struct manifest_node *child = &oracle->nodes[node];
+
+	if (!json_object_get(json, "depends_on") && child->type != MANIFEST_SOURCE)
+		ids = js_get_array(parent_map, child->unique_id);
 
 	child->parents =
 		arena_alloc(&oracle->arena, (json_array_size(ids) + 1) * sizeof(*child->parents));
@@ -326,7 +331,8 @@ static int read_nodes(struct oracle *oracle, const json_t *root, struct err *err
 	if (status == 0) {
 		sort_nodes(oracle);
 		for (size_t i = 0; i < oracle->n; i++)
-			read_parents(oracle, i, sources[i], last_child);
+			read_parents(oracle, i, sources[i], js_get_object(root, "parent_map"),
+				     last_child);
 		link_children(oracle);
 	}
 	free(sources);
@@ -348,8 +354,8 @@ static int read_root(struct oracle *oracle, const json_t *root, struct err *err)
 	return read_nodes(oracle, root, err);
 }
 
-int oracle_parse(const char *content, size_t len, const char *name,
-		   struct oracle **ret_oracle, struct err *err)
+int oracle_parse(const char *content, size_t len, const char *name, struct oracle **ret_oracle,
+		 struct err *err)
 {
 	CLEANUP(js_free) json_t *root = NULL;
 	struct oracle *oracle;
@@ -388,8 +394,8 @@ static int compare_id(const void *unique_id, const void *element)
 
 static const struct manifest_node *oracle_find(const struct oracle *oracle, const char *unique_id)
 {
-	const struct manifest_node **found = bsearch(unique_id, oracle->sorted, oracle->n,
-						     sizeof(*oracle->sorted), compare_id);
+	const struct manifest_node **found =
+		bsearch(unique_id, oracle->sorted, oracle->n, sizeof(*oracle->sorted), compare_id);
 
 	return found ? *found : NULL;
 }

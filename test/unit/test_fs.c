@@ -258,6 +258,64 @@ static void a_file_over_the_limit_is_refused(void **state)
 	assert_string_equal(buf_cstr(&content), "12345");
 }
 
+static void a_steady_read_is_whole(void **state)
+{
+	struct buf content = BUF_INIT;
+	struct err err = ERR_INIT;
+	char *large = mem_alloc(((size_t)9 << 20) + 1);
+
+	(void)state;
+	memset(large, 'x', (size_t)9 << 20);
+	put("large", large);
+	assert_int_equal(fs_read_steady("large", (size_t)9 << 20, &content, &err), 0);
+	assert_int_equal(content.len, (size_t)9 << 20);
+	assert_string_equal(buf_cstr(&content), large);
+	buf_release(&content);
+	assert_int_equal(fs_read_steady("large", ((size_t)9 << 20) - 1, &content, &err), -1);
+	assert_non_null(strstr(err.message, "is larger than the limit of 9437183 bytes"));
+	err_release(&err);
+	put("none", "");
+	assert_int_equal(fs_read_steady("none", 10, &content, &err), 0);
+	assert_string_equal(buf_cstr(&content), "");
+	buf_release(&content);
+	assert_int_equal(fs_read_steady("absent", 10, &content, &err), -1);
+	assert_int_equal(err.code, ERR_FILE);
+	err_release(&err);
+	free(large);
+}
+
+/* Another process writes the file for as long as it is read. */
+static void a_file_that_keeps_changing_is_refused(void **state)
+{
+	struct err err = ERR_INIT;
+	struct buf content = BUF_INIT;
+	char *large = mem_alloc(((size_t)9 << 20) + 1);
+	bool refused = false;
+	pid_t writer;
+
+	(void)state;
+	memset(large, 'x', (size_t)9 << 20);
+	put("busy", large);
+	free(large);
+	writer = fork();
+	if (writer == 0) {
+		int fd = open("busy", O_WRONLY | O_APPEND);
+		for (;;)
+			if (write(fd, "y", 1) != 1)
+				_exit(1);
+	}
+	for (int i = 0; i < 100 && !refused; i++) {
+		refused = fs_read_steady("busy", (size_t)1 << 30, &content, &err) < 0;
+		if (!refused)
+			buf_release(&content);
+	}
+	kill(writer, SIGKILL);
+	waitpid(writer, NULL, 0);
+	assert_true(refused);
+	assert_string_equal(err.message, "'busy' keeps changing while it is read");
+	err_release(&err);
+}
+
 static void what_cannot_be_read_says_why(void **state)
 {
 	CLEANUP(buf_release) struct buf content = BUF_INIT;
@@ -616,6 +674,8 @@ int main(void)
 		IN_DIRECTORY(an_empty_file_is_an_empty_string),
 		cmocka_unit_test(a_file_of_unknown_size_is_read_whole),
 		IN_DIRECTORY(a_file_over_the_limit_is_refused),
+		IN_DIRECTORY(a_steady_read_is_whole),
+		IN_DIRECTORY(a_file_that_keeps_changing_is_refused),
 		IN_DIRECTORY(what_cannot_be_read_says_why),
 		IN_DIRECTORY(a_reader_keeps_the_old_file),
 		IN_DIRECTORY(the_mode_obeys_the_umask),

@@ -101,7 +101,10 @@ static void a_model_is_read_whole(void **state)
 	assert_string_equal(n->fqn[2], "orders");
 	assert_false(n->versioned);
 	assert_null(n->version);
-	assert_non_null(strstr(n->raw_code, "ref('stg_orders')"));
+	assert_string_equal(n->operation_sql, "");
+	assert_string_equal(n->access, "protected");
+	assert_string_equal(n->group, "");
+	assert_null(n->test_name);
 	assert_int_equal(n->hook_count, 3);
 	assert_string_equal(n->hooks[0], "select 1");
 	assert_string_equal(n->hooks[2], "select 3");
@@ -218,7 +221,6 @@ static void what_is_missing_or_null_is_empty(void **state)
 	assert_string_equal(manifest_project_name(parsed), "");
 	assert_string_equal(n->relation.database, "");
 	assert_string_equal(n->relation.identifier, "b");
-	assert_string_equal(n->raw_code, "select 1");
 	assert_string_equal(n->materialized, "");
 	assert_null(n->patch_path);
 	assert_true(manifest_has_tag(n, "x"));
@@ -264,10 +266,75 @@ static void what_is_no_manifest_is_refused_with_the_place(void **state)
 	assert_refused("{\"nodes\": {}}\n{\"nodes\": {}}\n",
 		       "m.json:2:1: something follows the end of the document");
 	assert_refused("{\"nodes\": {\"a\": ",
-		       "m.json:1:16: the file ends in the middle of a value");
+		       "m.json:1:17: the file ends in the middle of a value");
 	assert_refused("[]", "m.json:1:1: no manifest of dbt: it has no 'nodes'");
 	assert_refused("{\"nodes\": []}", "m.json:1:1: no manifest of dbt: it has no 'nodes'");
-	assert_refused("{\"nodes\": {\"a\": 1}}", "m.json: 'a' in 'nodes' is no object");
+	assert_refused("{\"nodes\": {\"a\": 1}}", "m.json:1:17: a node that is no object");
+	assert_refused("{\"nodes\": {\"a\": {\"name\": \"\xff\"}}}",
+		       "m.json:1:26: not JSON: no valid string");
+	assert_refused("\x7f"
+		       "ELF\x02\x01",
+		       "m.json:1:1: not JSON: '{' or '[' was expected");
+}
+
+static json_t *json_of(const struct manifest *from, struct jslice slice)
+{
+	struct err err = ERR_INIT;
+	json_t *json = manifest_json(from, slice, &err);
+
+	if (!json)
+		fail_msg("%s", err.message);
+	return json;
+}
+
+static void the_rest_of_a_node_is_parsed_when_it_is_asked_for(void **state)
+{
+	const struct manifest_node *n = node("model.shop.orders");
+	json_t *json = json_of(manifest, n->json);
+	json_t *config = json_of(manifest, n->config);
+
+	(void)state;
+	assert_non_null(
+		strstr(json_string_value(json_object_get(json, "raw_code")), "ref('stg_orders')"));
+	assert_string_equal(json_string_value(json_object_get(config, "unique_key")), "id");
+	json_decref(json);
+	json_decref(config);
+	assert_string_equal(node("operation.shop.shop-on-run-start-0")->operation_sql,
+			    "{{ print('hello from print') }}");
+	assert_string_equal(node("test.shop.unique_orders_id.1360ecc70e")->test_name, "unique");
+	assert_null(node("test.shop.no_negative")->test_name);
+	assert_string_equal(node("source.shop.web.events")->source_name, "web");
+}
+
+static void the_last_of_two_with_one_name_counts(void **state)
+{
+	struct manifest *parsed =
+		parse("{\"nodes\": {\"x\": {}}, \"nodes\": {"
+		      "\"a\": {\"name\": \"old\", \"config\": {\"group\": \"g\"}, \"config\": {}},"
+		      "\"b\": {\"name\": \"b\"},"
+		      "\"\\u0061\": {\"name\": \"1\", \"name\": \"2\"}},"
+		      "\"sources\": {\"s\": {}}, \"sources\": null}");
+
+	(void)state;
+	assert_int_equal(manifest_count(parsed), 2);
+	assert_string_equal(manifest_node(parsed, 0)->unique_id, "a");
+	assert_string_equal(manifest_node(parsed, 0)->name, "2");
+	assert_string_equal(manifest_node(parsed, 0)->group, "");
+	assert_null(manifest_find(parsed, "s"));
+	manifest_free(parsed);
+}
+
+static void parent_map_stands_in_for_depends_on(void **state)
+{
+	struct manifest *parsed =
+		parse("{\"parent_map\": {\"a\": [\"b\"], \"b\": [\"a\"], \"c\": 1},"
+		      " \"nodes\": {\"a\": {}, \"b\": {\"depends_on\": {}}, \"c\": {}}}");
+
+	(void)state;
+	assert_int_equal(manifest_find(parsed, "a")->parent_count, 1);
+	assert_int_equal(manifest_find(parsed, "b")->parent_count, 0);
+	assert_int_equal(manifest_find(parsed, "b")->child_count, 1);
+	manifest_free(parsed);
 }
 
 static void a_directory_and_a_missing_file_are_errors(void **state)
@@ -299,6 +366,9 @@ int main(void)
 		cmocka_unit_test(disabled_nodes_are_left_out),
 		cmocka_unit_test(grants_may_name_one_grantee),
 		cmocka_unit_test(what_is_no_manifest_is_refused_with_the_place),
+		cmocka_unit_test(the_rest_of_a_node_is_parsed_when_it_is_asked_for),
+		cmocka_unit_test(the_last_of_two_with_one_name_counts),
+		cmocka_unit_test(parent_map_stands_in_for_depends_on),
 		cmocka_unit_test(a_directory_and_a_missing_file_are_errors),
 	};
 

@@ -39,6 +39,10 @@ bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b)
  * held is not released. */
 int fs_read(const char *path, size_t limit, struct buf *ret_content, struct err *err);
 
+/* The same for a large file that another program may be writing: size, time and identity are
+ * compared before and after, a change is read once more, a second one is an error. */
+int fs_read_steady(const char *path, size_t limit, struct buf *ret_content, struct err *err);
+
 /* A reader sees the old or the new file: temporary file beside it, fsync, rename. */
 int fs_write_atomic(const char *path, const char *data, size_t len, mode_t mode, struct err *err);
 int fs_copy(const char *from, const char *to, struct err *err); /* by fs_write_atomic */

@@ -1,11 +1,15 @@
 /*
- * manifest: what airlock needs of a manifest.json.
+ * manifest: what airlock needs of a manifest.json, found in one pass over the file; everything
+ * else stays as it is until manifest_json() is asked for it.
  *
  * Fields are keyed on presence, not on the schema version: missing or null is NULL or empty.
  *
- * Life cycle: manifest_read() (or manifest_parse() for bytes), read-only, manifest_free().
- * Ownership:  one arena; every pointer below belongs to the manifest.
- * Errors:     ERR_MANIFEST_INVALID with file, line and column. Limits: 1 GiB, depth 2,048.
+ * Life cycle: manifest_read() (or manifest_parse() for bytes, which must live as long), read-only,
+ *             manifest_free().
+ * Ownership:  every pointer below belongs to the manifest.
+ * Errors:     ERR_MANIFEST_INVALID with file, line and column; ERR_FILE, also for a file that
+ *             changes while it is read. Limits: 1 GiB, depth 2,048, names of 64 KiB, 1,000,000
+ *             nodes.
  * Source:     https://schemas.getdbt.com/dbt/manifest/v12.json
  */
 #ifndef AIRLOCK_DBT_MANIFEST_H
@@ -14,7 +18,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include <jansson.h>
+
 #include "airlock/base/err.h"
+#include "airlock/format/jscan.h"
 #include "airlock/warehouse/relation.h"
 
 enum manifest_type {
@@ -33,11 +40,11 @@ struct manifest_node {
 	const char *resource_type; /* as written: "model", "unit_test", ... */
 	const char *name;
 	const char *package;
-	const char *path; /* original_file_path, relative to its project */
-	const char *patch_path; /* of the yml that describes it, without "package://"; or NULL */
+	const char *path;          /* original_file_path, relative to its project */
+	const char *patch_path;    /* of the yml that describes it, without "package://"; or NULL */
 	const char *compiled_path; /* of a compiled node, as dbt wrote it; NULL otherwise */
-	const char *materialized; /* "" when it has none */
-	struct relation relation; /* database, schema, alias; identifier for sources */
+	const char *materialized;  /* "" when it has none */
+	struct relation relation;  /* database, schema, alias; identifier for sources */
 	const char *relation_name; /* as rendered by dbt; NULL for ephemeral models and tests */
 	const char *const *tags;
 	size_t tag_count;
@@ -50,12 +57,19 @@ struct manifest_node {
 	bool versioned;
 	const char *version; /* "2"; NULL when not versioned */
 	const char *latest_version;
-	const char *raw_code; /* raw_code, raw_sql before schema v7; "" when absent */
+	const char *group;       /* config.group; "" without */
+	const char *access;      /* of a model: "protected", ...; "" otherwise */
+	const char *source_name; /* of a source; "" otherwise */
+	const char *test_name;   /* of a generic test: "unique"; NULL for a singular one */
+	const char
+		*operation_sql; /* of a hook of the project (on-run-start): its SQL; "" otherwise */
 	const char *const *hooks; /* sql of config.pre-hook and config.post-hook */
 	size_t hook_count;
 	const char *const *grants; /* "privilege", "grantee" pairs of config.grants */
-	size_t grant_count; /* number of pairs */
-	const char *severity; /* of a test: "error", "warn"; "" otherwise */
+	size_t grant_count;        /* number of pairs */
+	const char *severity;      /* of a test: "error", "warn"; "" otherwise */
+	struct jslice config;      /* as it stands in the file: for manifest_json() */
+	struct jslice json;        /* the whole node */
 };
 
 struct manifest;
@@ -77,6 +91,12 @@ const char *manifest_file(const struct manifest *manifest); /* as errors name it
 size_t manifest_count(const struct manifest *manifest);
 const struct manifest_node *manifest_node(const struct manifest *manifest, size_t i);
 const struct manifest_node *manifest_find(const struct manifest *manifest, const char *unique_id);
+
+/* From 0, as manifest_node() counts. */
+size_t manifest_position(const struct manifest *manifest, const struct manifest_node *node);
+
+/* What stands in a slice of this manifest, a new reference; NULL with *err set. */
+json_t *manifest_json(const struct manifest *manifest, struct jslice slice, struct err *err);
 
 bool manifest_has_tag(const struct manifest_node *node, const char *tag);
 /* A node that dbt makes as an object of the warehouse: model but not ephemeral, seed, snapshot. */

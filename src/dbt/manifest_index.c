@@ -1,0 +1,439 @@
+#include "manifest_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define MAX_NODES ((size_t)1000 * 1000)
+
+static const char no_nodes[] = "no manifest of dbt: it has no 'nodes'";
+
+/* Of one object. */
+struct key_set {
+	const struct key_row *rows;
+	size_t n;
+	enum key_set_id {
+		KEYS_NODE,
+		KEYS_CONFIG,
+		KEYS_DEPENDS_ON,
+		KEYS_TEST_METADATA,
+		KEYS_COUNT
+	} id;
+};
+
+struct key_row {
+	const char *name;
+	enum slot slot;
+	const struct key_set *nested;
+};
+
+static const struct key_row config_rows[] = {
+	{ "tags", SLOT_CONFIG_TAGS, NULL },
+	{ "group", SLOT_CONFIG_GROUP, NULL },
+	{ "grants", SLOT_CONFIG_GRANTS, NULL },
+	{ "enabled", SLOT_CONFIG_ENABLED, NULL },
+	{ "pre-hook", SLOT_CONFIG_PRE_HOOK, NULL },
+	{ "pre_hook", SLOT_CONFIG_PRE_HOOK_2, NULL },
+	{ "severity", SLOT_CONFIG_SEVERITY, NULL },
+	{ "post-hook", SLOT_CONFIG_POST_HOOK, NULL },
+	{ "post_hook", SLOT_CONFIG_POST_HOOK_2, NULL },
+	{ "materialized", SLOT_CONFIG_MATERIALIZED, NULL },
+};
+static const struct key_row depends_on_rows[] = { { "nodes", SLOT_DEPENDS_ON_NODES, NULL } };
+static const struct key_row test_metadata_rows[] = { { "name", SLOT_TEST_METADATA_NAME, NULL } };
+
+static const struct key_set config_keys = { config_rows, ARRAY_LEN(config_rows), KEYS_CONFIG };
+static const struct key_set depends_on_keys = { depends_on_rows, ARRAY_LEN(depends_on_rows),
+						KEYS_DEPENDS_ON };
+static const struct key_set test_metadata_keys = { test_metadata_rows,
+						   ARRAY_LEN(test_metadata_rows),
+						   KEYS_TEST_METADATA };
+
+static const struct key_row node_rows[] = {
+	{ "fqn", SLOT_FQN, NULL },
+	{ "name", SLOT_NAME, NULL },
+	{ "tags", SLOT_TAGS, NULL },
+	{ "alias", SLOT_ALIAS, NULL },
+	{ "access", SLOT_ACCESS, NULL },
+	{ "config", SLOT_CONFIG, &config_keys },
+	{ "schema", SLOT_SCHEMA, NULL },
+	{ "raw_sql", SLOT_RAW_SQL, NULL },
+	{ "version", SLOT_VERSION, NULL },
+	{ "database", SLOT_DATABASE, NULL },
+	{ "raw_code", SLOT_RAW_CODE, NULL },
+	{ "depends_on", SLOT_DEPENDS_ON, &depends_on_keys },
+	{ "identifier", SLOT_IDENTIFIER, NULL },
+	{ "patch_path", SLOT_PATCH_PATH, NULL },
+	{ "source_name", SLOT_SOURCE_NAME, NULL },
+	{ "package_name", SLOT_PACKAGE, NULL },
+	{ "compiled_path", SLOT_COMPILED_PATH, NULL },
+	{ "relation_name", SLOT_RELATION_NAME, NULL },
+	{ "resource_type", SLOT_RESOURCE_TYPE, NULL },
+	{ "test_metadata", SLOT_TEST_METADATA, &test_metadata_keys },
+	{ "latest_version", SLOT_LATEST_VERSION, NULL },
+	{ "original_file_path", SLOT_PATH, NULL },
+};
+static const struct key_set node_keys = { node_rows, ARRAY_LEN(node_rows), KEYS_NODE };
+
+/* The maps that hold what depends_on can name, in the order in which nodes are numbered. */
+static const struct {
+	const char *key;
+	const char *resource_type; /* NULL: the node says so itself */
+} maps[] = {
+	{ "nodes", NULL },
+	{ "sources", "source" },
+	{ "unit_tests", "unit_test" },
+	{ "exposures", "exposure" },
+	{ "metrics", "metric" },
+	{ "semantic_models", "semantic_model" },
+	{ "saved_queries", "saved_query" },
+	{ "functions", "function" },
+};
+
+enum {
+	MAP_COUNT = ARRAY_LEN(maps),
+	NO_MAP = MAP_COUNT,
+};
+
+struct rows {
+	struct manifest_node *nodes;
+	struct pending *pending;
+	size_t n;
+	size_t nodes_cap;
+	size_t pending_cap;
+	bool is_object;
+};
+
+enum {
+	KEY_BUCKETS = 128,
+	KEY_ROWS = ARRAY_LEN(node_rows), /* of the largest set */
+};
+
+/* Rows + 1 by bucket, and what follows in the same one; 0 ends. */
+struct buckets {
+	unsigned char first[KEY_BUCKETS];
+	unsigned char next[KEY_ROWS];
+};
+
+struct index {
+	struct manifest *manifest;
+	struct reader reader;
+	struct rows maps[MAP_COUNT];
+	struct buckets buckets[KEYS_COUNT];
+};
+
+/* Length, first and last byte tell nearly all names apart. */
+static size_t bucket_of(const char *name, size_t len)
+{
+	return (len * 7 + (unsigned char)name[0] * 3U + (unsigned char)name[len - 1]) % KEY_BUCKETS;
+}
+
+static void sort_keys(struct index *x, const struct key_set *set)
+{
+	struct buckets *buckets = &x->buckets[set->id];
+
+	for (size_t i = 0; i < set->n; i++) {
+		size_t at = bucket_of(set->rows[i].name, strlen(set->rows[i].name));
+
+		buckets->next[i] = buckets->first[at];
+		buckets->first[at] = (unsigned char)(i + 1);
+		if (set->rows[i].nested)
+			sort_keys(x, set->rows[i].nested);
+	}
+}
+
+static bool is_name(const char *name, const char *s, size_t len)
+{
+	return strncmp(name, s, len) == 0 && name[len] == '\0';
+}
+
+static const struct key_row *find_key(const struct index *x, const struct key_set *set,
+				      struct jslice key)
+{
+	const struct buckets *buckets = &x->buckets[set->id];
+	const char *name = key.at + 1;
+	size_t len = key.len - 2;
+
+	if (len == 0)
+		return NULL;
+	for (unsigned i = buckets->first[bucket_of(name, len)]; i; i = buckets->next[i - 1])
+		if (is_name(set->rows[i - 1].name, name, len))
+			return &set->rows[i - 1];
+	if (!memchr(name, '\\', len))
+		return NULL;
+	for (size_t i = 0; i < set->n; i++)
+		if (jslice_is_key(key, set->rows[i].name, strlen(set->rows[i].name)))
+			return &set->rows[i];
+	return NULL;
+}
+
+static int read_members(struct index *x, const struct key_set *set);
+
+/* Not deeper than the tables are. Of two with one name the last counts, with all that is in it. */
+static int read_nested(struct index *x, const struct key_row *row)
+{
+	const char *start;
+
+	for (size_t i = 0; i < row->nested->n; i++)
+		x->reader.slots[row->nested->rows[i].slot] = (struct jslice) { NULL, 0 };
+	if (jscan_peek(&x->reader.scan) != '{')
+		return jscan_skip(&x->reader.scan, &x->reader.slots[row->slot]);
+	start = x->reader.scan.at;
+	if (read_members(x, row->nested) < 0)
+		return -1;
+	x->reader.slots[row->slot] = (struct jslice) { start, (size_t)(x->reader.scan.at - start) };
+	return 0;
+}
+
+static int read_members(struct index *x, const struct key_set *set)
+{
+	struct jslice key;
+	int rc = jscan_enter(&x->reader.scan);
+
+	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0) {
+		const struct key_row *row = find_key(x, set, key);
+
+		if (row && row->nested)
+			rc = read_nested(x, row);
+		else
+			rc = jscan_skip(&x->reader.scan, row ? &x->reader.slots[row->slot] : NULL);
+	}
+	return rc;
+}
+
+static int read_node(struct index *x, const char *resource_type, struct manifest_node *node,
+		     struct pending *pending)
+{
+	struct reader *reader = &x->reader;
+	const char *start = reader->scan.at;
+
+	memset(reader->slots, 0, sizeof(reader->slots));
+	if (read_members(x, &node_keys) < 0)
+		return -1;
+	node->json = (struct jslice) { start, (size_t)(reader->scan.at - start) };
+	*pending = (struct pending) {
+		.parents = reader->slots[SLOT_DEPENDS_ON_NODES],
+		.has_depends_on = reader->slots[SLOT_DEPENDS_ON].at != NULL,
+		.is_left_out = jslice_equals(reader->slots[SLOT_CONFIG_ENABLED], "false"),
+	};
+	return manifest_fill_node(reader, resource_type, node);
+}
+
+static int read_entry(struct index *x, size_t map, struct jslice key)
+{
+	struct rows *rows = &x->maps[map];
+	struct manifest_node *node;
+
+	if (rows->n == MAX_NODES)
+		return jscan_fail(&x->reader.scan, key.at, "more than 1000000 nodes");
+	mem_grow((void **)&rows->nodes, &rows->nodes_cap, rows->n + 1, sizeof(*rows->nodes));
+	mem_grow((void **)&rows->pending, &rows->pending_cap, rows->n + 1, sizeof(*rows->pending));
+	node = &rows->nodes[rows->n];
+	*node = (struct manifest_node) { 0 };
+	rows->pending[rows->n] = (struct pending) { .not_object_at = NULL };
+	if (texts_get(&x->reader.texts, key, &node->unique_id) < 0)
+		return jscan_fail(&x->reader.scan, key.at, "not JSON: no valid string");
+	rows->n++;
+	if (jscan_peek(&x->reader.scan) != '{') {
+		rows->pending[rows->n - 1].not_object_at = x->reader.scan.at;
+		return jscan_skip(&x->reader.scan, NULL);
+	}
+	return read_node(x, maps[map].resource_type, node, &rows->pending[rows->n - 1]);
+}
+
+/* Of two maps with one name the last counts. */
+static int read_map(struct index *x, size_t map)
+{
+	struct jslice key;
+	int rc;
+
+	x->maps[map].n = 0;
+	x->maps[map].is_object = jscan_peek(&x->reader.scan) == '{';
+	if (!x->maps[map].is_object)
+		return jscan_skip(&x->reader.scan, NULL);
+	rc = jscan_enter(&x->reader.scan);
+	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0)
+		rc = read_entry(x, map, key);
+	return rc;
+}
+
+static int read_metadata(struct index *x)
+{
+	struct manifest *manifest = x->manifest;
+	const struct {
+		const char *key;
+		const char **text;
+	} rows[] = {
+		{ "adapter_type", &manifest->adapter_type },
+		{ "dbt_version", &manifest->dbt_version },
+		{ "project_name", &manifest->project_name },
+		{ "invocation_id", &manifest->invocation_id },
+	};
+	struct jslice key, value;
+	int rc;
+
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
+		*rows[i].text = "";
+	if (jscan_peek(&x->reader.scan) != '{')
+		return jscan_skip(&x->reader.scan, NULL);
+	rc = jscan_enter(&x->reader.scan);
+	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0) {
+		rc = jscan_skip(&x->reader.scan, &value);
+		for (size_t i = 0; rc == 0 && i < ARRAY_LEN(rows); i++)
+			if (jslice_is_key(key, rows[i].key, strlen(rows[i].key)) &&
+			    texts_get(&x->reader.texts, value, rows[i].text) < 0)
+				rc = jscan_fail(&x->reader.scan, value.at,
+						"not JSON: no valid string");
+	}
+	return rc;
+}
+
+static size_t find_map(struct jslice key)
+{
+	for (size_t i = 0; i < MAP_COUNT; i++)
+		if (jslice_is_key(key, maps[i].key, strlen(maps[i].key)))
+			return i;
+	return NO_MAP;
+}
+
+static int read_root(struct index *x)
+{
+	struct jslice key;
+	int rc = jscan_peek(&x->reader.scan) == '['
+			 ? jscan_fail(&x->reader.scan, x->reader.scan.at, no_nodes)
+			 : jscan_enter(&x->reader.scan);
+
+	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0) {
+		size_t map = find_map(key);
+
+		if (map != NO_MAP)
+			rc = read_map(x, map);
+		else if (jslice_is_key(key, "metadata", strlen("metadata")))
+			rc = read_metadata(x);
+		else if (jslice_is_key(key, "parent_map", strlen("parent_map")))
+			rc = jscan_skip(&x->reader.scan, &x->manifest->parent_map);
+		else
+			rc = jscan_skip(&x->reader.scan, NULL);
+	}
+	return rc == 0 ? jscan_finish(&x->reader.scan) : rc;
+}
+
+static void table_init(struct manifest *manifest, size_t n)
+{
+	struct id_table *table = &manifest->ids;
+	size_t size = 16;
+
+	while (size < 2 * n)
+		size *= 2;
+	table->slots = arena_alloc(&manifest->arena, size * sizeof(*table->slots));
+	table->size = size;
+}
+
+static void table_fill(struct manifest *manifest)
+{
+	memset(manifest->ids.slots, 0, manifest->ids.size * sizeof(*manifest->ids.slots));
+	for (size_t i = 0; i < manifest->n; i++) {
+		const char *id = manifest->nodes[i].unique_id;
+		uint32_t *slot = id_slot(&manifest->ids, manifest->nodes, id, strlen(id));
+
+		if (!*slot)
+			*slot = (uint32_t)(i + 1);
+	}
+}
+
+/* The rows of a map behind those that are there. A later one with the same unique_id takes the
+ * place of the one before it. */
+static void append_rows(struct manifest *manifest, const struct rows *rows)
+{
+	size_t first = manifest->n;
+
+	for (size_t i = 0; i < rows->n; i++) {
+		const char *id = rows->nodes[i].unique_id;
+		uint32_t *slot = id_slot(&manifest->ids, manifest->nodes, id, strlen(id));
+		size_t at = *slot > first ? *slot - 1 : manifest->n;
+
+		manifest->nodes[at] = rows->nodes[i];
+		manifest->pending[at] = rows->pending[i];
+		manifest->n += at == manifest->n;
+		if (!*slot)
+			*slot = (uint32_t)(at + 1);
+	}
+}
+
+static int leave_out(struct index *x)
+{
+	struct manifest *manifest = x->manifest;
+	size_t n = 0;
+
+	for (size_t i = 0; i < manifest->n; i++) {
+		if (manifest->pending[i].not_object_at)
+			return jscan_fail(&x->reader.scan, manifest->pending[i].not_object_at,
+					  "a node that is no object");
+		if (manifest->pending[i].is_left_out)
+			continue;
+		manifest->nodes[n] = manifest->nodes[i];
+		manifest->pending[n++] = manifest->pending[i];
+	}
+	if (n < manifest->n) {
+		manifest->n = n;
+		table_fill(manifest);
+	}
+	return 0;
+}
+
+/* The array of the first map, by far the largest, becomes that of all. */
+static int join_maps(struct index *x)
+{
+	struct manifest *manifest = x->manifest;
+	struct rows first = x->maps[0];
+	size_t room = 1;
+
+	for (size_t i = 0; i < MAP_COUNT; i++)
+		room += x->maps[i].is_object ? x->maps[i].n : 0;
+	manifest->nodes = mem_realloc(first.nodes, room, sizeof(*manifest->nodes));
+	manifest->pending = mem_realloc(first.pending, room, sizeof(*manifest->pending));
+	first.nodes = manifest->nodes;
+	first.pending = manifest->pending;
+	x->maps[0] = (struct rows) { .is_object = first.is_object };
+	table_init(manifest, room);
+	append_rows(manifest, &first);
+	for (size_t i = 1; i < MAP_COUNT; i++)
+		if (x->maps[i].is_object)
+			append_rows(manifest, &x->maps[i]);
+	return leave_out(x);
+}
+
+static int refuse_empty(const char *text, size_t len, const char *name, struct err *err)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!memchr(" \t\r\n", text[i], 4))
+			return 0;
+	return err_set(err, ERR_MANIFEST_INVALID, "%s:1:1: the file is empty", name);
+}
+
+int manifest_index(struct manifest *manifest, const char *text, size_t len, struct err *err)
+{
+	struct index *x;
+	int rc;
+
+	if (refuse_empty(text, len, manifest->file, err) < 0)
+		return -1;
+	x = mem_alloc(sizeof(*x));
+	x->manifest = manifest;
+	x->reader.texts.arena = &manifest->arena;
+	sort_keys(x, &node_keys);
+	jscan_init(&x->reader.scan, text, len);
+	rc = read_root(x);
+	if (rc == 0 && !x->maps[0].is_object)
+		rc = jscan_fail(&x->reader.scan, text, no_nodes);
+	if (rc == 0)
+		rc = join_maps(x);
+	if (rc < 0)
+		jscan_error(&x->reader.scan, manifest->file, ERR_MANIFEST_INVALID, err);
+	for (size_t i = 0; i < MAP_COUNT; i++) {
+		free(x->maps[i].nodes);
+		free(x->maps[i].pending);
+	}
+	buf_release(&x->reader.texts.decoded);
+	free(x);
+	return rc;
+}
