@@ -41,8 +41,6 @@ static const struct cmdline_option *find_dbt_option(const char *name)
 static int refuse_dbt_option(const struct command *command, const struct cmdline_option *option,
 			     const char *name, struct err *err)
 {
-	bool negated;
-
 	err_set(err, ERR_USAGE, "'%s' is an option of dbt", name);
 	switch (option->use) {
 	case CMDLINE_EVERY_START:
@@ -52,11 +50,7 @@ static int refuse_dbt_option(const struct command *command, const struct cmdline
 		return err_hint(err, "put it behind --: ... -- %s%s", name,
 				option->value_count ? " VALUE" : "");
 	case CMDLINE_AIRLOCK:
-		return err_hint(err,
-				option_find(option->instead, &negated)
-					? "use '%s'"
-					: "leave it out: '%s' is not in this version",
-				option->instead);
+		return err_hint(err, "use '%s'", option->instead);
 	case CMDLINE_UNREAL:
 		return err_hint(err, "leave it out: dbt would %s", option->instead);
 	case CMDLINE_OWN:

@@ -64,8 +64,9 @@ static const struct command commands[] = {
 		.operand = "STRATEGY|DEPLOYMENT",
 		.usage = USAGE_OF_DEPLOYMENTS,
 		.details = "Both sides are parsed by dbt; the warehouse is not asked.\n",
-		.options = ALL & ~(BIT(YES) | BIT(BUILD) | BIT(PUBLISH_TIMEOUT) |
-				   BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(ALLOW_UNTESTED)),
+		.options = ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
+				   BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) | BIT(REQUIRE_TESTS) |
+				   BIT(RESTORE_POINT) | BIT(YES)),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,

@@ -58,17 +58,6 @@ static void write_dbt_option(const struct cmdline_option *option, struct buf *ou
 		   negatable ? option->negated : "");
 }
 
-/* Of those that are refused, the ones whose replacement this version has. */
-static void write_replaced_options(const struct cmdline_option *options, size_t n, struct buf *out)
-{
-	bool negated;
-
-	buf_add_str(out, "\nRefused, since airlock has its own:\n");
-	for (size_t i = 0; i < n; i++)
-		if (options[i].use == CMDLINE_AIRLOCK && option_find(options[i].instead, &negated))
-			buf_printf(out, "  %s: use %s\n", options[i].name, options[i].instead);
-}
-
 static void append_dbt_options(struct buf *out)
 {
 	size_t n;
@@ -88,7 +77,10 @@ static void append_dbt_options(struct buf *out)
 			if (options[i].use == groups[group].use)
 				write_dbt_option(&options[i], out);
 	}
-	write_replaced_options(options, n, out);
+	buf_add_str(out, "\nRefused, since airlock has its own:\n");
+	for (size_t i = 0; i < n; i++)
+		if (options[i].use == CMDLINE_AIRLOCK)
+			buf_printf(out, "  %s: use %s\n", options[i].name, options[i].instead);
 }
 
 static void append_errors(struct buf *out)

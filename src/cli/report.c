@@ -228,7 +228,10 @@ static bool on_confirm(struct reporter *reporter, const struct plan *plan,
 	buf_add_str(&text, "Go on with this plan? Only 'yes' does: ");
 	report_clear(report);
 	write_buf(report, &text);
-	return read_answer(answer, sizeof(answer)) && strcmp(answer, "yes") == 0;
+	if (read_answer(answer, sizeof(answer)))
+		return strcmp(answer, "yes") == 0;
+	(void)!write_all(report->progress, "\n", 1);
+	return false;
 }
 
 static bool is_said(const struct strv *environment, const char *name)

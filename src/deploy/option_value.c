@@ -172,9 +172,10 @@ typedef int read_fn(const struct option_place *place, const struct option_row *r
 		    const struct strv *pieces, struct reading *reading, struct err *err);
 
 static read_fn *const readers[] = {
-	[OPTION_STRING] = read_string, [OPTION_LIST] = read_list,       [OPTION_WORDS] = read_words,
-	[OPTION_BOOL] = read_bool,     [OPTION_FLAG] = read_bool,       [OPTION_ENUM] = read_enum,
-	[OPTION_MAP] = read_map,       [OPTION_SECONDS] = read_seconds,
+	[OPTION_STRING] = read_string,   [OPTION_LIST] = read_list,
+	[OPTION_WORDS] = read_words,     [OPTION_BOOL] = read_bool,
+	[OPTION_FLAG] = read_bool,       [OPTION_ENUM] = read_enum,
+	[OPTION_MAP] = read_map,         [OPTION_SECONDS] = read_seconds,
 	[OPTION_PERCENT] = read_percent,
 };
 

@@ -66,7 +66,7 @@ static void options_are_read_in_every_form(void **state)
 	list_is(&arguments, OPTION_TAGS, "mart|utils|x");
 	assert_false(config_bool(&arguments.config, OPTION_RESTORE_POINT));
 	assert_true(config_bool(&arguments.config, OPTION_YES));
-	assert_int_equal(config_seconds(&arguments.config, OPTION_PUBLISH_TIMEOUT), 5);
+	assert_int_equal(config_number(&arguments.config, OPTION_PUBLISH_TIMEOUT), 5);
 	assert_string_equal(config_route(&arguments.config, "mart"), "analytics");
 	assert_false(arguments.wants_help);
 }
@@ -110,7 +110,7 @@ static void an_option_of_dbt_is_told_where_it_belongs(void **state)
 	refuses("deploy|wac|--target=prod", ERR_USAGE, "'--target' is an option of dbt",
 		"use '--from'");
 	refuses("deploy|wac|--selector|x", ERR_USAGE, "'--selector' is an option of dbt",
-		"leave it out: '--selector' is not in this version");
+		"use '--build'");
 	refuses("deploy|wac|--empty", ERR_USAGE, "'--empty' is an option of dbt",
 		"leave it out: dbt would build relations without rows");
 	refuses("deploy|wac|--log-format|json", ERR_USAGE, "'--log-format' is an option of dbt",

@@ -201,6 +201,18 @@ static void option_and_strategy_know_the_same_names(void **state)
 	assert_int_equal(n, 0);
 }
 
+static void what_replaces_an_option_of_dbt_exists(void **state)
+{
+	size_t n;
+	const struct cmdline_option *options = cmdline_options(&n);
+	bool negated;
+
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		if (options[i].use == CMDLINE_AIRLOCK)
+			assert_non_null(option_find(options[i].instead, &negated));
+}
+
 static void a_failure_of_any_command_is_a_document(void **state)
 {
 	static const char *const of_deploy[] = {
@@ -241,6 +253,7 @@ int main(void)
 		cmocka_unit_test(the_overview_names_every_command_and_topic),
 		cmocka_unit_test(the_tables_are_in_the_topics),
 		cmocka_unit_test(option_and_strategy_know_the_same_names),
+		cmocka_unit_test(what_replaces_an_option_of_dbt_exists),
 		cmocka_unit_test(a_failure_of_any_command_is_a_document),
 	};
 

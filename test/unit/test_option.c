@@ -352,17 +352,19 @@ static void values_are_checked_and_the_message_says_where(void **state)
 		  "/p/dbt_project.yml:3:28: 'restore_point' is 'maybe'; it can be 'true' or "
 		  "'false'" },
 		{ { .arguments = "--publish-timeout 0" },
-		  "--publish-timeout: 'publish_timeout' is '0'; it can be a whole number of "
-		  "seconds, 1 to 86400" },
+		  "--publish-timeout: 'publish_timeout' is '0'; it can be a whole number, 1 to "
+		  "86400" },
 		{ { .arguments = "--publish-timeout 86401" },
-		  "--publish-timeout: 'publish_timeout' is '86401'; it can be a whole number of "
-		  "seconds, 1 to 86400" },
+		  "--publish-timeout: 'publish_timeout' is '86401'; it can be a whole number, 1 to "
+		  "86400" },
 		{ { .arguments = "--publish-timeout 99999999999999999999" },
 		  "--publish-timeout: 'publish_timeout' is '99999999999999999999'; it can be a "
-		  "whole number of seconds, 1 to 86400" },
+		  "whole number, 1 to 86400" },
 		{ { .variables = "AIRLOCK_PUBLISH_TIMEOUT=5m" },
-		  "AIRLOCK_PUBLISH_TIMEOUT: 'publish_timeout' is '5m'; it can be a whole number "
-		  "of seconds, 1 to 86400" },
+		  "AIRLOCK_PUBLISH_TIMEOUT: 'publish_timeout' is '5m'; it can be a whole number, "
+		  "1 to 86400" },
+		{ { .arguments = "--max-shrink 101" },
+		  "--max-shrink: 'max_shrink' is '101'; it can be a whole number, 0 to 100" },
 		{ { .arguments = "--routes mart" },
 		  "--routes: 'routes' holds 'mart'; it takes TAG=SCHEMA,..." },
 		{ { .project = "  airlock: {tags: []}\n" },

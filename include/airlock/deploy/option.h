@@ -23,7 +23,7 @@
 #include "airlock/dbt/project.h"
 
 enum option_id {
-	OPTION_ACCEPT, /* list of names or unique_ids that may shrink */
+	OPTION_ACCEPT,         /* list of names or unique_ids that may shrink */
 	OPTION_ALLOW_HOOKS,    /* list of unique_ids or names; "*" for all */
 	OPTION_ALLOW_SHARED,   /* selection words */
 	OPTION_ALLOW_UNTESTED, /* list of test names */
@@ -31,7 +31,7 @@ enum option_id {
 	OPTION_EXCLUDE, /* selection words */
 	OPTION_FROM,    /* target of the staging side */
 	OPTION_JSON,    /* flag; command line only */
-	OPTION_MAX_SHRINK, /* percent of the rows; default 10 */
+	OPTION_MAX_SHRINK,      /* percent of the rows; default 10 */
 	OPTION_PROJECT_DIR,     /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PUBLISH_TIMEOUT, /* seconds; default 30 */
 	OPTION_REQUIRE_TESTS,   /* some | each | none; default some */
