@@ -9,6 +9,10 @@
 
 extern const char duckdb_observe_sql[];
 
+/* As the engine compares names: letters of ASCII only, which lower() is not limited to. */
+#define FOLD(NAME)                                                                               \
+	"translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
+
 #define HOLDER_COLUMNS                                                                           \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "    \
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                 \
@@ -21,15 +25,15 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SCHEMAS] =
 		"select distinct json_object('database', w.d, 'schema', w.s)::varchar "
 		"from (values {names:names}) as w (d, s, i) "
-		"join duckdb_schemas() n on lower(n.database_name) = lower(w.d) "
-		"and lower(n.schema_name) = lower(w.s)",
+		"join duckdb_schemas() n on " FOLD("n.database_name") " = " FOLD("w.d") " "
+		"and " FOLD("n.schema_name") " = " FOLD("w.s"),
 	[DIALECT_OBSERVE_RELATIONS] = duckdb_observe_sql,
 	[DIALECT_OBSERVE_ROWS] =
 		"select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, "
 		"'object', '', 'rows', q.n, 'content', q.h)::varchar "
 		"from (values {names:names}) as w (d, s, i), "
-		"(select count(*) as n, coalesce(sum(hash(t)::hugeint), 0)::varchar as h "
-		"from {relation:relation} t) q",
+		"(select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h "
+		"from {relation:relation}) q",
 	[DIALECT_SCHEMA_CREATE] = "create schema if not exists {schema:schema}",
 	[DIALECT_LOG_CREATE] =
 		"create table if not exists {log:relation} (id varchar not null, "

@@ -9,9 +9,10 @@
 
 #include "airlock/warehouse/dialect_rows.h"
 
+/* hash(t) would be that of the column t where there is one. */
 #define ASSERT_TEXT                                                                              \
 	"select case when (select count(*)::varchar || '/' || "                                  \
-	"coalesce(sum(hash(t)::hugeint), 0)::varchar from {relation:relation} t) "               \
+	"coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar from {relation:relation}) "       \
 	"= {identity:literal} then 'unchanged' "                                                 \
 	"else error('" DIALECT_RAISED_CONFLICT " ' || {message:literal}) end"
 
@@ -162,32 +163,83 @@ static int push_table(struct strv *statements, const struct dialect *dialect,
 
 static int push_index(struct strv *statements, const struct dialect *dialect,
 		      const struct publish_table *t, const struct table_part *index,
-		      struct err *err)
+		      const char *name, struct err *err)
 {
+	const struct relation qualified = { t->to->database, t->to->schema, name };
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("to", t->to),
-		SQL_ARG_IDENT("name", index->name),
-		SQL_ARG_CATALOG("definition", index->definition),
+		SQL_ARG_RELATION("to", t->to),	       SQL_ARG_RELATION("index", &qualified),
+		SQL_ARG_IDENT("name", name),	       SQL_ARG_CATALOG("definition", index->definition),
+		SQL_ARG_LITERAL("comment", index->comment),
 	};
 
+	if (dialect_push_text(statements, dialect,
+			      index->unique ? "create unique index {name} on {to} {definition}"
+					    : "create index {name} on {to} {definition}",
+			      args, ARRAY_LEN(args), err) < 0)
+		return -1;
+	if (!index->comment)
+		return 0;
 	return dialect_push_text(statements, dialect,
-				 index->unique ? "create unique index {name} on {to} {definition}"
-					       : "create index {name} on {to} {definition}",
-				 args, ARRAY_LEN(args), err);
+				 "comment on index {index} is {comment:literal}", args,
+				 ARRAY_LEN(args), err);
 }
 
-/* Index names are one per schema here too, so those of staging serve where the schema differs. */
-static int push_indexes(struct strv *statements, const struct dialect *dialect,
-			const struct publish_table *t, struct err *err)
+static bool has_index_named(const struct dialect *dialect, const struct table *table,
+			    const char *name)
 {
-	for (size_t i = 0; t->to_table && i < t->to_table->index_count; i++)
-		if (!(t->from_table &&
-		      table_loses_index(dialect, t->from_table, &t->to_table->indexes[i])) &&
-		    push_index(statements, dialect, t, &t->to_table->indexes[i], err) < 0)
+	const struct relation wanted = { NULL, NULL, name };
+
+	for (size_t i = 0; table && i < table->index_count; i++) {
+		const struct relation one = { NULL, NULL, table->indexes[i].name };
+
+		if (relation_equal(dialect, &one, &wanted))
+			return true;
+	}
+	return false;
+}
+
+/* Names of indexes are one per schema: whether staging's name for one meets another there. */
+static bool is_taken(const struct dialect *dialect, const struct publish_set *set,
+		     const struct publish_table *t, const char *name)
+{
+	if (relation_same_schema(dialect, t->from, t->to))
+		return true;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct publish_table *other = &set->tables[i];
+
+		if (relation_same_schema(dialect, other->to, t->to) &&
+		    (has_index_named(dialect, other->to_table, name) ||
+		     (other->number < t->number &&
+		      has_index_named(dialect, other->from_table, name))))
+			return true;
+	}
+	return false;
+}
+
+static int push_index_of_staging(struct strv *statements, const struct dialect *dialect,
+				 const struct publish_set *set, const struct publish_table *t,
+				 const struct table_part *index, struct err *err)
+{
+	char *numbered CLEANUP(mem_free_string) = mem_printf("%s_%zu", index->name, t->number);
+	bool taken = is_taken(dialect, set, t, index->name);
+
+	return push_index(statements, dialect, t, index, taken ? numbered : index->name, err);
+}
+
+static int push_indexes(struct strv *statements, const struct dialect *dialect,
+			const struct publish_set *set, const struct publish_table *t,
+			struct err *err)
+{
+	const struct table *from = t->from_table;
+	const struct table *to = t->to_table;
+
+	for (size_t i = 0; to && i < to->index_count; i++)
+		if (!(from && table_loses_index(dialect, from, &to->indexes[i])) &&
+		    push_index(statements, dialect, t, &to->indexes[i], to->indexes[i].name, err) < 0)
 			return -1;
-	for (size_t i = 0; t->from_table && i < t->from_table->index_count; i++)
-		if (!(t->to_table && table_has_index(t->to_table, &t->from_table->indexes[i])) &&
-		    push_index(statements, dialect, t, &t->from_table->indexes[i], err) < 0)
+	for (size_t i = 0; from && i < from->index_count; i++)
+		if (!(to && table_has_index(to, &from->indexes[i])) &&
+		    push_index_of_staging(statements, dialect, set, t, &from->indexes[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -268,7 +320,7 @@ int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 
 		if (push_restore(statements, dialect, t, err) < 0 ||
 		    push_table(statements, dialect, t, err) < 0 ||
-		    push_indexes(statements, dialect, t, err) < 0 ||
+		    push_indexes(statements, dialect, set, t, err) < 0 ||
 		    push_comments(statements, dialect, t, err) < 0)
 			return -1;
 	}

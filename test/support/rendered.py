@@ -42,16 +42,18 @@ def manifest(adapter, database, tables):
 
 
 class Deployment:
-    """One publish of `tables`: name to ((schema, identifier) in staging, the same in production)."""
+    """One publish of `tables`: name to ((schema, identifier) in staging, the same in production);
+    `database` is one name, or one for each side."""
 
     def __init__(self, adapter, database, tables, number=1, options=()):
         self.directory = tempfile.TemporaryDirectory()
         self.id = f"2026010203040{number}_abcdef"
         self.options = ["--from", "staging", "--to", "prod", *options]
         self.picture = self.planned = None
+        databases = database if isinstance(database, tuple) else (database, database)
         for number, side in enumerate(("staging", "prod")):
             relations = {name: pair[number] for name, pair in tables.items()}
-            self.write(side, manifest(adapter, database, relations))
+            self.write(side, manifest(adapter, databases[number], relations))
 
     def path(self, name):
         return str(pathlib.Path(self.directory.name, f"{name}.json"))
