@@ -71,13 +71,12 @@ static void add_failure(struct judge *j, const struct results_row *row)
 	const struct manifest_node *node = manifest_find(j->built, row->unique_id);
 	struct audit_failure *failure = &audit->failures[audit->failure_count++];
 
-	*failure = (struct audit_failure){
+	*failure = (struct audit_failure) {
 		.unique_id = arena_strdup(&audit->arena, row->unique_id),
 		.status = arena_strdup(&audit->arena, row->status_text),
 		.message = arena_strdup(&audit->arena, row->message),
-		.path = arena_strdup(&audit->arena, node && node->compiled_path
-							    ? node->compiled_path
-							    : ""),
+		.path = arena_strdup(&audit->arena,
+				     node && node->compiled_path ? node->compiled_path : ""),
 	};
 }
 
@@ -139,7 +138,7 @@ static int check_node(struct judge *j, const struct config *config, const struct
 	const struct results_row *row = results_find(j->results, route->node->unique_id);
 	const struct strv *allowed = config_list(config, OPTION_ALLOW_UNTESTED);
 
-	if (!node || !relation_equal(&(const struct dialect){ .folds_case = false },
+	if (!node || !relation_equal(&(const struct dialect) { .folds_case = false },
 				     &node->relation, &route->from))
 		return err_set(err, ERR_PROJECT_CHANGED,
 			       "'%s' is built elsewhere than the plan says: the project changed "
@@ -147,8 +146,8 @@ static int check_node(struct judge *j, const struct config *config, const struct
 			       route->node->unique_id);
 	if (!row || row->status != RESULTS_SUCCESS)
 		return err_set(err, ERR_BUILD_INCOMPLETE,
-			       "'%s' was not built by this deployment (%s)",
-			       route->node->unique_id, row ? row->status_text : "not selected");
+			       "'%s' was not built by this deployment (%s)", route->node->unique_id,
+			       row ? row->status_text : "not selected");
 	for (size_t i = 0; i < node->child_count; i++) {
 		const struct manifest_node *test = node->children[i];
 
@@ -188,7 +187,7 @@ int audit_judge(const struct config *config, const struct routes *routes,
 	struct judge j = { .built = built, .results = results, .audit = ret_audit };
 	size_t count = results_count(results);
 
-	*ret_audit = (struct audit){ 0 };
+	*ret_audit = (struct audit) { 0 };
 	arena_init(&ret_audit->arena);
 	ret_audit->failures =
 		arena_alloc(&ret_audit->arena, (count + 1) * sizeof(*ret_audit->failures));
@@ -204,8 +203,7 @@ int audit_judge(const struct config *config, const struct routes *routes,
 	if (ret_audit->failure_count > 0)
 		return first_failure(ret_audit, err);
 	for (size_t i = 0; i < routes->n; i++)
-		if (routes->items[i].in_scope &&
-		    check_node(&j, config, &routes->items[i], err) < 0)
+		if (routes->items[i].in_scope && check_node(&j, config, &routes->items[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -214,5 +212,5 @@ void audit_release(struct audit *audit)
 {
 	strv_release(&audit->warnings);
 	arena_release(&audit->arena);
-	*audit = (struct audit){ 0 };
+	*audit = (struct audit) { 0 };
 }

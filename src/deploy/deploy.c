@@ -98,8 +98,8 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 	struct sides *sides = &deploy->sides;
 	struct strv selected CLEANUP(strv_release) = STRV_INIT;
 	struct strv shared CLEANUP(strv_release) = STRV_INIT;
-	bool selects = config_is_set(config, OPTION_SELECT) ||
-		       config_is_set(config, OPTION_EXCLUDE);
+	bool selects =
+		config_is_set(config, OPTION_SELECT) || config_is_set(config, OPTION_EXCLUDE);
 
 	if (deploy->routes.n == 0) {
 		deploy->request.reporter->note(deploy->request.reporter,
@@ -107,9 +107,8 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 		if (sides_parse(sides, err) < 0 ||
 		    (selects && select_scope(deploy, &selected, err) < 0) ||
 		    select_shared(deploy, &shared, err) < 0 ||
-		    routes_resolve(config, sides->dialect, sides->from_manifest,
-				   sides->to_manifest, selects ? &selected : NULL, &shared,
-				   &deploy->routes, err) < 0)
+		    routes_resolve(config, sides->dialect, sides->from_manifest, sides->to_manifest,
+				   selects ? &selected : NULL, &shared, &deploy->routes, err) < 0)
 			return -1;
 		choose_build(deploy);
 	}
@@ -130,8 +129,8 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 	return picture ? observed_parse(picture, ret_observed, err) : -1;
 }
 
-int deploy_make_plan(struct deploy *deploy, const struct observed *observed,
-		     struct plan *ret_plan, struct err *err)
+int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
+		     struct err *err)
 {
 	const struct strategy_input input = {
 		.config = deploy->request.config,

@@ -33,7 +33,7 @@ struct deploy {
 	struct journal journal;
 	struct executor executor;
 	bool holds_lock; /* rows of the lock tables may hold our nonce */
-	bool locked; /* all of them were read back */
+	bool locked;     /* all of them were read back */
 	struct audit audit;
 	bool audited;
 	struct observed built; /* the picture that was published */
@@ -43,8 +43,8 @@ struct deploy {
 
 /* A picture taken through the connection that publishes; `built` counts rows too. */
 int deploy_picture(const json_t *picture, struct observed *ret_observed, struct err *err);
-int deploy_make_plan(struct deploy *deploy, const struct observed *observed,
-		     struct plan *ret_plan, struct err *err);
+int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
+		     struct err *err);
 int deploy_check(struct deploy *deploy, struct err *err);
 
 #endif

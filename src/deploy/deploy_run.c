@@ -49,8 +49,9 @@ static void identify(struct deploy *deploy)
 		{ "host", plain_value(deploy, host_name()) },
 		{ "boot", plain_value(deploy, host_boot_id()) },
 		{ "pid", plain_value(deploy, mem_printf("%lld", (long long)getpid())) },
-		{ "start", plain_value(deploy, mem_printf("%llu", (unsigned long long)
-								  host_process_start(getpid()))) },
+		{ "start",
+		  plain_value(deploy, mem_printf("%llu", (unsigned long long)host_process_start(
+								 getpid()))) },
 		{ "since", plain_value(deploy, mem_strdup(now)) },
 		{ "phase", "begin" },
 		[DEPLOY_BIND_NONCE] = { "nonce", plain_value(deploy, mem_strdup(nonce)) },
@@ -119,7 +120,7 @@ static int start(struct deploy *deploy, struct err *err)
 	    journal_open(directory, deploy->id, &deploy->journal, err) < 0)
 		return -1;
 	state_init(&deploy->state, deploy->sides.dialect, &deploy->routes);
-	deploy->executor = (struct executor){
+	deploy->executor = (struct executor) {
 		.journal = &deploy->journal,
 		.reporter = deploy->request.reporter,
 		.connection = &deploy->sides.connection,
@@ -175,9 +176,9 @@ static int take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	    executor_add_statements(&dead, &record, false, &settle, err) < 0 ||
 	    executor_run_ops(&deploy->executor, &settle, false, &settled, err) < 0)
 		return -1;
-	char *text CLEANUP(mem_free_string) = mem_printf(
-		"deployment '%s' died and is settled: it had %s", seen->id,
-		published ? "published" : "not changed production");
+	char *text CLEANUP(mem_free_string) =
+		mem_printf("deployment '%s' died and is settled: it had %s", seen->id,
+			   published ? "published" : "not changed production");
 
 	deploy->request.reporter->note(deploy->request.reporter, text);
 	return 0;
@@ -189,8 +190,8 @@ static bool is_ours(const struct deploy *deploy, const struct state_lock *lock)
 }
 
 /* Reads the locks back; those of dead holders are taken over and read once more. */
-static int check_locks(struct deploy *deploy, json_t *const *rows, bool may_take,
-		       bool *ret_again, struct err *err)
+static int check_locks(struct deploy *deploy, json_t *const *rows, bool may_take, bool *ret_again,
+		       struct err *err)
 {
 	*ret_again = false;
 	for (size_t i = 0; i < deploy->state.staging_count; i++) {
@@ -227,6 +228,7 @@ static int read_locks_again(struct deploy *deploy, struct err *err)
 static int lock_and_observe(struct deploy *deploy, struct err *err)
 {
 	struct strv begin CLEANUP(strv_release) = STRV_INIT;
+	struct strv reads CLEANUP(strv_release) = STRV_INIT;
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
@@ -234,9 +236,12 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 	bool again;
 
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
-	    state_push_read(&deploy->state, &queries, err) < 0 ||
+	    state_push_read(&deploy->state, &reads, err) < 0 ||
 	    observe_push_queries(&deploy->routes, NULL, false, &queries, err) < 0 ||
+	    executor_show(&deploy->executor, "lock", &begin, err) < 0 ||
+	    executor_show(&deploy->executor, "lock", &reads, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &begin, false, &ops, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &reads, true, &ops, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
 		return -1;
 	deploy->holds_lock = true;
@@ -251,8 +256,8 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 	    (again && read_locks_again(deploy, err) < 0))
 		return -1;
 	deploy->locked = true;
-	json_t *picture CLEANUP(js_free) =
-		observe_collect(reply.rows + begin.n + locks, reply.n - begin.n - locks, false, err);
+	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows + begin.n + locks,
+							   reply.n - begin.n - locks, false, err);
 
 	return deploy_picture(picture, &deploy->observed, err);
 }
@@ -299,8 +304,7 @@ static int judge(struct deploy *deploy, const struct runner_result *built, struc
 }
 
 /* A failing dbt is the reason to stop even where its results are missing or look good. */
-static int judge_failure(struct deploy *deploy, const struct runner_result *built,
-			 struct err *err)
+static int judge_failure(struct deploy *deploy, const struct runner_result *built, struct err *err)
 {
 	struct err of_results CLEANUP(err_release) = ERR_INIT;
 
@@ -523,9 +527,9 @@ static void list_published(struct deploy *deploy)
 		struct buf restore CLEANUP(buf_release) = BUF_INIT;
 		struct err ignored CLEANUP(err_release) = ERR_INIT;
 
-		rows[i] = (struct deploy_published){ .route = t->route,
-						     .way = publish_way_name(t->way),
-						     .rows = built ? built->rows : -1 };
+		rows[i] = (struct deploy_published) { .route = t->route,
+						      .way = publish_way_name(t->way),
+						      .rows = built ? built->rows : -1 };
 		if (t->restore.identifier &&
 		    sql_bind(&restore, t->restore.identifier, id, 1, &ignored) == 0)
 			rows[i].restore = arena_printf(&deploy->arena, "%s.%s", t->restore.schema,
@@ -579,8 +583,10 @@ static int run_phases(struct deploy *deploy, struct err *err)
 		return -1;
 	for (size_t i = 0; i < deploy->plan.warnings.n; i++)
 		reporter->warning(reporter, deploy->plan.warnings.v[i]);
-	if (deploy->request.ask && !reporter->confirm(reporter, &deploy->plan, &deploy->routes))
-		return err_set(err, ERR_INTERRUPTED, "not confirmed");
+	if (deploy->request.ask && !reporter->confirm(reporter, &deploy->plan, &deploy->routes)) {
+		err_set(err, ERR_INTERRUPTED, "not confirmed");
+		return err_hint(err, "answer yes, or give --yes");
+	}
 	if (run_step(deploy, &deploy->plan, "build", build, err) < 0 ||
 	    run_step(deploy, &deploy->plan, "audit", audit, err) < 0)
 		return -1;

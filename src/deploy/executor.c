@@ -40,9 +40,8 @@ int executor_begin(struct executor *executor, const struct step *step, struct er
 int executor_end(struct executor *executor, const struct step *step, int result, struct err *err)
 {
 	if (result < 0) {
-		json_t *fields CLEANUP(js_free) =
-			json_pack("{s:s, s:s?}", "code", err_row(err->code)->name, "message",
-				  err->message);
+		json_t *fields CLEANUP(js_free) = json_pack(
+			"{s:s, s:s?}", "code", err_row(err->code)->name, "message", err->message);
 		struct err ignored CLEANUP(err_release) = ERR_INIT;
 
 		journal_write(executor->journal, "failed", step->id, fields, &ignored);
@@ -53,8 +52,7 @@ int executor_end(struct executor *executor, const struct step *step, int result,
 	return inject(executor, step, "after", err);
 }
 
-static int bind(const struct executor *executor, const char *sql, struct buf *out,
-		struct err *err)
+static int bind(const struct executor *executor, const char *sql, struct buf *out, struct err *err)
 {
 	return sql_bind(out, sql, executor->bindings, executor->binding_count, err);
 }
@@ -90,6 +88,19 @@ int executor_add(struct executor *executor, const struct step *step, struct ops 
 	return 0;
 }
 
+int executor_show(struct executor *executor, const char *step, const struct strv *statements,
+		  struct err *err)
+{
+	for (size_t i = 0; i < statements->n; i++) {
+		struct buf sql CLEANUP(buf_release) = BUF_INIT;
+
+		if (bind(executor, statements->v[i], &sql, err) < 0 ||
+		    show_statement(executor, step, buf_cstr(&sql), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int executor_add_statements(struct executor *executor, const struct strv *statements,
 			    bool are_queries, struct ops *ops, struct err *err)
 {
@@ -110,9 +121,8 @@ static void on_start(void *context, pid_t pid)
 {
 	struct executor *executor = context;
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
-	json_t *fields CLEANUP(js_free) =
-		json_pack("{s:I, s:I}", "pid", (json_int_t)pid, "start",
-			  (json_int_t)host_process_start(pid));
+	json_t *fields CLEANUP(js_free) = json_pack("{s:I, s:I}", "pid", (json_int_t)pid, "start",
+						    (json_int_t)host_process_start(pid));
 
 	/* It already runs: a record that cannot be written now is met at the step's end. */
 	journal_write(executor->journal, "process", NULL, fields, &ignored);

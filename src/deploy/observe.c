@@ -68,10 +68,10 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 	int result = 0;
 
 	if (dialect_push(queries, routes->dialect, DIALECT_OBSERVE_SESSION, NULL, 0, err) < 0 ||
-	    dialect_push(queries, routes->dialect, DIALECT_OBSERVE_SCHEMAS, &with_restore, 1,
-			 err) < 0 ||
-	    dialect_push(queries, routes->dialect, DIALECT_OBSERVE_RELATIONS, &of_scope, 1,
-			 err) < 0)
+	    dialect_push(queries, routes->dialect, DIALECT_OBSERVE_SCHEMAS, &with_restore, 1, err) <
+		    0 ||
+	    dialect_push(queries, routes->dialect, DIALECT_OBSERVE_RELATIONS, &of_scope, 1, err) <
+		    0)
 		result = -1;
 	free(relations);
 	if (result == 0 && counted)

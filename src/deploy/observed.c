@@ -18,7 +18,7 @@ static const char *copy(struct observed *o, const json_t *object, const char *ke
 
 static struct relation relation_of(struct observed *o, const json_t *object)
 {
-	return (struct relation){
+	return (struct relation) {
 		.database = copy(o, object, "database"),
 		.schema = copy(o, object, "schema"),
 		.identifier = copy(o, object, "identifier"),
@@ -51,7 +51,7 @@ static void read_columns(struct observed *o, const json_t *object, struct table 
 	for (size_t i = 0; i < n; i++) {
 		const json_t *column = json_array_get(list, i);
 
-		table->columns[i] = (struct table_column){
+		table->columns[i] = (struct table_column) {
 			.name = copy(o, column, "name"),
 			.type = copy(o, column, "type"),
 			.not_null = js_get_bool(column, "not_null", false),
@@ -177,7 +177,7 @@ int observed_parse(const json_t *picture, struct observed *ret_observed, struct 
 void observed_release(struct observed *observed)
 {
 	arena_release(&observed->arena);
-	*observed = (struct observed){ 0 };
+	*observed = (struct observed) { 0 };
 }
 
 const struct table *observed_table(const struct observed *observed, const struct dialect *dialect,

@@ -8,7 +8,7 @@
 
 void plan_init(struct plan *plan)
 {
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan) { 0 };
 	arena_init(&plan->arena);
 }
 
@@ -21,7 +21,7 @@ void plan_release(struct plan *plan)
 	free(plan->steps);
 	strv_release(&plan->warnings);
 	arena_release(&plan->arena);
-	*plan = (struct plan){ 0 };
+	*plan = (struct plan) { 0 };
 }
 
 struct step *plan_add_step(struct plan *plan, const char *id, const char *phase,
@@ -223,8 +223,8 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 
 	for (size_t i = 0; i < plan->step_count; i++)
 		json_array_append_new(steps, step_json(plan->steps[i]));
-	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:o, s:o, s:o}", "version", 1,
-			 "strategy", plan->strategy, "from", plan->from, "to", plan->to, "adapter",
+	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:o, s:o, s:o}", "version", 1, "strategy",
+			 plan->strategy, "from", plan->from, "to", plan->to, "adapter",
 			 plan->dialect->name, "atomic", (int)plan->atomic, "routes",
 			 routes_json(routes), "steps", steps, "warnings",
 			 strings_json(&plan->warnings, false));

@@ -35,11 +35,12 @@ static void route_by_tag(const struct resolve *r, struct route *route, const cha
 
 		if (manifest_has_tag(route->node, other) &&
 		    strcmp(config_route(r->config, other), route->to.schema) != 0)
-			route_conflict(r->routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
-				       "give it one of the tags only, or route both to one schema "
-				       "with 'routes'",
-				       "'%s' has the tags '%s' and '%s', which route to two schemas",
-				       route->node->unique_id, tag, other);
+			route_conflict(
+				r->routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
+				"give it one of the tags only, or route both to one schema "
+				"with 'routes'",
+				"'%s' has the tags '%s' and '%s', which route to two schemas",
+				route->node->unique_id, tag, other);
 	}
 }
 
@@ -59,9 +60,9 @@ static void leave_out_view(const struct resolve *r, struct route *route)
 {
 	const char *kind = route->node->materialized;
 
-	route->reason = arena_printf(&r->routes->arena,
-				     "its materialization is %s, and wac publishes tables only",
-				     kind);
+	route->reason =
+		arena_printf(&r->routes->arena,
+			     "its materialization is %s, and wac publishes tables only", kind);
 	if (config_is(r->config, OPTION_VIEWS, "refuse"))
 		route_conflict(r->routes, ERR_UNSUPPORTED, route->node->unique_id,
 			       "make it a table, take it out of the scope, or say views: skip",
@@ -173,8 +174,16 @@ static int check_scope(const struct resolve *r, struct err *err)
 
 	if (r->routes->scope_count > 0)
 		return 0;
+	char *select CLEANUP(mem_free_string) =
+		strv_join(config_list(r->config, OPTION_SELECT), " ");
+	char *exclude CLEANUP(mem_free_string) =
+		strv_join(config_list(r->config, OPTION_EXCLUDE), " ");
+	char *selection CLEANUP(mem_free_string) = mem_printf(
+		"the selection (%s%s%s%s) leaves no table of it", *select ? "select " : "", select,
+		*exclude ? *select ? ", exclude " : "exclude " : "", exclude);
+
 	if (r->selected)
-		cut = "the selection (--select, --exclude) leaves no table of it";
+		cut = selection;
 	else if (r->tags->n > 0)
 		cut = "no node with one of the tags is published";
 	err_set(err, ERR_SCOPE_EMPTY, "nothing to publish: %s", cut);
@@ -211,11 +220,9 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 		   struct routes *ret_routes, struct err *err)
 {
 	struct routes routes = { .dialect = dialect };
-	struct resolve r = { .config = config,
-			     .from = from,
-			     .to = to,
-			     .selected = selected,
-			     .routes = &routes };
+	struct resolve r = {
+		.config = config, .from = from, .to = to, .selected = selected, .routes = &routes
+	};
 
 	arena_init(&routes.arena);
 	if (prepare(&r, err) < 0)
@@ -235,7 +242,7 @@ void routes_release(struct routes *routes)
 {
 	strv_release(&routes->warnings);
 	arena_release(&routes->arena);
-	*routes = (struct routes){ 0 };
+	*routes = (struct routes) { 0 };
 }
 
 static int compare_route_id(const void *unique_id, const void *route)

@@ -20,7 +20,7 @@ void route_conflict(struct routes *routes, enum err_code code, const char *uniqu
 
 	if (n > 0)
 		memcpy(grown, routes->conflicts, n * sizeof(*grown));
-	grown[n] = (struct route_conflict){
+	grown[n] = (struct route_conflict) {
 		.code = code,
 		.unique_id = arena_strdup(&routes->arena, unique_id),
 		.message = arena_strdup(&routes->arena, message),
@@ -61,8 +61,7 @@ static void check_apart(const struct config *config, struct routes *routes)
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
 
-		if (!route->in_scope ||
-		    !relation_equal(routes->dialect, &route->from, &route->to))
+		if (!route->in_scope || !relation_equal(routes->dialect, &route->from, &route->to))
 			continue;
 		char *name CLEANUP(mem_free_string) = relation_display(&route->from);
 
@@ -136,9 +135,8 @@ static void check_duplicates(struct routes *routes, bool to_side)
 
 		route_conflict(routes, ERR_DUPLICATE_RELATION, named[i].route->node->unique_id,
 			       NULL, "'%s' and '%s' are both '%s' in %s",
-			       named[i - 1].route->node->unique_id,
-			       named[i].route->node->unique_id, name,
-			       to_side ? "production" : "staging");
+			       named[i - 1].route->node->unique_id, named[i].route->node->unique_id,
+			       name, to_side ? "production" : "staging");
 	}
 }
 
@@ -197,7 +195,8 @@ static bool is_view(const struct manifest_node *node)
 }
 
 /* The shared relation that a view of production shows, followed through views and ephemeral
- * models; NULL when there is none. Nodes are at most as many as the manifest has: `seen` ends it. */
+ * models; NULL when there is none. Nodes are at most as many as the manifest has: `seen` ends it.
+ */
 static const struct route *shared_behind(const struct routes *routes,
 					 const struct manifest_node *view,
 					 const struct strv *allowed, struct strv *seen)

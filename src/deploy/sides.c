@@ -81,7 +81,7 @@ static int open_project(struct sides *sides, const struct sides_request *request
 
 static void connect(struct sides *sides)
 {
-	sides->connection = (struct ops_connection){
+	sides->connection = (struct ops_connection) {
 		.profile = sides->profile,
 		.target = sides->to ? sides->to : sides->from,
 		.options = &sides->for_ops,
@@ -115,7 +115,7 @@ static int open_all(struct sides *sides, const struct sides_request *request, st
 
 int sides_open(const struct sides_request *request, struct sides *ret_sides, struct err *err)
 {
-	*ret_sides = (struct sides){ .config = request->config };
+	*ret_sides = (struct sides) { .config = request->config };
 	if (open_all(ret_sides, request, err) < 0) {
 		sides_close(ret_sides);
 		return -1;
@@ -139,13 +139,13 @@ void sides_close(struct sides *sides)
 	free(sides->home);
 	free(sides->profile);
 	free((char *)(uintptr_t)sides->connection.directory);
-	*sides = (struct sides){ 0 };
+	*sides = (struct sides) { 0 };
 }
 
 static char *parse_path(const struct sides *sides, const char *target, const char *file)
 {
-	char *name CLEANUP(mem_free_string) = mem_printf("parse/%s%s%s", target, file ? "/" : "",
-							 file ? file : "");
+	char *name CLEANUP(mem_free_string) =
+		mem_printf("parse/%s%s%s", target, file ? "/" : "", file ? file : "");
 
 	return fs_join(sides->home, name);
 }
@@ -240,8 +240,8 @@ static void on_list_line(void *context, const struct event *event)
 
 	if (event->message[0] != '{')
 		return;
-	json_t *row CLEANUP(js_free) = js_parse(event->message, strlen(event->message), "dbt ls",
-						ERR_NO_ANSWER, &ignored);
+	json_t *row CLEANUP(js_free) =
+		js_parse(event->message, strlen(event->message), "dbt ls", ERR_NO_ANSWER, &ignored);
 	const char *unique_id = row ? js_get_string(row, "unique_id") : NULL;
 
 	if (unique_id)
@@ -266,9 +266,10 @@ static int ask_dbt(struct sides *sides, const struct strv *select, const struct 
 		.on_event = on_list_line,
 		.context = ret_unique_ids,
 	};
-	static const char *const fixed[] = { "ls",	 "--output",	    "json",  "--output-keys",
-					     "unique_id", "--resource-types", "model", "seed",
-					     "snapshot" };
+	static const char *const fixed[] = {
+		"ls",    "--output", "json",    "--output-keys", "unique_id", "--resource-types",
+		"model", "seed",     "snapshot"
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++) {
 		if (strcmp(fixed[i], "seed") == 0 || strcmp(fixed[i], "snapshot") == 0)

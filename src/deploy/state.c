@@ -19,7 +19,7 @@ static void add_container(struct state *state, const struct relation *relation, 
 		if (strcmp(state->containers[i].name, name) == 0)
 			return;
 	md5_hex(name, strlen(name), hash);
-	state->containers[state->n++] = (struct state_container){
+	state->containers[state->n++] = (struct state_container) {
 		.name = arena_strdup(&state->arena, name),
 		.is_production = production,
 		.lock = { state->schema.database, STATE_SCHEMA,
@@ -49,7 +49,7 @@ static const char *production_database(const struct routes *routes)
 
 void state_init(struct state *state, const struct dialect *dialect, const struct routes *routes)
 {
-	*state = (struct state){ .dialect = dialect };
+	*state = (struct state) { .dialect = dialect };
 	arena_init(&state->arena);
 	state->schema.database = arena_strdup(&state->arena, production_database(routes));
 	state->schema.schema = STATE_SCHEMA;
@@ -64,14 +64,13 @@ void state_init(struct state *state, const struct dialect *dialect, const struct
 	for (size_t i = 0; i < routes->n; i++)
 		if (routes->items[i].in_scope)
 			add_container(state, &routes->items[i].to, true);
-	sort_containers(state->containers + state->staging_count,
-			state->n - state->staging_count);
+	sort_containers(state->containers + state->staging_count, state->n - state->staging_count);
 }
 
 void state_release(struct state *state)
 {
 	arena_release(&state->arena);
-	*state = (struct state){ 0 };
+	*state = (struct state) { 0 };
 }
 
 static int push_lock(const struct state *state, enum dialect_template which, size_t i,
@@ -170,8 +169,7 @@ int state_push_probe(const struct state *state, struct strv *queries, struct err
 		SQL_ARG_BIND("id"),
 	};
 
-	return dialect_push(queries, state->dialect, DIALECT_LOG_PROBE, args, ARRAY_LEN(args),
-			    err);
+	return dialect_push(queries, state->dialect, DIALECT_LOG_PROBE, args, ARRAY_LEN(args), err);
 }
 
 static const char *text_of(const json_t *row, const char *key)
@@ -192,7 +190,7 @@ int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 		return err_set(err, ERR_NO_ANSWER,
 			       "the lock table of '%s' does not hold exactly one row",
 			       container->name);
-	*ret_lock = (struct state_lock){
+	*ret_lock = (struct state_lock) {
 		.container = container,
 		.fence = js_get_integer(row, "fence", -1),
 		.nonce = text_of(row, "nonce"),

@@ -5,9 +5,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/dbt/runner.h"
 #include "airlock/deploy/state.h"
 #include "airlock/deploy/strategy_rows.h"
-#include "airlock/dbt/runner.h"
 #include "airlock/format/json.h"
 
 struct wac {
@@ -68,7 +68,7 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 
 	if (check_database(w, route, err) < 0 || check_one_database(w, route, err) < 0)
 		return -1;
-	*t = (struct publish_table){
+	*t = (struct publish_table) {
 		.from = &route->from,
 		.to = &route->to,
 		.from_table = observed_table(in->observed, in->dialect, &route->from),
@@ -140,7 +140,8 @@ static void warn_of_parts(struct wac *w, const struct publish_table *t)
 	if (t->to_table && !t->to_table->owned)
 		strv_pushf(&w->plan->warnings,
 			   "'%s' cannot be published by this session: it belongs to '%s'", name,
-			   t->to_table->owner ? t->to_table->owner : "a database that is only read");
+			   t->to_table->owner ? t->to_table->owner
+					      : "a database that is only read");
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)
@@ -168,9 +169,8 @@ static int choose_ways(struct wac *w, struct err *err)
 			char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
 			char *name CLEANUP(mem_free_string) = sql_bind_mark("r_", "id", suffix);
 
-			t->restore = (struct relation){
-				.database =
-					arena_strdup(&plan->arena, w->state.schema.database),
+			t->restore = (struct relation) {
+				.database = arena_strdup(&plan->arena, w->state.schema.database),
 				.schema = STATE_RESTORE_SCHEMA,
 				.identifier = arena_strdup(&plan->arena, name),
 			};
@@ -279,8 +279,8 @@ static void plan_build(struct wac *w)
 static int push_schema(struct wac *w, const struct relation *schema, struct strv *made,
 		       struct strv *statements, struct err *err)
 {
-	char *name CLEANUP(mem_free_string) = relation_display(
-		&(struct relation){ schema->database, schema->schema, NULL });
+	char *name CLEANUP(mem_free_string) =
+		relation_display(&(struct relation) { schema->database, schema->schema, NULL });
 	const struct sql_arg args[] = {
 		SQL_ARG_SCHEMA("schema", schema),
 		SQL_ARG_LITERAL("name", schema->schema),
@@ -323,8 +323,8 @@ static json_t *published_detail(const struct wac *w)
 		json_array_append_new(
 			tables,
 			json_pack("{s:s, s:s, s:s, s:s, s:o}", "unique_id",
-				  w->plan->tables[i].route->node->unique_id, "from", from, "to",
-				  to, "way", publish_way_name(t->way), "restore",
+				  w->plan->tables[i].route->node->unique_id, "from", from, "to", to,
+				  "way", publish_way_name(t->way), "restore",
 				  t->restore.identifier ? json_integer((json_int_t)t->number)
 							: json_null()));
 	}
@@ -385,12 +385,12 @@ static int plan_steps(struct wac *w, struct err *err)
 
 static int wac_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	struct wac w = { .in = input,
-			 .plan = plan,
-			 .set = { .lock_attempt_ms = 300,
-				  .timeout_ms =
-					  config_number(input->config, OPTION_PUBLISH_TIMEOUT) *
-					  1000 } };
+	struct wac w = {
+		.in = input,
+		.plan = plan,
+		.set = { .lock_attempt_ms = 300,
+			 .timeout_ms = config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000 }
+	};
 	int result;
 
 	plan->atomic = input->dialect->changes_set_atomically;

@@ -64,8 +64,7 @@ int dialect_push_text(struct strv *statements, const struct dialect *dialect,
 }
 
 int dialect_push(struct strv *statements, const struct dialect *dialect,
-		 enum dialect_template which, const struct sql_arg *args, size_t n,
-		 struct err *err)
+		 enum dialect_template which, const struct sql_arg *args, size_t n, struct err *err)
 {
 	return dialect_push_text(statements, dialect, dialect->templates[which], args, n, err);
 }
@@ -101,8 +100,10 @@ int publish_check(const struct publish_table *table, struct err *err)
 	if (from && table->decided && strcmp(from->kind, "table") != 0) {
 		char *display CLEANUP(mem_free_string) = relation_display(table->from);
 
-		err_set(err, ERR_UNSUPPORTED, "'%s' is a %s in staging, and only tables can be "
-			"published", display, from->kind);
+		err_set(err, ERR_UNSUPPORTED,
+			"'%s' is a %s in staging, and only tables can be "
+			"published",
+			display, from->kind);
 		return err_hint(err, "take the node out of the scope with --exclude");
 	}
 	if (!to)
@@ -112,8 +113,7 @@ int publish_check(const struct publish_table *table, struct err *err)
 			mem_printf("it is a %s in production and a table in staging", to->kind);
 
 		refuse(table, what, err);
-		return err_hint(err, "drop the %s in production once, then deploy again",
-				to->kind);
+		return err_hint(err, "drop the %s in production once, then deploy again", to->kind);
 	}
 	if (to->refuse_count > 0) {
 		char *what CLEANUP(mem_free_string) = mem_printf("%s", to->refuses[0]);

@@ -10,12 +10,11 @@
 extern const char duckdb_observe_sql[];
 
 /* As the engine compares names: letters of ASCII only, which lower() is not limited to. */
-#define FOLD(NAME)                                                                               \
-	"translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
+#define FOLD(NAME) "translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
 
-#define HOLDER_COLUMNS                                                                           \
-	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "    \
-	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                 \
+#define HOLDER_COLUMNS                                                                             \
+	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
+	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
 	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
@@ -25,8 +24,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SCHEMAS] =
 		"select distinct json_object('database', w.d, 'schema', w.s)::varchar "
 		"from (values {names:names}) as w (d, s, i) "
-		"join duckdb_schemas() n on " FOLD("n.database_name") " = " FOLD("w.d") " "
-		"and " FOLD("n.schema_name") " = " FOLD("w.s"),
+		"join duckdb_schemas() n on " FOLD("n.database_name") " = " FOLD(
+			"w.d") " "
+			       "and " FOLD("n.schema_name") " = " FOLD("w.s"),
 	[DIALECT_OBSERVE_RELATIONS] = duckdb_observe_sql,
 	[DIALECT_OBSERVE_ROWS] =
 		"select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, "
@@ -44,11 +44,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"''::varchar as username, ''::varchar as host, ''::varchar as boot, "
 		"0::bigint as pid, ''::varchar as start, ''::varchar as since, "
 		"''::varchar as phase",
-	[DIALECT_LOCK_ACQUIRE] =
-		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
-	[DIALECT_LOCK_TAKE] =
-		"update {lock:relation} set " HOLDER_COLUMNS
-		" where nonce = {holder:literal} and fence = {seen:number}",
+	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_TAKE] = "update {lock:relation} set " HOLDER_COLUMNS
+			      " where nonce = {holder:literal} and fence = {seen:number}",
 	[DIALECT_LOCK_READ] =
 		"select json_object('container', {container:literal}, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
@@ -57,8 +55,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"'since', l.since, 'phase', l.phase, 'published', exists (select 1 "
 		"from {log:relation} g where g.id = l.id and g.event = 'published'))::varchar "
 		"from {lock:relation} l",
-	[DIALECT_LOCK_RELEASE] =
-		"update {lock:relation} set nonce = '', phase = 'free' where nonce = '{nonce:bind}'",
+	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
+				 "nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_RAISE] =
 		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_CHECK] =
@@ -72,9 +70,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"else error('" DIALECT_RAISED_HELD " ' || {container:literal} "
 		"|| ' is held by deployment ' || (select id || ' of ' || username || ' on ' "
 		"|| host || ' since ' || since from {lock:relation})) end",
-	[DIALECT_LOG_INSERT] =
-		"insert into {log:relation} (id, logged_at, event, detail) "
-		"values ('{id:bind}', now(), {event:literal}, {detail:literal})",
+	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
+			       "values ('{id:bind}', now(), {event:literal}, {detail:literal})",
 	[DIALECT_LOG_PROBE] =
 		"select json_object('published', exists (select 1 from {log:relation} "
 		"where id = '{id:bind}' and event = 'published'))::varchar",
@@ -87,7 +84,7 @@ const struct dialect dialect_duckdb = {
 	.title = "DuckDB",
 	.quote = '"',
 	.identifier_max = 1024, /* no limit found; a name longer than this is a mistake */
-	.folds_case = true, /* quoted names too */
+	.folds_case = true,     /* quoted names too */
 	.names_database = true,
 	.one_writer = true,
 	.changes_set_atomically = true,

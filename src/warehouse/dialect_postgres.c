@@ -9,9 +9,9 @@
 
 extern const char postgres_observe_sql[];
 
-#define HOLDER_COLUMNS                                                                           \
-	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "    \
-	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                 \
+#define HOLDER_COLUMNS                                                                             \
+	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
+	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
 	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
@@ -47,11 +47,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"''::text as host, ''::text as boot, 0::bigint as pid, ''::text as start, "
 		"''::text as since, ''::text as phase; "
 		"exception when duplicate_table or unique_violation then null; end",
-	[DIALECT_LOCK_ACQUIRE] =
-		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
-	[DIALECT_LOCK_TAKE] =
-		"update {lock:relation} set " HOLDER_COLUMNS
-		" where nonce = {holder:literal} and fence = {seen:number}",
+	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_TAKE] = "update {lock:relation} set " HOLDER_COLUMNS
+			      " where nonce = {holder:literal} and fence = {seen:number}",
 	[DIALECT_LOCK_READ] =
 		"select json_build_object('container', {container:literal}, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
@@ -60,8 +58,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"'since', l.since, 'phase', l.phase, 'published', exists (select 1 "
 		"from {log:relation} g where g.id = l.id and g.event = 'published'))::text "
 		"from {lock:relation} l",
-	[DIALECT_LOCK_RELEASE] =
-		"update {lock:relation} set nonce = '', phase = 'free' where nonce = '{nonce:bind}'",
+	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
+				 "nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_RAISE] =
 		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_CHECK] =
@@ -76,7 +74,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"update {lock:relation} set fence = fence + 1 "
 		"where nonce in ('', '{nonce:bind}'); "
 		"get diagnostics n = row_count; "
-		"if n <> 1 then select format('%s of %s on %s since %s', id, username, host, since) "
+		"if n <> 1 then select format('%s of %s on %s since %s', id, username, host, "
+		"since) "
 		"into holder from {lock:relation}; raise exception '" DIALECT_RAISED_HELD
 		" % is held by deployment %', {container:literal}, holder; end if; end",
 	[DIALECT_LOG_INSERT] =
@@ -103,7 +102,7 @@ const struct dialect dialect_postgres = {
 	.title = "PostgreSQL",
 	.quote = '"',
 	.identifier_max = 63, /* NAMEDATALEN - 1; the server cuts longer ones with a notice only */
-	.folds_case = false, /* dbt quotes every name: stored as written */
+	.folds_case = false,  /* dbt quotes every name: stored as written */
 	.names_database = false,
 	.one_writer = false,
 	.changes_set_atomically = true,

@@ -10,15 +10,15 @@
 #include "airlock/warehouse/dialect_rows.h"
 
 /* hash(t) would be that of the column t where there is one. */
-#define ASSERT_TEXT                                                                              \
-	"select case when (select count(*)::varchar || '/' || "                                  \
-	"coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar from {relation:relation}) "       \
-	"= {identity:literal} then 'unchanged' "                                                 \
+#define ASSERT_TEXT                                                                                \
+	"select case when (select count(*)::varchar || '/' || "                                    \
+	"coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar from {relation:relation}) "         \
+	"= {identity:literal} then 'unchanged' "                                                   \
 	"else error('" DIALECT_RAISED_CONFLICT " ' || {message:literal}) end"
 
-#define COUNT_TEXT                                                                               \
-	"select case when (select count(*) from {from:relation}) "                               \
-	"= (select count(*) from {to:relation}) then 'equal' "                                   \
+#define COUNT_TEXT                                                                                 \
+	"select case when (select count(*) from {from:relation}) "                                 \
+	"= (select count(*) from {to:relation}) then 'equal' "                                     \
 	"else error('" DIALECT_RAISED_COUNT " ' || {message:literal}) end"
 
 int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_way,
@@ -28,7 +28,8 @@ int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_w
 		return -1;
 	if (table->to_table) {
 		*ret_way = PUBLISH_REPLACE;
-		*ret_reason = "the table is created anew with its constraints, comments and indexes";
+		*ret_reason =
+			"the table is created anew with its constraints, comments and indexes";
 	} else {
 		*ret_way = PUBLISH_NEW;
 		*ret_reason = "production has no such table yet";
@@ -167,8 +168,10 @@ static int push_index(struct strv *statements, const struct dialect *dialect,
 {
 	const struct relation qualified = { t->to->database, t->to->schema, name };
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("to", t->to),	       SQL_ARG_RELATION("index", &qualified),
-		SQL_ARG_IDENT("name", name),	       SQL_ARG_CATALOG("definition", index->definition),
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_RELATION("index", &qualified),
+		SQL_ARG_IDENT("name", name),
+		SQL_ARG_CATALOG("definition", index->definition),
 		SQL_ARG_LITERAL("comment", index->comment),
 	};
 
@@ -235,7 +238,8 @@ static int push_indexes(struct strv *statements, const struct dialect *dialect,
 
 	for (size_t i = 0; to && i < to->index_count; i++)
 		if (!(from && table_loses_index(dialect, from, &to->indexes[i])) &&
-		    push_index(statements, dialect, t, &to->indexes[i], to->indexes[i].name, err) < 0)
+		    push_index(statements, dialect, t, &to->indexes[i], to->indexes[i].name, err) <
+			    0)
 			return -1;
 	for (size_t i = 0; from && i < from->index_count; i++)
 		if (!(to && table_has_index(to, &from->indexes[i])) &&
@@ -274,13 +278,14 @@ static int push_comments(struct strv *statements, const struct dialect *dialect,
 	if (comment && push_comment(statements, dialect, t, NULL, comment, err) < 0)
 		return -1;
 	for (size_t i = 0; i < from->column_count; i++) {
-		const struct table_column *old = to ? table_column(dialect, to, from->columns[i].name) : NULL;
+		const struct table_column *old =
+			to ? table_column(dialect, to, from->columns[i].name) : NULL;
 
 		comment = from->columns[i].comment ? from->columns[i].comment
-			  : old			   ? old->comment
+			  : old                    ? old->comment
 						   : NULL;
-		if (comment && push_comment(statements, dialect, t, from->columns[i].name, comment,
-					    err) < 0)
+		if (comment &&
+		    push_comment(statements, dialect, t, from->columns[i].name, comment, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -311,8 +316,9 @@ int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 		if (push_assert(statements, dialect, t->from, t->from_table, t->decided,
 				"(staging) changed after its tests", err) < 0)
 			return -1;
-		if (t->to_table && push_assert(statements, dialect, t->to, t->to_table, t->decided,
-					       "(production) was changed by somebody else", err) < 0)
+		if (t->to_table &&
+		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
+				"(production) was changed by somebody else", err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < set->n; i++) {

@@ -99,8 +99,7 @@ static int check_part(const struct dialect *dialect, const struct relation *rela
 	return 0;
 }
 
-int relation_check(const struct dialect *dialect, const struct relation *relation,
-		   struct err *err)
+int relation_check(const struct dialect *dialect, const struct relation *relation, struct err *err)
 {
 	if (check_part(dialect, relation, "database", relation->database, err) < 0 ||
 	    check_part(dialect, relation, "schema", relation->schema, err) < 0)

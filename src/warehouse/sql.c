@@ -7,9 +7,9 @@
 #include "airlock/warehouse/dialect.h"
 
 static const char *const kind_names[] = {
-	[SQL_RELATION] = "relation",   [SQL_SCHEMA] = "schema",	  [SQL_IDENT] = "ident",
+	[SQL_RELATION] = "relation",   [SQL_SCHEMA] = "schema",       [SQL_IDENT] = "ident",
 	[SQL_IDENTS] = "idents",       [SQL_RELATIONS] = "relations", [SQL_NAMES] = "names",
-	[SQL_LITERAL] = "literal",     [SQL_NUMBER] = "number",	  [SQL_CATALOG] = "catalog",
+	[SQL_LITERAL] = "literal",     [SQL_NUMBER] = "number",       [SQL_CATALOG] = "catalog",
 	[SQL_STATEMENT] = "statement", [SQL_BIND] = "bind",
 };
 

@@ -24,11 +24,11 @@ struct deploy;
 
 /* What the command line says: all borrowed for the life of the deploy. */
 struct deploy_request {
-	const char *what; /* the word behind the verb: strategy or deployment; NULL */
+	const char *what;      /* the word behind the verb: strategy or deployment; NULL */
 	struct config *config; /* holds the command line's values; completed by deploy_open() */
-	const struct cmdline *cmdline; /* dbt's options from behind `--` */
+	const struct cmdline *cmdline;  /* dbt's options from behind `--` */
 	const struct strv *environment; /* as airlock was started with */
-	const char *self; /* path of this program */
+	const char *self;               /* path of this program */
 	struct reporter *reporter;
 	bool ask; /* ask before anything is built */
 };
@@ -45,7 +45,7 @@ int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
 
 enum deploy_outcome {
 	DEPLOY_FAILED = 0, /* before the publish: production untouched */
-	DEPLOY_BLOCKED, /* by a test or a failing node: production untouched */
+	DEPLOY_BLOCKED,    /* by a test or a failing node: production untouched */
 	DEPLOY_PUBLISHED,
 	DEPLOY_UNKNOWN,
 };
@@ -61,7 +61,7 @@ struct deploy_result {
 	char id[32];
 	enum deploy_outcome outcome;
 	bool production_changed;
-	const struct audit *audit; /* NULL before the audit */
+	const struct audit *audit;   /* NULL before the audit */
 	const struct routes *routes; /* NULL before the parse */
 	const struct deploy_published *published;
 	size_t published_count;

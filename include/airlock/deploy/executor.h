@@ -34,7 +34,10 @@ int executor_end(struct executor *executor, const struct step *step, int result,
 /* Bound statements of a step appended to `ops`, shown and recorded first. */
 int executor_add(struct executor *executor, const struct step *step, struct ops *ops,
 		 struct err *err);
-/* Bound statements that belong to no step; queries want rows. */
+/* Shows and records bound statements of the step named. */
+int executor_show(struct executor *executor, const char *step, const struct strv *statements,
+		  struct err *err);
+/* Bound statements that are neither shown nor recorded; queries want rows. */
 int executor_add_statements(struct executor *executor, const struct strv *statements,
 			    bool are_queries, struct ops *ops, struct err *err);
 

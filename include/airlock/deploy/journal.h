@@ -18,7 +18,10 @@ struct journal {
 	char *directory;
 };
 
-#define JOURNAL_CLOSED { .log = FS_LOG_CLOSED }
+#define JOURNAL_CLOSED                                                                             \
+	{                                                                                          \
+		.log = FS_LOG_CLOSED                                                               \
+	}
 
 int journal_open(const char *deployments_directory, const char *id, struct journal *ret_journal,
 		 struct err *err);

@@ -20,22 +20,22 @@
 
 enum step_kind {
 	STEP_OPERATION = 1, /* statements, each committed on its own */
-	STEP_TRANSACTION, /* statements that commit together */
-	STEP_DBT, /* a dbt command */
-	STEP_CHECK, /* something airlock judges itself */
+	STEP_TRANSACTION,   /* statements that commit together */
+	STEP_DBT,           /* a dbt command */
+	STEP_CHECK,         /* something airlock judges itself */
 };
 
 struct step {
-	const char *id; /* "lock", "build", "audit", "publish", "finish": unique, stable */
+	const char *id;    /* "lock", "build", "audit", "publish", "finish": unique, stable */
 	const char *phase; /* observe, prepare, build, audit, publish, finish */
 	enum step_kind kind;
 	const char *reason;
 	struct strv command; /* STEP_DBT: arguments without dbt's own path */
-	struct strv sql; /* statements */
+	struct strv sql;     /* statements */
 	bool changes_production;
-	bool idempotent; /* may be done again when its outcome is not known */
+	bool idempotent;   /* may be done again when its outcome is not known */
 	const char *probe; /* a statement that answers {"published": bool}; NULL */
-	const char *undo; /* in words: what takes it back */
+	const char *undo;  /* in words: what takes it back */
 };
 
 /* How one table of the scope is published. */
@@ -43,7 +43,7 @@ struct plan_table {
 	const struct route *route;
 	enum publish_way way;
 	const char *reason;
-	bool replaces; /* production has one */
+	bool replaces;           /* production has one */
 	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
 };
 

@@ -14,8 +14,8 @@ struct reporter {
 	void (*note)(struct reporter *reporter, const char *text); /* one line of progress */
 	void (*warning)(struct reporter *reporter, const char *text);
 	void (*event)(struct reporter *reporter, const struct event *event); /* of the build */
-	void (*step)(struct reporter *reporter, const struct step *step); /* it begins */
-	void (*statement)(struct reporter *reporter, const char *sql); /* before it runs */
+	void (*step)(struct reporter *reporter, const struct step *step);    /* it begins */
+	void (*statement)(struct reporter *reporter, const char *sql);       /* before it runs */
 	/* Whether to go on with this plan. Only called when the user is to be asked. */
 	bool (*confirm)(struct reporter *reporter, const struct plan *plan,
 			const struct routes *routes);

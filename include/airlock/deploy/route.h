@@ -23,13 +23,13 @@
 #include "airlock/warehouse/dialect.h"
 
 struct route {
-	const struct manifest_node *node; /* of the manifest of `from` */
+	const struct manifest_node *node;    /* of the manifest of `from` */
 	const struct manifest_node *to_node; /* of the manifest of `to`; NULL when routed by tag */
 	struct relation from;
 	struct relation to;
 	bool has_to;
 	bool in_scope;
-	bool is_shared; /* both sides are one relation */
+	bool is_shared;     /* both sides are one relation */
 	const char *reason; /* why it is in or out of scope */
 };
 

@@ -22,17 +22,17 @@
 struct sides {
 	struct config *config; /* borrowed */
 	struct project project;
-	char *from; /* target names */
-	char *to; /* NULL without */
-	char *home; /* <project>/target/airlock */
+	char *from;              /* target names */
+	char *to;                /* NULL without */
+	char *home;              /* <project>/target/airlock */
 	struct strv environment; /* for driven dbt commands */
-	struct strv every; /* options for every start */
-	struct strv for_ops; /* the same without --project-dir */
-	struct strv build; /* options for the build, `every` included */
+	struct strv every;       /* options for every start */
+	struct strv for_ops;     /* the same without --project-dir */
+	struct strv build;       /* options for the build, `every` included */
 	char *profile;
 	struct runner *runner;
 	struct manifest *from_manifest; /* after sides_parse() */
-	struct manifest *to_manifest; /* NULL without `to` */
+	struct manifest *to_manifest;   /* NULL without `to` */
 	const struct dialect *dialect;
 	struct ops_connection connection; /* of the side that publishes */
 };

@@ -2,8 +2,8 @@
  * state: lock, fence and history as tables of the warehouse. This file decides what they mean;
  * it makes statements and reads answers, and runs nothing.
  *
- * In the schema `airlock` of production's database: `airlock_log` (id, logged_at, event, detail) and one
- * table `airlock_lock_<hash>` per container (a schema that the build writes or the publish
+ * In the schema `airlock` of production's database: `airlock_log` (id, logged_at, event, detail)
+ * and one table `airlock_lock_<hash>` per container (a schema that the build writes or the publish
  * changes), with one row: fence, nonce of the holder ('' when free), and who that is. A lock is
  * held if one row exists and holds our nonce when read back by a later statement.
  *

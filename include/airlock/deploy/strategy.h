@@ -18,7 +18,7 @@ struct strategy_input {
 	const struct observed *observed;
 	bool runs; /* a deployment makes it to run it; otherwise it is only shown */
 	const struct strv *build_options; /* the user's dbt options for the build */
-	const struct strv *build_select; /* selection words of the build; empty: everything */
+	const struct strv *build_select;  /* selection words of the build; empty: everything */
 };
 
 struct strategy {

@@ -19,7 +19,7 @@
 /* How several statements become one transaction (measured, see dialect_*.c). */
 enum dialect_transaction {
 	DIALECT_TRANSACTION_CALLS = 1, /* begin, each statement and commit are calls of their own */
-	DIALECT_TRANSACTION_STRING, /* one string with all of them */
+	DIALECT_TRANSACTION_STRING,    /* one string with all of them */
 };
 
 /*
@@ -27,22 +27,23 @@ enum dialect_transaction {
  * boot, pid, start, since, nonce. Those marked ? answer with one text column of JSON.
  */
 enum dialect_template {
-	DIALECT_OBSERVE_SESSION, /* ? {"user", "database", "version"} */
-	DIALECT_OBSERVE_SCHEMAS, /* ? names; {"database", "schema"} of each that exists */
+	DIALECT_OBSERVE_SESSION,   /* ? {"user", "database", "version"} */
+	DIALECT_OBSERVE_SCHEMAS,   /* ? names; {"database", "schema"} of each that exists */
 	DIALECT_OBSERVE_RELATIONS, /* ? names; struct table as JSON */
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
 	DIALECT_SCHEMA_CREATE, /* schema, name:literal: unless it exists */
-	DIALECT_LOG_CREATE, /* log: unless it exists */
-	DIALECT_LOCK_CREATE, /* lock: the table and its one row */
-	DIALECT_LOCK_ACQUIRE, /* lock: takes a free one */
+	DIALECT_LOG_CREATE,    /* log: unless it exists */
+	DIALECT_LOCK_CREATE,   /* lock: the table and its one row */
+	DIALECT_LOCK_ACQUIRE,  /* lock: takes a free one */
 	DIALECT_LOCK_TAKE, /* lock, seen:number, holder:literal: takes the one of a dead holder */
 	DIALECT_LOCK_READ, /* ? lock, log, container:literal: who holds it, whether it published */
 	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
 	DIALECT_FENCE_RAISE, /* lock: waits for a transaction that used the fence, then raises it */
 	DIALECT_FENCE_CHECK, /* lock, container: in a transaction: raises unless still ours */
-	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it */
-	DIALECT_LOG_INSERT, /* log, event:literal, detail:literal */
-	DIALECT_LOG_PROBE, /* ? log; {"published": bool} */
+	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
+				   */
+	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
+	DIALECT_LOG_PROBE,        /* ? log; {"published": bool} */
 	DIALECT_TEMPLATE_COUNT,
 };
 
@@ -55,10 +56,10 @@ enum dialect_template {
 
 /* How one table gets its new rows. */
 enum publish_way {
-	PUBLISH_NEW = 1, /* production has none */
-	PUBLISH_REWRITE, /* delete and insert in place: the object stays */
+	PUBLISH_NEW = 1,  /* production has none */
+	PUBLISH_REWRITE,  /* delete and insert in place: the object stays */
 	PUBLISH_EXCHANGE, /* a new object is built aside and takes the name */
-	PUBLISH_REPLACE, /* create or replace, then what it loses is made again */
+	PUBLISH_REPLACE,  /* create or replace, then what it loses is made again */
 };
 
 const char *publish_way_name(enum publish_way way);
@@ -67,31 +68,31 @@ struct publish_table {
 	const struct relation *from;
 	const struct relation *to;
 	const struct table *from_table; /* NULL before it is built */
-	const struct table *to_table; /* NULL: production has none */
+	const struct table *to_table;   /* NULL: production has none */
 	bool decided; /* from_table is the tested one: columns and identities are known */
-	bool runs; /* by a deployment; otherwise it is only shown, and may lack privileges */
+	bool runs;    /* by a deployment; otherwise it is only shown, and may lack privileges */
 	enum publish_way way;
-	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
-	size_t number; /* from 1 in this publish */
+	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
+	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
-	size_t grant_count; /* number of pairs */
+	size_t grant_count;        /* number of pairs */
 };
 
 struct publish_set {
 	struct publish_table *tables; /* sorted by to */
 	size_t n;
 	int64_t lock_attempt_ms; /* longest that a waiting lock may make readers wait */
-	int64_t timeout_ms; /* after which getting the locks is given up */
+	int64_t timeout_ms;      /* after which getting the locks is given up */
 };
 
 struct dialect {
-	const char *name; /* dbt's adapter type, as in manifest metadata.adapter_type */
+	const char *name;  /* dbt's adapter type, as in manifest metadata.adapter_type */
 	const char *title; /* for people */
 	char quote;
-	size_t identifier_max; /* bytes */
-	bool folds_case; /* names that differ in case only are one name */
-	bool names_database; /* statements carry the database part */
-	bool one_writer; /* one process at a time may have the database open */
+	size_t identifier_max;       /* bytes */
+	bool folds_case;             /* names that differ in case only are one name */
+	bool names_database;         /* statements carry the database part */
+	bool one_writer;             /* one process at a time may have the database open */
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */

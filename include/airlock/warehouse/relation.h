@@ -33,7 +33,6 @@ char *relation_display(const struct relation *relation); /* free() it */
 
 /* Length limits and characters that cannot be in a name here (NUL, other controls).
  * ERR_NAME_UNUSABLE naming the relation and the part. */
-int relation_check(const struct dialect *dialect, const struct relation *relation,
-		   struct err *err);
+int relation_check(const struct dialect *dialect, const struct relation *relation, struct err *err);
 
 #endif

@@ -23,9 +23,9 @@
  *
  * Binds: the deployment's id, time, host, nonce and fences are not known when a plan is made.
  * They stand in the text as a mark (SQL_BIND_MARK name SQL_BIND_MARK) that sql_show() prints as
- * <name> and sql_bind() replaces: inside quotes as it is (values are checked to be [A-Za-z0-9_.:-]),
- * so that a template writes '{id}' or an identifier holds one (sql_bind_mark()). A name that holds a
- * control character otherwise is refused (relation_check).
+ * <name> and sql_bind() replaces: inside quotes as it is (values are checked to be
+ * [A-Za-z0-9_.:-]), so that a template writes '{id}' or an identifier holds one (sql_bind_mark()).
+ * A name that holds a control character otherwise is refused (relation_check).
  */
 #ifndef AIRLOCK_WAREHOUSE_SQL_H
 #define AIRLOCK_WAREHOUSE_SQL_H
@@ -58,28 +58,61 @@ struct sql_arg {
 	const char *name;
 	enum sql_kind kind;
 	const struct relation *relation; /* RELATION, SCHEMA; RELATIONS, NAMES: the first of n */
-	const char *text; /* IDENT, LITERAL, CATALOG, STATEMENT, BIND */
-	const char *const *idents; /* IDENTS: n names */
+	const char *text;                /* IDENT, LITERAL, CATALOG, STATEMENT, BIND */
+	const char *const *idents;       /* IDENTS: n names */
 	size_t n;
 	int64_t number;
 	const char *undecided; /* what it will be, in words; NULL when it is decided */
 };
 
-#define SQL_ARG_RELATION(NAME, RELATION) { .name = (NAME), .kind = SQL_RELATION, .relation = (RELATION) }
-#define SQL_ARG_SCHEMA(NAME, RELATION) { .name = (NAME), .kind = SQL_SCHEMA, .relation = (RELATION) }
-#define SQL_ARG_IDENT(NAME, TEXT) { .name = (NAME), .kind = SQL_IDENT, .text = (TEXT) }
-#define SQL_ARG_IDENTS(NAME, IDENTS, N) \
-	{ .name = (NAME), .kind = SQL_IDENTS, .idents = (IDENTS), .n = (N) }
-#define SQL_ARG_RELATIONS(NAME, FIRST, N) \
-	{ .name = (NAME), .kind = SQL_RELATIONS, .relation = (FIRST), .n = (N) }
-#define SQL_ARG_NAMES(NAME, FIRST, N) \
-	{ .name = (NAME), .kind = SQL_NAMES, .relation = (FIRST), .n = (N) }
-#define SQL_ARG_LITERAL(NAME, TEXT) { .name = (NAME), .kind = SQL_LITERAL, .text = (TEXT) }
-#define SQL_ARG_NUMBER(NAME, NUMBER) { .name = (NAME), .kind = SQL_NUMBER, .number = (NUMBER) }
-#define SQL_ARG_CATALOG(NAME, TEXT) { .name = (NAME), .kind = SQL_CATALOG, .text = (TEXT) }
-#define SQL_ARG_STATEMENT(NAME, TEXT) { .name = (NAME), .kind = SQL_STATEMENT, .text = (TEXT) }
-#define SQL_ARG_BIND(NAME) { .name = (NAME), .kind = SQL_BIND, .text = (NAME) }
-#define SQL_ARG_UNDECIDED(NAME, WORDS) { .name = (NAME), .undecided = (WORDS) }
+#define SQL_ARG_RELATION(NAME, RELATION)                                                           \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_RELATION, .relation = (RELATION)                       \
+	}
+#define SQL_ARG_SCHEMA(NAME, RELATION)                                                             \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_SCHEMA, .relation = (RELATION)                         \
+	}
+#define SQL_ARG_IDENT(NAME, TEXT)                                                                  \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_IDENT, .text = (TEXT)                                  \
+	}
+#define SQL_ARG_IDENTS(NAME, IDENTS, N)                                                            \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_IDENTS, .idents = (IDENTS), .n = (N)                   \
+	}
+#define SQL_ARG_RELATIONS(NAME, FIRST, N)                                                          \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_RELATIONS, .relation = (FIRST), .n = (N)               \
+	}
+#define SQL_ARG_NAMES(NAME, FIRST, N)                                                              \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_NAMES, .relation = (FIRST), .n = (N)                   \
+	}
+#define SQL_ARG_LITERAL(NAME, TEXT)                                                                \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_LITERAL, .text = (TEXT)                                \
+	}
+#define SQL_ARG_NUMBER(NAME, NUMBER)                                                               \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_NUMBER, .number = (NUMBER)                             \
+	}
+#define SQL_ARG_CATALOG(NAME, TEXT)                                                                \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_CATALOG, .text = (TEXT)                                \
+	}
+#define SQL_ARG_STATEMENT(NAME, TEXT)                                                              \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_STATEMENT, .text = (TEXT)                              \
+	}
+#define SQL_ARG_BIND(NAME)                                                                         \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_BIND, .text = (NAME)                                   \
+	}
+#define SQL_ARG_UNDECIDED(NAME, WORDS)                                                             \
+	{                                                                                          \
+		.name = (NAME), .undecided = (WORDS)                                               \
+	}
 
 /* ERR_NAME_UNUSABLE for what cannot be quoted; ERR_INTERNAL for a template that does not fit. */
 int sql_render(struct buf *out, const struct dialect *dialect, const char *template_text,
