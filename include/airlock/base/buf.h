@@ -24,11 +24,14 @@ struct buf {
 	bool overflowed;
 };
 
-#define BUF_INIT { 0 }
+#define BUF_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void buf_init_limit(struct buf *buf, size_t limit);
 void buf_release(struct buf *buf);
-void buf_clear(struct buf *buf); /* keeps the memory, resets overflowed */
+void buf_clear(struct buf *buf);             /* keeps the memory, resets overflowed */
 const char *buf_cstr(const struct buf *buf); /* "" for an empty one */
 char *buf_take(struct buf *buf);
 

@@ -39,7 +39,10 @@ struct err {
 	char *hint; /* NULL: the code's own */
 };
 
-#define ERR_INIT { 0 }
+#define ERR_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 /* A row of err.def. `hint` and `topic` are "" where there is none. */
 struct err_row {

@@ -22,11 +22,11 @@ struct fs_identity {
 };
 
 char *fs_join(const char *dir, const char *name); /* an absolute name stays as it is */
-char *fs_absolute(const char *path); /* against the cwd; symbolic links and ".." stay */
-char *fs_real(const char *path); /* realpath(3), NULL when it does not exist */
-char *fs_parent(const char *path); /* "/" is its own parent */
+char *fs_absolute(const char *path);       /* against the cwd; symbolic links and ".." stay */
+char *fs_real(const char *path);           /* realpath(3), NULL when it does not exist */
+char *fs_parent(const char *path);         /* "/" is its own parent */
 const char *fs_basename(const char *path); /* borrowed; "" after a slash at the end */
-char *fs_cwd(struct err *err); /* NULL on error */
+char *fs_cwd(struct err *err);             /* NULL on error */
 
 bool fs_exists(const char *path);
 bool fs_is_directory(const char *path);
@@ -48,8 +48,8 @@ int fs_write_atomic(const char *path, const char *data, size_t len, mode_t mode,
 int fs_copy(const char *from, const char *to, struct err *err); /* by fs_write_atomic */
 
 int fs_make_directories(const char *path, struct err *err); /* mkdir -p */
-int fs_remove(const char *path, struct err *err); /* a file; missing is success */
-int fs_touch(const char *path, struct err *err); /* creates an empty file if missing */
+int fs_remove(const char *path, struct err *err);           /* a file; missing is success */
+int fs_touch(const char *path, struct err *err);            /* creates an empty file if missing */
 
 /*
  * Append-only file of records that end in a newline: each fs_log_append() is one write followed
@@ -59,7 +59,10 @@ struct fs_log {
 	int fd;
 };
 
-#define FS_LOG_CLOSED { -1 }
+#define FS_LOG_CLOSED                                                                              \
+	{                                                                                          \
+		-1                                                                                 \
+	}
 
 int fs_log_open(const char *path, struct fs_log *ret_log, struct err *err);
 int fs_log_append(struct fs_log *log, const char *data, size_t len, struct err *err);
@@ -73,7 +76,10 @@ struct fs_lock {
 	int fd;
 };
 
-#define FS_LOCK_FREE { -1 }
+#define FS_LOCK_FREE                                                                               \
+	{                                                                                          \
+		-1                                                                                 \
+	}
 
 int fs_lock_try(const char *path, struct fs_lock *ret_lock, struct err *err);
 void fs_lock_release(struct fs_lock *lock);

@@ -15,7 +15,7 @@
 #define PRINTF_LIKE(fmt, first) __attribute__((format(printf, fmt, first)))
 #define ARRAY_LEN(a) (sizeof(a) / sizeof((a)[0]))
 
-void *mem_alloc(size_t size); /* zeroed */
+void *mem_alloc(size_t size);                          /* zeroed */
 void *mem_realloc(void *p, size_t count, size_t size); /* checked count * size */
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
@@ -39,7 +39,7 @@ struct arena {
 
 void arena_init(struct arena *arena);
 void arena_release(struct arena *arena);
-void *arena_alloc(struct arena *arena, size_t size); /* zeroed, aligned for any type */
+void *arena_alloc(struct arena *arena, size_t size);    /* zeroed, aligned for any type */
 char *arena_strdup(struct arena *arena, const char *s); /* NULL gives NULL */
 char *arena_strndup(struct arena *arena, const char *s, size_t n);
 char *arena_printf(struct arena *arena, const char *format, ...) PRINTF_LIKE(2, 3);

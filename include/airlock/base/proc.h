@@ -39,8 +39,8 @@ struct proc_spec {
 	char *const *envp;
 	const char *cwd; /* NULL: ours */
 	bool hold_signals;
-	int64_t timeout_ms; /* 0: none; at the end INT, grace, TERM, KILL */
-	int64_t grace_ms; /* 0: 25,000 */
+	int64_t timeout_ms;        /* 0: none; at the end INT, grace, TERM, KILL */
+	int64_t grace_ms;          /* 0: 25,000 */
 	proc_started_fn *on_start; /* may be NULL */
 	proc_output_fn *on_stdout; /* NULL: discarded */
 	proc_output_fn *on_stderr;
@@ -56,7 +56,7 @@ enum proc_end {
 struct proc_result {
 	enum proc_end end;
 	int exit_status; /* PROC_EXITED */
-	int signal; /* PROC_SIGNALLED */
+	int signal;      /* PROC_SIGNALLED */
 	int start_errno;
 	bool timed_out;
 	int interrupted_by; /* the signal airlock received while it ran, or 0 */

@@ -18,7 +18,10 @@ struct strv {
 	size_t cap;
 };
 
-#define STRV_INIT { 0 }
+#define STRV_INIT                                                                                  \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void strv_release(struct strv *strv);
 void strv_push(struct strv *strv, const char *s);
@@ -27,7 +30,7 @@ void strv_pushf(struct strv *strv, const char *format, ...) PRINTF_LIKE(2, 3);
 void strv_push_all(struct strv *strv, const struct strv *from);
 char *const *strv_argv(const struct strv *strv); /* never NULL */
 bool strv_contains(const struct strv *strv, const char *s);
-void strv_sort(struct strv *strv); /* by bytes */
+void strv_sort(struct strv *strv);  /* by bytes */
 void strv_dedup(struct strv *strv); /* removes equal neighbours: sort first */
 
 /* Splits at any of `separators`, leaving empty parts out. */

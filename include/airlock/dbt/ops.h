@@ -40,10 +40,13 @@ struct ops {
 	size_t cap;
 };
 
-#define OPS_INIT { 0 }
+#define OPS_INIT                                                                                   \
+	{                                                                                          \
+		0                                                                                  \
+	}
 
 void ops_release(struct ops *ops);
-void ops_add(struct ops *ops, const char *sql); /* rows are not wanted */
+void ops_add(struct ops *ops, const char *sql);         /* rows are not wanted */
 size_t ops_add_query(struct ops *ops, const char *sql); /* the number of the call */
 
 /* Statements that commit together, in the form that the dialect needs. */
@@ -52,9 +55,9 @@ void ops_add_transaction(struct ops *ops, const struct dialect *dialect,
 
 /* The connection: which profile and target, and where the generated project lives. */
 struct ops_connection {
-	const char *directory; /* <target dir>/airlock/ops, absolute */
-	const char *profile; /* name of the profile */
-	const char *target; /* NULL: the profile's default */
+	const char *directory;      /* <target dir>/airlock/ops, absolute */
+	const char *profile;        /* name of the profile */
+	const char *target;         /* NULL: the profile's default */
 	const struct strv *options; /* --profiles-dir, --profile, --vars, ... for every start */
 	const struct strv *environment;
 	struct runner *runner;
@@ -63,7 +66,7 @@ struct ops_connection {
 struct ops_reply {
 	json_t **rows; /* per call: array of documents, NULL when not wanted or not answered */
 	size_t n;
-	bool finished; /* the operation reached its end */
+	bool finished;     /* the operation reached its end */
 	size_t calls_done; /* how many calls are known to have been answered */
 };
 

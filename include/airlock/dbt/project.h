@@ -16,9 +16,9 @@
 
 struct project {
 	char *directory; /* absolute */
-	char *file; /* directory/dbt_project.yml */
+	char *file;      /* directory/dbt_project.yml */
 	struct yaml_document document;
-	const char *name; /* borrowed from the document; NULL when it holds Jinja */
+	const char *name;    /* borrowed from the document; NULL when it holds Jinja */
 	const char *profile; /* likewise; NULL when missing */
 };
 

@@ -19,7 +19,7 @@
 enum results_status {
 	RESULTS_SUCCESS = 0, /* success, pass */
 	RESULTS_WARN,
-	RESULTS_FAIL, /* a test */
+	RESULTS_FAIL,  /* a test */
 	RESULTS_ERROR, /* error, runtime error, partial success, anything unknown */
 	RESULTS_SKIPPED,
 	RESULTS_NO_OP, /* no-op, reused: nothing was built */
@@ -29,8 +29,8 @@ struct results_row {
 	const char *unique_id;
 	enum results_status status;
 	const char *status_text; /* as written */
-	const char *message; /* "" when there is none */
-	long long failures; /* -1 when there is none */
+	const char *message;     /* "" when there is none */
+	long long failures;      /* -1 when there is none */
 	double seconds;
 };
 
@@ -39,8 +39,8 @@ struct results;
 /* What the invocation must have been. NULL fields are not checked. */
 struct results_expect {
 	const char *invocation_id;
-	const char *which; /* args.which: "build" */
-	const char *target; /* args.target */
+	const char *which;         /* args.which: "build" */
+	const char *target;        /* args.target */
 	const struct strv *select; /* args.select, same words in any order; NULL: not checked */
 };
 

@@ -21,11 +21,11 @@
 #include "airlock/dbt/event.h"
 
 struct runner_command {
-	const struct strv *arguments; /* verb and options, without dbt's own path */
+	const struct strv *arguments;   /* verb and options, without dbt's own path */
 	const struct strv *environment; /* cleaned: cmdline_clean_environment() */
-	bool hold_signals; /* while a publish runs */
+	bool hold_signals;              /* while a publish runs */
 	int64_t timeout_ms;
-	event_fn *on_event; /* may be NULL */
+	event_fn *on_event;                         /* may be NULL */
 	void (*on_start)(void *context, pid_t pid); /* may be NULL */
 	void *context;
 };

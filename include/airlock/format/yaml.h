@@ -27,18 +27,18 @@ enum yaml_kind {
 
 struct yaml_node {
 	enum yaml_kind kind;
-	bool quoted; /* the scalar was quoted or a block: never a bool or a number */
+	bool quoted;       /* the scalar was quoted or a block: never a bool or a number */
 	const char *value; /* scalar text; NULL otherwise */
 	const struct yaml_node **items; /* sequence: items; mapping: values */
-	const struct yaml_node **keys; /* mapping only, scalars */
+	const struct yaml_node **keys;  /* mapping only, scalars */
 	size_t n;
-	size_t line; /* from 1 */
+	size_t line;   /* from 1 */
 	size_t column; /* from 1 */
 };
 
 struct yaml_document {
 	struct arena arena;
-	const char *name; /* the file, as errors name it */
+	const char *name;             /* the file, as errors name it */
 	const struct yaml_node *root; /* kind NULL for an empty document */
 };
 
