@@ -1,0 +1,103 @@
+"""The two databases, as dbt's adapters use them: each statement is committed by the server unless
+`begin` was sent before, and one that fails ends the connection's transaction.
+
+The module of the driver is imported when it is used: DuckDB's package would take longer than all
+the rest, so its extension module is asked directly.
+"""
+
+import json
+import os
+
+from events import heading
+
+
+class DatabaseError(Exception):
+    """A statement failed; the text is dbt's."""
+
+
+class NoConnection(Exception):
+    """The database could not be opened; the text is dbt's."""
+
+
+def comment(profile, target):
+    """What dbt puts in front of every statement."""
+    return "/* " + json.dumps(
+        {"app": "dbt", "dbt_version": "1.11.16", "profile_name": profile, "target_name": target}
+    ) + " */\n\n    "
+
+
+class Postgres:
+    name = "postgres"
+    text_type = "text"
+
+    def __init__(self, prefix):
+        import psycopg2
+
+        self.error = psycopg2.Error
+        self.prefix = prefix
+        get = os.environ.get
+        try:
+            self.connection = psycopg2.connect(
+                host=get("SHOP_PG_HOST", "localhost"),
+                port=get("SHOP_PG_PORT", "5432"),
+                user=get("SHOP_PG_USER", "postgres"),
+                password=get("SHOP_PG_PASSWORD", ""),
+                dbname=self.database(),
+            )
+        except psycopg2.Error as error:
+            raise DatabaseError(heading("Database Error", str(error))) from error
+        self.connection.autocommit = True
+
+    @staticmethod
+    def database():
+        return os.environ.get("SHOP_PG_DBNAME", "shop")
+
+    def execute(self, sql):
+        """Runs it and gives the rows, if there are any."""
+        cursor = self.connection.cursor()
+        try:
+            cursor.execute(f"{self.prefix}{sql}\n  ")
+            return cursor.fetchall() if cursor.description else []
+        except self.error as error:
+            raise DatabaseError(heading("Database Error", str(error).strip())) from error
+
+    def close(self):
+        self.connection.close()
+
+
+class DuckDB:
+    name = "duckdb"
+    text_type = "varchar"
+
+    def __init__(self, prefix):
+        import _duckdb
+
+        self.error = _duckdb.Error
+        self.prefix = prefix
+        try:
+            self.connection = _duckdb.connect(self.path())
+        except _duckdb.Error as error:
+            raise NoConnection(str(error)) from error
+        self.cursor = self.connection.cursor()
+
+    @staticmethod
+    def path():
+        return os.environ.get("SHOP_DUCKDB", "warehouse.duckdb")
+
+    @classmethod
+    def database(cls):
+        return os.path.basename(cls.path()).partition(".")[0]
+
+    def execute(self, sql):
+        try:
+            self.cursor.execute(f"{self.prefix}{sql}\n  ")
+            return self.cursor.fetchall() if self.cursor.description else []
+        except (self.error, RuntimeError) as error:
+            raise DatabaseError(heading("Runtime Error", str(error))) from error
+
+    def close(self):
+        self.cursor.close()
+        self.connection.close()
+
+
+ENGINES = {"shop": DuckDB, "shop_postgres": Postgres}

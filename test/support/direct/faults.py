@@ -1,0 +1,122 @@
+"""What goes wrong: DIRECT_FAULT is a list, blanks between, of
+
+  VERB/NTH.CALL:WHEN:KIND[=VALUE]       run-operation/3.12:after:crash
+
+The NTH start of VERB in DIRECT_TRACE; its CALL, from 1: a statement of an operation, a node of a
+build; 0 is the command as a whole: before it connects, after it has written and printed everything.
+
+WHEN is before or after the call is executed. After it: before its answer is printed.
+
+  error[=TEXT]  fails as if the database had said so
+  crash         dies by SIGKILL
+  lost          ends with 0 at once, and prints no more
+  mute          goes on to its end, and prints no more
+  late[=S]      PostgreSQL, before: dies, while its connection lives on, and the server executes the
+                call S seconds later
+  orphan[=S]    the same, and the connection dies too: the server is to notice
+  hang          waits until it is signalled
+  int, term     airlock gets the signal; what it passes on arrives here
+  full          every file that airlock, this process, or a later one of airlock's writes to is full
+"""
+
+import os
+import resource
+import signal
+import time
+
+
+KINDS = ("error", "crash", "lost", "mute", "late", "orphan", "hang", "int", "term", "full")
+
+
+class Injected(Exception):
+    """The error that was asked for."""
+
+
+class Lost(Exception):
+    """Nothing more is printed, and the exit status is 0."""
+
+
+class Fault:
+    def __init__(self, text):
+        address, self.when, kind = text.split(":", 2)
+        self.kind, _, self.value = kind.partition("=")
+        command, _, call = address.partition(".")
+        self.verb, _, nth = command.partition("/")
+        self.nth, self.call = int(nth), int(call)
+        if self.when not in ("before", "after") or self.kind not in KINDS:
+            raise SystemExit(f"DIRECT_FAULT: no such fault: {text}")
+
+
+class Faults:
+    def __init__(self, trace, log):
+        faults = map(Fault, os.environ.get("DIRECT_FAULT", "").split())
+        self.mine = [f for f in faults if (f.verb, f.nth) == (trace.verb, trace.nth)]
+        self.log = log
+
+    def meet(self, when, call, engine=None, sql=None):
+        for fault in self.mine:
+            if (fault.when, fault.call) == (when, call):
+                getattr(self, f"_{fault.kind}")(fault, engine, sql)
+
+    def _error(self, fault, _engine, _sql):
+        raise Injected(fault.value.replace("_", " ") or "an error was injected")
+
+    def _crash(self, *_):
+        _die()
+
+    def _lost(self, *_):
+        raise Lost()
+
+    def _mute(self, *_):
+        self.log.muted = True
+
+    def _hang(self, *_):
+        while True:
+            signal.pause()
+
+    def _int(self, *_):
+        _signal_parent(signal.SIGINT)
+
+    def _term(self, *_):
+        _signal_parent(signal.SIGTERM)
+
+    def _full(self, *_):
+        for pid in (os.getppid(), 0):
+            resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
+
+    def _late(self, fault, engine, sql):
+        _leave_behind(engine, sql, float(fault.value or 1))
+        _die()
+
+    def _orphan(self, fault, engine, sql):
+        survivor = _leave_behind(engine, sql, float(fault.value or 1))
+        time.sleep(0.2)  # until the server has the statement
+        os.kill(survivor, signal.SIGKILL)
+        os.waitpid(survivor, 0)
+        _die()
+
+
+def _die():
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _leave_behind(engine, sql, seconds):
+    """Another process goes on with the connection, out of reach of whoever ends this one."""
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    try:
+        engine.execute(f"select pg_sleep({seconds}); {sql}")
+    finally:
+        os._exit(0)
+
+
+def _signal_parent(number):
+    """Waits for what airlock passes on; where it holds signals back, nothing arrives."""
+    os.kill(os.getppid(), number)
+    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+    time.sleep(0.1 if held else 10)

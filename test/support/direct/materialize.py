@@ -1,0 +1,95 @@
+"""A node of the recording as statements: what dbt's materializations leave behind, in fewer words."""
+
+import csv
+
+
+def literal(text):
+    return "null" if text == "" else "'" + text.replace("'", "''") + "'"
+
+
+class Materializer:
+    def __init__(self, engine, project, full_refresh, columns):
+        self.engine, self.project = engine, project
+        self.full_refresh = full_refresh
+        self.columns = columns  # more columns: unique id -> expression
+
+    def run(self, node):
+        """Makes the relation."""
+        getattr(self, f"_{node['config']['materialized']}")(node)
+
+    def failures(self, node):
+        """How many rows a test finds."""
+        return self.engine.execute(f"select count(*) from (\n{node['compiled_code']}\n) t")[0][0]
+
+    def _kind(self, node):
+        found = self.engine.execute(
+            "select table_type from information_schema.tables"
+            f" where table_catalog = '{node['database']}' and table_schema = '{node['schema']}'"
+            f" and table_name = '{node['alias']}'"
+        )
+        return found and ("view" if found[0][0] == "VIEW" else "table")
+
+    def _sql(self, node, key="compiled_code"):
+        more = self.columns.get(node["unique_id"])
+        return f"select t.*, {more} from (\n{node[key]}\n) t" if more else node[key]
+
+    def _run(self, *statements):
+        """In one transaction."""
+        for sql in ("begin", *statements, "commit"):
+            self.engine.execute(sql)
+
+    def _make(self, node, kind, sql):
+        old = self._kind(node)
+        drop = [f"drop {old} {node['relation_name']} cascade"] if old else []
+        self._run(*drop, f"create {kind} {node['relation_name']} as (\n{sql}\n)")
+
+    def _view(self, node):
+        self._make(node, "view", self._sql(node))
+
+    def _table(self, node):
+        self._make(node, "table", self._sql(node))
+
+    def _incremental(self, node):
+        if self.full_refresh or self._kind(node) != "table":
+            self._make(node, "table", self._sql(node, "compiled_from_nothing"))
+            return
+        key, name = node["config"]["unique_key"], node["relation_name"]
+        self._run(
+            f"create temporary table airlock_new as (\n{self._sql(node)}\n)",
+            f"delete from {name} where {key} in (select {key} from airlock_new)",
+            f"insert into {name} select * from airlock_new",
+            "drop table airlock_new",
+        )
+
+    def _snapshot(self, node):
+        config, name = node["config"], node["relation_name"]
+        key, time = config["unique_key"], "cast(now() as timestamp)"
+        new = f"""select s.*, md5(cast(s.{key} as {self.engine.text_type}) || '|' || now()) as dbt_scd_id,
+            {time} as dbt_updated_at, {time} as dbt_valid_from, cast(null as timestamp) as dbt_valid_to
+            from (\n{self._sql(node)}\n) s"""
+        if not self._kind(node):
+            self._make(node, "table", new)
+            return
+        changed = " or ".join(f"s.{column} is distinct from t.{column}" for column in config["check_cols"])
+        current = f"(select * from {name} where dbt_valid_to is null)"
+        self._run(
+            f"create temporary table airlock_new as {new} left join {current} t on s.{key} = t.{key}"
+            f" where t.{key} is null or {changed}",
+            f"update {name} set dbt_valid_to = {time} where dbt_valid_to is null"
+            f" and {key} in (select {key} from airlock_new)",
+            f"insert into {name} select * from airlock_new",
+            "drop table airlock_new",
+        )
+
+    def _seed(self, node):
+        name, types = node["relation_name"], node["config"]["column_types"]
+        with open(f"{self.project}/{node['original_file_path']}", encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        if self.full_refresh or self._kind(node) != "table":
+            old = self._kind(node)
+            fresh = [f"drop {old} {name} cascade"] if old else []
+            fresh += [f"create table {name} ({', '.join(f'{c} {types[c]}' for c in header)})"]
+        else:
+            fresh = [f"delete from {name}"]
+        values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+        self._run(*fresh, f"insert into {name} ({', '.join(header)}) values {values}")
