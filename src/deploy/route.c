@@ -30,6 +30,11 @@ static void route_by_tag(const struct resolve *r, struct route *route, const cha
 	route->to = route->from;
 	route->to.schema = arena_strdup(&r->routes->arena, config_route(r->config, tag));
 	route->has_to = true;
+}
+
+/* Of the scope only: what is left out goes nowhere. */
+static void check_one_schema(const struct resolve *r, const struct route *route, const char *tag)
+{
 	for (size_t i = 0; i < r->tags->n; i++) {
 		const char *other = r->tags->v[i];
 
@@ -93,6 +98,8 @@ static void decide_scope(const struct resolve *r, struct route *route, const cha
 		leave_out_view(r, route);
 	} else {
 		route->in_scope = true;
+		if (r->by_tag)
+			check_one_schema(r, route, tag);
 		route->reason = tag ? arena_printf(&r->routes->arena, "has the tag %s", tag)
 				    : "its two relations differ";
 		r->routes->scope_count++;

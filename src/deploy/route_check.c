@@ -164,6 +164,30 @@ static void check_build_writes(const struct config *config, struct routes *route
 	}
 }
 
+/* A table that other programs fill must not become one of ours. */
+static void check_sources(const struct manifest *from, struct routes *routes)
+{
+	struct named *published;
+	size_t n = sorted_relations(routes, true, &published);
+
+	for (size_t i = 0; i < manifest_count(from); i++) {
+		const struct manifest_node *source = manifest_node(from, i);
+		const struct named *hit =
+			source->type == MANIFEST_SOURCE
+				? find_named(routes, published, n, &source->relation)
+				: NULL;
+
+		if (!hit)
+			continue;
+		char *name CLEANUP(mem_free_string) = relation_display(&source->relation);
+
+		route_conflict(routes, ERR_ROUTE_CONFLICT, hit->route->node->unique_id,
+			       "publish it into another schema, or give it another alias",
+			       "'%s' would be published as '%s', which is the source '%s'",
+			       hit->route->node->unique_id, name, source->unique_id);
+	}
+}
+
 static void check_shared(const struct config *config, const struct strv *allowed,
 			 struct routes *routes)
 {
@@ -315,6 +339,7 @@ void route_check_all(const struct config *config, const struct manifest *from,
 	check_duplicates(routes, false);
 	check_duplicates(routes, true);
 	check_build_writes(config, routes);
+	check_sources(from, routes);
 	check_names(routes);
 	check_shared(config, allowed_shared, routes);
 	check_views_of_shared(config, to, allowed_shared, routes);

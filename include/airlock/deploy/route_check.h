@@ -1,7 +1,8 @@
 /*
  * route_check: what would make the routes unsafe, added to their conflicts and warnings: sides
- * that are not apart, relations that two nodes share, names the warehouse cannot keep, shared
- * relations that production shows before their tests, hooks that reach into production. Pure.
+ * that are not apart, relations that two nodes (or a source) share, names the warehouse cannot
+ * keep, shared relations that production shows before their tests, hooks that reach into
+ * production. Pure.
  */
 #ifndef AIRLOCK_DEPLOY_ROUTE_CHECK_H
 #define AIRLOCK_DEPLOY_ROUTE_CHECK_H

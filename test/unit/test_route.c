@@ -1,0 +1,625 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/route.h"
+#include "made.h"
+
+#define NODES(...)                                                                                 \
+	(const struct made_node[]) { __VA_ARGS__ },                                                \
+		ARRAY_LEN(((const struct made_node[]) { __VA_ARGS__ }))
+
+/* Two sides and what was asked for. `to` without nodes: there is none. */
+struct world {
+	const char *adapter;                   /* NULL: postgres */
+	const char *options;                   /* NULL: --from staging --to prod */
+	const char *selected, *allowed_shared; /* unique_ids; NULL: none given */
+	const struct made_node *from;
+	size_t from_count;
+	const struct made_node *to;
+	size_t to_count;
+
+	struct config config;
+	struct manifest *from_manifest;
+	struct manifest *to_manifest;
+	struct strv selected_ids, allowed_ids;
+	struct routes routes;
+	struct err err;
+	int result;
+};
+
+static void resolve(struct world *w)
+{
+	const char *adapter = w->adapter ? w->adapter : "postgres";
+
+	made_config(&w->config, w->options ? w->options : "--from staging --to prod");
+	w->from_manifest = made_manifest(adapter, w->from, w->from_count);
+	if (w->to)
+		w->to_manifest = made_manifest(adapter, w->to, w->to_count);
+	strv_split(&w->selected_ids, w->selected ? w->selected : "", " ");
+	strv_split(&w->allowed_ids, w->allowed_shared ? w->allowed_shared : "", " ");
+	w->result = routes_resolve(&w->config, dialect_find(adapter), w->from_manifest,
+				   w->to_manifest, w->selected ? &w->selected_ids : NULL,
+				   &w->allowed_ids, &w->routes, &w->err);
+}
+
+static void world_release(struct world *w)
+{
+	routes_release(&w->routes);
+	config_release(&w->config);
+	manifest_free(w->from_manifest);
+	manifest_free(w->to_manifest);
+	strv_release(&w->selected_ids);
+	strv_release(&w->allowed_ids);
+	err_release(&w->err);
+}
+
+static void resolved(struct world *w)
+{
+	resolve(w);
+	if (w->result < 0)
+		fail_msg("%s", w->err.message);
+}
+
+static const struct route *of(const struct world *w, const char *unique_id)
+{
+	const struct route *route = routes_find(&w->routes, unique_id);
+
+	if (!route)
+		fail_msg("no route of %s", unique_id);
+	return route;
+}
+
+static void in_scope(const struct world *w, const char *unique_id, const char *reason)
+{
+	assert_true(of(w, unique_id)->in_scope);
+	assert_string_equal(of(w, unique_id)->reason, reason);
+}
+
+static void out_of_scope(const struct world *w, const char *unique_id, const char *reason)
+{
+	assert_false(of(w, unique_id)->in_scope);
+	assert_string_equal(of(w, unique_id)->reason, reason);
+}
+
+static void goes_to(const struct world *w, const char *unique_id, const char *place)
+{
+	CLEANUP(mem_free_string) char *to = relation_display(&of(w, unique_id)->to);
+
+	assert_true(of(w, unique_id)->has_to);
+	assert_string_equal(to, place);
+}
+
+/* Resolving is refused, or the first conflict that it found is this one. */
+static void refused(struct world *w, enum err_code code, const char *message, const char *hint)
+{
+	resolve(w);
+	if (w->result == 0)
+		w->result = routes_check(&w->routes, &w->err);
+	if (w->result == 0)
+		fail_msg("not refused: %s", message);
+	assert_string_equal(w->err.message, message);
+	assert_int_equal(w->err.code, code);
+	if (hint)
+		assert_non_null(strstr(w->err.hint ? w->err.hint : err_row(code)->hint, hint));
+}
+
+static void accepted(struct world *w)
+{
+	resolved(w);
+	if (routes_check(&w->routes, &w->err) < 0)
+		fail_msg("refused: %s", w->err.message);
+}
+
+static void warns(const struct world *w, const char *text)
+{
+	for (size_t i = 0; i < w->routes.warnings.n; i++)
+		if (strstr(w->routes.warnings.v[i], text))
+			return;
+	fail_msg("no warning '%s'", text);
+}
+
+#define WORLD CLEANUP(world_release) struct world w
+
+static const struct made_node staging[] = {
+	{ .name = "raw", .type = "seed", .schema = "shared" },
+	{ .name = "orders", .tags = "mart,daily", .parents = "seed.shop.raw" },
+	{ .name = "days", .tags = "utils" },
+	{ .name = "open_orders", .materialized = "view", .tags = "mart" },
+	{ .name = "helper", .materialized = "ephemeral", .tags = "mart" },
+	{ .name = "unique_id", .type = "test", .parents = "model.shop.orders" },
+};
+static const struct made_node prod[] = {
+	{ .name = "raw", .type = "seed", .schema = "shared" },
+	{ .name = "orders", .schema = "mart", .tags = "mart,daily", .parents = "seed.shop.raw" },
+	{ .name = "days", .schema = "utils", .tags = "utils" },
+	{ .name = "open_orders", .schema = "mart", .materialized = "view", .tags = "mart" },
+};
+
+#define BOTH                                                                                       \
+	.from = staging, .from_count = ARRAY_LEN(staging), .to = prod, .to_count = ARRAY_LEN(prod)
+#define STAGING .from = staging, .from_count = ARRAY_LEN(staging)
+
+static void two_sides_are_joined_by_unique_id(void **state)
+{
+	WORLD = { BOTH };
+
+	(void)state;
+	accepted(&w);
+	assert_int_equal(w.routes.n, 4);
+	assert_int_equal(w.routes.scope_count, 2);
+	in_scope(&w, "model.shop.orders", "its two relations differ");
+	goes_to(&w, "model.shop.orders", "db.mart.orders");
+	goes_to(&w, "model.shop.days", "db.utils.days");
+	out_of_scope(&w, "seed.shop.raw", "both sides are one relation");
+	assert_true(of(&w, "seed.shop.raw")->is_shared);
+	warns(&w, "'db.shared.raw' ('seed.shop.raw') is shared by both sides");
+	assert_null(routes_find(&w.routes, "model.shop.helper"));
+	assert_null(routes_find(&w.routes, "test.shop.unique_id"));
+}
+
+static void a_view_stays_as_it_is_in_production(void **state)
+{
+	WORLD = { BOTH };
+
+	(void)state;
+	resolved(&w);
+	out_of_scope(&w, "model.shop.open_orders",
+		     "its materialization is view, and wac publishes tables only");
+	warns(&w, "'model.shop.open_orders' is a view and is not published");
+}
+
+static void a_view_is_refused_where_that_is_asked(void **state)
+{
+	WORLD = { BOTH, .options = "--from staging --to prod --views refuse" };
+
+	(void)state;
+	refused(&w, ERR_UNSUPPORTED,
+		"'model.shop.open_orders' is a view, and 'views: refuse' is set", "views: skip");
+}
+
+static void tags_and_the_selection_narrow_the_scope(void **state)
+{
+	WORLD = { BOTH, .options = "--from staging --to prod --tags mart,utils",
+		  .selected = "model.shop.days seed.shop.raw" };
+
+	(void)state;
+	accepted(&w);
+	out_of_scope(&w, "seed.shop.raw", "has none of the tags mart, utils");
+	out_of_scope(&w, "model.shop.orders", "left out by the selection");
+	in_scope(&w, "model.shop.days", "has the tag utils");
+}
+
+static void by_tag_the_tag_is_the_schema(void **state)
+{
+	WORLD = { STAGING, .options = "--from staging --tags mart,utils" };
+
+	(void)state;
+	accepted(&w);
+	assert_int_equal(w.routes.scope_count, 2);
+	goes_to(&w, "model.shop.orders", "db.mart.orders");
+	goes_to(&w, "model.shop.days", "db.utils.days");
+	assert_false(of(&w, "seed.shop.raw")->has_to);
+	out_of_scope(&w, "seed.shop.raw", "has none of the tags mart, utils");
+}
+
+static void by_tag_a_schema_may_have_another_name(void **state)
+{
+	WORLD = { STAGING, .options = "--from staging --tags mart,daily --routes mart=analytics"
+				      " --routes daily=analytics" };
+
+	(void)state;
+	accepted(&w);
+	goes_to(&w, "model.shop.orders", "db.analytics.orders");
+}
+
+static void two_tags_that_route_apart_are_refused(void **state)
+{
+	WORLD = { STAGING, .options = "--from staging --tags daily,mart" };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.orders' has the tags 'daily' and 'mart', which route to two schemas",
+		"one of the tags only");
+}
+
+static void two_tags_matter_in_the_scope_only(void **state)
+{
+	WORLD = { STAGING, .options = "--from staging --tags daily,mart,utils",
+		  .selected = "model.shop.days" };
+
+	(void)state;
+	accepted(&w);
+	assert_int_equal(w.routes.scope_count, 1);
+}
+
+static void routes_that_contradict_each_other_are_refused(void **state)
+{
+	WORLD = { BOTH, .options = "--from staging --to prod --route tag --tags mart" };
+	CLEANUP(world_release)
+	struct world v = { STAGING, .options = "--from staging --route target" };
+	CLEANUP(world_release) struct world u = { STAGING, .options = "--from staging" };
+
+	(void)state;
+	refused(&w, ERR_CONFIG_INVALID,
+		"'route: tag' publishes in the database of 'staging' and takes no 'to'", NULL);
+	refused(&v, ERR_CONFIG_INVALID, "'route: target' needs 'to'", NULL);
+	refused(&u, ERR_SCOPE_EMPTY,
+		"without 'to' the tags say where a table is published, and there are none: set "
+		"'tags', or 'tags_to_clone'",
+		NULL);
+}
+
+static void a_tag_that_nothing_has_is_a_mistake(void **state)
+{
+	WORLD = { BOTH, .options = "--from staging --to prod --tags mart,util" };
+	CLEANUP(world_release)
+	struct world v = { BOTH, .options = "--from staging --to prod --tags xyzzy" };
+
+	(void)state;
+	refused(&w, ERR_SCOPE_EMPTY, "no node has the tag 'util'", "did you mean 'utils'?");
+	refused(&v, ERR_SCOPE_EMPTY, "no node has the tag 'xyzzy'", NULL);
+}
+
+static void a_tag_of_views_only_is_a_mistake(void **state)
+{
+	WORLD = {
+		.options = "--from staging --to prod --tags mart,views",
+		.from = NODES({ .name = "a", .tags = "mart" },
+			      { .name = "v", .materialized = "view", .tags = "views" }),
+		.to = NODES(
+			{ .name = "a", .schema = "mart", .tags = "mart" },
+			{ .name = "v", .schema = "mart", .materialized = "view", .tags = "views" })
+	};
+
+	(void)state;
+	refused(&w, ERR_SCOPE_EMPTY, "the tag 'views' matches only views, and wac publishes tables",
+		NULL);
+}
+
+static void an_empty_scope_says_what_emptied_it(void **state)
+{
+	WORLD = { BOTH, .options = "--from staging --to prod --select open_orders",
+		  .selected = "model.shop.open_orders" };
+	CLEANUP(world_release)
+	struct world v = {
+		.from = prod, .from_count = ARRAY_LEN(prod), .to = prod, .to_count = ARRAY_LEN(prod)
+	};
+
+	(void)state;
+	refused(&w, ERR_SCOPE_EMPTY,
+		"nothing to publish: the selection (select open_orders) leaves no table of it",
+		NULL);
+	refused(&v, ERR_SCOPE_EMPTY,
+		"nothing to publish: every node has one relation on both sides",
+		"if target.name == 'staging'");
+}
+
+static void a_node_that_production_lacks_is_listed(void **state)
+{
+	WORLD = { .from = NODES({ .name = "a" }, { .name = "b" }),
+		  .to = NODES({ .name = "a", .schema = "mart" }) };
+
+	(void)state;
+	accepted(&w);
+	out_of_scope(&w, "model.shop.b", "not in the manifest of 'prod'");
+	warns(&w, "'model.shop.b' is not in the manifest of 'prod' and is not published");
+}
+
+static void a_table_that_is_its_own_staging_is_refused(void **state)
+{
+	WORLD = { .options = "--from staging --to prod --tags mart",
+		  .from = NODES({ .name = "a", .schema = "mart", .tags = "mart" }),
+		  .to = NODES({ .name = "a", .schema = "mart", .tags = "mart" }) };
+	CLEANUP(world_release)
+	struct world v = { .options = "--from staging --tags mart",
+			   .from = NODES({ .name = "a", .schema = "mart", .tags = "mart" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.a' is 'db.mart.a' on both sides, so building it would already change "
+		"production",
+		"{%- if target.name == 'staging' -%} {{ target.schema }}");
+	refused(&v, ERR_ROUTE_CONFLICT,
+		"'model.shop.a' is 'db.mart.a' on both sides, so building it would already change "
+		"production",
+		NULL);
+}
+
+static void the_build_must_not_write_what_is_published(void **state)
+{
+	WORLD = { .options = "--from staging --to prod --tags mart",
+		  .from = NODES({ .name = "a", .tags = "mart" },
+				{ .name = "b", .schema = "mart", .alias = "a" }),
+		  .to = NODES({ .name = "a", .schema = "mart", .tags = "mart" },
+			      { .name = "b", .schema = "mart", .alias = "b" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"the build writes 'db.mart.a' for 'model.shop.b', which is where 'model.shop.a' is "
+		"published",
+		NULL);
+}
+
+static void two_nodes_in_one_place_are_refused(void **state)
+{
+	WORLD = { .options = "--from staging --tags x,y --routes x=mart --routes y=mart",
+		  .from = NODES({ .name = "a", .schema = "s1", .alias = "t", .tags = "x" },
+				{ .name = "b", .schema = "s2", .alias = "t", .tags = "y" }) };
+	CLEANUP(world_release)
+	struct world v = {
+		.from = NODES({ .name = "a", .alias = "t" }, { .name = "b", .alias = "t" }),
+		.to = NODES({ .name = "a", .schema = "mart" }, { .name = "b", .schema = "mart" })
+	};
+
+	(void)state;
+	refused(&w, ERR_DUPLICATE_RELATION,
+		"'model.shop.a' and 'model.shop.b' are both 'db.mart.t' in production",
+		"another alias");
+	refused(&v, ERR_DUPLICATE_RELATION,
+		"'model.shop.a' and 'model.shop.b' are both 'db.stage.t' in staging",
+		"another alias");
+}
+
+static void one_place_is_what_the_warehouse_takes_for_one(void **state)
+{
+#define CASES                                                                                      \
+	.from = NODES({ .name = "a", .alias = "orders" }, { .name = "b", .alias = "Orders" }),     \
+	.to = NODES({ .name = "a", .schema = "mart", .alias = "orders" },                          \
+		    { .name = "b", .schema = "MART", .alias = "ORDERS" })
+	WORLD = { .adapter = "duckdb", CASES };
+	CLEANUP(world_release) struct world v = { .adapter = "postgres", CASES };
+
+	(void)state;
+	resolve(&w);
+	assert_int_equal(routes_check(&w.routes, &w.err), -1);
+	assert_int_equal(w.routes.conflict_count, 2);
+	assert_string_equal(
+		w.err.message,
+		"'model.shop.a' and 'model.shop.b' are both 'db.stage.Orders' in staging\n"
+		"  'model.shop.a' and 'model.shop.b' are both 'db.MART.ORDERS' in "
+		"production");
+	accepted(&v);
+}
+
+static void a_side_that_differs_in_case_only_is_one_on_duckdb(void **state)
+{
+	WORLD = { .adapter = "duckdb",
+		  .options = "--from staging --to prod --tags t",
+		  .from = NODES({ .name = "a", .schema = "MART", .tags = "t" }),
+		  .to = NODES({ .name = "a", .schema = "mart", .tags = "t" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.a' is 'db.MART.a' on both sides, so building it would already change "
+		"production",
+		NULL);
+}
+
+#define SIXTY "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghijabcdefghij"
+
+static void names_must_fit_where_they_are_published(void **state)
+{
+	WORLD = { .from = NODES({ .name = "a", .alias = SIXTY "abc" }, { .name = "b" }),
+		  .to = NODES({ .name = "a", .schema = "mart", .alias = SIXTY "abc" },
+			      { .name = "b", .schema = "mart", .alias = SIXTY "abcd" }) };
+
+	(void)state;
+	refused(&w, ERR_NAME_UNUSABLE,
+		"'model.shop.b': the identifier of relation 'db.mart." SIXTY
+		"abcd' has 64 bytes; PostgreSQL keeps at most 63",
+		"rename");
+	assert_int_equal(w.routes.conflict_count, 1);
+}
+
+static void shared_relations_can_be_refused(void **state)
+{
+	WORLD = { BOTH, .options = "--from staging --to prod --shared refuse" };
+	CLEANUP(world_release)
+	struct world v = { BOTH, .options = "--from staging --to prod --shared refuse",
+			   .allowed_shared = "seed.shop.raw" };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'seed.shop.raw' is 'db.shared.raw' on both sides, and 'shared: refuse' is set",
+		NULL);
+	accepted(&v);
+}
+
+static void a_source_is_not_published_over(void **state)
+{
+	WORLD = { .options = "--from staging --tags raw",
+		  .from = NODES({ .name = "customers", .tags = "raw" },
+				{ .name = "customers", .type = "source", .schema = "raw" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.customers' would be published as 'db.raw.customers', which is the "
+		"source 'source.shop.customers'",
+		"another schema");
+}
+
+#define SHOWN(...)                                                                                 \
+	.from = NODES({ .name = "base", .schema = "shared" }, { .name = "mart" }),                 \
+	.to = NODES({ .name = "base", .schema = "shared" }, { .name = "mart", .schema = "mart" },  \
+		    __VA_ARGS__)
+
+static void a_view_of_production_must_not_show_what_is_not_tested(void **state)
+{
+	WORLD = { SHOWN({ .name = "report",
+			  .schema = "mart",
+			  .materialized = "view",
+			  .parents = "model.shop.base" }) };
+	CLEANUP(world_release)
+	struct world v = { .allowed_shared = "model.shop.base",
+			   SHOWN({ .name = "report",
+				   .schema = "mart",
+				   .materialized = "view",
+				   .parents = "model.shop.base" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.report' is a view of 'prod' that reads 'db.shared.base', which the "
+		"build writes before its tests",
+		"allow_shared");
+	accepted(&v);
+}
+
+static void a_view_is_followed_through_views_and_ephemeral_models(void **state)
+{
+	WORLD = { SHOWN({ .name = "report",
+			  .schema = "mart",
+			  .materialized = "view",
+			  .parents = "model.shop.inner" },
+			{ .name = "inner",
+			  .schema = "mart",
+			  .materialized = "ephemeral",
+			  .parents = "model.shop.deep" },
+			{ .name = "deep",
+			  .schema = "mart",
+			  .materialized = "view",
+			  .parents = "model.shop.base" }) };
+
+	(void)state;
+	resolved(&w);
+	assert_int_equal(w.routes.conflict_count, 2);
+	assert_string_equal(w.routes.conflicts[0].unique_id, "model.shop.report");
+	assert_string_equal(w.routes.conflicts[1].unique_id, "model.shop.deep");
+}
+
+static void a_table_between_keeps_its_view_safe(void **state)
+{
+	WORLD = { SHOWN({ .name = "report",
+			  .schema = "mart",
+			  .materialized = "view",
+			  .parents = "model.shop.table" },
+			{ .name = "table", .schema = "mart", .parents = "model.shop.base" }) };
+
+	(void)state;
+	accepted(&w);
+}
+
+static void shared_models_may_read_each_other(void **state)
+{
+	WORLD = { .from = NODES({ .name = "base", .schema = "shared" },
+				{ .name = "over",
+				  .schema = "shared",
+				  .materialized = "view",
+				  .parents = "model.shop.base" },
+				{ .name = "mart" }),
+		  .to = NODES({ .name = "base", .schema = "shared" },
+			      { .name = "over",
+				.schema = "shared",
+				.materialized = "view",
+				.parents = "model.shop.base" },
+			      { .name = "mart", .schema = "mart" }) };
+
+	(void)state;
+	accepted(&w);
+}
+
+#define HOOK(SQL)                                                                                  \
+	.from = NODES({ .name = "a", .hooks = (SQL) }),                                            \
+	.to = NODES({ .name = "a", .schema = "mart", .hooks = (SQL) })
+
+static void hooks_are_listed(void **state)
+{
+	WORLD = { HOOK("grant select on {{ this }} to mart_reader, smart") };
+
+	(void)state;
+	accepted(&w);
+	warns(&w, "a hook of 'model.shop.a' runs in staging before the tests");
+}
+
+static void a_hook_that_names_production_is_refused(void **state)
+{
+	WORLD = { HOOK("insert into \"Mart\".log values (1)") };
+	CLEANUP(world_release)
+	struct world v = { HOOK("vacuum mart.a"), .options =
+							  "--from staging --to prod --allow-hooks "
+							  "a" };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"a hook of 'model.shop.a' names the production schema 'mart', and hooks run in "
+		"staging before the tests",
+		"allow_hooks");
+	accepted(&v);
+}
+
+static void a_hook_of_the_project_counts_too(void **state)
+{
+	WORLD = { .from = NODES({ .name = "a" }, { .name = "on-run-end-0",
+						   .type = "operation",
+						   .hooks = "truncate mart.a" }),
+		  .to = NODES({ .name = "a", .schema = "mart" }) };
+	CLEANUP(world_release)
+	struct world v = { .options = "--from staging --to prod --allow-hooks *",
+			   .from = NODES({ .name = "a" }, { .name = "on-run-end-0",
+							    .type = "operation",
+							    .hooks = "truncate mart.a" }),
+			   .to = NODES({ .name = "a", .schema = "mart" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"a hook of 'operation.shop.on-run-end-0' names the production schema 'mart', and "
+		"hooks run in staging before the tests",
+		NULL);
+	accepted(&v);
+}
+
+static void a_hook_outside_the_scope_is_not_listed(void **state)
+{
+	WORLD = { .options = "--from staging --to prod --tags mart",
+		  .from = NODES({ .name = "a", .tags = "mart" },
+				{ .name = "b", .hooks = "analyze {{ this }}" }),
+		  .to = NODES({ .name = "a", .schema = "mart", .tags = "mart" },
+			      { .name = "b", .schema = "mart" }) };
+
+	(void)state;
+	accepted(&w);
+	assert_int_equal(w.routes.warnings.n, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(two_sides_are_joined_by_unique_id),
+		cmocka_unit_test(a_view_stays_as_it_is_in_production),
+		cmocka_unit_test(a_view_is_refused_where_that_is_asked),
+		cmocka_unit_test(tags_and_the_selection_narrow_the_scope),
+		cmocka_unit_test(by_tag_the_tag_is_the_schema),
+		cmocka_unit_test(by_tag_a_schema_may_have_another_name),
+		cmocka_unit_test(two_tags_that_route_apart_are_refused),
+		cmocka_unit_test(two_tags_matter_in_the_scope_only),
+		cmocka_unit_test(routes_that_contradict_each_other_are_refused),
+		cmocka_unit_test(a_tag_that_nothing_has_is_a_mistake),
+		cmocka_unit_test(a_tag_of_views_only_is_a_mistake),
+		cmocka_unit_test(an_empty_scope_says_what_emptied_it),
+		cmocka_unit_test(a_node_that_production_lacks_is_listed),
+		cmocka_unit_test(a_table_that_is_its_own_staging_is_refused),
+		cmocka_unit_test(the_build_must_not_write_what_is_published),
+		cmocka_unit_test(two_nodes_in_one_place_are_refused),
+		cmocka_unit_test(one_place_is_what_the_warehouse_takes_for_one),
+		cmocka_unit_test(a_side_that_differs_in_case_only_is_one_on_duckdb),
+		cmocka_unit_test(names_must_fit_where_they_are_published),
+		cmocka_unit_test(shared_relations_can_be_refused),
+		cmocka_unit_test(a_source_is_not_published_over),
+		cmocka_unit_test(a_view_of_production_must_not_show_what_is_not_tested),
+		cmocka_unit_test(a_view_is_followed_through_views_and_ephemeral_models),
+		cmocka_unit_test(a_table_between_keeps_its_view_safe),
+		cmocka_unit_test(shared_models_may_read_each_other),
+		cmocka_unit_test(hooks_are_listed),
+		cmocka_unit_test(a_hook_that_names_production_is_refused),
+		cmocka_unit_test(a_hook_of_the_project_counts_too),
+		cmocka_unit_test(a_hook_outside_the_scope_is_not_listed),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
