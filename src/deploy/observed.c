@@ -98,6 +98,44 @@ static int check_table(const struct table *table, struct err *err)
 	return 0;
 }
 
+static bool is_marked(const char *text)
+{
+	return text && strchr(text, SQL_BIND_MARK);
+}
+
+static bool has_marked_part(const struct table_part *parts, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (is_marked(parts[i].name) || is_marked(parts[i].definition) ||
+		    is_marked(parts[i].comment))
+			return true;
+	return false;
+}
+
+/* What stands for a value that is only known when it runs must not come from anywhere else. */
+static int check_marks(const struct table *table, struct err *err)
+{
+	bool marked = is_marked(table->comment) || is_marked(table->options) ||
+		      is_marked(table->owner) ||
+		      has_marked_part(table->indexes, table->index_count) ||
+		      has_marked_part(table->constraints, table->constraint_count);
+
+	for (size_t i = 0; i < table->column_count; i++) {
+		const struct table_column *column = &table->columns[i];
+
+		marked = marked || is_marked(column->name) || is_marked(column->type) ||
+			 is_marked(column->value) || is_marked(column->comment);
+	}
+	if (!marked)
+		return 0;
+	char *name CLEANUP(mem_free_string) = relation_display(&table->relation);
+
+	return err_set(err, ERR_NAME_UNUSABLE,
+		       "'%s' has a name, comment, default or constraint with the control character "
+		       "U+0001, which cannot be published",
+		       name);
+}
+
 static int read_table(struct observed *o, const json_t *object, struct table *table,
 		      struct err *err)
 {
@@ -115,7 +153,9 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->refuses = strings_of(o, object, "refuses", &table->refuse_count);
 	table->refuses_exchange =
 		strings_of(o, object, "refuses_exchange", &table->refuse_exchange_count);
-	return check_table(table, err);
+	if (check_table(table, err) < 0)
+		return -1;
+	return check_marks(table, err);
 }
 
 static bool same_name(const struct relation *a, const struct relation *b)

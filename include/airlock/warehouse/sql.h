@@ -25,7 +25,7 @@
  * They stand in the text as a mark (SQL_BIND_MARK name SQL_BIND_MARK) that sql_show() prints as
  * <name> and sql_bind() replaces: inside quotes as it is (values are checked to be
  * [A-Za-z0-9_.:-]), so that a template writes '{id}' or an identifier holds one (sql_bind_mark()).
- * A name that holds a control character otherwise is refused (relation_check).
+ * A mark that comes from anywhere else is refused before (relation_check, observed_parse).
  */
 #ifndef AIRLOCK_WAREHOUSE_SQL_H
 #define AIRLOCK_WAREHOUSE_SQL_H
