@@ -90,6 +90,25 @@ void buf_add_str(struct buf *buf, const char *s)
 	buf_add(buf, s, strlen(s));
 }
 
+void buf_add_shell_word(struct buf *buf, const char *word)
+{
+	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				    "0123456789_-+=:,./@%^";
+
+	if (*word && strspn(word, plain) == strlen(word)) {
+		buf_add_str(buf, word);
+		return;
+	}
+	buf_add_char(buf, '\'');
+	for (; *word; word++) {
+		if (*word == '\'')
+			buf_add_str(buf, "'\\''");
+		else
+			buf_add_char(buf, *word);
+	}
+	buf_add_char(buf, '\'');
+}
+
 void buf_printf(struct buf *buf, const char *format, ...)
 {
 	va_list ap;

@@ -247,29 +247,10 @@ bool arguments_want_json(char *const *words)
 	return false;
 }
 
-void arguments_quote(struct buf *out, const char *word)
-{
-	static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-				    "0123456789_-+=:,./@%^";
-
-	if (*word && strspn(word, plain) == strlen(word)) {
-		buf_add_str(out, word);
-		return;
-	}
-	buf_add_char(out, '\'');
-	for (; *word; word++) {
-		if (*word == '\'')
-			buf_add_str(out, "'\\''");
-		else
-			buf_add_char(out, *word);
-	}
-	buf_add_char(out, '\'');
-}
-
 static void write_word(struct buf *out, const char *word)
 {
 	buf_add_char(out, ' ');
-	arguments_quote(out, word);
+	buf_add_shell_word(out, word);
 }
 
 static void write_option(const struct option_row *row, const struct option_value *value,

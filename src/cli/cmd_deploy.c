@@ -52,7 +52,7 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 		return;
 	buf_printf(&line, "%s build --target ",
 		   strcmp(invocation->program, "airlock") == 0 ? "airlock" : "dbt");
-	arguments_quote(&line, from);
+	buf_add_shell_word(&line, from);
 	buf_add_str(&line, " --select");
 	for (size_t i = 0; i < audit->failure_count; i++) {
 		CLEANUP(mem_free_string) char *name = node_name(audit->failures[i].unique_id);
@@ -60,11 +60,11 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 		if (!is_cause(audit, &audit->failures[i]))
 			continue;
 		buf_add_char(&line, ' ');
-		arguments_quote(&line, name);
+		buf_add_shell_word(&line, name);
 	}
 	for (size_t i = 0; i < arguments->cmdline.every.n; i++) {
 		buf_add_char(&line, ' ');
-		arguments_quote(&line, arguments->cmdline.every.v[i]);
+		buf_add_shell_word(&line, arguments->cmdline.every.v[i]);
 	}
 	strv_push(next, buf_cstr(&line));
 }

@@ -62,29 +62,34 @@ const char *step_kind_name(enum step_kind kind)
 	return "";
 }
 
-/* What stands before the next undecided value must be found in order in the other text. */
+/* Whether `text` is `pattern` with something in the place of each undecided value: the first
+ * piece at its beginning, the last at its end, the others in order between them. */
 static bool matches_undecided(const char *pattern, const char *text)
 {
-	while (*pattern) {
-		const char *mark = strstr(pattern, "\x01?");
-		size_t len = mark ? (size_t)(mark - pattern) : strlen(pattern);
+	const char *mark = strstr(pattern, "\x01?");
+	size_t len = mark ? (size_t)(mark - pattern) : 0;
 
-		if (!mark)
-			return strlen(text) >= len &&
-			       strcmp(text + strlen(text) - len, pattern) == 0;
-		char *piece CLEANUP(mem_free_string) = mem_strndup(pattern, len);
-		const char *found = strstr(text, piece);
-
-		if (!found)
-			return false;
-		text = found + len;
+	if (!mark)
+		return strcmp(pattern, text) == 0;
+	if (strncmp(pattern, text, len) != 0)
+		return false;
+	for (text += len; mark;) {
 		const char *end = strchr(mark + 1, SQL_BIND_MARK);
 
 		if (!end)
 			return false;
 		pattern = end + 1;
+		mark = strstr(pattern, "\x01?");
+		len = mark ? (size_t)(mark - pattern) : strlen(pattern);
+		if (!mark)
+			return strlen(text) >= len &&
+			       strcmp(text + strlen(text) - len, pattern) == 0;
+		text = memmem(text, strlen(text), pattern, len);
+		if (!text)
+			return false;
+		text += len;
 	}
-	return true;
+	return false;
 }
 
 static char *show(const char *sql)
@@ -126,11 +131,14 @@ static void write_step(const struct step *step, size_t number, struct buf *out)
 {
 	buf_printf(out, "%zu. %s (%s, %s): %s\n", number, step->id, step->phase,
 		   step_kind_name(step->kind), step->reason);
-	if (step->command.n > 0) {
-		char *line CLEANUP(mem_free_string) = strv_join(&step->command, " ");
-
-		buf_printf(out, "      dbt %s\n", line);
+	if (step->command.n > 0)
+		buf_add_str(out, "      dbt");
+	for (size_t i = 0; i < step->command.n; i++) {
+		buf_add_char(out, ' ');
+		buf_add_shell_word(out, step->command.v[i]);
 	}
+	if (step->command.n > 0)
+		buf_add_char(out, '\n');
 	if (step->kind == STEP_TRANSACTION)
 		buf_add_str(out, "      begin;\n");
 	for (size_t i = 0; i < step->sql.n; i++) {
@@ -144,9 +152,9 @@ static void write_step(const struct step *step, size_t number, struct buf *out)
 
 void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out)
 {
-	buf_printf(out, "%s from '%s'%s%s%s on %s: %zu tables%s\n", plan->strategy, plan->from,
+	buf_printf(out, "%s from '%s'%s%s%s on %s: %zu table%s%s\n", plan->strategy, plan->from,
 		   plan->to ? " to '" : "", plan->to ? plan->to : "", plan->to ? "'" : "",
-		   plan->dialect->title, routes->scope_count,
+		   plan->dialect->title, routes->scope_count, routes->scope_count == 1 ? "" : "s",
 		   plan->atomic ? ", in one transaction" : ", one at a time");
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);

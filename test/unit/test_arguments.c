@@ -220,7 +220,7 @@ static void words_are_quoted_as_a_shell_reads_them(void **state)
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(buf_release) struct buf quoted = BUF_INIT;
 
-		arguments_quote(&quoted, cases[i][0]);
+		buf_add_shell_word(&quoted, cases[i][0]);
 		assert_string_equal(buf_cstr(&quoted), cases[i][1]);
 	}
 }

@@ -38,6 +38,8 @@ char *buf_take(struct buf *buf);
 void buf_add(struct buf *buf, const void *data, size_t len);
 void buf_add_char(struct buf *buf, char c);
 void buf_add_str(struct buf *buf, const char *s);
+/* One word as a POSIX shell reads it back. */
+void buf_add_shell_word(struct buf *buf, const char *word);
 void buf_printf(struct buf *buf, const char *format, ...) PRINTF_LIKE(2, 3);
 void buf_vprintf(struct buf *buf, const char *format, va_list ap) PRINTF_LIKE(2, 0);
 void buf_remove_front(struct buf *buf, size_t n);

@@ -42,7 +42,4 @@ bool arguments_want_json(char *const *words);
 void arguments_write(const struct arguments *arguments, const char *program,
 		     const struct command *command, struct buf *out);
 
-/* One word as a POSIX shell reads it back. */
-void arguments_quote(struct buf *out, const char *word);
-
 #endif
