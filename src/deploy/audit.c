@@ -163,21 +163,32 @@ static int check_node(struct judge *j, const struct config *config, const struct
 	return 0;
 }
 
-static int first_failure(const struct audit *audit, struct err *err)
+static bool is_skipped(const struct audit_failure *failure)
 {
-	const struct audit_failure *failure = &audit->failures[0];
-	bool node = audit->nodes_failed > 0 || audit->tests_failed == 0;
+	return strcmp(failure->status, "skipped") == 0;
+}
 
-	for (size_t i = 0; i < audit->failure_count; i++) {
-		if (strcmp(audit->failures[i].status, "skipped") != 0) {
-			failure = &audit->failures[i];
-			break;
-		}
+/* What fails comes before what it made dbt skip, a node before a test. */
+static int first_failure(const struct judge *j, struct err *err)
+{
+	const struct audit_failure *first = NULL;
+	bool first_is_test = false;
+
+	for (size_t i = 0; i < j->audit->failure_count; i++) {
+		const struct audit_failure *failure = &j->audit->failures[i];
+		const struct manifest_node *node = manifest_find(j->built, failure->unique_id);
+		bool is_test = node && manifest_is_test(node);
+
+		if (first && (is_skipped(failure) > is_skipped(first) ||
+			      (is_skipped(failure) == is_skipped(first) &&
+			       is_test >= first_is_test)))
+			continue;
+		first = failure;
+		first_is_test = is_test;
 	}
-	return err_set(err, node ? ERR_BUILD_FAILED : ERR_AUDIT_FAILED, "'%s' %s: %s",
-		       failure->unique_id,
-		       strcmp(failure->status, "skipped") == 0 ? "was skipped" : "failed",
-		       *failure->message ? failure->message : failure->status);
+	return err_set(err, first_is_test ? ERR_AUDIT_FAILED : ERR_BUILD_FAILED, "'%s' %s: %s",
+		       first->unique_id, is_skipped(first) ? "was skipped" : "failed",
+		       *first->message ? first->message : first->status);
 }
 
 int audit_judge(const struct config *config, const struct routes *routes,
@@ -201,7 +212,7 @@ int audit_judge(const struct config *config, const struct routes *routes,
 			count_node(&j, row);
 	}
 	if (ret_audit->failure_count > 0)
-		return first_failure(ret_audit, err);
+		return first_failure(&j, err);
 	for (size_t i = 0; i < routes->n; i++)
 		if (routes->items[i].in_scope && check_node(&j, config, &routes->items[i], err) < 0)
 			return -1;
