@@ -4,24 +4,8 @@
 #include <string.h>
 
 #include "airlock/base/buf.h"
+#include "airlock/base/fs.h"
 #include "airlock/format/glob.h"
-
-static bool tag_matches(const struct manifest_node *node, const struct glob *glob)
-{
-	for (size_t i = 0; i < node->tag_count; i++)
-		if (glob_matches(glob, node->tags[i]))
-			return true;
-	return false;
-}
-
-static void match_tag(struct selection *s, const char *value, bool *set)
-{
-	struct glob *glob = glob_new(value);
-
-	for (size_t i = 0; i < s->n; i++)
-		set[i] = tag_matches(manifest_node(s->manifest, i), glob);
-	glob_free(glob);
-}
 
 /* A dotted name, and from its first part with a wildcard on as a pattern. */
 struct dotted {
@@ -141,12 +125,12 @@ static bool fqn_matches(struct selection *s, const struct manifest_node *node,
 	return leaf_matches(s, node, dotted);
 }
 
-static void match_fqn(struct selection *s, const char *value, bool *set)
+void match_fqn(struct selection *s, const char *value, bool *set)
 {
 	struct dotted dotted = dotted_new(value);
 
-	/* dbt 2 compares wildcards with names and unique ids as well. */
-	if (s->major >= 2 && (dotted.rest || dotted.dots > 0))
+	/* dbt 2 compares wildcards with names and unique ids as well, but for the one of all. */
+	if (s->major >= 2 && dotted.rest && strcmp(value, "*") != 0)
 		s->uncertain = true;
 	for (size_t i = 0; i < s->n; i++) {
 		const struct manifest_node *node = manifest_node(s->manifest, i);
@@ -282,6 +266,11 @@ static bool path_prefix_counts(struct selection *s, const struct manifest_node *
 	prefix = join_prefix(parts, n);
 	if (root_has(s, prefix))
 		return true;
+	if (s->request->project_directory) {
+		CLEANUP(mem_free_string)
+		char *path = fs_join(s->request->project_directory, prefix);
+		return fs_exists(path);
+	}
 	*maybe = true;
 	return false;
 }
@@ -304,7 +293,16 @@ static bool path_matches(struct selection *s, const struct manifest_node *node, 
 	return false;
 }
 
-static void match_path(struct selection *s, const char *value, bool *set)
+/* Up to 1.8 no path is one of a saved query; in dbt 2 those of packages begin elsewhere, and
+ * generic tests are where they are made. */
+static bool path_counts(const struct selection *s, const struct manifest_node *node)
+{
+	if (s->major >= 2)
+		return is_in_root(s, node) && !node->test_name;
+	return s->major != 1 || s->minor > 8 || strcmp(node->resource_type, "saved_query") != 0;
+}
+
+void match_path(struct selection *s, const char *value, bool *set)
 {
 	struct path_pattern pattern = path_pattern_new(value);
 
@@ -315,28 +313,13 @@ static void match_path(struct selection *s, const char *value, bool *set)
 		const struct manifest_node *node = manifest_node(s->manifest, i);
 		bool maybe = false;
 
+		if (!path_counts(s, node))
+			continue;
+
 		set[i] = path_matches(s, node, node->path, true, &pattern, &maybe) ||
 			 (node->patch_path &&
 			  path_matches(s, node, node->patch_path, false, &pattern, &maybe));
 		s->uncertain |= maybe && !set[i];
 	}
 	path_pattern_release(&pattern);
-}
-
-void criterion_match(struct selection *s, const struct criterion *c, bool *set)
-{
-	switch (c->method) {
-	case METHOD_TAG:
-		match_tag(s, c->value, set);
-		break;
-	case METHOD_FQN:
-		match_fqn(s, c->value, set);
-		break;
-	case METHOD_PATH:
-		match_path(s, c->value, set);
-		break;
-	case METHOD_ASK:
-		s->uncertain = true;
-		break;
-	}
 }

@@ -9,34 +9,28 @@ static const struct {
 	const char *name;
 	enum method method;
 } methods[] = {
-	{ "access", METHOD_ASK },
-	{ "config", METHOD_ASK },
-	{ "exposure", METHOD_ASK },
-	{ "file", METHOD_ASK },
+	{ "access", METHOD_ACCESS },
+	{ "config", METHOD_CONFIG },
+	{ "exposure", METHOD_EXPOSURE },
+	{ "file", METHOD_FILE },
 	{ "fqn", METHOD_FQN },
-	{ "group", METHOD_ASK },
-	{ "metric", METHOD_ASK },
-	{ "package", METHOD_ASK },
+	{ "group", METHOD_GROUP },
+	{ "metric", METHOD_METRIC },
+	{ "package", METHOD_PACKAGE },
 	{ "path", METHOD_PATH },
-	{ "resource_type", METHOD_ASK },
+	{ "resource_type", METHOD_RESOURCE_TYPE },
 	{ "result", METHOD_ASK },
-	{ "saved_query", METHOD_ASK },
-	{ "semantic_model", METHOD_ASK },
-	{ "source", METHOD_ASK },
+	{ "saved_query", METHOD_SAVED_QUERY },
+	{ "semantic_model", METHOD_SEMANTIC_MODEL },
+	{ "source", METHOD_SOURCE },
 	{ "source_status", METHOD_ASK },
 	{ "state", METHOD_ASK },
 	{ "tag", METHOD_TAG },
-	{ "test_name", METHOD_ASK },
-	{ "test_type", METHOD_ASK },
-	{ "unit_test", METHOD_ASK },
-	{ "version", METHOD_ASK },
+	{ "test_name", METHOD_TEST_NAME },
+	{ "test_type", METHOD_TEST_TYPE },
+	{ "unit_test", METHOD_UNIT_TEST },
+	{ "version", METHOD_VERSION },
 };
-
-static void criterion_release(struct criterion *c)
-{
-	free(c->value);
-	free(c->method_name);
-}
 
 static bool is_ascii_digit(char c)
 {
@@ -73,6 +67,7 @@ static const char *read_parents(struct criterion *c, const char *s)
 		digits++;
 	if (s[digits] != '+')
 		return s;
+	c->has_parents = true;
 	c->parents = read_depth(s, digits);
 	return s + digits + 1;
 }
@@ -87,11 +82,12 @@ static size_t read_children(struct criterion *c, const char *s)
 		digits++;
 	if (digits == end || s[end - digits - 1] != '+')
 		return end;
+	c->has_children = true;
 	c->children = read_depth(s + end - digits, digits);
 	return end - digits - 1;
 }
 
-static const char *read_method(struct criterion *c, const char *s)
+static const char *read_method(struct selection *selection, const char *s, const char **ret_name)
 {
 	size_t len = 0;
 
@@ -99,7 +95,7 @@ static const char *read_method(struct criterion *c, const char *s)
 		len++;
 	if (len == 0 || s[len] != ':')
 		return s;
-	c->method_name = mem_strndup(s, len);
+	*ret_name = arena_strndup(&selection->arena, s, len);
 	return s + len + 1;
 }
 
@@ -116,24 +112,26 @@ static bool ends_like_a_file(const char *value)
 	return false;
 }
 
-static void decide_method(struct criterion *c)
+static enum method default_method(const char *value)
 {
-	if (!c->method_name) {
-		if (strchr(c->value, '/'))
-			c->method = METHOD_PATH;
-		else
-			c->method = ends_like_a_file(c->value) ? METHOD_ASK : METHOD_FQN;
-		return;
-	}
+	if (strchr(value, '/'))
+		return METHOD_PATH;
+	return ends_like_a_file(value) ? METHOD_FILE : METHOD_FQN;
+}
+
+void criterion_set_method(struct selection *s, struct criterion *c, const char *name)
+{
+	size_t len = strcspn(name, ".");
+
+	c->method_name = name;
+	c->method = METHOD_ASK;
+	c->arguments = arena_strdup(&s->arena, name[len] ? name + len + 1 : "");
 	c->is_refused = true;
 	for (size_t i = 0; i < ARRAY_LEN(methods); i++) {
-		size_t len = strlen(methods[i].name);
-		if (strncmp(methods[i].name, c->method_name, len) != 0)
-			continue;
-		if (c->method_name[len] != '\0' && c->method_name[len] != '.')
+		if (strlen(methods[i].name) != len || strncmp(methods[i].name, name, len) != 0)
 			continue;
 		c->is_refused = false;
-		c->method = c->method_name[len] ? METHOD_ASK : methods[i].method;
+		c->method = methods[i].method;
 	}
 }
 
@@ -157,7 +155,7 @@ static bool is_odd(const char *word)
 	const char *last = strrchr(word, '+');
 	const char *colon = strchr(word, ':');
 
-	if (*word == '@' || strchr(word, '\n'))
+	if (strchr(word, '\n'))
 		return true;
 	for (const char *p = word; colon && p < colon; p++)
 		if ((unsigned char)*p >= 0x80)
@@ -184,24 +182,29 @@ static bool is_odd_path(const char *path)
 }
 
 /* RAW_SELECTOR_PATTERN of dbt/graph/selector_spec.py. */
-static void parse_criterion(const char *s, size_t len, struct criterion *ret_criterion)
+struct spec *spec_of_word(struct selection *s, const char *text, size_t len)
 {
-	struct criterion c = { .value = NULL };
-	CLEANUP(mem_free_string) char *word = mem_strndup(s, len);
+	struct spec *spec = spec_new(s, SPEC_CRITERION, s->request->indirect);
+	struct criterion *c = &spec->criterion;
+	const char *word = arena_strndup(&s->arena, text, len);
+	const char *name = NULL;
 	const char *rest = word;
 
-	if (is_odd(word)) {
-		c.value = mem_strdup(word);
-		*ret_criterion = c;
-		return;
-	}
-	rest = read_parents(&c, rest);
-	rest = read_method(&c, rest);
-	c.value = mem_strndup(rest, read_children(&c, rest));
-	decide_method(&c);
-	if (c.method == METHOD_PATH && is_odd_path(c.value))
-		c.method = METHOD_ASK;
-	*ret_criterion = c;
+	c->value = word;
+	c->arguments = "";
+	if (is_odd(word))
+		return spec;
+	c->childrens_parents = *rest == '@';
+	rest = read_parents(c, rest + c->childrens_parents);
+	rest = read_method(s, rest, &name);
+	c->value = arena_strndup(&s->arena, rest, read_children(c, rest));
+	if (name)
+		criterion_set_method(s, c, name);
+	else
+		c->method = default_method(c->value);
+	if (c->method == METHOD_PATH && is_odd_path(c->value))
+		c->method = METHOD_ASK;
+	return spec;
 }
 
 /* Python's str.split(): every part between two separators, empty ones too. */
@@ -220,48 +223,35 @@ static bool next_part(const char **cursor, char separator, const char *end, cons
 	return true;
 }
 
-static void parse_intersection(const char *spec, size_t len, struct criteria *criteria)
+static struct spec *intersection_of(struct selection *s, const char *text, size_t len)
 {
-	const char *cursor = spec;
+	struct spec *spec = spec_new(s, SPEC_INTERSECTION, s->request->indirect);
+	const char *cursor = text;
 	const char *part;
 	size_t n;
 
-	while (next_part(&cursor, ',', spec + len, &part, &n)) {
-		struct criterion *c;
-
-		mem_grow((void **)&criteria->v, &criteria->cap, criteria->n + 1,
-			 sizeof(*criteria->v));
-		c = &criteria->v[criteria->n++];
-		parse_criterion(part, n, c);
-		c->ends_intersection = !cursor;
-	}
+	while (next_part(&cursor, ',', text + len, &part, &n))
+		spec_add(s, spec, spec_of_word(s, part, n));
+	return spec;
 }
 
-void criteria_parse(const struct strv *words, struct criteria *ret_criteria)
+struct spec *spec_of_words(struct selection *s, const struct strv *words)
 {
-	struct criteria criteria = { 0 };
+	struct spec *spec = spec_new(s, SPEC_UNION, s->request->indirect);
 
 	for (size_t i = 0; words && i < words->n; i++) {
 		const char *cursor = words->v[i];
 		const char *end = cursor + strlen(cursor);
-		const char *spec;
+		const char *text;
 		size_t len;
 
-		while (next_part(&cursor, ' ', end, &spec, &len))
-			parse_intersection(spec, len, &criteria);
+		while (next_part(&cursor, ' ', end, &text, &len))
+			spec_add(s, spec, intersection_of(s, text, len));
 	}
-	*ret_criteria = criteria;
+	return spec;
 }
 
-void criteria_release(struct criteria *criteria)
-{
-	for (size_t i = 0; i < criteria->n; i++)
-		criterion_release(&criteria->v[i]);
-	free(criteria->v);
-	*criteria = (struct criteria) { 0 };
-}
-
-int criterion_refuse(const struct criterion *c, struct err *err)
+static int refuse_method(const struct criterion *c, struct err *err)
 {
 	const char *names[ARRAY_LEN(methods)];
 	CLEANUP(mem_free_string)
@@ -276,4 +266,26 @@ int criterion_refuse(const struct criterion *c, struct err *err)
 	if (nearest)
 		return err_hint(err, "did you mean '%s:%s'?", nearest, c->value);
 	return -1;
+}
+
+int spec_check(struct selection *s, const struct spec *spec, struct err *err)
+{
+	const struct criterion *c = &spec->criterion;
+
+	for (size_t i = 0; i < spec->n; i++)
+		if (spec_check(s, spec->parts[i], err) < 0)
+			return -1;
+	if (spec->kind != SPEC_CRITERION)
+		return 0;
+	if (c->childrens_parents && c->has_children)
+		return err_set(err, ERR_SELECTOR_INVALID,
+			       "'@' before and '+' behind '%s' exclude each other", c->value);
+	if (s->major >= 2 && !*c->value &&
+	    (c->method_name || c->has_parents || c->has_children || c->childrens_parents))
+		return err_set(err, ERR_SELECTOR_INVALID, "a selector names nothing");
+	if (c->is_refused && s->refuses_unknown)
+		return refuse_method(c, err);
+	/* `@` of dbt 2 takes another way. */
+	s->uncertain |= c->method == METHOD_ASK || (s->major >= 2 && c->childrens_parents);
+	return 0;
 }

@@ -293,7 +293,8 @@ int sides_select(struct sides *sides, const struct strv *select, const struct st
 {
 	enum select_answer answer;
 
-	if (select_nodes(sides->from_manifest, select, exclude, ret_unique_ids, &answer, err) < 0)
+	if (select_nodes(sides->from_manifest, select, exclude, sides->project.directory,
+			 ret_unique_ids, &answer, err) < 0)
 		return -1;
 	if (answer == SELECT_ANSWERED)
 		return 0;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/buf.h"
 #include "airlock/dbt/select.h"
 
 #define FIXTURE AIRLOCK_SOURCE_DIR "/test/unit/data/manifest.json"
@@ -44,7 +45,7 @@ static char *answer_of(const struct manifest *from, const char *select, const ch
 		strv_push(&selected, select);
 	if (exclude)
 		strv_push(&excluded, exclude);
-	if (select_nodes(from, &selected, &excluded, &ids, &answer, &err) < 0) {
+	if (select_nodes(from, &selected, &excluded, NULL, &ids, &answer, &err) < 0) {
 		message = mem_strdup(err.message);
 		err_release(&err);
 		return message;
@@ -204,18 +205,37 @@ static void unions_intersections_and_exclusions(void **state)
 	assert_rows(rows, ARRAY_LEN(rows));
 }
 
-static void methods_of_other_kinds_are_left_to_dbt(void **state)
+/* What each method selects is compared with dbt in test/select. */
+static void other_methods_select_as_dbt_does(void **state)
+{
+	static const struct row rows[] = {
+		{ "config.materialized:incremental", NULL, "orders" },
+		{ "config.severity:WARN", NULL, "" },
+		{ "1+config.severity:WARN", NULL, "orders" },
+		{ "source:web+", NULL, "stg_eph" },
+		{ "tag.x:mart,orders", NULL, "orders" },
+		{ "@orders", NULL, "customers.v2 orders stg_orders raw_orders" },
+		{ "orders.sql", NULL, "orders" },
+		{ "file:orders", NULL, "orders" },
+		{ "orders h_mart", "package:helper", "orders" },
+		{ "package:this,resource_type:seed", NULL, "raw_orders" },
+		{ "version:old", NULL, "customers.v1" },
+		{ "1+test_type:unit,customers.v1", NULL, "customers.v1" },
+		{ "access:protected,orders", NULL, "orders" },
+		{ "1+exposure:shop.dash", NULL, "orders" },
+		{ "group:g metric:m semantic_model:s saved_query:q", NULL, "" },
+	};
+
+	(void)state;
+	assert_rows(rows, ARRAY_LEN(rows));
+}
+
+static void what_only_dbt_knows_is_left_to_dbt(void **state)
 {
 	static const struct row rows[] = {
 		{ "state:modified", NULL, "ASK" },
 		{ "result:error", NULL, "ASK" },
-		{ "config.materialized:table", NULL, "ASK" },
-		{ "source:web", NULL, "ASK" },
-		{ "tag.x:mart", NULL, "ASK" },
-		{ "@orders", NULL, "ASK" },
-		{ "orders.sql", NULL, "ASK" },
-		{ "file:orders.sql", NULL, "ASK" },
-		{ "orders", "package:helper", "ASK" },
+		{ "source_status:fresher+", NULL, "ASK" },
 		{ "orders tag:mart,state:new", NULL, "ASK" },
 		{ "path:../x", NULL, "ASK" },
 		{ "/abs/models", NULL, "ASK" },
@@ -223,7 +243,8 @@ static void methods_of_other_kinds_are_left_to_dbt(void **state)
 		{ "path:", NULL, "ASK" },
 		{ "orders+\xd9\xa3", NULL, "ASK" },
 		{ "\xc3\xa9:x", NULL, "ASK" },
-		/* Only the package is known to have these. */
+		/* Only the package is known to have these, and no directory was given to look at.
+		 */
 		{ "models/only_pkg", NULL, "ASK" },
 		{ "models/*", NULL, "ASK" },
 	};
@@ -242,6 +263,14 @@ static void a_method_that_dbt_does_not_have_is_refused(void **state)
 		  "'selector' in 'selector:nightly' is not a selection method of dbt" },
 		{ "state:new bogus:x", NULL,
 		  "'bogus' in 'bogus:x' is not a selection method of dbt" },
+		{ "@orders+", NULL, "'@' before and '+' behind 'orders' exclude each other" },
+		{ "source:a.b.c.d", NULL, "'a.b.c.d' names no source: it has 4 parts" },
+		{ "metric:a.b.c", NULL, "'a.b.c' names no metric: it has 3 parts" },
+		{ "resource_type:nope", NULL, "'nope' is no resource type of dbt" },
+		{ "test_type:nope", NULL,
+		  "'nope' is no type of tests: generic, singular, unit and data are" },
+		{ "version:x", NULL,
+		  "'x' is no kind of version: latest, prerelease, old and none are" },
 	};
 	CLEANUP(strv_release) struct strv words = STRV_INIT;
 	CLEANUP(strv_release) struct strv none = STRV_INIT;
@@ -252,26 +281,87 @@ static void a_method_that_dbt_does_not_have_is_refused(void **state)
 	(void)state;
 	assert_rows(rows, ARRAY_LEN(rows));
 	strv_push(&words, "tga:mart");
-	assert_int_equal(select_nodes(manifest, &words, &none, &ids, &answer, &err), -1);
+	assert_int_equal(select_nodes(manifest, &words, &none, NULL, &ids, &answer, &err), -1);
 	assert_int_equal(err.code, ERR_SELECTOR_INVALID);
 	assert_string_equal(err.hint, "did you mean 'tag:mart'?");
 	err_release(&err);
 }
 
-static void what_is_known_needs_no_manifest(void **state)
+/* "" and the sorted ids, "ASK", or the message of the error. */
+static char *selector_answer(const char *yaml, const char *name)
 {
-	static const char *const known[] = { "orders", "+tag:a+2,path:models/x", "a b", "fqn:a.*" };
-	static const char *const unknown[] = { "@a", "a state:new", "a,config.x:y", "x.sql",
-					       "nope:x" };
+	struct selectors *selectors;
+	CLEANUP(strv_release) struct strv ids = STRV_INIT;
+	CLEANUP(strv_release) struct strv types = STRV_INIT;
+	struct select_request request = { .selector = name, .resource_types = &types };
+	enum select_answer answer;
+	struct err err = ERR_INIT;
+	char *text;
+
+	strv_push(&types, "model");
+	assert_int_equal(selectors_parse(yaml, strlen(yaml), "selectors.yml", &selectors, &err), 0);
+	request.selectors = selectors;
+	if (select_run(manifest, &request, &ids, &answer, &err) < 0)
+		text = mem_strdup(err.message);
+	else if (answer == SELECT_ASK_DBT)
+		text = mem_strdup("ASK");
+	else
+		text = ids.n ? strv_join(&ids, " ") : mem_strdup("");
+	err_release(&err);
+	selectors_free(selectors);
+	return text;
+}
+
+static void selectors_of_a_file_are_known_by_name(void **state)
+{
+	static const char yaml[] = "selectors:\n"
+				   "- {name: one, definition: 'orders'}\n"
+				   "- {name: two, definition: {tag: '{{ var(\"x\") }}'}}\n"
+				   "- {name: three, definition: {method: selector, value: one}}\n"
+				   "- {name: four, definition: {method: selector, value: five}}\n"
+				   "- {name: five, default: true, definition: {fqn: bad}}\n"
+				   "- {name: six, definition: {method: fqn, value: 12}}\n"
+				   "- {name: seven, definition: {tag: [a]}}\n";
+	static const struct {
+		const char *name;
+		const char *expected;
+	} rows[] = {
+		{ "one", "model.shop.orders" },
+		{ "two", "ASK" },
+		{ "three", "model.shop.orders" },
+		{ "four", "ASK" }, /* which is defined below */
+		{ NULL, "model.shop.bad" },
+		{ "six", "ASK" },
+		{ "seven", "ASK" },
+		{ "thre", "selectors.yml has no selector 'thre'" },
+	};
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(known) + ARRAY_LEN(unknown); i++) {
-		CLEANUP(strv_release) struct strv words = STRV_INIT;
-		bool is_known = i < ARRAY_LEN(known);
+	for (size_t i = 0; i < ARRAY_LEN(rows); i++) {
+		CLEANUP(mem_free_string) char *answer = selector_answer(yaml, rows[i].name);
 
-		strv_push(&words, is_known ? known[i] : unknown[i - ARRAY_LEN(known)]);
-		assert_int_equal(select_is_known(&words), is_known);
+		assert_string_equal(answer, rows[i].expected);
 	}
+}
+
+/* Each selector names the one before it twice: small as a file, endless as a tree. */
+static void selectors_that_grow_without_end_are_left_to_dbt(void **state)
+{
+	CLEANUP(buf_release) struct buf yaml = BUF_INIT;
+	CLEANUP(mem_free_string) char *answer = NULL;
+
+	(void)state;
+	buf_add_str(&yaml, "selectors:\n- {name: s0, definition: {fqn: orders}}\n");
+	for (int i = 1; i < 50; i++)
+		buf_printf(&yaml,
+			   "- {name: s%d, definition: {union: [{method: selector, value: s%d},"
+			   " {method: selector, value: s%d}]}}\n",
+			   i, i - 1, i - 1);
+	answer = selector_answer(buf_cstr(&yaml), "s3");
+	assert_string_equal(answer, "model.shop.orders");
+	free(answer);
+	answer = selector_answer(buf_cstr(&yaml), "s49");
+	assert_string_equal(answer, "ASK");
 }
 
 static struct manifest *with_version(const char *version)
@@ -302,12 +392,14 @@ static void what_dbt_versions_read_differently_is_left_to_dbt(void **state)
 		{ "1.11.15", "stg_*", "ASK" },
 		{ "1.11.14", "stg_*", "" },
 		{ "1.9.4", "stg_*", "" },
-		{ "1.10.20", "stg_*", "ASK" },
+		{ "1.10.20", "stg_*", "" },
+		{ "1.10.24", "stg_*", "ASK" },
+		{ "1.12.6", "stg_*", "stg_x" },
 		{ "1.12.3", "stg_*", "ASK" },
 		{ "", "stg_*", "ASK" },
 		{ "1.12.3", "*stg_*", "stg_x" },
 		{ "2.0.0-beta.2", "*stg_*", "ASK" },
-		{ "2.0.0-beta.2", "a.staging", "ASK" },
+		{ "2.0.0-beta.2", "a.staging", "stg_x" },
 		{ "2.0.0-beta.2", "stg_x", "stg_x" },
 		{ "2.0.0-beta.2", "models/staging", "stg_x" },
 		{ "2.0.0-beta.2", "models/st*", "ASK" },
@@ -336,9 +428,11 @@ int main(void)
 		cmocka_unit_test(paths_select_as_dbt_does),
 		cmocka_unit_test(pluses_follow_the_graph),
 		cmocka_unit_test(unions_intersections_and_exclusions),
-		cmocka_unit_test(methods_of_other_kinds_are_left_to_dbt),
+		cmocka_unit_test(other_methods_select_as_dbt_does),
+		cmocka_unit_test(what_only_dbt_knows_is_left_to_dbt),
 		cmocka_unit_test(a_method_that_dbt_does_not_have_is_refused),
-		cmocka_unit_test(what_is_known_needs_no_manifest),
+		cmocka_unit_test(selectors_of_a_file_are_known_by_name),
+		cmocka_unit_test(selectors_that_grow_without_end_are_left_to_dbt),
 		cmocka_unit_test(what_dbt_versions_read_differently_is_left_to_dbt),
 	};
 
