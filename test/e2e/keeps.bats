@@ -32,10 +32,10 @@ assert_keeps_shape() {
 }
 
 @test "an index, comments, constraints, a view in another schema reading the new data" {
+  sql 'alter table mart.customers alter column customer_name set not null'
   sql "comment on table mart.customers is 'by hand'"
   sql "comment on column mart.customers.country is 'ISO 3166'"
   sql 'create index customers_by_country on mart.customers (country)'
-  sql 'alter table mart.customers alter column customer_name set not null'
   sql 'create schema reports'
   sql 'create view reports.countries as select country, count(*) as n from mart.customers group by 1'
   assert_keeps_shape

@@ -78,7 +78,7 @@ grants() {
   sql 'grant usage on schema mart to analyst; grant select on mart.customers to analyst'
   sql 'alter table mart.customers enable row level security'
   sql "create policy french on mart.customers to analyst using (country = 'FR')"
-  assert_carried_or_refused mart.customers 'row'
+  assert_carried_or_refused mart.customers french
   [ "$(SHOP_PG_USER=analyst sql 'select count(*) from mart.customers')" = 2 ]
 }
 
