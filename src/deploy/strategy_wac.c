@@ -276,38 +276,37 @@ static void plan_build(struct wac *w)
 	runner_push_log_options(&step->command);
 }
 
-static int push_schema(struct wac *w, const struct relation *schema, struct strv *made,
-		       struct strv *statements, struct err *err)
+static int push_schema(struct wac *w, const struct relation *schema, struct strv *statements,
+		       struct err *err)
 {
-	char *name CLEANUP(mem_free_string) =
-		relation_display(&(struct relation) { schema->database, schema->schema, NULL });
 	const struct sql_arg args[] = {
 		SQL_ARG_SCHEMA("schema", schema),
 		SQL_ARG_LITERAL("name", schema->schema),
 	};
 
-	if (strv_contains(made, name) ||
-	    observed_has_schema(w->in->observed, w->in->dialect, schema))
+	if (observed_has_schema(w->in->observed, w->in->dialect, schema))
 		return 0;
-	strv_push(made, name);
 	return dialect_push(statements, w->in->dialect, DIALECT_SCHEMA_CREATE, args,
 			    ARRAY_LEN(args), err);
 }
 
 static int push_schemas(struct wac *w, struct strv *statements, struct err *err)
 {
-	struct strv made CLEANUP(strv_release) = STRV_INIT;
+	const struct relation *last = NULL;
+	const struct relation *restore = NULL;
 
 	for (size_t i = 0; i < w->set.n; i++) {
 		const struct publish_table *t = &w->set.tables[i];
 
-		if (push_schema(w, t->to, &made, statements, err) < 0)
+		/* Sorted: tables of one schema are neighbours. */
+		if ((!last || !relation_same_schema(w->in->dialect, last, t->to)) &&
+		    push_schema(w, t->to, statements, err) < 0)
 			return -1;
-		if (t->restore.identifier &&
-		    push_schema(w, &t->restore, &made, statements, err) < 0)
-			return -1;
+		last = t->to;
+		if (t->restore.identifier)
+			restore = &t->restore;
 	}
-	return 0;
+	return restore ? push_schema(w, restore, statements, err) : 0;
 }
 
 /* What the history keeps. A restore point is r_<id>_<n> in the restore schema. */
