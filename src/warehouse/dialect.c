@@ -92,6 +92,15 @@ static int refuse(const struct publish_table *table, const char *what, struct er
 	return err_hint(err, "remove it, or take the node out of the scope with --exclude");
 }
 
+char *publish_list(const char *const *words, size_t n)
+{
+	struct buf list = BUF_INIT;
+
+	for (size_t i = 0; i < n; i++)
+		buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
+	return buf_take(&list);
+}
+
 int publish_check(const struct publish_table *table, struct err *err)
 {
 	const struct table *to = table->to_table;
@@ -116,7 +125,8 @@ int publish_check(const struct publish_table *table, struct err *err)
 		return err_hint(err, "drop the %s in production once, then deploy again", to->kind);
 	}
 	if (to->refuse_count > 0) {
-		char *what CLEANUP(mem_free_string) = mem_printf("%s", to->refuses[0]);
+		char *what CLEANUP(mem_free_string) =
+			publish_list(to->refuses, to->refuse_count);
 
 		return refuse(table, what, err);
 	}

@@ -87,11 +87,13 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 	if (to->refuse_exchange_count > 0 && table->decided) {
 		char *display CLEANUP(mem_free_string) = relation_display(table->to);
 
+		char *lost CLEANUP(mem_free_string) =
+			publish_list(to->refuses_exchange, to->refuse_exchange_count);
+
 		err_set(err, ERR_UNSUPPORTED,
 			"the columns of '%s' changed, so a new table has to take its place, and "
-			"that would lose: %s%s",
-			display, to->refuses_exchange[0],
-			to->refuse_exchange_count > 1 ? " (and more)" : "");
+			"that would lose: %s",
+			display, lost);
 		return err_hint(err, "drop it, deploy, and create it again");
 	}
 	*ret_way = PUBLISH_EXCHANGE;

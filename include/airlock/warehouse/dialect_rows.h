@@ -20,5 +20,7 @@ int postgres_publish(const struct dialect *dialect, const struct publish_set *se
 
 /* ERR_UNSUPPORTED for what no way can publish: the wrong kind, a feature that would be lost. */
 int publish_check(const struct publish_table *table, struct err *err);
+/* With commas between; free() it. */
+char *publish_list(const char *const *words, size_t n);
 
 #endif
