@@ -155,13 +155,20 @@ def content(connection, schema, name, row):
         yield line(f"row {schema}.{name}", [text])
 
 
+def text(skip):
+    """Of the warehouse that the environment names; `skip` are schemas to leave out."""
+    connection = warehouse.connect()
+    try:
+        return "\n".join(sorted((duckdb if warehouse.engine() == "duckdb" else postgres)(connection, skip)))
+    finally:
+        connection.close()
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--skip", default="", help="schemas to leave out, comma between")
-    skip = parser.parse_args().skip.split(",")
-    connection = warehouse.connect()
-    lines = (duckdb if warehouse.engine() == "duckdb" else postgres)(connection, skip)
-    print("\n".join(sorted(lines)))
+    print(text(parser.parse_args().skip.split(",")))
 
 
-main()
+if __name__ == "__main__":
+    main()

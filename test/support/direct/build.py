@@ -46,11 +46,12 @@ class Build:
         self.materializer = Materializer(
             engine, self.project, arguments.flag("full-refresh"), self.scenario.get("columns", {}))
         self.results = {}
+        chosen = select(recording, arguments.words("select"), arguments.words("exclude"))
+        self.nodes = [unique_id for unique_id in chosen if self._is_built(unique_id)]
 
     def run(self):
         """The exit status."""
-        chosen = select(self.recording, self.arguments.words("select"), self.arguments.words("exclude"))
-        nodes = [u for u in chosen if self._is_built(u)]
+        nodes = self.nodes
         self.recording.write(self.directory, self.target_path, self.log, compiled=True)
         self._make_schemas(nodes)
         try:

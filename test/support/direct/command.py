@@ -66,8 +66,10 @@ class Command:
     def build(self, engine):
         from build import Build
 
-        return Build(Recording(engine, self.target), self.connect(engine), self.arguments, self.log,
-                     self.faults).run()
+        recording = Recording(engine, self.target)
+        build = Build(recording, self.connect(engine), self.arguments, self.log, self.faults)
+        self.trace.add(calls=build.nodes)
+        return build.run()
 
     def list(self, engine):
         from selection import select

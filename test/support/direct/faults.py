@@ -14,6 +14,7 @@ WHEN is before or after the call is executed. After it: before its answer is pri
   late[=S]      PostgreSQL, before: dies, while its connection lives on, and the server executes the
                 call S seconds later
   orphan[=S]    the same, and the connection dies too: the server is to notice
+  strike=MS     is killed MS milliseconds later, whatever it does then
   hang          waits until it is signalled
   int, term     airlock gets the signal; what it passes on arrives here
   full          every file that airlock, this process, or a later one of airlock's writes to is full
@@ -25,7 +26,8 @@ import signal
 import time
 
 
-KINDS = ("error", "crash", "lost", "mute", "late", "orphan", "hang", "int", "term", "full")
+KINDS = ("error", "crash", "lost", "mute", "late", "orphan", "strike", "hang", "int", "term",
+         "full")
 
 
 class Injected(Exception):
@@ -38,6 +40,7 @@ class Lost(Exception):
 
 class Fault:
     def __init__(self, text):
+        self.text = text
         address, self.when, kind = text.split(":", 2)
         self.kind, _, self.value = kind.partition("=")
         command, _, call = address.partition(".")
@@ -51,11 +54,12 @@ class Faults:
     def __init__(self, trace, log):
         faults = map(Fault, os.environ.get("DIRECT_FAULT", "").split())
         self.mine = [f for f in faults if (f.verb, f.nth) == (trace.verb, trace.nth)]
-        self.log = log
+        self.log, self.trace = log, trace
 
     def meet(self, when, call, engine=None, sql=None):
         for fault in self.mine:
             if (fault.when, fault.call) == (when, call):
+                self.trace.add(fault=fault.text)
                 getattr(self, f"_{fault.kind}")(fault, engine, sql)
 
     def _error(self, fault, _engine, _sql):
@@ -69,6 +73,14 @@ class Faults:
 
     def _mute(self, *_):
         self.log.muted = True
+
+    def _strike(self, fault, *_):
+        """Another process strikes: nothing runs here while a driver is busy."""
+        target = os.getpid()
+        if os.fork() == 0:
+            time.sleep(float(fault.value) / 1000)
+            os.kill(target, signal.SIGKILL)
+            os._exit(0)
 
     def _hang(self, *_):
         while True:

@@ -1,8 +1,9 @@
-"""What was started: one JSON line when a command begins, one when an operation has its calls, one
-when it ends. One that never ended was killed.
+"""What was started: one JSON line when a command begins, one when it knows its calls, one when
+it ends. One that never ended was killed.
 
   {"verb", "nth", "pid", "parent", "began", "target"}   nth of its verb in this file, from 1
-  {"verb", "nth", "calls": [sql, ...]}                   of a run-operation or build
+  {"verb", "nth", "calls": [sql, ...]}                   of a run-operation; of a build, its nodes
+  {"verb", "nth", "fault"}                               that was met
   {"verb", "nth", "ended", "status"}
 """
 

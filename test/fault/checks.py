@@ -1,0 +1,86 @@
+"""What has to be true of a deployment that met a fault, and of the world after the next one. Each
+gives a list of what is wrong."""
+
+import re
+import time
+
+KILLED = -9
+
+
+def of_state(state):
+    return [] if state in ("old", "new") else [f"production is {state}"]
+
+
+def of_report(run, before, after):
+    """What was said is what is so. Nobody reports who was killed."""
+    if run.status == KILLED:
+        return []
+    if run.status < 0:
+        return [f"ended by signal {-run.status}: {run.errors}"]
+    try:
+        report = run.report()
+    except ValueError:
+        return [f"exit {run.status} without a report: {run.output!r} {run.errors}"]
+    outcome, changed, status = report["outcome"], report["production_changed"], run.status
+    unchanged, is_new = before == after, after == "new"
+    claims = (
+        (report["exit"] == status, f"the report says exit {report['exit']}"),
+        ((status == 0) <= (outcome == "published"), "exit 0, and not published"),
+        ((outcome == "published") <= (changed and is_new), "published, and it is not there"),
+        ((outcome == "unknown") == (status == 71), "71 stands for unknown"),
+        (changed <= is_new, "production_changed, and it has not"),
+        (changed or status == 71 or unchanged, "production changed, and the report denies it"),
+        ((status in (1, 2, 72, 73, 74)) <= unchanged, "a status that promises the old production"),
+        ((status == 70) <= is_new, "70 stands for a changed production"),
+        ((status != 0) <= (report["error"] is not None), "failed without an error"),
+        (bool(report["published"]) <= changed, "lists what it published, and changed nothing"),
+        (told_production(run.errors) in ("", "was" if changed else "was not"), "two words on production"),
+    )
+    said = f"(exit {status}, {outcome}, {before} to {after}): {run.errors[-800:]}"
+    return [f"{what} {said}" for true, what in claims if not true]
+
+
+def told_production(errors):
+    """`was` or `was not`, as the last words for people have it; nothing when they leave it open."""
+    told = re.findall(r"(whether )?production (was not|was) changed", errors)
+    return told[-1][1] if told and not told[-1][0] else ""
+
+
+def of_processes(trace):
+    """No dbt outlives its deployment; one that was just killed may take a moment to go."""
+    ended = {(line["verb"], line["nth"]) for line in trace if "ended" in line}
+    left = [line["pid"] for line in trace if "began" in line and (line["verb"], line["nth"]) not in ended]
+    for _ in range(50):
+        left = [pid for pid in left if _is_alive(pid)]
+        if not left:
+            return []
+        time.sleep(0.1)
+    return [f"dbt still runs: {left}"]
+
+
+def _is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
+def of_rest(world):
+    """Nobody holds a lock, every intent has one end, and nothing lies about."""
+    problems = [f"the lock is held by {name}" for name in world.held_locks()]
+    published = set()
+    for name, events in world.events().items():
+        ends = [event for event in events if event in ("published", "aborted")]
+        if "published" in ends:
+            published.add(name)
+        if "intent" in events and len(ends) != 1 or len(ends) > 1 or events.count("intent") > 1:
+            problems.append(f"the history of {name} is {events}")
+        if ("finished" in events) != ("published" in ends):
+            problems.append(f"the history of {name} ends with {events}")
+    for schema, name in world.relations("table_schema = 'airlock_restore'"):
+        if not any(name.startswith(f"r_{id_}_") for id_ in published):
+            problems.append(f"{schema}.{name} is of no published deployment")
+    foreign = "table_schema not in ('airlock', 'airlock_restore')"
+    left = world.relations(f"{foreign} and table_name like '%airlock%'")
+    return problems + [f"left behind: {found}" for found in left]

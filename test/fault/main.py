@@ -1,0 +1,71 @@
+"""The faults, as TAP: run matrix|together|killed ENGINE.
+
+  matrix    each fault at each place; without --all (or AIRLOCK_TEST_ALL) one of each kind
+  together  20 deployments started at once
+  killed    airlock, its dbt or both killed at random moments
+
+  --all         everything
+  --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
+  --only TEXT   the cases whose name has it
+  --seed N      the one kill at the moment that N stands for
+  --table FILE  writes the outcomes of the matrix into it, as Markdown
+"""
+
+import argparse
+import os
+import signal
+import sys
+
+import killed
+import matrix
+import table
+import together
+from strategies import STRATEGIES
+
+
+class Report:
+    """TAP on stdout, and how many cases failed."""
+
+    def __init__(self, prefix):
+        self.prefix, self.number, self.failed = prefix, 0, 0
+
+    def plan(self, count):
+        print(f"1..{count}", flush=True)
+
+    def case(self, name, problems, note=""):
+        self.number += 1
+        self.failed += bool(problems)
+        # A `#` would begin a directive.
+        name = f"{self.prefix}{name}".replace("#", "")
+        print(f"{'not ok' if problems else 'ok'} {self.number} - {name}" + (f": {note}" if note else ""))
+        for problem in problems:
+            for line in problem.splitlines():
+                print(f"# {line}")
+        sys.stdout.flush()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("what", choices=("matrix", "together", "killed"))
+    parser.add_argument("engine", choices=("duckdb", "postgres"))
+    parser.add_argument("--strategy", choices=[s.name for s in STRATEGIES], default=STRATEGIES[0].name)
+    parser.add_argument("--all", action="store_true", default=bool(os.environ.get("AIRLOCK_TEST_ALL")))
+    parser.add_argument("--jobs", type=int, default=1)
+    parser.add_argument("--only", default="")
+    parser.add_argument("--seed", type=int)
+    parser.add_argument("--table")
+    options = parser.parse_args()
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
+    strategy = next(s for s in STRATEGIES if s.name == options.strategy)
+    report = Report(f"{strategy.name} on {options.engine}: ")
+    if options.what == "matrix":
+        outcomes = matrix.run(options.engine, strategy, options, report)
+        if options.table:
+            table.write(options.table, options.engine, strategy,
+                        table.section(options.engine, strategy, outcomes))
+    else:
+        {"together": together, "killed": killed}[options.what].run(options.engine, strategy, options, report)
+    sys.exit(report.failed > 0)
+
+
+main()

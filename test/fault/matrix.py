@@ -1,0 +1,129 @@
+"""The matrix: every case, followed by every follow-up, each from the frozen state."""
+
+import itertools
+import multiprocessing
+import time
+from dataclasses import dataclass, field
+
+import checks
+from cases import Case, all_cases
+from followups import FOLLOWUPS
+from world import World
+
+
+@dataclass
+class Outcome:
+    case: Case
+    followup: str
+    status: int = 0  # of the faulted deployment
+    state: str = ""
+    settled: str = ""  # what the follow-up made of it
+    problems: list = field(default_factory=list)
+    seconds: float = 0.0
+
+    @property
+    def name(self):
+        return f"{self.case.name}; then {self.followup}"
+
+    @property
+    def cell(self):
+        status = "killed" if self.status == checks.KILLED else str(self.status)
+        return f"{status} {self.state.splitlines()[0]}" + (" **wrong**" if self.problems else "")
+
+
+def sample(cases):
+    """One of each kind of fault, the places spread over what there is."""
+    columns = {}
+    for case in cases:
+        columns.setdefault((case.fault, "step" in case.place, ";" in case.place), []).append(case)
+    groups = enumerate(columns.values())
+    return [group[(7 * number + len(group) // 2) % len(group)] for number, group in groups]
+
+
+def try_case(world, case, followup):
+    """Never raises: what goes wrong in the harness is a problem of the case."""
+    outcome = Outcome(case, followup)
+    began = time.monotonic()
+    try:
+        world.thaw()
+        _fault(world, case, outcome)
+        _follow(world, followup, outcome)
+    except Exception as error:  # the next case begins anew in any case
+        outcome.problems.append(f"{type(error).__name__}: {error}")
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+def _fault(world, case, outcome):
+    run = world.deploy(**case.environment)
+    trace = world.trace()
+    outcome.problems += checks.of_processes(trace)
+    outcome.status, outcome.state = run.status, world.state()
+    outcome.problems += checks.of_state(outcome.state)
+    outcome.problems += checks.of_report(run, "old", outcome.state)
+    if not case.may_be_missed:
+        outcome.problems += _of_meeting(case, run, trace)
+
+
+def _of_meeting(case, run, trace):
+    """A fault that was not met proves nothing."""
+    if "AIRLOCK_FAULT" in case.environment:
+        met = run.status == checks.KILLED or "AIRLOCK_FAULT" in run.output + run.errors
+    else:
+        met = sum("fault" in line for line in trace) == len(case.environment["DIRECT_FAULT"].split())
+    return [] if met else [f"the fault was not met: exit {run.status} {run.errors[-300:]}"]
+
+
+def _follow(world, followup, outcome):
+    run, expected = FOLLOWUPS[followup](world, outcome.state)
+    outcome.settled = world.state()
+    if run.status or outcome.settled != expected:
+        outcome.problems.append(
+            f"{followup} ended with {run.status}, production is {outcome.settled}: {run.errors[-1500:]}")
+    outcome.problems += checks.of_report(run, outcome.state, outcome.settled)
+    outcome.problems += checks.of_rest(world)
+
+
+def _work(engine, strategy, todo, done):
+    with World(engine, strategy) as world:
+        for case, followup in iter(todo.get, None):
+            done.put(try_case(world, case, followup))
+
+
+def run(engine, strategy, options, report):
+    """Each outcome goes to report() as it is known; all of them are given back in order."""
+    with World(engine, strategy) as world:
+        cases = list(all_cases(world))
+        if not options.all:
+            cases = sample(cases)
+        cases = [case for case in cases if options.only in case.name]
+        tries = list(itertools.product(cases, FOLLOWUPS))
+        report.plan(len(tries))
+        if options.jobs == 1:
+            outcomes = _report_each(map(lambda t: try_case(world, *t), tries), report)
+        else:
+            outcomes = _run_parallel(engine, strategy, tries, options.jobs, report)
+    order = {(case.name, followup): number for number, (case, followup) in enumerate(tries)}
+    return sorted(outcomes, key=lambda outcome: order[outcome.case.name, outcome.followup])
+
+
+def _run_parallel(engine, strategy, tries, jobs, report):
+    todo, done = multiprocessing.Queue(), multiprocessing.Queue()
+    for item in [*tries, *[None] * jobs]:
+        todo.put(item)
+    arguments = (engine, strategy, todo, done)
+    workers = [multiprocessing.Process(target=_work, args=arguments) for _ in range(jobs)]
+    for worker in workers:
+        worker.start()
+    outcomes = _report_each((done.get() for _ in tries), report)
+    for worker in workers:
+        worker.join()
+    return outcomes
+
+
+def _report_each(outcomes, report):
+    seen = []
+    for outcome in outcomes:
+        report.case(outcome.name, outcome.problems, f"{outcome.cell}, then {outcome.settled}")
+        seen.append(outcome)
+    return seen

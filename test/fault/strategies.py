@@ -1,0 +1,20 @@
+"""The strategies that the faults are tried on: one row each. A new strategy adds its row."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Strategy:
+    name: str
+    arguments: tuple  # behind `deploy` and `plan`
+    own_schemas: tuple  # what is neither production nor somebody else's
+    engines: tuple = ("duckdb", "postgres")
+
+
+STRATEGIES = (
+    Strategy(
+        name="wac",
+        arguments=("wac", "--from", "staging", "--to", "prod", "--tags", "mart,utils"),
+        own_schemas=("stage", "airlock", "airlock_restore"),
+    ),
+)

@@ -1,0 +1,67 @@
+"""The outcomes as Markdown: a row per place, a column per fault."""
+
+KINDS = "error crash lost mute late orphan strike int term full".split()
+
+
+def column_order(column):
+    """By kind, before and after; `strike 10 before` behind `strike 3 before`."""
+    kind, *number, when = column.split()
+    return KINDS.index(kind), int(number[0]) if number else 0, when == "after"
+
+
+HEAD = """# Faults and what became of them
+
+Made by `test/fault/run matrix ENGINE --all --table test/fault/MATRIX.md`; each case is run by
+`scripts/test --all`.
+
+Every row is a place in a deployment that replaces rows, changes columns and adds a table in one
+publish; every column a fault there. A cell is the exit status of the deployment that met it, and
+what production was afterwards, compared whole: `old` or `new`, never anything else. After each case
+the next deployment published, no lock was held, each intent had one end, nothing was left behind.
+
+- **step** is a step of the plan, the fault inside airlock; the others are commands of dbt, the
+  fault inside dbt, before it connects (*command*) or at a statement.
+- **error**: the database or dbt says so. **crash**: SIGKILL. **lost**: ends with 0, its answer
+  lost. **mute**: goes on to its end, unheard. **late**: dies, and the server executes the statement
+  a second later, its connection open. **orphan**: the same, the connection closed. **strike N**:
+  killed N ms into the statement. **int**, **term**: the signal to airlock. **full**: no file can
+  grow any more. On DuckDB a late statement cannot happen: the database is part of the process.
+- *before* and *after* the statement is executed.
+"""
+
+
+def section(engine, strategy, outcomes):
+    rows, columns = {}, {}
+    for outcome in outcomes:
+        rows.setdefault(outcome.case.place, {}).setdefault(outcome.case.fault, outcome.cell)
+        columns[outcome.case.fault] = None
+    plain = {place: cells for place, cells in rows.items() if ";" not in place}
+    double = {place: cells for place, cells in rows.items() if ";" in place}
+    bad = sum(bool(outcome.problems) for outcome in outcomes)
+    lines = [f"## {strategy.name} on {engine}", "", f"{len(outcomes)} cases, {bad} of them wrong.", ""]
+    for part, title in ((plain, "place"), (double, "two faults in a row")):
+        if part:
+            used = [column for column in columns if any(column in cells for cells in part.values())]
+            lines += [*_grid(part, sorted(used, key=column_order), title), ""]
+    return "\n".join(lines)
+
+
+def _grid(rows, columns, title):
+    yield f"| {title} | " + " | ".join(columns) + " |"
+    yield "|---" * (len(columns) + 1) + "|"
+    for place, cells in rows.items():
+        yield f"| {place.replace('|', '/')} | " + " | ".join(cells.get(c, "") for c in columns) + " |"
+
+
+def write(path, engine, strategy, text):
+    """The other sections of the file stay."""
+    mark = f"## {strategy.name} on {engine}"
+    try:
+        with open(path, encoding="utf-8") as file:
+            head, *sections = file.read().split("\n## ")
+    except FileNotFoundError:
+        sections = []
+    sections = {f"## {part}".split("\n")[0]: f"## {part}".strip() for part in sections}
+    sections[mark] = text.strip()
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("\n\n".join([HEAD.strip(), *(sections[key] for key in sorted(sections))]) + "\n")

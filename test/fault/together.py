@@ -1,0 +1,74 @@
+"""Many deployments started at once on one production: one at a time gets the lock, the others stop
+with 72, and what is published is whole. Half of the rounds share one checkout of the project, in the
+others everybody has one of their own, as on different machines."""
+
+import shutil
+
+import checks
+from followups import FOLLOWUPS
+from world import World
+
+AT_ONCE = 20
+
+
+def run(engine, strategy, options, report):
+    rounds = 50 if options.all else 2
+    report.plan(rounds)
+    with World(engine, strategy) as world:
+        for number in range(rounds):
+            place = "checkouts of their own" if number % 2 else "one checkout"
+            problems, note = _round(world, own_checkouts=number % 2)
+            report.case(f"{AT_ONCE} at once, {place}, round {number + 1}", problems, note)
+
+
+def _round(world, own_checkouts):
+    world.thaw()
+    fence = _fences(world)
+    checkouts = _checkouts(world) if own_checkouts else [world.project] * AT_ONCE
+    runs = [world.finish(p) for p in [world.popen(world.deploy_arguments(), cwd=c) for c in checkouts]]
+    trace = world.trace()
+    state = world.state()
+    problems = checks.of_state(state) + checks.of_processes(trace) + checks.of_rest(world)
+    statuses = sorted(run.status for run in runs)
+    for one in runs:
+        if one.status not in (0, 72):
+            problems.append(f"one ended with {one.status}: {one.errors[-800:]}")
+        # What the others did meanwhile is not in this report.
+        problems += checks.of_report(one, "old" if one.status == 0 else state, state)
+    if 0 not in statuses or state != "new":
+        problems.append(f"nobody published: {statuses}, production is {state}")
+    builds = _builds(trace)
+    problems += _overlaps(builds)
+    if _fences(world) - fence != len(builds):
+        problems.append(f"the lock was taken {_fences(world) - fence} times, by {len(builds)} deployments")
+    after, expected = FOLLOWUPS["deploy"](world, state)
+    if after.status or world.state() != expected:
+        problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
+    for directory in set(checkouts) - {world.project}:
+        shutil.rmtree(directory)
+    return problems, f"{statuses.count(0)} published, {statuses.count(72)} stopped with 72"
+
+
+def _checkouts(world):
+    directories = [world.directory / f"checkout{number}" for number in range(AT_ONCE)]
+    for directory in directories:
+        shutil.copytree(world.project, directory)
+    return directories
+
+
+def _fences(world):
+    """How often a lock of staging was taken, ever; production's locks count publishes."""
+    fences = [world.sql(f"select fence, id from airlock.{name}")[0] for name in world.lock_tables()]
+    return sum(fence for fence, holder in fences if holder)
+
+
+def _builds(trace):
+    """When each deployment built: (began, ended, its process)."""
+    ended = {(line["verb"], line["nth"]): line["ended"] for line in trace if "ended" in line}
+    return sorted((line["began"], ended.get((line["verb"], line["nth"]), float("inf")), line["parent"])
+                  for line in trace if "began" in line and line["verb"] == "build")
+
+
+def _overlaps(builds):
+    return [f"two at once held staging: {one} and {other}"
+            for one, other in zip(builds, builds[1:]) if other[0] < one[1]]

@@ -1,0 +1,252 @@
+"""One project and one warehouse, which a case may break: both are as they were after thaw().
+
+In the frozen state production holds an earlier deployment and things made by hand, and the project
+has changes waiting that take every way into production: other rows, another column, a table that
+production does not have. production() is everything in the warehouse that is not staging's or
+airlock's, as text; state() says which of the two, old or new, it is.
+"""
+
+import json
+import os
+import pathlib
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "test/support"))
+
+import snapshot  # noqa: E402
+import warehouse  # noqa: E402
+
+DIRECT = ROOT / "test/support/direct/dbt"
+TIMEOUT = 120  # of a command of airlock
+SCENARIO = {"columns": {"model.shop.customers": "1 as weight"}}
+
+BY_HAND = {
+    "any": """
+        comment on table mart.orders is 'one row per order';
+        comment on column mart.customers.country is 'ISO 3166';
+        create index orders_by_customer on mart.orders (customer_id);
+        create index customers_by_country on mart.customers (country);
+        create schema reports;
+        create view reports.big_orders as select * from mart.orders where amount_eur > 100;
+        create table mart.by_hand as select 42 as answer;
+        drop table utils.currencies""",
+    "postgres": """
+        create role analyst;
+        grant usage on schema mart to analyst;
+        grant select on mart.orders to analyst;
+        grant select on mart.customers to analyst;
+        grant select (order_id, status) on mart.orders to analyst;
+        alter default privileges in schema mart grant select on tables to analyst""",
+}
+
+
+class Run:
+    """One command of airlock that has ended: status (negative: killed by that signal), text."""
+
+    def __init__(self, status, output, errors):
+        self.status, self.output, self.errors = status, output, errors
+
+    def report(self):
+        return json.loads(self.output)
+
+
+class World:
+    def __init__(self, engine, strategy):
+        self.engine, self.strategy = engine, strategy
+        self.airlock = os.environ.get("AIRLOCK_BIN", str(ROOT / "build/airlock"))
+        self.directory = pathlib.Path(tempfile.mkdtemp(prefix="airlock-fault."))
+        self.project = self.directory / "project"
+        self.trace_file = self.directory / "trace"
+        self.file = self.directory / "warehouse.duckdb"
+        self.frozen_file = self.directory / "frozen.duckdb"
+        foreign = ("DBT_", "AIRLOCK_", "DIRECT_", "SHOP_")
+        self.environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        self.environment |= {
+            "ENGINE": engine,
+            "AIRLOCK_DBT": str(DIRECT),
+            "DIRECT_TRACE": str(self.trace_file),
+            "SHOP_DUCKDB": str(self.file),
+        }
+        self.old = self.new = None
+
+    # --- its life
+
+    def start(self):
+        made = shutil.ignore_patterns("target", "logs")
+        shutil.copytree(ROOT / "test/projects/shop", self.project, ignore=made)
+        if self.engine == "postgres":
+            self._start_postgres()
+        here = {k: v for k, v in self.environment.items() if k.startswith("SHOP_") or k == "ENGINE"}
+        os.environ.update(here)
+        self._expect(self.deploy())
+        for sql in (BY_HAND["any"], BY_HAND.get(self.engine)):
+            if sql:
+                self.sql(sql)
+        self._change("seeds/raw_payments.csv", "1001,101,card,49.90", "1001,101,card,59.90")
+        new_order = "113,3,2025-01-20,placed,EUR\n112,2,2025-01-15"
+        self._change("seeds/raw_orders.csv", "112,2,2025-01-15", new_order)
+        self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)
+        self._freeze()
+        self.old = self.production()
+        self._expect(self.deploy())
+        self.new = self.production()
+        self.good_trace = self.trace()
+        if self.old == self.new:
+            raise RuntimeError("the changes that are waiting do not show in production")
+        self.thaw()
+
+    def stop(self):
+        if "SHOP_PG_DIR" in self.environment:
+            self._pg("stop", self.environment["SHOP_PG_DIR"])
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        try:
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+
+    def _start_postgres(self):
+        for line in self._pg("start").splitlines():
+            name, _, value = line.removeprefix("export ").partition("=")
+            self.environment[name] = value
+        self._change("dbt_project.yml", "profile: shop", "profile: shop_postgres")
+
+    def _pg(self, *arguments):
+        command = [ROOT / "test/support/pg", *arguments]
+        return subprocess.run(command, check=True, text=True, capture_output=True).stdout
+
+    def _change(self, path, old, new):
+        path = self.project / path
+        text = path.read_text()
+        assert old in text, (path, old)
+        path.write_text(text.replace(old, new, 1))
+
+    def _expect(self, run):
+        if run.status:
+            raise RuntimeError(f"a deployment without a fault ended with {run.status}:\n{run.errors}")
+
+    def _freeze(self):
+        if self.engine == "postgres":
+            self._administrate("create database frozen template shop")
+        else:
+            shutil.copyfile(self.file, self.frozen_file)
+
+    def thaw(self):
+        """What still runs in the database ends here."""
+        if self.engine == "postgres":
+            self._administrate("drop database if exists shop with (force)")
+            self._administrate("create database shop template frozen")
+        else:
+            pathlib.Path(f"{self.file}.wal").unlink(missing_ok=True)
+            shutil.copyfile(self.frozen_file, self.file)
+        shutil.rmtree(self.project / "target", ignore_errors=True)
+        self.trace_file.unlink(missing_ok=True)
+
+    def _administrate(self, sql):
+        os.environ["SHOP_PG_DBNAME"] = "postgres"
+        try:
+            self.sql(sql)
+        finally:
+            os.environ["SHOP_PG_DBNAME"] = "shop"
+
+    # --- what is done to it
+
+    def popen(self, arguments, cwd=None, **environment):
+        """A command of airlock, in a group of its own. A full disk is a file size limit, which
+        writes have to meet as an error: its signal stays ignored, as Python has it."""
+        return subprocess.Popen(
+            [self.airlock, *arguments],
+            cwd=cwd or self.project,
+            env={**self.environment, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            restore_signals=False,
+            start_new_session=True,
+        )
+
+    def deploy_arguments(self):
+        return ["deploy", *self.strategy.arguments, "--yes", "--json"]
+
+    def run(self, arguments, **environment):
+        self.trace_file.unlink(missing_ok=True)
+        process = self.popen(arguments, **environment)
+        return self.finish(process)
+
+    def finish(self, process):
+        try:
+            output, errors = process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+            output, errors = process.communicate()
+            errors += f"\n(killed: it did not end within {TIMEOUT} s)"
+        return Run(process.returncode, output, errors)
+
+    def deploy(self, **environment):
+        return self.run(self.deploy_arguments(), **environment)
+
+    def plan_steps(self):
+        run = self.run(["plan", *self.strategy.arguments, "--json"])
+        self._expect(run)
+        return [step["id"] for step in run.report()["steps"]]
+
+    def sql(self, sql):
+        connection = warehouse.connect(read_only=False)
+        try:
+            return warehouse.rows(connection, sql)
+        finally:
+            connection.close()
+
+    # --- what it looks like
+
+    def production(self):
+        return snapshot.text(list(self.strategy.own_schemas))
+
+    def state(self):
+        """old, new, or what differs from both."""
+        now = self.production()
+        if now in (self.old, self.new):
+            return "old" if now == self.old else "new"
+        lines = set(now.splitlines())
+        missing = sorted(set(self.new.splitlines()) - lines)[:10]
+        return "\n".join(["neither", *(f"not there: {line}" for line in missing)])
+
+    def trace(self):
+        if not self.trace_file.exists():
+            return []
+        with open(self.trace_file, encoding="utf-8") as file:
+            return [json.loads(line) for line in file]
+
+    def events(self):
+        """The history: id -> its events in order."""
+        events = {}
+        for name, event in self.sql("select id, event from airlock.airlock_log order by logged_at"):
+            events.setdefault(name, []).append(event)
+        return events
+
+    def relations(self, where):
+        return [tuple(row) for row in self.sql(
+            f"select table_schema, table_name from information_schema.tables where {where} order by 1, 2")]
+
+    def lock_tables(self):
+        found = self.relations("table_schema = 'airlock' and table_name like 'airlock_lock_%'")
+        return [name for _, name in found]
+
+    def held_locks(self):
+        """Who is in them."""
+        held = []
+        for name in self.lock_tables():
+            held += [row[0] for row in self.sql(f"select id from airlock.{name} where nonce <> ''")]
+        return held
