@@ -21,6 +21,7 @@ enum {
 	GROUP_POLL_MS = 20,
 	CHUNK = 64 * 1024,
 	LAST_DRAIN_CHUNKS = 64, /* more than a pipe holds, bounded if a grandchild goes on */
+	POLLED = 3,             /* descriptors per child: its output, its link */
 };
 
 static const int64_t never = INT64_MAX;
@@ -105,6 +106,11 @@ static void note_signals(void)
 		supervision.noted++;
 }
 
+const struct proc_origin *proc_origin(void)
+{
+	return &supervision.origin;
+}
+
 int proc_interrupted(void)
 {
 	note_signals();
@@ -141,11 +147,10 @@ enum stage {
 struct child {
 	const struct proc_spec *spec;
 	struct proc_result result;
-	pid_t group; /* the child's pid as well; 0: not started */
+	struct proc_spawned spawned;
 	bool is_reaped;
 	bool is_group_gone;
 	enum stage stage;
-	int output[2];
 	int64_t started_at;
 	int64_t reaped_at;
 	int64_t next_stage_at;
@@ -154,7 +159,7 @@ struct child {
 struct run {
 	struct child *children;
 	size_t n;
-	struct pollfd *polled; /* the signals, then two for each child */
+	struct pollfd *polled; /* the signals, then POLLED for each child */
 	char *chunk;
 	unsigned signals_seen;
 	const char *lost_status_of; /* a child that somebody else has reaped */
@@ -177,17 +182,17 @@ static void enter_next_stage(struct child *child, int64_t now)
 
 	switch (child->stage) {
 	case STAGE_RUNNING:
-		kill(-child->group, SIGINT);
+		kill(-child->spawned.pid, SIGINT);
 		child->stage = STAGE_INTERRUPTED;
 		child->next_stage_at = after(now, grace);
 		break;
 	case STAGE_INTERRUPTED:
-		kill(-child->group, SIGTERM);
+		kill(-child->spawned.pid, SIGTERM);
 		child->stage = STAGE_TERMINATED;
 		child->next_stage_at = after(now, grace < TERM_WAIT_MS ? grace : TERM_WAIT_MS);
 		break;
 	case STAGE_TERMINATED:
-		kill(-child->group, SIGKILL);
+		kill(-child->spawned.pid, SIGKILL);
 		child->stage = STAGE_KILLED;
 		child->next_stage_at = after(now, KILL_WAIT_MS);
 		break;
@@ -206,12 +211,12 @@ static bool is_ending(const struct child *child)
 
 static bool has_output(const struct child *child)
 {
-	return child->output[0] >= 0 || child->output[1] >= 0;
+	return child->spawned.output[0] >= 0 || child->spawned.output[1] >= 0;
 }
 
 static bool is_done(const struct child *child)
 {
-	if (!child->group)
+	if (!child->spawned.pid)
 		return true;
 	return child->is_reaped && !has_output(child) &&
 	       (!is_ending(child) || child->is_group_gone);
@@ -227,9 +232,9 @@ static bool all_done(const struct run *run)
 
 static void close_output(struct child *child, size_t which)
 {
-	if (child->output[which] >= 0)
-		close(child->output[which]);
-	child->output[which] = -1;
+	if (child->spawned.output[which] >= 0)
+		close(child->spawned.output[which]);
+	child->spawned.output[which] = -1;
 }
 
 /* One piece, so that no child starves another. False when there is nothing now. */
@@ -238,9 +243,9 @@ static bool pump(struct run *run, struct child *child, size_t which)
 	proc_output_fn *deliver = which == 0 ? child->spec->on_stdout : child->spec->on_stderr;
 	ssize_t n;
 
-	if (child->output[which] < 0)
+	if (child->spawned.output[which] < 0)
 		return false;
-	n = read(child->output[which], run->chunk, CHUNK);
+	n = read(child->spawned.output[which], run->chunk, CHUNK);
 	if (n > 0) {
 		deliver(child->spec->context, run->chunk, (size_t)n);
 		return true;
@@ -253,30 +258,48 @@ static bool pump(struct run *run, struct child *child, size_t which)
 /* A slow reader may have used up the time: what the pipes hold by now is still delivered. */
 static void finish_output(struct run *run, struct child *child)
 {
-	for (size_t which = 0; which < ARRAY_LEN(child->output); which++) {
+	for (size_t which = 0; which < ARRAY_LEN(child->spawned.output); which++) {
 		for (int i = 0; i < LAST_DRAIN_CHUNKS && pump(run, child, which); i++)
 			;
 		close_output(child, which);
 	}
 }
 
+enum ending {
+	ENDING_OPEN, /* it runs */
+	ENDING_KNOWN,
+	ENDING_LOST,
+};
+
+static enum ending ask_ending(const struct child *child, int *ret_status)
+{
+	pid_t pid;
+
+	if (child->spawned.link >= 0)
+		return forker_reap(&child->spawned, ret_status) ? ENDING_KNOWN : ENDING_OPEN;
+	do
+		pid = waitpid(child->spawned.pid, ret_status, WNOHANG);
+	while (pid < 0 && errno == EINTR);
+	if (pid == 0)
+		return ENDING_OPEN;
+	return pid < 0 ? ENDING_LOST : ENDING_KNOWN;
+}
+
 static void reap(struct run *run, struct child *child, int64_t now)
 {
 	struct proc_result *result = &child->result;
+	enum ending ending;
 	int status;
-	pid_t pid;
 
-	if (!child->group || child->is_reaped)
+	if (!child->spawned.pid || child->is_reaped)
 		return;
-	do
-		pid = waitpid(child->group, &status, WNOHANG);
-	while (pid < 0 && errno == EINTR);
-	if (pid == 0)
+	ending = ask_ending(child, &status);
+	if (ending == ENDING_OPEN)
 		return;
 	child->is_reaped = true;
 	child->reaped_at = now;
 	result->elapsed_ms = now - child->started_at;
-	if (pid < 0) {
+	if (ending == ENDING_LOST) {
 		run->lost_status_of = child->spec->argv[0];
 	} else if (WIFSIGNALED(status)) {
 		result->end = PROC_SIGNALLED;
@@ -322,7 +345,7 @@ static void act_on_time(struct run *run, struct child *child, int64_t now)
 	if (is_done(child))
 		return;
 	if (child->is_reaped && is_ending(child) && !child->is_group_gone)
-		child->is_group_gone = proc_group_is_empty(child->group);
+		child->is_group_gone = proc_group_is_empty(child->spawned.pid);
 	if (now >= timeout_at(child)) {
 		child->result.timed_out = true;
 		enter_next_stage(child, now);
@@ -363,17 +386,27 @@ static int poll_timeout(const struct run *run)
 	return at - now > INT_MAX ? INT_MAX : (int)(at - now);
 }
 
+static void poll_child(const struct child *child, struct pollfd polled[POLLED])
+{
+	for (size_t which = 0; which < 2; which++)
+		polled[which] = (struct pollfd) {
+			.fd = child->spawned.output[which],
+			.events = POLLIN,
+		};
+	/* Nothing more comes from it after the end, which would be found ready for ever. */
+	polled[2] = (struct pollfd) {
+		.fd = child->is_reaped ? -1 : child->spawned.link,
+		.events = POLLIN,
+	};
+}
+
 static void wait_for_something(struct run *run)
 {
 	run->polled[0] = (struct pollfd) { .fd = supervision.signal_fd, .events = POLLIN };
 	for (size_t i = 0; i < run->n; i++)
-		for (size_t which = 0; which < 2; which++)
-			run->polled[1 + 2 * i + which] = (struct pollfd) {
-				.fd = run->children[i].output[which],
-				.events = POLLIN,
-			};
+		poll_child(&run->children[i], run->polled + 1 + POLLED * i);
 	/* Interrupted or not: everything is looked at again. */
-	poll(run->polled, (nfds_t)(1 + 2 * run->n), poll_timeout(run));
+	poll(run->polled, (nfds_t)(1 + POLLED * run->n), poll_timeout(run));
 }
 
 /*
@@ -387,7 +420,7 @@ static void turn(struct run *run)
 	wait_for_something(run);
 	for (size_t i = 0; i < run->n; i++)
 		for (size_t which = 0; which < 2; which++)
-			if (run->polled[1 + 2 * i + which].revents)
+			if (run->polled[1 + POLLED * i + which].revents)
 				pump(run, &run->children[i], which);
 	note_signals();
 	now = host_monotonic_ms();
@@ -403,16 +436,13 @@ static void turn(struct run *run)
 static int start(struct child *child, struct err *err)
 {
 	const struct proc_spec *spec = child->spec;
-	struct proc_spawned spawned;
 
-	if (proc_spawn(spec, &supervision.origin, &spawned, err))
+	if (proc_spawn(spec, &supervision.origin, -1, &child->spawned, err))
 		return -1;
-	child->result.start_errno = spawned.start_errno;
-	child->group = spawned.pid;
-	memcpy(child->output, spawned.output, sizeof(child->output));
+	child->result.start_errno = child->spawned.start_errno;
 	child->started_at = host_monotonic_ms();
-	if (child->group && spec->on_start)
-		spec->on_start(spec->context, child->group);
+	if (child->spawned.pid && spec->on_start)
+		spec->on_start(spec->context, child->spawned.pid);
 	return 0;
 }
 
@@ -435,16 +465,22 @@ static void run_init(struct run *run, const struct proc_spec *specs, size_t n)
 	*run = (struct run) {
 		.children = mem_realloc(NULL, n, sizeof(*run->children)),
 		.n = n,
-		.polled = mem_realloc(NULL, 1 + 2 * n, sizeof(*run->polled)),
+		.polled = mem_realloc(NULL, 1 + POLLED * n, sizeof(*run->polled)),
 		.chunk = mem_realloc(NULL, CHUNK, 1),
 		.signals_seen = supervision.noted,
 	};
 	for (size_t i = 0; i < n; i++)
-		run->children[i] = (struct child) { .spec = &specs[i], .output = { -1, -1 } };
+		run->children[i] = (struct child) {
+			.spec = &specs[i],
+			.spawned = { .output = { -1, -1 }, .link = -1 },
+		};
 }
 
 static void run_release(struct run *run)
 {
+	for (size_t i = 0; i < run->n; i++)
+		if (run->children[i].spawned.link >= 0)
+			close(run->children[i].spawned.link);
 	free(run->children);
 	free(run->polled);
 	free(run->chunk);

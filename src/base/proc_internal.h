@@ -2,16 +2,18 @@
  * proc_internal: what the files of proc share.
  *
  * spawn: fork and exec, with the signals airlock was started with. group: who is left in a
- * process group.
+ * process group. forker: children that a helper forks.
  */
 #ifndef AIRLOCK_BASE_PROC_INTERNAL_H
 #define AIRLOCK_BASE_PROC_INTERNAL_H
 
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "airlock/base/err.h"
+#include "airlock/base/forker.h"
 #include "airlock/base/proc.h"
 
 /* The mask and dispositions at the start of airlock, for children and pass-through. */
@@ -23,16 +25,30 @@ struct proc_origin {
 
 void proc_origin_remember(struct proc_origin *ret_origin);
 void proc_origin_restore_actions(const struct proc_origin *origin); /* async-signal-safe */
+const struct proc_origin *proc_origin(void);                        /* that of proc_supervise() */
 
 struct proc_spawned {
 	pid_t pid; /* also its process group; 0: not started */
 	int start_errno;
-	int output[2]; /* non-blocking read ends of stdout and stderr, -1: discarded */
+	int output[2];  /* non-blocking read ends of stdout and stderr, -1: discarded */
+	int link;       /* to the forker, which has forked it; -1: our own child */
+	uint64_t start; /* of a forked one, as host_process_start() */
 };
 
-/* 0 also when the program could not be executed; -1 when airlock could not get that far. */
-int proc_spawn(const struct proc_spec *spec, const struct proc_origin *origin,
+/* 0 also when the program could not be executed; -1 when airlock could not get that far. What
+ * becomes stdin is borrowed; -1: /dev/null. */
+int proc_spawn(const struct proc_spec *spec, const struct proc_origin *origin, int input,
 	       struct proc_spawned *ret_spawned, struct err *err);
+
+/* Asks for a child with these as 0, 1 and 2; true when it runs. False: nothing has been run. */
+bool forker_fork(struct forker *forker, const struct proc_spec *spec, const int standard[3],
+		 struct proc_spawned *spawned);
+
+/*
+ * True once the child has ended, with its wait status. The pid stays its own until the link is
+ * closed. If the helper is gone the child was killed with it, and that is made sure of.
+ */
+bool forker_reap(const struct proc_spawned *spawned, int *ret_status);
 
 /* Zombies do not count. */
 bool proc_group_is_empty(pid_t group);

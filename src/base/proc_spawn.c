@@ -91,7 +91,7 @@ static int open_output(struct launch *launch, size_t which, bool wanted)
 }
 
 static int launch_prepare(struct launch *launch, const struct proc_spec *spec,
-			  const struct proc_origin *origin)
+			  const struct proc_origin *origin, int input)
 {
 	*launch = (struct launch) {
 		.spec = spec,
@@ -109,10 +109,9 @@ static int launch_prepare(struct launch *launch, const struct proc_spec *spec,
 		sigaddset(&launch->mask, SIGTERM);
 		sigaddset(&launch->mask, SIGHUP);
 	}
-	launch->standard[0] = launch->null;
+	launch->standard[0] = input >= 0 ? input : launch->null;
 	if (launch->null < 0 || open_output(launch, 0, spec->on_stdout) ||
-	    open_output(launch, 1, spec->on_stderr) ||
-	    open_pipe(&launch->reason_read, &launch->reason_write))
+	    open_output(launch, 1, spec->on_stderr))
 		return -1;
 	return 0;
 }
@@ -240,33 +239,49 @@ static void reap_unstarted(pid_t pid)
 		;
 }
 
-int proc_spawn(const struct proc_spec *spec, const struct proc_origin *origin,
-	       struct proc_spawned *ret_spawned, struct err *err)
+static int cannot_start(const struct proc_spec *spec, struct err *err)
 {
-	struct launch launch;
-	struct proc_spawned spawned = { .output = { -1, -1 } };
+	return err_set(err, ERR_FILE, "cannot start '%s': %s", spec->argv[0], strerror(errno));
+}
+
+/* Waits until the program runs or is known not to. */
+static int execute(struct launch *launch, struct proc_spawned *spawned, struct err *err)
+{
 	pid_t pid = -1;
 
-	if (launch_prepare(&launch, spec, origin) == 0)
-		pid = fork_child(&launch);
-	if (pid < 0) {
-		err_set(err, ERR_FILE, "cannot start '%s': %s", spec->argv[0], strerror(errno));
-		launch_release(&launch);
-		return -1;
-	}
+	if (open_pipe(&launch->reason_read, &launch->reason_write) == 0)
+		pid = fork_child(launch);
+	if (pid < 0)
+		return cannot_start(launch->spec, err);
 	/* In both, so that the group exists whoever comes first. Fails after the exec: then the
 	 * child has done it. */
 	setpgid(pid, pid);
-	close_and_forget(&launch.reason_write);
-	spawned.start_errno = read_reason(launch.reason_read);
-	if (spawned.start_errno) {
+	close_and_forget(&launch->reason_write);
+	spawned->start_errno = read_reason(launch->reason_read);
+	if (spawned->start_errno)
 		reap_unstarted(pid);
-	} else {
-		spawned.pid = pid;
+	else
+		spawned->pid = pid;
+	return 0;
+}
+
+int proc_spawn(const struct proc_spec *spec, const struct proc_origin *origin, int input,
+	       struct proc_spawned *ret_spawned, struct err *err)
+{
+	struct launch launch;
+	struct proc_spawned spawned = { .output = { -1, -1 }, .link = -1 };
+	int result = 0;
+
+	if (launch_prepare(&launch, spec, origin, input))
+		result = cannot_start(spec, err);
+	else if (!spec->forker || !forker_fork(spec->forker, spec, launch.standard, &spawned))
+		result = execute(&launch, &spawned, err);
+	if (spawned.pid) {
 		memcpy(spawned.output, launch.output, sizeof(spawned.output));
 		launch.output[0] = launch.output[1] = -1;
 	}
 	launch_release(&launch);
-	*ret_spawned = spawned;
-	return 0;
+	if (result == 0)
+		*ret_spawned = spawned;
+	return result;
 }

@@ -1,5 +1,6 @@
 /*
- * proc: the only spawner. Runs children under supervision in one single-threaded poll loop.
+ * proc: the only spawner. Runs children under supervision in one single-threaded poll loop; who
+ * has started them, this process or a forker on its behalf, makes no difference.
  *
  * Each child has its own process group, the signal mask and dispositions that airlock was
  * started with, stdin from /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
@@ -28,6 +29,8 @@
 
 #include "airlock/base/err.h"
 
+struct forker;
+
 /* Bytes as they arrive, in pieces of any size. */
 typedef void proc_output_fn(void *context, const char *data, size_t len);
 
@@ -37,7 +40,8 @@ typedef void proc_started_fn(void *context, pid_t pid);
 struct proc_spec {
 	char *const *argv; /* argv[0] is the path that is executed, relative to cwd */
 	char *const *envp;
-	const char *cwd; /* NULL: ours */
+	const char *cwd;       /* NULL: ours */
+	struct forker *forker; /* may start it sooner (forker.h); NULL: none */
 	bool hold_signals;
 	int64_t timeout_ms;        /* 0: none; at the end INT, grace, TERM, KILL */
 	int64_t grace_ms;          /* 0: 25,000 */
