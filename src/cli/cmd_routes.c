@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "airlock/deploy/offline.h"
 #include "columns.h"
 #include "command_internal.h"
 
@@ -84,14 +85,14 @@ static void write_text(const struct routes *routes, struct buf *out)
 	}
 }
 
-static int run(struct invocation *invocation, struct deploy *deploy, struct err *err)
+static int finish(struct invocation *invocation, const struct routes *routes, struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	const struct routes *routes;
 
-	if (deploy_routes(deploy, &routes, err) < 0)
-		return -1;
-	write_text(routes, &text);
+	if (!command_wants_json(invocation)) {
+		write_text(routes, &text);
+		return command_finish(invocation, &text, NULL, err);
+	}
 	return command_finish(invocation, &text,
 			      json_pack("{s:i, s:o, s:o, s:o}", "version", 1, "routes",
 					routes_json(routes), "conflicts", conflicts_json(routes),
@@ -99,15 +100,34 @@ static int run(struct invocation *invocation, struct deploy *deploy, struct err 
 			      err);
 }
 
+static int run_offline(struct invocation *invocation, const struct deploy_request *request,
+		       struct err *err)
+{
+	struct offline *offline = offline_open(request, err);
+	int rc;
+
+	if (!offline)
+		return -1;
+	rc = finish(invocation, offline_routes(offline), err);
+	offline_close(offline);
+	return rc;
+}
+
 int cmd_routes(struct invocation *invocation, struct err *err)
 {
 	struct deploy_request request = command_request(invocation);
-	struct deploy *deploy = deploy_open(&request, err);
+	const struct routes *routes;
+	struct deploy *deploy;
 	int rc;
 
+	if (offline_is_wanted(request.config))
+		return run_offline(invocation, &request, err);
+	deploy = deploy_open(&request, err);
 	if (!deploy)
 		return -1;
-	rc = run(invocation, deploy, err);
+	rc = deploy_routes(deploy, &routes, err);
+	if (rc == 0)
+		rc = finish(invocation, routes, err);
 	deploy_close(deploy);
 	return rc;
 }

@@ -5,7 +5,8 @@
 #include "command_internal.h"
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
-#define ALL ((UINT64_C(1) << OPTION_COUNT) - 1)
+#define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
+#define ALL (((UINT64_C(1) << OPTION_COUNT) - 1) & ~OF_ROUTES)
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
@@ -63,10 +64,11 @@ static const struct command commands[] = {
 		.summary = "show where each node is built, where it is published, and why",
 		.operand = "STRATEGY|DEPLOYMENT",
 		.usage = USAGE_OF_DEPLOYMENTS,
-		.details = "Both sides are parsed by dbt; the warehouse is not asked.\n",
-		.options = ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
+		.details = "Both sides are parsed by dbt; the warehouse is not asked. --offline and "
+			   "--manifest\nread manifests that are there, and start nothing.\n",
+		.options = OF_ROUTES | (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
 				   BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) | BIT(REQUIRE_TESTS) |
-				   BIT(RESTORE_POINT) | BIT(YES)),
+				   BIT(RESTORE_POINT) | BIT(YES))),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,

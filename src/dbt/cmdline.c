@@ -80,7 +80,7 @@ static const struct cmdline_option options[] = {
 	{ "--resource-types", NULL, NULL, -1, CMDLINE_AIRLOCK, "--build" },
 	{ "--sample", NULL, NULL, 1, CMDLINE_UNREAL, "build from a sample of the rows" },
 	{ "--select", "-s", NULL, -1, CMDLINE_AIRLOCK, "--select" },
-	{ "--selector", NULL, NULL, 1, CMDLINE_AIRLOCK, "--build" },
+	{ "--selector", NULL, NULL, 1, CMDLINE_AIRLOCK, "--selector" },
 	{ "--send-anonymous-usage-stats", NULL, "--no-send-anonymous-usage-stats", 0,
 	  CMDLINE_EVERY_START, NULL },
 	{ "--show", NULL, NULL, 0, CMDLINE_BUILD, NULL },

@@ -22,24 +22,30 @@ struct key_set {
 
 struct key_row {
 	const char *name;
+	size_t len;
 	enum slot slot;
 	const struct key_set *nested;
 };
 
+#define KEY(name, slot, nested)                                                                    \
+	{                                                                                          \
+		name, sizeof(name) - 1, slot, nested                                               \
+	}
+
 static const struct key_row config_rows[] = {
-	{ "tags", SLOT_CONFIG_TAGS, NULL },
-	{ "group", SLOT_CONFIG_GROUP, NULL },
-	{ "grants", SLOT_CONFIG_GRANTS, NULL },
-	{ "enabled", SLOT_CONFIG_ENABLED, NULL },
-	{ "pre-hook", SLOT_CONFIG_PRE_HOOK, NULL },
-	{ "pre_hook", SLOT_CONFIG_PRE_HOOK_2, NULL },
-	{ "severity", SLOT_CONFIG_SEVERITY, NULL },
-	{ "post-hook", SLOT_CONFIG_POST_HOOK, NULL },
-	{ "post_hook", SLOT_CONFIG_POST_HOOK_2, NULL },
-	{ "materialized", SLOT_CONFIG_MATERIALIZED, NULL },
+	KEY("tags", SLOT_CONFIG_TAGS, NULL),
+	KEY("group", SLOT_CONFIG_GROUP, NULL),
+	KEY("grants", SLOT_CONFIG_GRANTS, NULL),
+	KEY("enabled", SLOT_CONFIG_ENABLED, NULL),
+	KEY("pre-hook", SLOT_CONFIG_PRE_HOOK, NULL),
+	KEY("pre_hook", SLOT_CONFIG_PRE_HOOK_2, NULL),
+	KEY("severity", SLOT_CONFIG_SEVERITY, NULL),
+	KEY("post-hook", SLOT_CONFIG_POST_HOOK, NULL),
+	KEY("post_hook", SLOT_CONFIG_POST_HOOK_2, NULL),
+	KEY("materialized", SLOT_CONFIG_MATERIALIZED, NULL),
 };
-static const struct key_row depends_on_rows[] = { { "nodes", SLOT_DEPENDS_ON_NODES, NULL } };
-static const struct key_row test_metadata_rows[] = { { "name", SLOT_TEST_METADATA_NAME, NULL } };
+static const struct key_row depends_on_rows[] = { KEY("nodes", SLOT_DEPENDS_ON_NODES, NULL) };
+static const struct key_row test_metadata_rows[] = { KEY("name", SLOT_TEST_METADATA_NAME, NULL) };
 
 static const struct key_set config_keys = { config_rows, ARRAY_LEN(config_rows), KEYS_CONFIG };
 static const struct key_set depends_on_keys = { depends_on_rows, ARRAY_LEN(depends_on_rows),
@@ -49,28 +55,28 @@ static const struct key_set test_metadata_keys = { test_metadata_rows,
 						   KEYS_TEST_METADATA };
 
 static const struct key_row node_rows[] = {
-	{ "fqn", SLOT_FQN, NULL },
-	{ "name", SLOT_NAME, NULL },
-	{ "tags", SLOT_TAGS, NULL },
-	{ "alias", SLOT_ALIAS, NULL },
-	{ "access", SLOT_ACCESS, NULL },
-	{ "config", SLOT_CONFIG, &config_keys },
-	{ "schema", SLOT_SCHEMA, NULL },
-	{ "raw_sql", SLOT_RAW_SQL, NULL },
-	{ "version", SLOT_VERSION, NULL },
-	{ "database", SLOT_DATABASE, NULL },
-	{ "raw_code", SLOT_RAW_CODE, NULL },
-	{ "depends_on", SLOT_DEPENDS_ON, &depends_on_keys },
-	{ "identifier", SLOT_IDENTIFIER, NULL },
-	{ "patch_path", SLOT_PATCH_PATH, NULL },
-	{ "source_name", SLOT_SOURCE_NAME, NULL },
-	{ "package_name", SLOT_PACKAGE, NULL },
-	{ "compiled_path", SLOT_COMPILED_PATH, NULL },
-	{ "relation_name", SLOT_RELATION_NAME, NULL },
-	{ "resource_type", SLOT_RESOURCE_TYPE, NULL },
-	{ "test_metadata", SLOT_TEST_METADATA, &test_metadata_keys },
-	{ "latest_version", SLOT_LATEST_VERSION, NULL },
-	{ "original_file_path", SLOT_PATH, NULL },
+	KEY("fqn", SLOT_FQN, NULL),
+	KEY("name", SLOT_NAME, NULL),
+	KEY("tags", SLOT_TAGS, NULL),
+	KEY("alias", SLOT_ALIAS, NULL),
+	KEY("access", SLOT_ACCESS, NULL),
+	KEY("config", SLOT_CONFIG, &config_keys),
+	KEY("schema", SLOT_SCHEMA, NULL),
+	KEY("raw_sql", SLOT_RAW_SQL, NULL),
+	KEY("version", SLOT_VERSION, NULL),
+	KEY("database", SLOT_DATABASE, NULL),
+	KEY("raw_code", SLOT_RAW_CODE, NULL),
+	KEY("depends_on", SLOT_DEPENDS_ON, &depends_on_keys),
+	KEY("identifier", SLOT_IDENTIFIER, NULL),
+	KEY("patch_path", SLOT_PATCH_PATH, NULL),
+	KEY("source_name", SLOT_SOURCE_NAME, NULL),
+	KEY("package_name", SLOT_PACKAGE, NULL),
+	KEY("compiled_path", SLOT_COMPILED_PATH, NULL),
+	KEY("relation_name", SLOT_RELATION_NAME, NULL),
+	KEY("resource_type", SLOT_RESOURCE_TYPE, NULL),
+	KEY("test_metadata", SLOT_TEST_METADATA, &test_metadata_keys),
+	KEY("latest_version", SLOT_LATEST_VERSION, NULL),
+	KEY("original_file_path", SLOT_PATH, NULL),
 };
 static const struct key_set node_keys = { node_rows, ARRAY_LEN(node_rows), KEYS_NODE };
 
@@ -132,18 +138,13 @@ static void sort_keys(struct index *x, const struct key_set *set)
 	struct buckets *buckets = &x->buckets[set->id];
 
 	for (size_t i = 0; i < set->n; i++) {
-		size_t at = bucket_of(set->rows[i].name, strlen(set->rows[i].name));
+		size_t at = bucket_of(set->rows[i].name, set->rows[i].len);
 
 		buckets->next[i] = buckets->first[at];
 		buckets->first[at] = (unsigned char)(i + 1);
 		if (set->rows[i].nested)
 			sort_keys(x, set->rows[i].nested);
 	}
-}
-
-static bool is_name(const char *name, const char *s, size_t len)
-{
-	return strncmp(name, s, len) == 0 && name[len] == '\0';
 }
 
 static const struct key_row *find_key(const struct index *x, const struct key_set *set,
@@ -156,12 +157,12 @@ static const struct key_row *find_key(const struct index *x, const struct key_se
 	if (len == 0)
 		return NULL;
 	for (unsigned i = buckets->first[bucket_of(name, len)]; i; i = buckets->next[i - 1])
-		if (is_name(set->rows[i - 1].name, name, len))
+		if (set->rows[i - 1].len == len && memcmp(set->rows[i - 1].name, name, len) == 0)
 			return &set->rows[i - 1];
 	if (!memchr(name, '\\', len))
 		return NULL;
 	for (size_t i = 0; i < set->n; i++)
-		if (jslice_is_key(key, set->rows[i].name, strlen(set->rows[i].name)))
+		if (jslice_is_key(key, set->rows[i].name, set->rows[i].len))
 			return &set->rows[i];
 	return NULL;
 }

@@ -250,20 +250,41 @@ int select_run(const struct manifest *manifest, const struct select_request *req
 	return 0;
 }
 
+static int run_for_relations(const struct manifest *manifest, struct select_request *request,
+			     struct strv *ret_unique_ids, enum select_answer *ret_answer,
+			     struct err *err)
+{
+	static const char *const types[] = { "model", "seed", "snapshot" };
+	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
+
+	for (size_t i = 0; i < ARRAY_LEN(types); i++)
+		strv_push(&wanted, types[i]);
+	request->resource_types = &wanted;
+	return select_run(manifest, request, ret_unique_ids, ret_answer, err);
+}
+
 int select_nodes(const struct manifest *manifest, const struct strv *select,
 		 const struct strv *exclude, const char *project_directory,
 		 struct strv *ret_unique_ids, enum select_answer *ret_answer, struct err *err)
 {
-	static const char *const types[] = { "model", "seed", "snapshot" };
-	CLEANUP(strv_release) struct strv wanted = STRV_INIT;
-	const struct select_request request = {
+	struct select_request request = {
 		.select = select,
 		.exclude = exclude,
-		.resource_types = &wanted,
 		.project_directory = project_directory,
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(types); i++)
-		strv_push(&wanted, types[i]);
-	return select_run(manifest, &request, ret_unique_ids, ret_answer, err);
+	return run_for_relations(manifest, &request, ret_unique_ids, ret_answer, err);
+}
+
+int select_selector(const struct manifest *manifest, const struct selectors *selectors,
+		    const char *name, const char *project_directory, struct strv *ret_unique_ids,
+		    enum select_answer *ret_answer, struct err *err)
+{
+	struct select_request request = {
+		.selector = name,
+		.selectors = selectors,
+		.project_directory = project_directory,
+	};
+
+	return run_for_relations(manifest, &request, ret_unique_ids, ret_answer, err);
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
@@ -54,22 +55,13 @@ void deploy_close(struct deploy *deploy)
 	free(deploy);
 }
 
-static int select_scope(struct deploy *deploy, struct strv *ret_selected, struct err *err)
-{
-	const struct config *config = deploy->request.config;
-
-	return sides_select(&deploy->sides, config_list(config, OPTION_SELECT),
-			    config_list(config, OPTION_EXCLUDE), ret_selected, err);
-}
-
 static int select_shared(struct deploy *deploy, struct strv *ret_selected, struct err *err)
 {
 	const struct strv *words = config_list(deploy->request.config, OPTION_ALLOW_SHARED);
-	const struct strv none = STRV_INIT;
 
 	if (words->n == 0)
 		return 0;
-	return sides_select(&deploy->sides, words, &none, ret_selected, err);
+	return sides_select_words(&deploy->sides, words, ret_selected, err);
 }
 
 /* With a selection the build is the scope and all that it reads. */
@@ -78,7 +70,8 @@ static void choose_build(struct deploy *deploy)
 	const struct config *config = deploy->request.config;
 
 	strv_push_all(&deploy->build_select, config_list(config, OPTION_BUILD));
-	if (deploy->build_select.n > 0 || !config_is_set(config, OPTION_SELECT))
+	if (deploy->build_select.n > 0 || (!config_is_set(config, OPTION_SELECT) &&
+					   !config_is_set(config, OPTION_SELECTOR)))
 		return;
 	for (size_t i = 0; i < deploy->routes.n; i++) {
 		const struct manifest_node *node = deploy->routes.items[i].node;
@@ -105,7 +98,7 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 		deploy->request.reporter->note(deploy->request.reporter,
 					       "reading the project with dbt");
 		if (sides_parse(sides, err) < 0 ||
-		    (selects && select_scope(deploy, &selected, err) < 0) ||
+		    (selects && sides_select(sides, &selected, err) < 0) ||
 		    select_shared(deploy, &shared, err) < 0 ||
 		    routes_resolve(config, sides->dialect, sides->from_manifest, sides->to_manifest,
 				   selects ? &selected : NULL, &shared, &deploy->routes, err) < 0)

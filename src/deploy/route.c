@@ -79,6 +79,18 @@ static void leave_out_view(const struct resolve *r, struct route *route)
 			   route->node->unique_id, kind);
 }
 
+static int compare_id(const void *unique_id, const void *element)
+{
+	return strcmp(unique_id, *(const char *const *)element);
+}
+
+/* By halving: both lists may have ten thousand names. */
+static bool is_selected(const struct strv *selected, const struct manifest_node *node)
+{
+	return !selected || (selected->n > 0 && bsearch(node->unique_id, selected->v, selected->n,
+							sizeof(*selected->v), compare_id));
+}
+
 static void decide_scope(const struct resolve *r, struct route *route, const char *tag)
 {
 	if (r->tags->n > 0 && !tag) {
@@ -87,7 +99,7 @@ static void decide_scope(const struct resolve *r, struct route *route, const cha
 		route->reason = arena_printf(&r->routes->arena, "has none of the tags %s", tags);
 	} else if (r->tags->n == 0 && route->is_shared) {
 		route->reason = "both sides are one relation";
-	} else if (r->selected && !strv_contains(r->selected, route->node->unique_id)) {
+	} else if (!is_selected(r->selected, route->node)) {
 		route->reason = "left out by the selection";
 	} else if (!route->has_to) {
 		route->reason = arena_printf(&r->routes->arena, "not in the manifest of '%s'",
@@ -114,19 +126,25 @@ static int compare_routes(const void *a, const void *b)
 	return strcmp(x->node->unique_id, y->node->unique_id);
 }
 
-static void collect(struct resolve *r)
+static void list_nodes(const struct manifest *manifest, struct routes *routes)
 {
-	struct routes *routes = r->routes;
-	size_t count = manifest_count(r->from);
+	size_t count = manifest_count(manifest);
 
 	routes->items = arena_alloc(&routes->arena, (count + 1) * sizeof(*routes->items));
 	for (size_t i = 0; i < count; i++) {
-		const struct manifest_node *node = manifest_node(r->from, i);
+		const struct manifest_node *node = manifest_node(manifest, i);
 
 		if (manifest_makes_relation(node))
 			routes->items[routes->n++].node = node;
 	}
 	qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
+}
+
+static void collect(struct resolve *r)
+{
+	struct routes *routes = r->routes;
+
+	list_nodes(r->from, routes);
 	for (size_t i = 0; i < routes->n; i++) {
 		struct route *route = &routes->items[i];
 		const char *tag = first_tag(r, route->node);
@@ -243,6 +261,38 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 fail:
 	routes_release(&routes);
 	return -1;
+}
+
+int routes_of_one(const struct dialect *dialect, const struct manifest *manifest,
+		  const struct strv *selected, struct routes *ret_routes, struct err *err)
+{
+	struct routes routes = { .dialect = dialect };
+
+	arena_init(&routes.arena);
+	list_nodes(manifest, &routes);
+	for (size_t i = 0; i < routes.n; i++) {
+		const struct manifest_node *node = routes.items[i].node;
+
+		if (!is_selected(selected, node))
+			continue;
+		routes.items[routes.scope_count++] = (struct route) {
+			.node = node,
+			.from = node->relation,
+			.in_scope = true,
+			.reason = selected ? "selected" : "everything is listed",
+		};
+	}
+	routes.n = routes.scope_count;
+	if (routes.scope_count == 0) {
+		routes_release(&routes);
+		return err_set(err, ERR_SCOPE_EMPTY,
+			       selected ? "the selection leaves no model, seed or snapshot"
+					: "the manifest has no model, seed or snapshot");
+	}
+	if (dialect)
+		route_check_one(&routes);
+	*ret_routes = routes;
+	return 0;
 }
 
 void routes_release(struct routes *routes)

@@ -331,6 +331,11 @@ static void check_hooks(const struct config *config, const struct manifest *from
 	}
 }
 
+void route_check_one(struct routes *routes)
+{
+	check_duplicates(routes, false);
+}
+
 void route_check_all(const struct config *config, const struct manifest *from,
 		     const struct manifest *to, const struct strv *allowed_shared,
 		     struct routes *routes)

@@ -6,13 +6,13 @@
 #include "airlock/base/env.h"
 #include "airlock/base/fs.h"
 #include "airlock/dbt/find.h"
-#include "airlock/dbt/select.h"
+#include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
 
-static int check_targets(struct sides *sides, struct err *err)
+int sides_check_targets(const struct config *config, struct err *err)
 {
-	const char *from = config_text(sides->config, OPTION_FROM);
-	const char *to = config_text(sides->config, OPTION_TO);
+	const char *from = config_text(config, OPTION_FROM);
+	const char *to = config_text(config, OPTION_TO);
 
 	if (!from) {
 		err_set(err, ERR_CONFIG_INVALID, "no 'from': which target is staging?");
@@ -22,7 +22,16 @@ static int check_targets(struct sides *sides, struct err *err)
 		return err_set(err, ERR_CONFIG_INVALID, "'from' and 'to' are both '%s'", from);
 	if (strchr(from, '/') || from[0] == '.')
 		return err_set(err, ERR_CONFIG_INVALID, "'%s' is no name of a target", from);
-	sides->from = mem_strdup(from);
+	return 0;
+}
+
+static int take_targets(struct sides *sides, struct err *err)
+{
+	const char *to = config_text(sides->config, OPTION_TO);
+
+	if (sides_check_targets(sides->config, err) < 0)
+		return -1;
+	sides->from = mem_strdup(config_text(sides->config, OPTION_FROM));
 	sides->to = to ? mem_strdup(to) : NULL;
 	return 0;
 }
@@ -97,7 +106,7 @@ static int open_all(struct sides *sides, const struct sides_request *request, st
 	    config_set_environment(request->config, request->environment, err) < 0 ||
 	    config_set_project(request->config, &sides->project, request->cmdline->vars,
 			       request->what, err) < 0 ||
-	    check_targets(sides, err) < 0 || find_profile(sides, request, err) < 0)
+	    take_targets(sides, err) < 0 || find_profile(sides, request, err) < 0)
 		return -1;
 	char *dbt CLEANUP(mem_free_string) =
 		find_dbt(strv_argv(request->environment), request->self, err);
@@ -142,12 +151,12 @@ void sides_close(struct sides *sides)
 	*sides = (struct sides) { 0 };
 }
 
-static char *parse_path(const struct sides *sides, const char *target, const char *file)
+char *sides_parse_path(const char *project_directory, const char *target, const char *file)
 {
-	char *name CLEANUP(mem_free_string) =
-		mem_printf("parse/%s%s%s", target, file ? "/" : "", file ? file : "");
+	char *name CLEANUP(mem_free_string) = mem_printf("target/airlock/parse/%s%s%s", target,
+							 file ? "/" : "", file ? file : "");
 
-	return fs_join(sides->home, name);
+	return fs_join(project_directory, name);
 }
 
 char *sides_build_path(const struct sides *sides, const char *file)
@@ -159,7 +168,7 @@ char *sides_build_path(const struct sides *sides, const char *file)
 
 static void side_command(const struct sides *sides, const char *target, struct strv *arguments)
 {
-	char *path CLEANUP(mem_free_string) = parse_path(sides, target, NULL);
+	char *path CLEANUP(mem_free_string) = sides_parse_path(sides->project.directory, target, NULL);
 
 	strv_push(arguments, "--target");
 	strv_push(arguments, target);
@@ -173,7 +182,8 @@ static void side_command(const struct sides *sides, const char *target, struct s
 static int read_side(struct sides *sides, const char *target, const struct runner_result *result,
 		     struct manifest **ret_manifest, struct err *err)
 {
-	char *path CLEANUP(mem_free_string) = parse_path(sides, target, "manifest.json");
+	char *path CLEANUP(mem_free_string) = sides_parse_path(sides->project.directory, target,
+							 "manifest.json");
 	char *what CLEANUP(mem_free_string) = mem_printf("dbt parse --target %s", target);
 
 	if (!runner_succeeded(result))
@@ -185,21 +195,24 @@ static int read_side(struct sides *sides, const char *target, const struct runne
 	return 0;
 }
 
-static int check_dialect(struct sides *sides, struct err *err)
+int sides_check_adapters(const struct config *config, const struct manifest *from,
+			 const struct manifest *to, const struct dialect **ret_dialect,
+			 struct err *err)
 {
-	const char *adapter = manifest_adapter_type(sides->from_manifest);
+	const char *adapter = manifest_adapter_type(from);
+	const struct dialect *dialect = dialect_find(adapter);
 
-	if (sides->to_manifest && strcmp(manifest_adapter_type(sides->to_manifest), adapter) != 0)
+	if (to && strcmp(manifest_adapter_type(to), adapter) != 0)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "'%s' is on %s and '%s' is on %s: both sides must be one warehouse",
-			       sides->from, adapter, sides->to,
-			       manifest_adapter_type(sides->to_manifest));
-	sides->dialect = dialect_find(adapter);
-	if (!sides->dialect)
+			       config_text(config, OPTION_FROM), adapter,
+			       config_text(config, OPTION_TO), manifest_adapter_type(to));
+	if (!dialect)
 		return err_set(err, ERR_UNSUPPORTED,
 			       "the adapter '%s' is not supported in this version: duckdb and "
 			       "postgres are",
 			       adapter);
+	*ret_dialect = dialect;
 	return 0;
 }
 
@@ -223,7 +236,8 @@ int sides_parse(struct sides *sides, struct err *err)
 	if (result == 0 && sides->to)
 		result = read_side(sides, sides->to, &results[1], &sides->to_manifest, err);
 	if (result == 0)
-		result = check_dialect(sides, err);
+		result = sides_check_adapters(sides->config, sides->from_manifest,
+					      sides->to_manifest, &sides->dialect, err);
 	for (size_t i = 0; i < n; i++) {
 		strv_release(&arguments[i]);
 		runner_result_release(&results[i]);
@@ -248,15 +262,8 @@ static void on_list_line(void *context, const struct event *event)
 		strv_push(unique_ids, unique_id);
 }
 
-static void push_words(struct strv *arguments, const char *option, const struct strv *words)
-{
-	if (words->n > 0)
-		strv_push(arguments, option);
-	strv_push_all(arguments, words);
-}
-
-static int ask_dbt(struct sides *sides, const struct strv *select, const struct strv *exclude,
-		   struct strv *ret_unique_ids, struct err *err)
+static int ask_dbt(struct sides *sides, const struct strv *options, struct strv *ret_unique_ids,
+		   struct err *err)
 {
 	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
 	struct runner_result result = { 0 };
@@ -276,8 +283,7 @@ static int ask_dbt(struct sides *sides, const struct strv *select, const struct 
 			strv_push(&arguments, "--resource-types");
 		strv_push(&arguments, fixed[i]);
 	}
-	push_words(&arguments, "--select", select);
-	push_words(&arguments, "--exclude", exclude);
+	strv_push_all(&arguments, options);
 	side_command(sides, sides->from, &arguments);
 	int ran = runner_run(sides->runner, &command, &result, err);
 
@@ -288,15 +294,32 @@ static int ask_dbt(struct sides *sides, const struct strv *select, const struct 
 	return ran;
 }
 
-int sides_select(struct sides *sides, const struct strv *select, const struct strv *exclude,
-		 struct strv *ret_unique_ids, struct err *err)
+int sides_select(struct sides *sides, struct strv *ret_unique_ids, struct err *err)
 {
+	struct strv options CLEANUP(strv_release) = STRV_INIT;
 	enum select_answer answer;
 
-	if (select_nodes(sides->from_manifest, select, exclude, sides->project.directory,
+	if (selection_answer(sides->config, sides->from_manifest, sides->project.directory,
+			     ret_unique_ids, &answer, err) < 0)
+		return -1;
+	if (answer == SELECT_ANSWERED)
+		return 0;
+	selection_push_options(sides->config, &options);
+	return ask_dbt(sides, &options, ret_unique_ids, err);
+}
+
+int sides_select_words(struct sides *sides, const struct strv *words, struct strv *ret_unique_ids,
+		       struct err *err)
+{
+	struct strv options CLEANUP(strv_release) = STRV_INIT;
+	enum select_answer answer;
+
+	if (select_nodes(sides->from_manifest, words, NULL, sides->project.directory,
 			 ret_unique_ids, &answer, err) < 0)
 		return -1;
 	if (answer == SELECT_ANSWERED)
 		return 0;
-	return ask_dbt(sides, select, exclude, ret_unique_ids, err);
+	strv_push(&options, "--select");
+	strv_push_all(&options, words);
+	return ask_dbt(sides, &options, ret_unique_ids, err);
 }

@@ -50,6 +50,20 @@ static int unexpected(struct jscan *scan, const char *message)
 	return jscan_fail(scan, scan->at, scan->at < scan->end ? message : ends_early);
 }
 
+/* Of a string of up to 15 plain bytes, which most are, the closing quote; NULL for any other. */
+static inline const char *short_string_end(const struct jscan *scan, const char *quote)
+{
+	unsigned special;
+
+	if (scan->end - quote <= STEP + 2)
+		return NULL;
+	special = step_special(quote + 1);
+	if (!special)
+		return NULL;
+	quote += 1 + __builtin_ctz(special);
+	return *quote == '"' ? quote : NULL;
+}
+
 /* From behind the opening quote to the closing one; NULL with the scan failed. */
 static const char *string_end(struct jscan *scan, const char *p)
 {
@@ -79,12 +93,21 @@ static const char *string_end(struct jscan *scan, const char *p)
 
 static int skip_string(struct jscan *scan)
 {
-	const char *quote = string_end(scan, scan->at + 1);
+	const char *quote = short_string_end(scan, scan->at);
 
+	if (!quote)
+		quote = string_end(scan, scan->at + 1);
 	if (!quote)
 		return -1;
 	scan->at = quote + 1;
 	return 0;
+}
+
+/* What numbers and words are made of. */
+static inline bool is_plain(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || c == '.' || c == '-' ||
+	       c == '+' || c == 'E';
 }
 
 /* Numbers and words, up to what may follow them. */
@@ -92,20 +115,27 @@ static int skip_plain(struct jscan *scan)
 {
 	const char *p = scan->at;
 
-	while (p < scan->end && !is_blank(*p) && *p != ',' && *p != ']' && *p != '}') {
-		bool fits = (*p >= '0' && *p <= '9') || (*p >= 'a' && *p <= 'z') || *p == '-' ||
-			    *p == '+' || *p == '.' || *p == 'E';
-
-		if (!fits)
-			return jscan_fail(scan, p, "not JSON: a value was expected");
+	while (p < scan->end && is_plain(*p))
 		p++;
-	}
-	if (p == scan->at)
-		return unexpected(scan, "not JSON: a value was expected");
 	if (p == scan->end)
 		return jscan_fail(scan, p, ends_early);
+	if (p == scan->at || !(is_blank(*p) || *p == ',' || *p == ']' || *p == '}'))
+		return jscan_fail(scan, p, "not JSON: a value was expected");
 	scan->at = p;
 	return 0;
+}
+
+/* The words that most values are: the same as skip_plain(), without looking at each byte. */
+static inline bool skip_word(struct jscan *scan, char first)
+{
+	static const char *const words[] = { "null", "true", "alse" };
+	const char *p = scan->at + (first == 'f');
+	int word = first == 'n' ? 0 : first == 't' ? 1 : first == 'f' ? 2 : -1;
+
+	if (word < 0 || scan->end - p < 5 || memcmp(p, words[word], 4) != 0 || p[4] != ',')
+		return false;
+	scan->at = p + 4;
+	return true;
 }
 
 /* What a container is skipped with: how deep, and whether the block begins inside a string. */
@@ -210,7 +240,7 @@ int jscan_skip(struct jscan *scan, struct jslice *ret_value)
 	else if (first == '{' || first == '[')
 		rc = skip_container(scan);
 	else
-		rc = skip_plain(scan);
+		rc = skip_word(scan, first) ? 0 : skip_plain(scan);
 	scan->is_first = false;
 	if (rc == 0 && ret_value)
 		*ret_value = (struct jslice) { start, (size_t)(scan->at - start) };
@@ -252,13 +282,35 @@ static int next_element(struct jscan *scan, char closing)
 	return 1;
 }
 
+/* The next member where it is written as nearly all are: `, "name":`, the comma behind another. */
+static bool take_plain_key(struct jscan *scan, struct jslice *ret_key)
+{
+	const char *p = scan->at;
+	const char *quote;
+
+	if (scan->end - p <= STEP + 4)
+		return false;
+	if (!scan->is_first) {
+		if (*p++ != ',')
+			return false;
+		p += *p == ' ';
+	}
+	quote = *p == '"' ? short_string_end(scan, p) : NULL;
+	if (!quote || quote[1] != ':')
+		return false;
+	*ret_key = (struct jslice) { p, (size_t)(quote + 1 - p) };
+	scan->at = quote + 2;
+	scan->is_first = false;
+	return true;
+}
+
 int jscan_key(struct jscan *scan, struct jslice *ret_key)
 {
-	int rc = next_element(scan, '}');
+	int rc = take_plain_key(scan, ret_key) ? 2 : next_element(scan, '}');
 	const char *start;
 
-	if (rc <= 0)
-		return rc;
+	if (rc != 1)
+		return rc > 1 ? 1 : rc;
 	if (peek(scan) != '"')
 		return unexpected(scan, "not JSON: the name of a member was expected");
 	start = scan->at;

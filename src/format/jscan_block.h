@@ -61,6 +61,7 @@ static inline unsigned step_odd(const char *p)
 static inline struct block_masks block_read(const char *p)
 {
 	struct block_masks masks = { 0 };
+	__m128i any = _mm_setzero_si128();
 
 	for (int i = 0; i < BLOCK / STEP; i++) {
 		__m128i v = load(p + i * STEP);
@@ -71,11 +72,14 @@ static inline struct block_masks block_read(const char *p)
 
 		masks.quote |= bits(_mm_cmpeq_epi8(v, _mm_set1_epi8('"'))) << at;
 		masks.backslash |= bits(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))) << at;
-		masks.control |= bits(is_below(v, 0x20)) << at;
+		any = _mm_or_si128(any, is_below(v, 0x20));
 		masks.open |= bits(_mm_cmpeq_epi8(bracket, _mm_set1_epi8('{'))) << at;
 		masks.close |= bits(_mm_cmpeq_epi8(bracket, _mm_set1_epi8('}'))) << at;
 		masks.stray |= bits(is_below(from_less, 3)) << at;
 	}
+	/* Rare, but for the ends of lines of a file for people. */
+	for (int i = 0; bits(any) && i < BLOCK / STEP; i++)
+		masks.control |= bits(is_below(load(p + i * STEP), 0x20)) << (i * STEP);
 	return masks;
 }
 

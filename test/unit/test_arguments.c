@@ -109,7 +109,7 @@ static void an_option_of_dbt_is_told_where_it_belongs(void **state)
 		"put it behind --: ... -- --no-fail-fast");
 	refuses("deploy|wac|--target=prod", ERR_USAGE, "'--target' is an option of dbt",
 		"use '--from'");
-	refuses("deploy|wac|--selector|x", ERR_USAGE, "'--selector' is an option of dbt",
+	refuses("deploy|wac|--resource-type|x", ERR_USAGE, "'--resource-type' is an option of dbt",
 		"use '--build'");
 	refuses("deploy|wac|--empty", ERR_USAGE, "'--empty' is an option of dbt",
 		"leave it out: dbt would build relations without rows");

@@ -142,7 +142,7 @@ static void refusals_name_the_option_and_the_cure(void **state)
 	refuses("-s|a", "airlock's own '--select'");
 	refuses("--models=a", "airlock's own '--select'");
 	refuses("--exclude|a", "airlock's own '--exclude'");
-	refuses("--selector|a", "airlock's own '--build'");
+	refuses("--selector|a", "airlock's own '--selector'");
 	refuses("--resource-type|model", "airlock's own '--build'");
 	refuses("--empty", "without rows");
 	refuses("--sample=3 days", "sample of the rows");

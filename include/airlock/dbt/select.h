@@ -59,4 +59,9 @@ int select_nodes(const struct manifest *manifest, const struct strv *select,
 		 const struct strv *exclude, const char *project_directory,
 		 struct strv *ret_unique_ids, enum select_answer *ret_answer, struct err *err);
 
+/* The same for a selector of selectors.yml. */
+int select_selector(const struct manifest *manifest, const struct selectors *selectors,
+		    const char *name, const char *project_directory, struct strv *ret_unique_ids,
+		    enum select_answer *ret_answer, struct err *err);
+
 #endif

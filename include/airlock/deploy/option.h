@@ -31,7 +31,10 @@ enum option_id {
 	OPTION_EXCLUDE, /* selection words */
 	OPTION_FROM,    /* target of the staging side */
 	OPTION_JSON,    /* flag; command line only */
+	OPTION_MANIFEST,       /* a file; command line only */
+	OPTION_MANIFEST_TO,    /* that of the other side; command line only */
 	OPTION_MAX_SHRINK,      /* percent of the rows; default 10 */
+	OPTION_OFFLINE,         /* flag; command line only */
 	OPTION_PROJECT_DIR,     /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PUBLISH_TIMEOUT, /* seconds; default 30 */
 	OPTION_REQUIRE_TESTS,   /* some | each | none; default some */
@@ -40,6 +43,7 @@ enum option_id {
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/
 	OPTION_SELECT, /* -s, selection words */
+	OPTION_SELECTOR, /* a name of selectors.yml, instead of select and exclude */
 	OPTION_SHARED, /* list | refuse; default list */
 	OPTION_TAGS,   /* list */
 	OPTION_TO,     /* target of the production side */

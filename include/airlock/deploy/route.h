@@ -52,7 +52,7 @@ struct routes {
 };
 
 /*
- * `selected`: unique_ids that -s and --exclude leave (NULL: no selection given).
+ * `selected`: sorted unique_ids that the selection leaves (NULL: no selection given).
  * `allowed_shared`: unique_ids that allow_shared covers (NULL: none).
  * `to` is NULL when routed by tag.
  */
@@ -60,6 +60,12 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 		   const struct manifest *from, const struct manifest *to,
 		   const struct strv *selected, const struct strv *allowed_shared,
 		   struct routes *ret_routes, struct err *err);
+/*
+ * What one manifest says by itself: the relations of what is selected (NULL: of everything), and
+ * no other side. Without a dialect (an adapter that is not known) names are not compared.
+ */
+int routes_of_one(const struct dialect *dialect, const struct manifest *manifest,
+		  const struct strv *selected, struct routes *ret_routes, struct err *err);
 void routes_release(struct routes *routes);
 
 /* The first conflict as the error, the others in its message. */

@@ -13,6 +13,9 @@ void route_check_all(const struct config *config, const struct manifest *from,
 		     const struct manifest *to, const struct strv *allowed_shared,
 		     struct routes *routes);
 
+/* Of one manifest by itself: relations that two nodes share. */
+void route_check_one(struct routes *routes);
+
 /* Adds a conflict; text is copied. `hint` may be NULL (that of the code). */
 void route_conflict(struct routes *routes, enum err_code code, const char *unique_id,
 		    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);

@@ -51,10 +51,20 @@ void sides_close(struct sides *sides);
 /* Both side by side. ERR_DBT_FAILED with dbt's exit status and words. */
 int sides_parse(struct sides *sides, struct err *err);
 
-/* unique_ids of models, seeds and snapshots; asks `dbt ls` for what select.h does not know. */
-int sides_select(struct sides *sides, const struct strv *select, const struct strv *exclude,
-		 struct strv *ret_unique_ids, struct err *err);
+/* Sorted unique_ids of the models, seeds and snapshots that the configuration selects, or the
+ * words; asks `dbt ls` for what select.h does not know. */
+int sides_select(struct sides *sides, struct strv *ret_unique_ids, struct err *err);
+int sides_select_words(struct sides *sides, const struct strv *words, struct strv *ret_unique_ids,
+		       struct err *err);
 
+/* What must be right of them whether dbt is started or not. */
+int sides_check_targets(const struct config *config, struct err *err);
+int sides_check_adapters(const struct config *config, const struct manifest *from,
+			 const struct manifest *to, const struct dialect **ret_dialect,
+			 struct err *err);
+
+/* Where the parse of a side is kept, or a file of it (NULL: the directory); free() it. */
+char *sides_parse_path(const char *project_directory, const char *target, const char *file);
 char *sides_build_path(const struct sides *sides, const char *file); /* free() it */
 
 #endif

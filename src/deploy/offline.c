@@ -1,0 +1,192 @@
+#include "airlock/deploy/offline.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/env.h"
+#include "airlock/base/fs.h"
+#include "airlock/deploy/selection.h"
+#include "airlock/deploy/sides.h"
+
+struct offline {
+	const struct deploy_request *request;
+	struct config *config;
+	struct project project; /* directory is NULL outside of one */
+	struct manifest *from;
+	struct manifest *to;
+	const struct dialect *dialect;
+	struct strv selected;
+	struct strv shared;
+	struct routes routes;
+};
+
+bool offline_is_wanted(const struct config *config)
+{
+	return config_bool(config, OPTION_OFFLINE) || config_text(config, OPTION_MANIFEST) ||
+	       config_text(config, OPTION_MANIFEST_TO);
+}
+
+static int check_options(const struct deploy_request *request, struct err *err)
+{
+	const char *manifest = config_text(request->config, OPTION_MANIFEST);
+
+	if (!manifest && config_text(request->config, OPTION_MANIFEST_TO))
+		return err_set(err, ERR_USAGE,
+			       "'--manifest-to' is the production side of '--manifest', which is "
+			       "not given");
+	if (!manifest)
+		return 0;
+	if (config_bool(request->config, OPTION_OFFLINE))
+		return err_set(err, ERR_USAGE,
+			       "'--offline' reads the manifests of the project, and '--manifest' "
+			       "names another one: give one of them");
+	if (request->what)
+		return err_set(err, ERR_USAGE,
+			       "'%s' would be looked up in a project, and '--manifest' names none",
+			       request->what);
+	return 0;
+}
+
+/* What messages call a side that has no target. */
+static int name_side(struct config *config, enum option_id side, const char *path, struct err *err)
+{
+	if (!path || config_text(config, side))
+		return 0;
+	return config_set_argument(config, option_row(side), false, path, err);
+}
+
+static int read_files(struct offline *offline, struct err *err)
+{
+	struct config *config = offline->config;
+	const char *from = config_text(config, OPTION_MANIFEST);
+	const char *to = config_text(config, OPTION_MANIFEST_TO);
+
+	if (config_set_environment(config, offline->request->environment, err) < 0 ||
+	    name_side(config, OPTION_FROM, from, err) < 0 ||
+	    name_side(config, OPTION_TO, to, err) < 0 ||
+	    manifest_read(from, &offline->from, err) < 0)
+		return -1;
+	return to ? manifest_read(to, &offline->to, err) : 0;
+}
+
+static int open_project(struct offline *offline, struct err *err)
+{
+	const struct deploy_request *request = offline->request;
+	const char *directory = config_text(offline->config, OPTION_PROJECT_DIR);
+	const char *variable = env_get(request->environment, "DBT_ENGINE_PROJECT_DIR");
+
+	if (!directory)
+		directory = request->cmdline->project_dir;
+	if (!variable)
+		variable = env_get(request->environment, "DBT_PROJECT_DIR");
+	if (project_open(directory, variable, &offline->project, err) < 0)
+		return -1;
+	if (config_set_environment(offline->config, request->environment, err) < 0)
+		return -1;
+	return config_set_project(offline->config, &offline->project, request->cmdline->vars,
+				  request->what, err);
+}
+
+static int read_side(struct offline *offline, const char *target, struct manifest **ret_manifest,
+		     struct err *err)
+{
+	CLEANUP(mem_free_string)
+	char *path = sides_parse_path(offline->project.directory, target, "manifest.json");
+
+	if (!fs_exists(path)) {
+		err_set(err, ERR_FILE, "'%s' was never parsed: there is no '%s'", target, path);
+		return err_hint(err, "run the same command without --offline once");
+	}
+	return manifest_read(path, ret_manifest, err);
+}
+
+static int read_project(struct offline *offline, struct err *err)
+{
+	const char *to;
+
+	if (open_project(offline, err) < 0 || sides_check_targets(offline->config, err) < 0 ||
+	    read_side(offline, config_text(offline->config, OPTION_FROM), &offline->from, err) < 0)
+		return -1;
+	to = config_text(offline->config, OPTION_TO);
+	return to ? read_side(offline, to, &offline->to, err) : 0;
+}
+
+static int refuse_question(struct err *err)
+{
+	err_set(err, ERR_UNSUPPORTED, "only dbt can say what this selection means");
+	return err_hint(err, "leave out --offline or --manifest, or name the nodes in another way");
+}
+
+static int choose(struct offline *offline, struct err *err)
+{
+	const struct strv *shared = config_list(offline->config, OPTION_ALLOW_SHARED);
+	enum select_answer answer = SELECT_ANSWERED;
+
+	if (selection_is_given(offline->config) &&
+	    selection_answer(offline->config, offline->from, offline->project.directory,
+			     &offline->selected, &answer, err) < 0)
+		return -1;
+	if (answer == SELECT_ASK_DBT)
+		return refuse_question(err);
+	if (shared->n == 0)
+		return 0;
+	if (select_nodes(offline->from, shared, NULL, offline->project.directory, &offline->shared,
+			 &answer, err) < 0)
+		return -1;
+	return answer == SELECT_ASK_DBT ? refuse_question(err) : 0;
+}
+
+static int resolve(struct offline *offline, struct err *err)
+{
+	const struct config *config = offline->config;
+	const struct strv *selected = selection_is_given(config) ? &offline->selected : NULL;
+	bool one = !offline->project.directory && !offline->to &&
+		   config_list(config, OPTION_TAGS)->n == 0;
+
+	offline->dialect = dialect_find(manifest_adapter_type(offline->from));
+	if (one)
+		return routes_of_one(offline->dialect, offline->from, selected, &offline->routes,
+				     err);
+	if (sides_check_adapters(config, offline->from, offline->to, &offline->dialect, err) < 0)
+		return -1;
+	return routes_resolve(config, offline->dialect, offline->from, offline->to, selected,
+			      &offline->shared, &offline->routes, err);
+}
+
+struct offline *offline_open(const struct deploy_request *request, struct err *err)
+{
+	struct offline *offline = mem_alloc(sizeof(*offline));
+	int rc = check_options(request, err);
+
+	offline->request = request;
+	offline->config = request->config;
+	if (rc == 0)
+		rc = config_text(request->config, OPTION_MANIFEST) ? read_files(offline, err)
+								   : read_project(offline, err);
+	if (rc == 0)
+		rc = choose(offline, err);
+	if (rc == 0)
+		rc = resolve(offline, err);
+	if (rc == 0)
+		return offline;
+	offline_close(offline);
+	return NULL;
+}
+
+void offline_close(struct offline *offline)
+{
+	if (!offline)
+		return;
+	routes_release(&offline->routes);
+	strv_release(&offline->selected);
+	strv_release(&offline->shared);
+	manifest_free(offline->from);
+	manifest_free(offline->to);
+	project_release(&offline->project);
+	free(offline);
+}
+
+const struct routes *offline_routes(const struct offline *offline)
+{
+	return &offline->routes;
+}
