@@ -1,0 +1,165 @@
+-- observe_session
+select json_build_object('user', current_user, 'database', current_database(), 'version', current_setting('server_version'))::text;
+
+-- observe_schemas
+select distinct json_build_object('database', w.d, 'schema', n.nspname)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s;
+
+-- observe_relations
+select json_build_object(
+    'database', w.d, 'schema', n.nspname, 'identifier', c.relname,
+    'kind', case c.relkind when 'r' then 'table' when 'v' then 'view'
+        when 'm' then 'materialized view' when 'p' then 'partitioned table'
+        when 'f' then 'foreign table' else c.relkind::text end,
+    'object', c.oid::text || '/' || c.relfilenode::text,
+    'owner', pg_get_userbyid(c.relowner),
+    'owned', pg_has_role(c.relowner, 'usage'),
+    'comment', obj_description(c.oid, 'pg_class'),
+    'options', (select string_agg(format('%I = %L', o.option_name, o.option_value), ', ')
+        from pg_options_to_table(c.reloptions) o),
+    'columns', (
+        select json_agg(json_build_object(
+            'name', a.attname, 'type', format_type(a.atttypid, a.atttypmod),
+            'not_null', a.attnotnull, 'default', pg_get_expr(d.adbin, d.adrelid),
+            'comment', col_description(c.oid, a.attnum)) order by a.attnum)
+        from pg_attribute a
+        left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+        where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped),
+    'indexes', (
+        select json_agg(json_build_object(
+            'name', ic.relname, 'unique', x.indisunique,
+            'comment', obj_description(x.indexrelid, 'pg_class'),
+            'definition', substring(pg_get_indexdef(x.indexrelid) from
+                '^CREATE (?:UNIQUE )?INDEX (?:"(?:[^"]|"")*"|[^" ]+) ON (?:ONLY )?'
+                || '(?:(?:"(?:[^"]|"")*"|[^". ]+)\.)?(?:"(?:[^"]|"")*"|[^". ]+) (USING .*)$'),
+            'columns', (select json_agg(distinct a.attname) from pg_depend d
+                join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+                where d.classid = 'pg_class'::regclass and d.objid = x.indexrelid
+                and d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+                and d.refobjsubid > 0)) order by ic.relname)
+        from pg_index x
+        join pg_class ic on ic.oid = x.indexrelid
+        where x.indrelid = c.oid
+        and not exists (select 1 from pg_constraint k where k.conindid = x.indexrelid
+            and k.conrelid = c.oid and k.contype in ('p', 'u', 'x'))),
+    'constraints', (
+        select json_agg(json_build_object(
+            'name', k.conname, 'definition', pg_get_constraintdef(k.oid),
+            'owns_index', k.contype in ('p', 'u', 'x'),
+            'comment', obj_description(k.oid, 'pg_constraint'),
+            'columns', (select json_agg(a.attname order by a.attnum) from pg_attribute a
+                where a.attrelid = c.oid and a.attnum = any (k.conkey))) order by k.conname)
+        from pg_constraint k
+        where k.conrelid = c.oid and k.contype in ('p', 'u', 'x', 'c', 'f')),
+    'refuses', (
+        select json_agg(what order by what) from (
+            select 'trigger ' || t.tgname as what from pg_trigger t
+                where t.tgrelid = c.oid and not t.tgisinternal
+            union all select 'row security' where c.relrowsecurity
+            union all select 'policy ' || p.polname from pg_policy p where p.polrelid = c.oid
+            union all select 'rule ' || r.rulename from pg_rewrite r
+                where r.ev_class = c.oid and r.rulename <> '_RETURN'
+            union all select 'it is a partition' where c.relispartition
+            union all select 'inheritance with ' || i.other::regclass::text from (
+                select inhparent as other from pg_inherits where inhrelid = c.oid
+                union select inhrelid from pg_inherits where inhparent = c.oid) i
+                where not c.relispartition
+            union all select 'foreign key ' || k.conname || ' of ' || k.conrelid::regclass::text
+                from pg_constraint k where k.confrelid = c.oid and k.contype = 'f'
+            union all select 'generated column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.attgenerated <> '' and not a.attisdropped
+            union all select 'identity column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.attidentity <> '' and not a.attisdropped
+            union all select 'publication ' || p.pubname || ' without a replica identity'
+                from pg_publication_tables t join pg_publication p on p.pubname = t.pubname
+                where t.schemaname = n.nspname and t.tablename = c.relname
+                and (p.pubdelete or p.pubupdate)
+                and (c.relreplident = 'n' or c.relreplident = 'd' and not exists (
+                    select 1 from pg_index x where x.indrelid = c.oid and x.indisprimary))
+        ) f),
+    'refuses_exchange', (
+        select json_agg(distinct what) from (
+            select case v.relkind when 'm' then 'materialized view ' else 'view ' end
+                    || v.oid::regclass::text as what
+                from pg_depend d join pg_rewrite r on r.oid = d.objid
+                join pg_class v on v.oid = r.ev_class
+                where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
+                and d.refobjid = c.oid and v.oid <> c.oid
+            union all select 'function ' || d.objid::regprocedure::text
+                from pg_depend d
+                where d.classid = 'pg_proc'::regclass and (
+                    d.refclassid = 'pg_class'::regclass and d.refobjid = c.oid
+                    or d.refclassid = 'pg_type'::regclass and d.refobjid = c.reltype)
+            union all select 'column ' || a.attname || ' of ' || a.attrelid::regclass::text
+                from pg_depend d join pg_attribute a on a.attrelid = d.objid and a.attnum = d.objsubid
+                where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_type'::regclass
+                and d.refobjid = c.reltype
+            union all select 'publication ' || t.pubname from pg_publication_tables t
+                where t.schemaname = n.nspname and t.tablename = c.relname
+            union all select 'grants on column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
+            union all select 'sequence behind column ' || a.attname
+                from pg_depend d join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+                join pg_class s on s.oid = d.objid and s.relkind = 'S'
+                where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+                and d.refobjid = c.oid and d.deptype in ('a', 'i')
+            union all select 'statistics ' || s.stxname from pg_statistic_ext s
+                where s.stxrelid = c.oid
+            union all select 'replica identity' where c.relreplident <> 'd'
+            union all select 'clustered on ' || x.indexrelid::regclass::text from pg_index x
+                where x.indrelid = c.oid and x.indisclustered
+            union all select 'statistics of column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                and (coalesce(a.attstattarget, -1) <> -1 or a.attoptions is not null)
+            union all select 'storage of column ' || a.attname from pg_attribute a
+                join pg_type t on t.oid = a.atttypid
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                and a.attstorage <> t.typstorage
+            union all select 'security label of ' || l.provider from pg_seclabel l
+                where l.objoid = c.oid and l.classoid = 'pg_class'::regclass
+        ) f)
+)::text
+from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
+join pg_namespace n on n.nspname = w.s
+join pg_class c on c.relnamespace = n.oid and c.relname = w.i
+where c.relkind in ('r', 'v', 'm', 'p', 'f')
+order by n.nspname, c.relname
+;
+
+-- observe_rows
+select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
+
+-- schema_create
+do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') then create schema "ma""rt"; end if; exception when duplicate_schema or unique_violation then null; end';
+
+-- log_create
+do 'begin create table if not exists "airlock"."airlock_log" (id text not null, logged_at timestamptz not null, event text not null, detail text not null); exception when duplicate_table or unique_violation then null; end';
+
+-- lock_create
+do 'begin create table if not exists "airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''''::text as nonce, ''''::text as id, ''''::text as name, ''''::text as username, ''''::text as host, ''''::text as boot, 0::bigint as pid, ''''::text as start, ''''::text as since, ''''::text as phase; exception when duplicate_table or unique_violation then null; end';
+
+-- lock_acquire
+update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = '';
+
+-- lock_take
+update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = '0011223344556677' and fence = 41;
+
+-- lock_read
+select json_build_object('container', 'Wh."it''s"', 'rows', (select count(*) from "airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'published', exists (select 1 from "airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::text from "airlock"."airlock_lock_0123456789abcdef" l;
+
+-- lock_release
+update "airlock"."airlock_lock_0123456789abcdef" set nonce = '', phase = 'free' where nonce = '<nonce>';
+
+-- fence_raise
+update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce = '<nonce>';
+
+-- fence_check
+do 'declare n bigint; begin update "airlock"."airlock_lock_0123456789abcdef" set phase = ''publish'' where nonce = ''<nonce>''; get diagnostics n = row_count; if n <> 1 then raise exception ''airlock-fence: the lock of % was taken over by another deployment'', ''Wh."it''''s"''; end if; end';
+
+-- fence_production
+do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce in ('''', ''<nonce>''); get diagnostics n = row_count; if n <> 1 then select format(''%s of %s on %s since %s'', id, username, host, since) into holder from "airlock"."airlock_lock_0123456789abcdef"; raise exception ''airlock-held: % is held by deployment %'', ''Wh."it''''s"'', holder; end if; end';
+
+-- log_insert
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}');
+
+-- log_probe
+select json_build_object('published', exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event = 'published'))::text;

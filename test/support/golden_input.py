@@ -1,0 +1,181 @@
+"""Makes test/golden/input anew: python3 test/support/golden_input.py RENDER_PLAN DBT
+
+For each engine the manifests of both sides of the sample project, parsed by real dbt, and two pictures
+of a real warehouse by airlock's own queries: before the first build of staging, and after it.
+Production has one table as staging builds it, with all that people add by hand, one whose columns
+changed, and the others not at all. What differs from one machine or run to another is left out.
+"""
+
+import json
+import os
+import pathlib
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
+INPUT = ROOT / "test/golden/input"
+sys.path.insert(0, str(ROOT / "test/support"))
+
+import warehouse  # noqa: E402
+
+BY_HAND = {
+    "postgres": """
+        drop view mart.open_orders;
+        drop table utils.calendar; drop table utils.currencies; drop table mart.revenue_by_day;
+        alter table mart.orders add constraint orders_key primary key (order_id);
+        alter table mart.orders add constraint orders_paid check (amount_eur >= 0);
+        alter table mart.orders alter column status set default 'placed';
+        create index orders_by_day on mart.orders (ordered_on desc) where status <> 'returned';
+        comment on table mart.orders is 'it''s the report''s {{ table }}';
+        comment on column mart.orders.amount_eur is 'in euros';
+        alter table mart.customers drop column segment;
+        alter table mart.customers add column "Note" text default 'none';
+        alter table mart.customers alter column customer_id set not null;
+        alter table mart.customers set (fillfactor = 90);
+        create unique index customers_once on mart.customers (customer_id);
+        create index "Customers by note" on mart.customers ("Note");
+        comment on index mart.customers_once is 'by hand';
+        alter table mart.customers add constraint customers_country check (length(country) = 2)""",
+    "duckdb": """
+        drop table utils.calendar; drop table utils.currencies; drop table mart.revenue_by_day;
+        create or replace table mart.orders (order_id integer primary key, customer_id integer,
+            ordered_on date, status varchar default 'placed', payments bigint,
+            amount_eur double check (amount_eur >= 0), is_paid boolean);
+        create index orders_by_day on mart.orders (ordered_on);
+        comment on table mart.orders is 'it''s the report''s {{ table }}';
+        comment on column mart.orders.amount_eur is 'in euros';
+        alter table mart.customers drop column segment;
+        alter table mart.customers add column "Note" varchar default 'none';
+        create unique index customers_once on mart.customers (customer_id);
+        create index "Customers by note" on mart.customers ("Note");
+        comment on index mart.customers_once is 'by hand'""",
+}
+
+NODE = (
+    "unique_id resource_type name package_name original_file_path database schema alias identifier "
+    "relation_name tags fqn version latest_version patch_path"
+).split()
+CONFIG = "materialized tags enabled grants pre-hook post-hook severity".split()
+
+
+def kept(document, keys):
+    return {key: document[key] for key in keys if document.get(key) not in (None, [], {})}
+
+
+def node(document):
+    return {
+        **kept(document, NODE),
+        "depends_on": {"nodes": document["depends_on"].get("nodes", [])},
+        "config": kept(document["config"], CONFIG),
+    }
+
+
+def manifest(path):
+    document = json.loads(path.read_text())
+    return {
+        "metadata": kept(document["metadata"], ["adapter_type", "dbt_version", "project_name"]),
+        **{
+            kind: {key: node(value) for key, value in sorted(document[kind].items())}
+            for kind in ("nodes", "unit_tests")
+        },
+        "sources": {},
+    }
+
+
+def write(engine, name, document):
+    path = INPUT / engine / f"{name}.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    return path
+
+
+def queries(engine, before):
+    sides = [str(INPUT / engine / f"{side}.json") for side in ("staging", "prod")]
+    command = [sys.argv[1], "queries", *sides, before, "--from", "staging", "--to", "prod"]
+    output = subprocess.run([*command, "--tags", "mart,utils"], check=True, capture_output=True)
+    return json.loads(output.stdout)["queries"]
+
+
+def steady(picture):
+    """The same oids and version whenever and wherever it is taken."""
+    numbers = {}
+
+    def number(match):
+        return numbers.setdefault(match[0], str(16384 + len(numbers)))
+
+    for relation in picture["relations"] + picture["rows"]:
+        if relation.get("object"):
+            relation["object"] = re.sub(r"\d+", number, relation["object"])
+    picture["session"]["version"] = re.match(r"v?\d+", picture["session"]["version"])[0]
+    return picture
+
+
+def take_picture(engine, name, before, built):
+    connection = warehouse.connect(read_only=True)
+    answers = [
+        [json.loads(row[0]) for row in warehouse.rows(connection, sql)]
+        for sql in queries(engine, before)
+    ]
+    connection.close()
+    picture = {
+        "session": answers[0][0],
+        "schemas": sorted(answers[1], key=str),
+        "relations": answers[2],
+        "rows": [row for answer in answers[3:] for row in answer],
+        "built": built,
+    }
+    return write(engine, name, steady(picture))
+
+
+def make(engine, directory):
+    project = directory / "project"
+    shutil.copytree(ROOT / "test/projects/shop", project)
+    configuration = project / "dbt_project.yml"
+    if engine == "postgres":
+        configuration.write_text(
+            re.sub(r"(?m)^profile: .*", r"profile: shop_postgres", configuration.read_text())
+        )
+
+    def dbt(verb, target):
+        target_path = directory / target
+        subprocess.run(
+            [sys.argv[2], "--quiet", verb, "--target", target, "--target-path", target_path],
+            check=True, cwd=project,
+        )
+        return target_path / "manifest.json"
+
+    for side in ("staging", "prod"):
+        write(engine, side, manifest(dbt("parse", side)))
+    dbt("build", "prod")
+    connection = warehouse.connect(read_only=False)
+    for statement in BY_HAND[engine].split(";\n"):
+        connection.cursor().execute(statement)
+    connection.close()
+    before = take_picture(engine, "before", "-", False)
+    dbt("build", "staging")
+    take_picture(engine, "built", str(before), True)
+
+
+def main():
+    for engine in ("duckdb", "postgres"):
+        with tempfile.TemporaryDirectory() as name:
+            directory = pathlib.Path(name)
+            os.environ["ENGINE"] = engine
+            os.environ["SHOP_DUCKDB"] = str(directory / "warehouse.duckdb")
+            if engine == "postgres":
+                started = subprocess.run([ROOT / "test/support/pg", "start"], check=True,
+                                         capture_output=True, text=True)
+                for line in started.stdout.splitlines():
+                    variable, value = line.removeprefix("export ").split("=", 1)
+                    os.environ[variable] = value
+            try:
+                make(engine, directory)
+            finally:
+                if engine == "postgres":
+                    subprocess.run([ROOT / "test/support/pg", "stop", os.environ["SHOP_PG_DIR"]])
+
+
+main()

@@ -1,0 +1,195 @@
+/*
+ * Plans and templates as they were reviewed: test/golden/<strategy>/<dialect>_<case>.{txt,json} and
+ * test/golden/sql/<dialect>.sql, made from test/golden/input (test/support/golden_input.py).
+ * With AIRLOCK_GOLDEN_UPDATE they are written (scripts/golden-update shows the difference).
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/fs.h"
+#include "airlock/format/json.h"
+#include "planned.h"
+
+#define GOLDEN AIRLOCK_SOURCE_DIR "/test/golden/"
+
+static void show_difference(const char *path, const char *was, const char *is)
+{
+	size_t line = 1, start = 0;
+
+	for (size_t i = 0; was[i] && was[i] == is[i]; i++)
+		if (was[i] == '\n') {
+			line++;
+			start = i + 1;
+		}
+	fail_msg("%s:%zu\n  was: %.*s\n   is: %.*s\nscripts/golden-update shows all of it", path,
+		 line, (int)strcspn(was + start, "\n"), was + start, (int)strcspn(is + start, "\n"),
+		 is + start);
+}
+
+static void is_golden(const char *name, const struct buf *text)
+{
+	CLEANUP(mem_free_string) char *path = mem_printf("%s%s", GOLDEN, name);
+	CLEANUP(buf_release) struct buf golden = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	if (getenv("AIRLOCK_GOLDEN_UPDATE")) {
+		CLEANUP(mem_free_string) char *folder = fs_parent(path);
+
+		if (fs_make_directories(folder, &err) < 0 ||
+		    fs_write_atomic(path, buf_cstr(text), text->len, 0644, &err) < 0)
+			fail_msg("%s", err.message);
+		return;
+	}
+	if (fs_read(path, 1 << 20, &golden, &err) < 0)
+		fail_msg("%s", err.message);
+	if (strcmp(buf_cstr(&golden), buf_cstr(text)) != 0)
+		show_difference(name, buf_cstr(&golden), buf_cstr(text));
+}
+
+struct plan_case {
+	const char *dialect;
+	const char *name;    /* what follows the dialect in the name of the file */
+	const char *picture; /* of test/golden/input/<dialect> */
+	bool by_tag;
+};
+
+static void plan_is_golden(const struct plan_case *c)
+{
+	CLEANUP(mem_free_string)
+	char *from = mem_printf("%sinput/%s/staging.json", GOLDEN, c->dialect);
+	CLEANUP(mem_free_string) char *to = mem_printf("%sinput/%s/prod.json", GOLDEN, c->dialect);
+	CLEANUP(mem_free_string)
+	char *picture = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect, c->picture);
+	CLEANUP(mem_free_string) char *text_name = mem_printf("wac/%s%s.txt", c->dialect, c->name);
+	CLEANUP(mem_free_string) char *json_name = mem_printf("wac/%s%s.json", c->dialect, c->name);
+	CLEANUP(strv_release) struct strv options = STRV_INIT;
+	CLEANUP(planned_release) struct planned planned;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(buf_release) struct buf json = BUF_INIT;
+
+	planned_init(&planned);
+	strv_split(&options,
+		   c->by_tag ? "--from staging --tags mart,utils"
+			     : "--from staging --to prod --tags mart,utils",
+		   " ");
+	if (planned_all(&planned, from, c->by_tag ? NULL : to, picture, strv_argv(&options), &err) <
+	    0)
+		fail_msg("%s", err.message);
+	plan_write_text(&planned.plan, &planned.routes, &text);
+	is_golden(text_name, &text);
+
+	CLEANUP(js_free) json_t *document = plan_json(&planned.plan, &planned.routes);
+
+	js_write_pretty(document, &json);
+	is_golden(json_name, &json);
+}
+
+static void plans_of_wac(void **state)
+{
+	static const struct plan_case cases[] = {
+		{ "duckdb", "", "before", false },        { "duckdb", "_built", "built", false },
+		{ "duckdb", "_by_tag", "built", true },   { "postgres", "", "before", false },
+		{ "postgres", "_built", "built", false }, { "postgres", "_by_tag", "built", true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		plan_is_golden(&cases[i]);
+}
+
+static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
+	[DIALECT_OBSERVE_SESSION] = "observe_session",
+	[DIALECT_OBSERVE_SCHEMAS] = "observe_schemas",
+	[DIALECT_OBSERVE_RELATIONS] = "observe_relations",
+	[DIALECT_OBSERVE_ROWS] = "observe_rows",
+	[DIALECT_SCHEMA_CREATE] = "schema_create",
+	[DIALECT_LOG_CREATE] = "log_create",
+	[DIALECT_LOCK_CREATE] = "lock_create",
+	[DIALECT_LOCK_ACQUIRE] = "lock_acquire",
+	[DIALECT_LOCK_TAKE] = "lock_take",
+	[DIALECT_LOCK_READ] = "lock_read",
+	[DIALECT_LOCK_RELEASE] = "lock_release",
+	[DIALECT_FENCE_RAISE] = "fence_raise",
+	[DIALECT_FENCE_CHECK] = "fence_check",
+	[DIALECT_FENCE_PRODUCTION] = "fence_production",
+	[DIALECT_LOG_INSERT] = "log_insert",
+	[DIALECT_LOG_PROBE] = "log_probe",
+};
+
+static void add_template(struct buf *out, const struct dialect *dialect, size_t which)
+{
+	static const struct relation awkward[] = { { "Wh", "ma\"rt", "it's {{ all }} $$" },
+						   { "Wh", "mart", "orders" } };
+	const struct relation lock = { "Wh", "airlock", "airlock_lock_0123456789abcdef" };
+	const struct relation log = { "Wh", "airlock", "airlock_log" };
+	const struct sql_arg args[] = {
+		/* The only template with a name that is no bind. */
+		{ .name = "name",
+		  .kind = which == DIALECT_SCHEMA_CREATE ? SQL_LITERAL : SQL_BIND,
+		  .text = which == DIALECT_SCHEMA_CREATE ? awkward[0].schema : "name" },
+		SQL_ARG_NAMES("names", awkward, which == DIALECT_OBSERVE_ROWS ? 1 : 2),
+		SQL_ARG_RELATION("relation", &awkward[0]),
+		SQL_ARG_SCHEMA("schema", &awkward[0]),
+		SQL_ARG_RELATION("log", &log),
+		SQL_ARG_RELATION("lock", &lock),
+		SQL_ARG_NUMBER("seen", 41),
+		SQL_ARG_LITERAL("holder", "0011223344556677"),
+		SQL_ARG_LITERAL("container", "Wh.\"it's\""),
+		SQL_ARG_LITERAL("event", "intent"),
+		SQL_ARG_LITERAL("detail", "{\"a\":\"it's \\\"b\\\"\"}"),
+		SQL_ARG_LITERAL("only", ""),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_BIND("user"),
+		SQL_ARG_BIND("host"),
+		SQL_ARG_BIND("boot"),
+		SQL_ARG_BIND("pid"),
+		SQL_ARG_BIND("start"),
+		SQL_ARG_BIND("since"),
+		SQL_ARG_BIND("nonce"),
+	};
+	CLEANUP(buf_release) struct buf sql = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	if (!template_names[which])
+		fail_msg("template %zu has no name here", which);
+	if (dialect_render(&sql, dialect, (enum dialect_template)which, args, ARRAY_LEN(args),
+			   &err) < 0)
+		fail_msg("%s of %s: %s", template_names[which], dialect->name, err.message);
+	buf_printf(out, "%s-- %s\n", which ? "\n" : "", template_names[which]);
+	sql_show(out, buf_cstr(&sql));
+	buf_add_str(out, ";\n");
+}
+
+static void templates_of_every_dialect(void **state)
+{
+	size_t n;
+	const struct dialect *const *all = dialect_all(&n);
+
+	(void)state;
+	for (size_t i = 0; i < n; i++) {
+		CLEANUP(mem_free_string) char *name = mem_printf("sql/%s.sql", all[i]->name);
+		CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+		for (size_t which = 0; which < DIALECT_TEMPLATE_COUNT; which++)
+			add_template(&text, all[i], which);
+		is_golden(name, &text);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plans_of_wac),
+		cmocka_unit_test(templates_of_every_dialect),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
