@@ -55,8 +55,7 @@ BY_HAND = {
 }
 
 NODE = (
-    "unique_id resource_type name package_name original_file_path database schema alias identifier "
-    "relation_name tags fqn version latest_version patch_path"
+    "unique_id resource_type name package_name database schema alias relation_name tags fqn"
 ).split()
 CONFIG = "materialized tags enabled grants pre-hook post-hook severity".split()
 
@@ -85,10 +84,22 @@ def manifest(path):
     }
 
 
+def one_a_line(value):
+    """An object or a list with each of its members on a line of its own."""
+    text = json.dumps(value, ensure_ascii=False)
+    if not isinstance(value, (dict, list)) or len(text) < 90:
+        return text
+    if isinstance(value, list):
+        return "[\n" + ",\n".join(json.dumps(item, ensure_ascii=False) for item in value) + "\n]"
+    members = (f"{json.dumps(key)}: {json.dumps(item, ensure_ascii=False)}" for key, item in value.items())
+    return "{\n" + ",\n".join(members) + "\n}"
+
+
 def write(engine, name, document):
     path = INPUT / engine / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(document, indent=1, ensure_ascii=False) + "\n")
+    members = (f"{json.dumps(key)}: {one_a_line(value)}" for key, value in document.items())
+    path.write_text("{\n" + ",\n".join(members) + "\n}\n")
     return path
 
 
