@@ -48,6 +48,8 @@ void deploy_close(struct deploy *deploy)
 	state_release(&deploy->state);
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
+	json_decref(deploy->finish);
+	free(deploy->commit);
 	journal_close(&deploy->journal);
 	fs_lock_release(&deploy->project_lock);
 	sides_close(&deploy->sides);
@@ -122,6 +124,27 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 	return picture ? observed_parse(picture, ret_observed, err) : -1;
 }
 
+/* Where most nodes of the side that publishes are: dbt gives it to every node that does not ask
+ * for another. */
+const char *deploy_database(const struct deploy *deploy)
+{
+	const struct manifest *manifest =
+		deploy->sides.to_manifest ? deploy->sides.to_manifest : deploy->sides.from_manifest;
+	const char *database = NULL;
+	size_t lead = 0;
+
+	for (size_t i = 0; i < manifest_count(manifest); i++) {
+		const struct manifest_node *node = manifest_node(manifest, i);
+
+		if (!manifest_makes_relation(node))
+			continue;
+		if (lead == 0)
+			database = node->relation.database;
+		lead += strcmp(database, node->relation.database) == 0 ? 1 : (size_t)-1;
+	}
+	return database;
+}
+
 int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
 		     struct err *err)
 {
@@ -133,6 +156,8 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.runs = deploy->locked,
 		.build_options = &deploy->sides.build,
 		.build_select = &deploy->build_select,
+		.database = deploy_database(deploy),
+		.finish = deploy->finish,
 	};
 
 	return strategy_plan(deploy->strategy, &input, ret_plan, err);

@@ -34,6 +34,8 @@ struct deploy {
 	struct executor executor;
 	bool holds_lock; /* rows of the lock tables may hold our nonce */
 	bool locked;     /* all of them were read back */
+	char *commit;    /* of the project; NULL before a run */
+	json_t *finish;  /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
 	struct observed built; /* the picture that was published */
@@ -46,5 +48,7 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
 		     struct err *err);
 int deploy_check(struct deploy *deploy, struct err *err);
+/* The database of the connection that publishes; borrowed. */
+const char *deploy_database(const struct deploy *deploy);
 
 #endif

@@ -12,6 +12,7 @@
 #include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/record.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
@@ -119,7 +120,9 @@ static int start(struct deploy *deploy, struct err *err)
 	if (lock_project(deploy, err) < 0 ||
 	    journal_open(directory, deploy->id, &deploy->journal, err) < 0)
 		return -1;
-	state_init(&deploy->state, deploy->sides.dialect, &deploy->routes);
+	deploy->commit =
+		record_commit(deploy->sides.project.directory, deploy->request.environment);
+	state_init(&deploy->state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
 	deploy->executor = (struct executor) {
 		.journal = &deploy->journal,
 		.reporter = deploy->request.reporter,
@@ -351,9 +354,26 @@ static int build(struct deploy *deploy, struct err *err)
 	return result;
 }
 
+static json_t *who(const struct deploy *deploy)
+{
+	const struct config *config = deploy->request.config;
+
+	return record_who(&(struct record_who) {
+		.strategy = deploy->strategy->name,
+		.name = config->deployment ? config->deployment : "",
+		.from = deploy->sides.from,
+		.to = deploy->sides.to,
+		.user = bound(deploy, "user"),
+		.host = bound(deploy, "host"),
+		.started_at = bound(deploy, "since"),
+		.commit = deploy->commit,
+	});
+}
+
 static json_t *intent_detail(const struct deploy *deploy)
 {
 	json_t *tables = json_array();
+	json_t *detail = who(deploy);
 
 	for (size_t i = 0; i < deploy->plan.table_count; i++) {
 		const struct route *route = deploy->plan.tables[i].route;
@@ -362,9 +382,9 @@ static json_t *intent_detail(const struct deploy *deploy)
 		json_array_append_new(tables, json_pack("{s:s, s:s}", "unique_id",
 							route->node->unique_id, "to", to));
 	}
-	return json_pack("{s:s, s:s, s:s, s:s, s:o}", "strategy", deploy->strategy->name, "from",
-			 deploy->sides.from, "user", bound(deploy, "user"), "host",
-			 bound(deploy, "host"), "tables", tables);
+	json_object_set_new(detail, "tables", tables);
+	json_object_set_new(detail, "options", record_options(deploy->request.config));
+	return detail;
 }
 
 /* What was tested, and production as it is now, counted; the intent is recorded with it. */
@@ -421,6 +441,8 @@ static int audit(struct deploy *deploy, struct err *err)
 {
 	char *difference CLEANUP(mem_free_string) = NULL;
 
+	deploy->finish = who(deploy);
+	record_end(deploy->finish, deploy_outcome_name(DEPLOY_PUBLISHED), &deploy->audit, NULL);
 	if (observe_built(deploy, err) < 0 || check_production(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err) < 0)
 		return -1;
@@ -593,22 +615,33 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	return run_step(deploy, &deploy->final_plan, "publish", publish, err);
 }
 
-/* Whatever stopped the deployment: its end is recorded and its lock released. */
-static void leave(struct deploy *deploy, bool failed)
+static int push_end(struct deploy *deploy, const struct err *failure, struct strv *statements,
+		    struct err *err)
+{
+	json_t *detail CLEANUP(js_free) = who(deploy);
+	bool published = deploy->result.production_changed;
+
+	if (!deploy->locked)
+		return 0;
+	record_end(detail, deploy_outcome_name(deploy->result.outcome), deploy->result.audit,
+		   failure);
+	return state_push_log(&deploy->state, published ? "finished" : "aborted", detail,
+			      statements, err);
+}
+
+/* Whatever stopped the deployment: its end is recorded and its lock released. `failure` is NULL
+ * when nothing did. */
+static void leave(struct deploy *deploy, const struct err *failure)
 {
 	struct strv statements CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
-	json_t *detail CLEANUP(js_free) = json_object();
-	bool published = deploy->result.production_changed;
 
 	if (!deploy->holds_lock)
 		return;
 	if (state_push_release(&deploy->state, &statements, &ignored) < 0 ||
-	    (deploy->locked && (failed || published) &&
-	     state_push_log(&deploy->state, published ? "finished" : "aborted", detail, &statements,
-			    &ignored) < 0) ||
+	    push_end(deploy, failure, &statements, &ignored) < 0 ||
 	    executor_add_statements(&deploy->executor, &statements, false, &ops, &ignored) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, true, &reply, &ignored) < 0)
 		deploy->request.reporter->warning(
@@ -631,7 +664,7 @@ int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, s
 	if (result == 0)
 		result = run_phases(deploy, err);
 	if (deploy->state.n > 0)
-		leave(deploy, result < 0);
+		leave(deploy, result < 0 ? err : NULL);
 	if (result < 0 && deploy->result.production_changed)
 		err->production = ERR_PRODUCTION_CHANGED;
 	deploy->result.dbt_starts = deploy->sides.runner->starts;

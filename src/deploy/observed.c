@@ -139,6 +139,7 @@ static int check_marks(const struct table *table, struct err *err)
 static int read_table(struct observed *o, const json_t *object, struct table *table,
 		      struct err *err)
 {
+	table->json = (json_t *)(uintptr_t)object;
 	table->relation = relation_of(o, object);
 	table->kind = copy(o, object, "kind");
 	table->object = copy(o, object, "object");
@@ -190,6 +191,7 @@ int observed_parse(const json_t *picture, struct observed *ret_observed, struct 
 	const json_t *list;
 
 	arena_init(&o.arena);
+	o.json = json_incref((json_t *)(uintptr_t)picture);
 	o.user = copy(&o, session, "user");
 	o.database = copy(&o, session, "database");
 	o.version = copy(&o, session, "version");
@@ -217,6 +219,7 @@ int observed_parse(const json_t *picture, struct observed *ret_observed, struct 
 void observed_release(struct observed *observed)
 {
 	arena_release(&observed->arena);
+	json_decref(observed->json);
 	*observed = (struct observed) { 0 };
 }
 

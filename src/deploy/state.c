@@ -39,22 +39,17 @@ static void sort_containers(struct state_container *containers, size_t n)
 	}
 }
 
-static const char *production_database(const struct routes *routes)
-{
-	for (size_t i = 0; i < routes->n; i++)
-		if (routes->items[i].in_scope)
-			return routes->items[i].to.database;
-	return NULL;
-}
-
-void state_init(struct state *state, const struct dialect *dialect, const struct routes *routes)
+void state_init(struct state *state, const struct dialect *dialect, const char *database,
+		const struct routes *routes)
 {
 	*state = (struct state) { .dialect = dialect };
 	arena_init(&state->arena);
-	state->schema.database = arena_strdup(&state->arena, production_database(routes));
+	state->schema.database = arena_strdup(&state->arena, database);
 	state->schema.schema = STATE_SCHEMA;
 	state->log = state->schema;
 	state->log.identifier = "airlock_log";
+	if (!routes)
+		return;
 	state->containers =
 		arena_alloc(&state->arena, (2 * routes->n + 1) * sizeof(*state->containers));
 	for (size_t i = 0; i < routes->n; i++)
@@ -147,19 +142,48 @@ int state_push_log(const struct state *state, const char *event, const json_t *d
 		   struct strv *statements, struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
+	char *undecided CLEANUP(mem_free_string) = mem_printf("what '%s' records", event);
 
-	js_write_line(detail, &text);
+	if (detail)
+		js_write_line(detail, &text);
 	while (text.len > 0 && text.data[text.len - 1] == '\n')
 		text.data[--text.len] = '\0';
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_LITERAL("event", event),
-		SQL_ARG_LITERAL("detail", buf_cstr(&text)),
+		{ .name = "detail",
+		  .kind = SQL_LITERAL,
+		  .text = buf_cstr(&text),
+		  .undecided = detail ? NULL : undecided },
 	};
 
 	return dialect_push(statements, state->dialect, DIALECT_LOG_INSERT, args, ARRAY_LEN(args),
 			    err);
+}
+
+int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
+		       struct strv *statements, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_NAMES("names", relations, n),
+	};
+
+	return dialect_push(statements, state->dialect, DIALECT_LOG_OBJECTS, args, ARRAY_LEN(args),
+			    err);
+}
+
+int state_push_history(const struct state *state, const char *id, struct strv *queries,
+		       struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_LITERAL("only", id ? id : ""),
+	};
+
+	return dialect_push(queries, state->dialect, DIALECT_LOG_READ, args, ARRAY_LEN(args), err);
 }
 
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err)

@@ -17,39 +17,32 @@ struct wac {
 	struct publish_set set;
 };
 
-static int check_database(const struct wac *w, const struct route *route, struct err *err)
+static int refuse_database(const struct wac *w, const struct relation *relation, struct err *err)
 {
-	const struct relation *sides[] = { &route->from, &route->to };
+	char *name CLEANUP(mem_free_string) = relation_display(relation);
 
-	if (w->in->dialect->names_database || !w->in->observed->database)
-		return 0;
-	for (size_t i = 0; i < ARRAY_LEN(sides); i++) {
-		if (strcmp(sides[i]->database, w->in->observed->database) == 0)
-			continue;
-		char *name CLEANUP(mem_free_string) = relation_display(sides[i]);
-
-		err_set(err, ERR_UNSUPPORTED,
-			"'%s' is in another database than the connection ('%s'), and %s cannot "
-			"reach it from there",
-			name, w->in->observed->database, w->in->dialect->title);
-		return err_hint(err, "let both targets name one database and differ in schemas");
-	}
-	return 0;
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' is in another database than the connection that publishes ('%s')", name,
+		w->in->database);
+	return err_hint(err, "%s",
+			w->in->dialect->names_database
+				? "one transaction writes one database: let the target that "
+				  "publishes connect to the one of the published tables"
+				: "let both targets name one database and differ in schemas");
 }
 
-/* One transaction writes one database. */
-static int check_one_database(const struct wac *w, const struct route *route, struct err *err)
+/* The state, the restore points and the published tables change in one transaction. */
+static int check_database(const struct wac *w, const struct route *route, struct err *err)
 {
-	const struct relation *first = w->set.n > 0 ? w->set.tables[0].to : &route->to;
-	const struct relation a = { first->database, "", "" };
-	const struct relation b = { route->to.database, "", "" };
+	const struct relation here = { w->in->database, "", "" };
+	const struct relation from = { route->from.database, "", "" };
+	const struct relation to = { route->to.database, "", "" };
 
-	if (relation_equal(w->in->dialect, &a, &b))
-		return 0;
-	return err_set(err, ERR_UNSUPPORTED,
-		       "the scope is published into two databases, '%s' and '%s', which no one "
-		       "transaction can write",
-		       a.database, b.database);
+	if (!relation_equal(w->in->dialect, &to, &here))
+		return refuse_database(w, &route->to, err);
+	if (!w->in->dialect->names_database && !relation_equal(w->in->dialect, &from, &here))
+		return refuse_database(w, &route->from, err);
+	return 0;
 }
 
 static int compare_tables(const void *a, const void *b, void *dialect)
@@ -66,7 +59,7 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 	struct publish_table *t = &w->set.tables[w->set.n];
 	const struct manifest_node *node = route->to_node ? route->to_node : route->node;
 
-	if (check_database(w, route, err) < 0 || check_one_database(w, route, err) < 0)
+	if (check_database(w, route, err) < 0)
 		return -1;
 	*t = (struct publish_table) {
 		.from = &route->from,
@@ -309,27 +302,48 @@ static int push_schemas(struct wac *w, struct strv *statements, struct err *err)
 	return restore ? push_schema(w, restore, statements, err) : 0;
 }
 
-/* What the history keeps. A restore point is r_<id>_<n> in the restore schema. */
+static json_t *table_detail(const struct wac *w, size_t i)
+{
+	const struct publish_table *t = &w->set.tables[i];
+	char *from CLEANUP(mem_free_string) = relation_display(t->from);
+	char *to CLEANUP(mem_free_string) = relation_display(t->to);
+
+	return json_pack("{s:s, s:s, s:s, s:[s, s, s], s:s, s:I, s:s?, s:o, s:I, s:O?}",
+			 "unique_id", w->plan->tables[i].route->node->unique_id, "from", from, "to",
+			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "way",
+			 publish_way_name(t->way), "rows", (json_int_t)t->from_table->rows,
+			 "content", t->from_table->content, "restore",
+			 t->restore.identifier ? json_integer((json_int_t)t->number) : json_null(),
+			 "rows_before", (json_int_t)(t->to_table ? t->to_table->rows : -1),
+			 "before", t->to_table ? t->to_table->json : NULL);
+}
+
+/* What the history keeps, enough to put everything back. A restore point is r_<id>_<restore> in
+ * the restore schema. NULL before the build. */
 static json_t *published_detail(const struct wac *w)
 {
+	if (!w->in->observed->built)
+		return NULL;
 	json_t *tables = json_array();
 
-	for (size_t i = 0; i < w->set.n; i++) {
-		const struct publish_table *t = &w->set.tables[i];
-		char *from CLEANUP(mem_free_string) = relation_display(t->from);
-		char *to CLEANUP(mem_free_string) = relation_display(t->to);
-
-		json_array_append_new(
-			tables,
-			json_pack("{s:s, s:s, s:s, s:s, s:o}", "unique_id",
-				  w->plan->tables[i].route->node->unique_id, "from", from, "to", to,
-				  "way", publish_way_name(t->way), "restore",
-				  t->restore.identifier ? json_integer((json_int_t)t->number)
-							: json_null()));
-	}
+	for (size_t i = 0; i < w->set.n; i++)
+		json_array_append_new(tables, table_detail(w, i));
 	return json_pack("{s:s, s:s, s:s?, s:o}", "strategy", "wac", "from",
 			 config_text(w->in->config, OPTION_FROM), "to",
 			 config_text(w->in->config, OPTION_TO), "tables", tables);
+}
+
+static int push_record(struct wac *w, struct strv *statements, struct err *err)
+{
+	json_t *detail CLEANUP(js_free) = published_detail(w);
+	struct relation *relations =
+		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
+
+	for (size_t i = 0; i < w->set.n; i++)
+		relations[i] = *w->set.tables[i].to;
+	if (state_push_log(&w->state, STATE_PUBLISHED, detail, statements, err) < 0)
+		return -1;
+	return state_push_objects(&w->state, relations, w->set.n, statements, err);
 }
 
 static int plan_publish(struct wac *w, struct err *err)
@@ -337,7 +351,6 @@ static int plan_publish(struct wac *w, struct err *err)
 	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION,
 					  "the tested tables take their place in production, all "
 					  "or none");
-	json_t *detail CLEANUP(js_free) = published_detail(w);
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
 
 	step->changes_production = true;
@@ -349,18 +362,17 @@ static int plan_publish(struct wac *w, struct err *err)
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err) < 0)
 		return -1;
-	return state_push_log(&w->state, STATE_PUBLISHED, detail, &step->sql, err);
+	return push_record(w, &step->sql, err);
 }
 
 static int plan_finish(struct wac *w, struct err *err)
 {
 	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
 					  "record the end, release the lock");
-	json_t *detail CLEANUP(js_free) = json_object();
 
 	step->idempotent = true;
 	step->undo = "nothing";
-	if (state_push_log(&w->state, "finished", detail, &step->sql, err) < 0)
+	if (state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0)
 		return -1;
 	return state_push_release(&w->state, &step->sql, err);
 }
@@ -393,7 +405,7 @@ static int wac_plan(const struct strategy_input *input, struct plan *plan, struc
 	int result;
 
 	plan->atomic = input->dialect->changes_set_atomically;
-	state_init(&w.state, input->dialect, input->routes);
+	state_init(&w.state, input->dialect, input->database, input->routes);
 	result = choose_tables(&w, err);
 	if (result == 0)
 		result = plan_steps(&w, err);

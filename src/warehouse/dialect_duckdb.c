@@ -72,6 +72,19 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"|| host || ' since ' || since from {lock:relation})) end",
 	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
 			       "values ('{id:bind}', now(), {event:literal}, {detail:literal})",
+	[DIALECT_LOG_OBJECTS] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', now(), 'objects', "
+		"coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, "
+		"'identifier', w.i, 'object', t.table_oid::varchar)))::varchar, '[]') "
+		"from (values {names:names}) as w (d, s, i) "
+		"join duckdb_tables() t on " FOLD("t.database_name") " = " FOLD("w.d") " "
+		"and " FOLD("t.schema_name") " = " FOLD("w.s") " "
+		"and " FOLD("t.table_name") " = " FOLD("w.i"),
+	[DIALECT_LOG_READ] =
+		"select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', "
+		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar "
+		"from {log:relation} where {only:literal} in ('', id) order by logged_at",
 	[DIALECT_LOG_PROBE] =
 		"select json_object('published', exists (select 1 from {log:relation} "
 		"where id = '{id:bind}' and event = 'published'))::varchar",

@@ -81,6 +81,19 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_INSERT] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
+	[DIALECT_LOG_OBJECTS] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', clock_timestamp(), 'objects', "
+		"coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, "
+		"'identifier', c.relname, 'object', "
+		"c.oid::text || '/' || c.relfilenode::text))::text, '[]') "
+		"from (values {names:names}) as w (d, s, i) "
+		"join pg_namespace n on n.nspname = w.s "
+		"join pg_class c on c.relnamespace = n.oid and c.relname = w.i",
+	[DIALECT_LOG_READ] =
+		"select json_build_object('id', id, 'at', to_char(logged_at at time zone 'utc', "
+		"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'event', event, 'detail', detail)::text "
+		"from {log:relation} where {only:literal} in ('', id) order by logged_at",
 	[DIALECT_LOG_PROBE] =
 		"select json_build_object('published', exists (select 1 from {log:relation} "
 		"where id = '{id:bind}' and event = 'published'))::text",

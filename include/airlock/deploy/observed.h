@@ -22,6 +22,7 @@
 
 struct observed {
 	struct arena arena;
+	json_t *json; /* the picture itself */
 	const char *user;
 	const char *database;
 	const char *version;

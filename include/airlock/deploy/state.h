@@ -2,12 +2,13 @@
  * state: lock, fence and history as tables of the warehouse. This file decides what they mean;
  * it makes statements and reads answers, and runs nothing.
  *
- * In the schema `airlock` of production's database: `airlock_log` (id, logged_at, event, detail)
- * and one table `airlock_lock_<hash>` per container (a schema that the build writes or the publish
- * changes), with one row: fence, nonce of the holder ('' when free), and who that is. A lock is
- * held if one row exists and holds our nonce when read back by a later statement.
+ * In the schema `airlock` of the database that publishes: `airlock_log` (id, logged_at, event,
+ * detail) and one table `airlock_lock_<hash>` per container (a schema that the build writes or the
+ * publish changes), with one row: fence, nonce of the holder ('' when free), and who that is. A
+ * lock is held if one row exists and holds our nonce when read back by a later statement.
  *
- * Events of the log: intent, published (in the publishing transaction), finished, aborted.
+ * Events of the log: intent (before production changes), published and objects (in the publishing
+ * transaction), finished, aborted (production was not changed).
  *
  * Life cycle: state_init(), state_push_*(), state_release().
  */
@@ -44,7 +45,9 @@ struct state {
 	size_t staging_count;
 };
 
-void state_init(struct state *state, const struct dialect *dialect, const struct routes *routes);
+/* Without routes there are no containers: the log alone. */
+void state_init(struct state *state, const struct dialect *dialect, const char *database,
+		const struct routes *routes);
 void state_release(struct state *state);
 
 /* The tables, where they are missing, and our names in free staging locks. */
@@ -53,8 +56,15 @@ int state_push_begin(const struct state *state, struct strv *statements, struct 
 int state_push_read(const struct state *state, struct strv *queries, struct err *err);
 /* First in the publishing transaction. */
 int state_push_fences(const struct state *state, struct strv *statements, struct err *err);
+/* `detail` NULL: not known yet, printed as <what the event records>. */
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err);
+/* Which objects stand under these names, as the event `objects`. */
+int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
+		       struct strv *statements, struct err *err);
+/* The events of one deployment, or of all (NULL), oldest first. */
+int state_push_history(const struct state *state, const char *id, struct strv *queries,
+		       struct err *err);
 int state_push_release(const struct state *state, struct strv *statements, struct err *err);
 /* Waits for a publish that may still run, then raises the fence. */
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err);

@@ -4,6 +4,8 @@
 #ifndef AIRLOCK_DEPLOY_STRATEGY_H
 #define AIRLOCK_DEPLOY_STRATEGY_H
 
+#include <jansson.h>
+
 #include "airlock/base/err.h"
 #include "airlock/deploy/observed.h"
 #include "airlock/deploy/option.h"
@@ -19,6 +21,8 @@ struct strategy_input {
 	bool runs; /* a deployment makes it to run it; otherwise it is only shown */
 	const struct strv *build_options; /* the user's dbt options for the build */
 	const struct strv *build_select;  /* selection words of the build; empty: everything */
+	const char *database; /* of the connection that publishes: where the state tables are */
+	const json_t *finish; /* what the end records; NULL before the audit */
 };
 
 struct strategy {

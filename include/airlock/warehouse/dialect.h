@@ -43,7 +43,9 @@ enum dialect_template {
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
+	DIALECT_LOG_OBJECTS,      /* log, names: records which objects stand there now */
 	DIALECT_LOG_PROBE,        /* ? log; {"published": bool} */
+	DIALECT_LOG_READ, /* ? log, only:literal ('' for all); {"id", "at", "event", "detail"} */
 	DIALECT_TEMPLATE_COUNT,
 };
 

@@ -8,6 +8,7 @@
 #ifndef AIRLOCK_WAREHOUSE_TABLE_H
 #define AIRLOCK_WAREHOUSE_TABLE_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -53,6 +54,7 @@ struct table {
 	const char *const *refuses_exchange;
 	size_t refuse_exchange_count;
 	int64_t rows;        /* -1: not counted */
+	json_t *json;        /* as the catalog answered; borrowed from the picture */
 	const char *content; /* hash of the rows where the identity needs one; NULL otherwise */
 };
 

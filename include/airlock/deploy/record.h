@@ -1,0 +1,37 @@
+/*
+ * record: what the events of the history say of a deployment, besides its tables: who and from
+ * where, with which options, of which commit, and how it went. JSON objects, new references.
+ */
+#ifndef AIRLOCK_DEPLOY_RECORD_H
+#define AIRLOCK_DEPLOY_RECORD_H
+
+#include <jansson.h>
+
+#include "airlock/base/err.h"
+#include "airlock/base/strv.h"
+#include "airlock/deploy/audit.h"
+#include "airlock/deploy/option.h"
+
+struct record_who {
+	const char *strategy;
+	const char *name; /* of the deployment's block; "" without */
+	const char *from;
+	const char *to; /* NULL without */
+	const char *user;
+	const char *host;
+	const char *started_at; /* UTC, host.h */
+	const char *commit;     /* "" when unknown; "-dirty" behind it when files are changed */
+};
+
+json_t *record_who(const struct record_who *who);
+/* Options that were set, by key: what `resume` needs to go on elsewhere. */
+json_t *record_options(const struct config *config);
+/* Adds "outcome", "exit", "nodes", "tests" (audit may be NULL) and, of an error, its code and
+ * message. */
+void record_end(json_t *record, const char *outcome, const struct audit *audit,
+		const struct err *err);
+
+/* The commit of the directory's git work tree, as record_who wants it; free() it. */
+char *record_commit(const char *directory, const struct strv *environment);
+
+#endif

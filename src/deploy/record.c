@@ -1,0 +1,105 @@
+#include "airlock/deploy/record.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/buf.h"
+#include "airlock/base/proc.h"
+
+json_t *record_who(const struct record_who *who)
+{
+	size_t len = strlen(who->commit);
+	bool dirty = len > 6 && strcmp(who->commit + len - 6, "-dirty") == 0;
+	char *commit CLEANUP(mem_free_string) = mem_strndup(who->commit, dirty ? len - 6 : len);
+
+	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:b}", "strategy",
+			 who->strategy, "name", who->name, "from", who->from, "to", who->to, "user",
+			 who->user, "host", who->host, "started_at", who->started_at, "commit",
+			 *commit ? commit : NULL, "dirty", (int)dirty);
+}
+
+static json_t *value_json(const struct config *config, enum option_id id)
+{
+	const struct strv *list = config_list(config, id);
+
+	if (config_text(config, id))
+		return json_string(config_text(config, id));
+	json_t *words = json_array();
+
+	for (size_t i = 0; i < list->n; i++)
+		json_array_append_new(words, json_string(list->v[i]));
+	return words;
+}
+
+json_t *record_options(const struct config *config)
+{
+	json_t *options = json_object();
+
+	for (enum option_id id = 0; id < OPTION_COUNT; id++)
+		if (config_is_set(config, id) && !option_row(id)->command_line_only)
+			json_object_set_new(options, option_row(id)->key, value_json(config, id));
+	return options;
+}
+
+void record_end(json_t *record, const char *outcome, const struct audit *audit,
+		const struct err *err)
+{
+	json_object_set_new(record, "outcome", json_string(outcome));
+	if (err && err_is_set(err)) {
+		json_object_set_new(record, "exit", json_integer(err_exit_status(err)));
+		json_object_set_new(record, "code", json_string(err_row(err->code)->name));
+		json_object_set_new(record, "message", json_string(err->message));
+	} else {
+		json_object_set_new(record, "exit", json_integer(0));
+	}
+	if (!audit)
+		return;
+	json_object_set_new(record, "nodes",
+			    json_pack("{s:I, s:I, s:I}", "built", (json_int_t)audit->nodes_built,
+				      "failed", (json_int_t)audit->nodes_failed, "skipped",
+				      (json_int_t)audit->nodes_skipped));
+	json_object_set_new(record, "tests",
+			    json_pack("{s:I, s:I, s:I, s:I, s:I}", "passed",
+				      (json_int_t)audit->tests_passed, "warned",
+				      (json_int_t)audit->tests_warned, "failed",
+				      (json_int_t)audit->tests_failed, "skipped",
+				      (json_int_t)audit->tests_skipped, "scope",
+				      (json_int_t)audit->scope_tests));
+}
+
+static void add_output(void *context, const char *data, size_t len)
+{
+	buf_add(context, data, len);
+}
+
+char *record_commit(const char *directory, const struct strv *environment)
+{
+	struct buf out = BUF_INIT;
+	struct proc_result result;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	/* No name of a tag: the hash alone, "-dirty" behind it. */
+	char *const argv[] = { (char[]) { "/usr/bin/env" }, (char[]) { "git" },
+			       (char[]) { "-C" },           mem_strdup(directory),
+			       (char[]) { "describe" },     (char[]) { "--always" },
+			       (char[]) { "--dirty" },      (char[]) { "--abbrev=40" },
+			       (char[]) { "--exclude=*" },  NULL };
+	const struct proc_spec spec = {
+		.argv = argv,
+		.envp = strv_argv(environment),
+		.timeout_ms = 5000,
+		.grace_ms = 500,
+		.on_stdout = add_output,
+		.context = &out,
+	};
+	bool good = proc_run(&spec, &result, &ignored) == 0 && result.end == PROC_EXITED &&
+		    result.exit_status == 0 && !out.overflowed;
+
+	free(argv[3]);
+	while (good && out.len > 0 && out.data[out.len - 1] == '\n')
+		out.data[--out.len] = '\0';
+	if (!good || out.len > 64) {
+		buf_release(&out);
+		return mem_strdup("");
+	}
+	return buf_take(&out);
+}
