@@ -14,13 +14,5 @@ static int run(struct invocation *invocation, struct deploy *deploy, struct err 
 
 int cmd_plan(struct invocation *invocation, struct err *err)
 {
-	struct deploy_request request = command_request(invocation);
-	struct deploy *deploy = deploy_open(&request, err);
-	int rc;
-
-	if (!deploy)
-		return -1;
-	rc = run(invocation, deploy, err);
-	deploy_close(deploy);
-	return rc;
+	return command_with_deploy(invocation, run, err);
 }

@@ -100,6 +100,15 @@ static int finish(struct invocation *invocation, const struct routes *routes, st
 			      err);
 }
 
+static int run(struct invocation *invocation, struct deploy *deploy, struct err *err)
+{
+	const struct routes *routes;
+
+	if (deploy_routes(deploy, &routes, err) < 0)
+		return -1;
+	return finish(invocation, routes, err);
+}
+
 static int run_offline(struct invocation *invocation, const struct deploy_request *request,
 		       struct err *err)
 {
@@ -116,18 +125,8 @@ static int run_offline(struct invocation *invocation, const struct deploy_reques
 int cmd_routes(struct invocation *invocation, struct err *err)
 {
 	struct deploy_request request = command_request(invocation);
-	const struct routes *routes;
-	struct deploy *deploy;
-	int rc;
 
 	if (offline_is_wanted(request.config))
 		return run_offline(invocation, &request, err);
-	deploy = deploy_open(&request, err);
-	if (!deploy)
-		return -1;
-	rc = deploy_routes(deploy, &routes, err);
-	if (rc == 0)
-		rc = finish(invocation, routes, err);
-	deploy_close(deploy);
-	return rc;
+	return command_with_deploy(invocation, run, err);
 }

@@ -10,6 +10,9 @@
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
+/* What says which warehouse a command looks into. */
+#define WHERE (BIT(FROM) | BIT(TO) | BIT(PROJECT_DIR) | BIT(JSON))
+
 #define USAGE_OF_DEPLOYMENTS "[STRATEGY|DEPLOYMENT] [OPTION...] [-- DBT-OPTION...]"
 
 static const struct command commands[] = {
@@ -44,6 +47,32 @@ static const struct command commands[] = {
 		.usage = "[COMMAND|TOPIC]",
 		.details = "",
 		.run = cmd_help,
+		.failure = command_failure,
+	},
+	{
+		.name = "history",
+		.summary = "list the deployments that the warehouse remembers, newest first",
+		.usage = "[OPTION...] [-- DBT-OPTION...]",
+		.details = "Reads the warehouse, and writes nothing to it.\n",
+		.options = WHERE,
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_history,
+		.failure = command_failure,
+	},
+	{
+		.name = "inspect",
+		.summary = "show one deployment whole: tables, rows, tests, restore points",
+		.operand = "ID",
+		.takes_id = true,
+		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
+		.details =
+			"Without an id the newest one. Reads the warehouse, and writes nothing to "
+			"it.\n",
+		.options = WHERE,
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_inspect,
 		.failure = command_failure,
 	},
 	{
@@ -106,7 +135,7 @@ struct deploy_request command_request(const struct invocation *invocation)
 	struct arguments *arguments = invocation->arguments;
 
 	return (struct deploy_request) {
-		.what = arguments->what,
+		.what = invocation->command->takes_id ? NULL : arguments->what,
 		.config = &arguments->config,
 		.cmdline = &arguments->cmdline,
 		.environment = invocation->environment,
@@ -114,6 +143,19 @@ struct deploy_request command_request(const struct invocation *invocation)
 		.reporter = &invocation->report->reporter,
 		.ask = invocation->report->can_ask && !config_bool(&arguments->config, OPTION_YES),
 	};
+}
+
+int command_with_deploy(struct invocation *invocation, command_fn *fn, struct err *err)
+{
+	struct deploy_request request = command_request(invocation);
+	struct deploy *deploy = deploy_open(&request, err);
+	int rc;
+
+	if (!deploy)
+		return -1;
+	rc = fn(invocation, deploy, err);
+	deploy_close(deploy);
+	return rc;
 }
 
 int command_need_name(const struct invocation *invocation, struct err *err)

@@ -12,6 +12,8 @@
 int cmd_config(struct invocation *invocation, struct err *err);
 int cmd_deploy(struct invocation *invocation, struct err *err);
 int cmd_help(struct invocation *invocation, struct err *err);
+int cmd_history(struct invocation *invocation, struct err *err);
+int cmd_inspect(struct invocation *invocation, struct err *err);
 int cmd_plan(struct invocation *invocation, struct err *err);
 int cmd_routes(struct invocation *invocation, struct err *err);
 
@@ -20,6 +22,10 @@ json_t *command_failure(const struct invocation *invocation, const struct err *e
 
 /* What a deploy is asked for; borrows from the invocation. */
 struct deploy_request command_request(const struct invocation *invocation);
+
+/* Opens what the command works on, runs `fn` and closes it. */
+typedef int command_fn(struct invocation *invocation, struct deploy *deploy, struct err *err);
+int command_with_deploy(struct invocation *invocation, command_fn *fn, struct err *err);
 
 /* ERR_USAGE when neither a strategy nor a deployment was named: what is about to be done must
  * not depend on what a version takes for the default. */

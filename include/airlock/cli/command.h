@@ -37,6 +37,7 @@ struct command {
 	const char *name;
 	const char *summary;    /* one line */
 	const char *operand;    /* the word it takes, as usage shows it; NULL: none */
+	bool takes_id;          /* the operand is the id of a deployment */
 	const char *usage;      /* what follows the name */
 	const char *details;    /* further lines of help, each ended by a newline; "" for none */
 	uint64_t options;       /* bits of option ids: command_takes() */

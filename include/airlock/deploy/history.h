@@ -1,0 +1,21 @@
+/*
+ * history: the events of the log put together, one object for each deployment, newest first.
+ * Pure: rows of DIALECT_LOG_READ in, JSON out.
+ *
+ *   {"id", "name", "strategy", "outcome", "started_at", "finished_at", "user", "host", "commit",
+ *    "dirty", "from", "to", "published", "restore_point": {"schema", "relations": [..]} | null,
+ *    "exit", "message", "nodes", "tests", "tables": [..], "events": [{"at", "event"}, ..]}
+ *
+ * Outcome: published, blocked, failed, or unfinished (no end was recorded).
+ */
+#ifndef AIRLOCK_DEPLOY_HISTORY_H
+#define AIRLOCK_DEPLOY_HISTORY_H
+
+#include <jansson.h>
+
+#include "airlock/base/err.h"
+
+/* A new reference to an array; NULL with *err set when a row is not what the log holds. */
+json_t *history_of(const json_t *rows, struct err *err);
+
+#endif

@@ -1,0 +1,105 @@
+#include <string.h>
+
+#include "airlock/format/json.h"
+#include "columns.h"
+#include "command_internal.h"
+
+static void add_line(struct columns *columns, const json_t *deployment, const char *key)
+{
+	const char *text = js_get_string(deployment, key);
+
+	if (!text || !*text)
+		return;
+	columns_add(columns, "%s", key);
+	columns_add(columns, "%s%s", text,
+		    strcmp(key, "commit") == 0 && js_get_bool(deployment, "dirty", false)
+			    ? ", with changes that are not committed"
+			    : "");
+	columns_end_row(columns);
+}
+
+static void add_counts(struct columns *columns, const json_t *deployment, const char *key)
+{
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(js_get_object(deployment, key), name, value)
+	{
+		buf_printf(&line, "%s%lld %s", line.len ? ", " : "",
+			   (long long)json_integer_value(value), name);
+	}
+	if (line.len == 0)
+		return;
+	columns_add(columns, "%s", key);
+	columns_add(columns, "%s", buf_cstr(&line));
+	columns_end_row(columns);
+}
+
+static void write_tables(const json_t *deployment, struct buf *out)
+{
+	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
+	const json_t *tables = js_get_array(deployment, "tables");
+	const char *id = js_get_string(deployment, "id");
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		const json_t *table = json_array_get(tables, i);
+		json_int_t before = js_get_integer(table, "rows_before", -1);
+		json_int_t restore = js_get_integer(table, "restore", 0);
+
+		columns_add(&columns, "%s", js_get_string(table, "to"));
+		columns_add(&columns, "%s", js_get_string(table, "way"));
+		if (before >= 0)
+			columns_add(&columns, "%lld rows, before %lld",
+				    (long long)js_get_integer(table, "rows", 0), (long long)before);
+		else
+			columns_add(&columns, "%lld rows, before none",
+				    (long long)js_get_integer(table, "rows", 0));
+		if (restore > 0)
+			columns_add(&columns, "restore point airlock_restore.r_%s_%lld", id,
+				    (long long)restore);
+		columns_end_row(&columns);
+	}
+	columns_write(&columns, "  ", out);
+}
+
+static void write_text(const json_t *deployment, struct buf *out)
+{
+	static const char *const keys[] = { "id",         "name",        "strategy", "outcome",
+					    "from",       "to",          "user",     "host",
+					    "started_at", "finished_at", "commit",   "message" };
+	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
+	const json_t *events = js_get_array(deployment, "events");
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		add_line(&columns, deployment, keys[i]);
+	add_counts(&columns, deployment, "nodes");
+	add_counts(&columns, deployment, "tests");
+	columns_write(&columns, "", out);
+	write_tables(deployment, out);
+	for (size_t i = 0; i < json_array_size(events); i++)
+		buf_printf(out, "%s %s\n", js_get_string(json_array_get(events, i), "at"),
+			   js_get_string(json_array_get(events, i), "event"));
+}
+
+static int run(struct invocation *invocation, struct deploy *deploy, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(js_free)
+	json_t *deployments = deploy_history(deploy, invocation->arguments->what, err);
+
+	if (!deployments)
+		return -1;
+	if (json_array_size(deployments) == 0)
+		return err_set(err, ERR_DEPLOYMENT_UNKNOWN, "nothing was deployed yet");
+	json_t *newest = json_array_get(deployments, 0);
+
+	write_text(newest, &text);
+	return command_finish(invocation, &text,
+			      json_pack("{s:i, s:O}", "version", 1, "deployment", newest), err);
+}
+
+int cmd_inspect(struct invocation *invocation, struct err *err)
+{
+	return command_with_deploy(invocation, run, err);
+}

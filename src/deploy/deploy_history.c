@@ -1,0 +1,58 @@
+/* What the log of the warehouse holds; the warehouse is only read. */
+#include <string.h>
+
+#include "airlock/deploy/history.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+/* The table is made by the first deployment. */
+static bool is_missing_log(const struct err *err)
+{
+	return err->code == ERR_WAREHOUSE && strstr(err->message, "airlock_log") &&
+	       strstr(err->message, "does not exist");
+}
+
+static json_t *no_history(const char *id, struct err *err)
+{
+	err_release(err);
+	if (!id)
+		return json_array();
+	err_set(err, ERR_DEPLOYMENT_UNKNOWN,
+		"there is no deployment '%s': nothing was deployed yet", id);
+	return NULL;
+}
+
+static json_t *read_log(struct deploy *deploy, const char *id, struct err *err)
+{
+	struct state state CLEANUP(state_release) = { 0 };
+	struct strv query CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	state_init(&state, deploy->sides.dialect, deploy_database(deploy), NULL);
+	if (state_push_history(&state, id, &query, err) < 0)
+		return NULL;
+	ops_add_query(&ops, query.v[0]);
+	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
+		return is_missing_log(err) ? no_history(id, err) : NULL;
+	return history_of(reply.rows[0], err);
+}
+
+json_t *deploy_history(struct deploy *deploy, const char *id, struct err *err)
+{
+	struct reporter *reporter = deploy->request.reporter;
+
+	if (!deploy->sides.from_manifest) {
+		reporter->note(reporter, "reading the project with dbt");
+		if (sides_parse(&deploy->sides, err) < 0)
+			return NULL;
+	}
+	reporter->note(reporter, "reading the history");
+	json_t *deployments = read_log(deploy, id, err);
+
+	if (!deployments || !id || json_array_size(deployments) > 0)
+		return deployments;
+	json_decref(deployments);
+	err_set(err, ERR_DEPLOYMENT_UNKNOWN, "there is no deployment '%s'", id);
+	return NULL;
+}

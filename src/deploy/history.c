@@ -1,0 +1,123 @@
+#include "airlock/deploy/history.h"
+
+#include <string.h>
+
+#include "airlock/deploy/state.h"
+#include "airlock/format/json.h"
+
+static json_t *find(json_t *deployments, const char *id)
+{
+	for (size_t i = 0; i < json_array_size(deployments); i++) {
+		json_t *deployment = json_array_get(deployments, i);
+
+		if (strcmp(js_get_string(deployment, "id"), id) == 0)
+			return deployment;
+	}
+	json_t *made = json_pack("{s:s, s:s, s:[]}", "id", id, "outcome", "unfinished", "events");
+
+	json_array_append_new(deployments, made);
+	return made;
+}
+
+/* A restore point is r_<id>_<number> of the table's row. */
+static json_t *restore_point(const char *id, const json_t *tables)
+{
+	json_t *relations = json_array();
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		json_int_t number = js_get_integer(json_array_get(tables, i), "restore", 0);
+		char *name CLEANUP(mem_free_string) =
+			mem_printf(STATE_RESTORE_SCHEMA ".r_%s_%lld", id, (long long)number);
+
+		if (number > 0)
+			json_array_append_new(relations, json_string(name));
+	}
+	if (json_array_size(relations) == 0) {
+		json_decref(relations);
+		return json_null();
+	}
+	return json_pack("{s:s, s:o}", "schema", STATE_RESTORE_SCHEMA, "relations", relations);
+}
+
+static void add_published(json_t *deployment, const char *at, const json_t *detail)
+{
+	json_t *tables = js_get_array(detail, "tables");
+
+	json_object_set_new(deployment, "outcome", json_string("published"));
+	json_object_set_new(deployment, "finished_at", json_string(at));
+	json_object_set_new(deployment, "published",
+			    json_integer((json_int_t)json_array_size(tables)));
+	json_object_set(deployment, "tables", tables);
+	json_object_set_new(deployment, "restore_point",
+			    restore_point(js_get_string(deployment, "id"), tables));
+	json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);
+}
+
+static void add_event(json_t *deployment, const char *event, const char *at, const json_t *detail)
+{
+	json_t *listed = json_pack("{s:s, s:s}", "at", at, "event", event);
+
+	json_array_append_new(js_get_array(deployment, "events"), listed);
+	if (strcmp(event, STATE_PUBLISHED) == 0) {
+		add_published(deployment, at, detail);
+	} else if (strcmp(event, "objects") == 0) {
+		json_object_set(deployment, "objects", (json_t *)(uintptr_t)detail);
+	} else if (strcmp(event, "intent") == 0) {
+		json_object_set(deployment, "options", json_object_get(detail, "options"));
+		json_t *copy CLEANUP(js_free) = json_copy((json_t *)(uintptr_t)detail);
+
+		json_object_del(copy, "tables");
+		json_object_update_missing(deployment, copy);
+	} else {
+		const char *outcome = js_get_string(detail, "outcome");
+
+		json_object_set_new(deployment, "finished_at", json_string(at));
+		if (!json_object_get(deployment, "published"))
+			json_object_set_new(deployment, "outcome",
+					    json_string(outcome ? outcome : "failed"));
+		json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);
+	}
+}
+
+/* Keys that scripts rely on are there even where nothing is known. */
+static void complete(json_t *deployment)
+{
+	static const char *const nullable[] = { "strategy", "name", "started_at", "finished_at",
+						"user",     "host", "commit",     "restore_point" };
+
+	for (size_t i = 0; i < ARRAY_LEN(nullable); i++)
+		if (!json_object_get(deployment, nullable[i]))
+			json_object_set_new(deployment, nullable[i], json_null());
+	if (!json_object_get(deployment, "published"))
+		json_object_set_new(deployment, "published", json_integer(0));
+}
+
+json_t *history_of(const json_t *rows, struct err *err)
+{
+	json_t *deployments CLEANUP(js_free) = json_array();
+	json_t *newest_first = json_array();
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const char *id = js_get_string(row, "id");
+		const char *event = js_get_string(row, "event");
+		const char *at = js_get_string(row, "at");
+		const char *text = js_get_string(row, "detail");
+		json_t *detail CLEANUP(js_free) =
+			text ? js_parse(text, strlen(text), "airlock_log", ERR_NO_ANSWER, err)
+			     : NULL;
+
+		if (!id || !event || !at || !detail) {
+			json_decref(newest_first);
+			if (!err_is_set(err))
+				err_set(err, ERR_NO_ANSWER, "a row of the history is not whole");
+			return NULL;
+		}
+		add_event(find(deployments, id), event, at, detail);
+	}
+	for (size_t i = json_array_size(deployments); i-- > 0;) {
+		complete(json_array_get(deployments, i));
+		json_array_append(newest_first, json_array_get(deployments, i));
+	}
+	return newest_first;
+}
