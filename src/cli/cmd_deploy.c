@@ -105,7 +105,7 @@ static void find_next(const struct invocation *invocation, const struct deploy_r
 	if (result && result->audit && result->audit->failure_count)
 		add_rebuild(invocation, result->audit, next);
 	add_inspection(invocation, err, next);
-	add_command(invocation, "deploy", next);
+	add_command(invocation, invocation->command->name, next);
 }
 
 static json_t *nodes_json(const struct audit *audit)
@@ -315,29 +315,29 @@ static int finish(struct invocation *invocation, const struct deploy_result *res
 	return rc;
 }
 
-static int run(struct invocation *invocation, struct deploy *deploy, struct err *err)
+int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *result,
+		   struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
-	const struct deploy_result *result = NULL;
 
-	if (command_need_name(invocation, err) < 0)
-		return -1;
-	if (deploy_run(deploy, &result, err) == 0)
+	if (!err_is_set(err))
 		write_success(result, &text);
 	else if (result && result->audit && result->audit->failure_count)
 		write_failure(invocation, result, err, &text);
 	return finish(invocation, result, &text, err);
 }
 
+static int run(struct invocation *invocation, struct deploy *deploy, struct err *err)
+{
+	const struct deploy_result *result = NULL;
+
+	if (command_need_name(invocation, err) < 0)
+		return -1;
+	deploy_run(deploy, &result, err);
+	return cmd_deploy_end(invocation, result, err);
+}
+
 int cmd_deploy(struct invocation *invocation, struct err *err)
 {
-	struct deploy_request request = command_request(invocation);
-	struct deploy *deploy = deploy_open(&request, err);
-	int rc;
-
-	if (!deploy)
-		return -1;
-	rc = run(invocation, deploy, err);
-	deploy_close(deploy);
-	return rc;
+	return command_with_deploy(invocation, run, err);
 }

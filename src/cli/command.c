@@ -6,7 +6,7 @@
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
-#define ALL (((UINT64_C(1) << OPTION_COUNT) - 1) & ~OF_ROUTES)
+#define ALL (((UINT64_C(1) << OPTION_COUNT) - 1) & ~(OF_ROUTES | BIT(FORCE)))
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
@@ -87,6 +87,21 @@ static const struct command commands[] = {
 		.starts_dbt = true,
 		.run = cmd_plan,
 		.failure = command_failure,
+	},
+	{
+		.name = "rollback",
+		.summary = "put production back to the restore points of a deployment",
+		.operand = "ID",
+		.takes_id = true,
+		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
+		.details = "Without an id the newest deployment that was not taken back. It is a "
+			   "deployment itself:\nrecorded, and with restore points of its own.\n",
+		.options = WHERE | BIT(YES) | BIT(FORCE) | BIT(PUBLISH_TIMEOUT),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.publishes = true,
+		.run = cmd_rollback,
+		.failure = cmd_deploy_failure,
 	},
 	{
 		.name = "routes",

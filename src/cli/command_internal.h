@@ -15,8 +15,13 @@ int cmd_help(struct invocation *invocation, struct err *err);
 int cmd_history(struct invocation *invocation, struct err *err);
 int cmd_inspect(struct invocation *invocation, struct err *err);
 int cmd_plan(struct invocation *invocation, struct err *err);
+int cmd_rollback(struct invocation *invocation, struct err *err);
 int cmd_routes(struct invocation *invocation, struct err *err);
 
+/* The report of a deployment, or of what took one back; *err says whether it failed. Returns 0 or
+ * -1. */
+int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *result,
+		   struct err *err);
 json_t *cmd_deploy_failure(const struct invocation *invocation, const struct err *err);
 json_t *command_failure(const struct invocation *invocation, const struct err *err);
 

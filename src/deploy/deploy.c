@@ -49,6 +49,7 @@ void deploy_close(struct deploy *deploy)
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
 	json_decref(deploy->finish);
+	json_decref(deploy->rolled_back);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
 	fs_lock_release(&deploy->project_lock);
@@ -158,6 +159,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.build_select = &deploy->build_select,
 		.database = deploy_database(deploy),
 		.finish = deploy->finish,
+		.rolled_back = deploy->rolled_back,
 	};
 
 	return strategy_plan(deploy->strategy, &input, ret_plan, err);

@@ -32,10 +32,11 @@ struct deploy {
 	struct fs_lock project_lock;
 	struct journal journal;
 	struct executor executor;
-	bool holds_lock; /* rows of the lock tables may hold our nonce */
-	bool locked;     /* all of them were read back */
-	char *commit;    /* of the project; NULL before a run */
-	json_t *finish;  /* what the end of this run records; NULL before the audit */
+	bool holds_lock;     /* rows of the lock tables may hold our nonce */
+	bool locked;         /* all of them were read back */
+	char *commit;        /* of the project; NULL before a run */
+	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
+	json_t *finish;      /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
 	struct observed built; /* the picture that was published */
@@ -48,6 +49,26 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
 		     struct err *err);
 int deploy_check(struct deploy *deploy, struct err *err);
+/* deploy_lock.c. The routes must be known: they say what is locked. */
+int deploy_start(struct deploy *deploy, struct err *err); /* id, journal, project lock */
+int deploy_lock(struct deploy *deploy, struct err *err);  /* and the first picture, `observed` */
+/* Whatever stopped it: the end is recorded and the lock released. `failure` NULL: nothing did. */
+void deploy_leave(struct deploy *deploy, const struct err *failure);
+const char *deploy_bound(const struct deploy *deploy, const char *name); /* value of a bind */
+json_t *deploy_who(const struct deploy *deploy); /* for the history; a new reference */
+
+/* deploy_publish.c. A step of a plan around its doing. */
+typedef int deploy_phase_fn(struct deploy *deploy, struct err *err);
+int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,
+		struct err *err);
+/* Records the intent and takes the picture `built`, rows counted. */
+int deploy_observe_counted(struct deploy *deploy, struct err *err);
+/* The steps publish and finish of `final_plan`. */
+int deploy_publish(struct deploy *deploy, struct err *err);
+
+/* The way out of a run, good or not: lock, end, figures. Returns `result`. */
+int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);
+
 /* The database of the connection that publishes; borrowed. */
 const char *deploy_database(const struct deploy *deploy);
 

@@ -6,18 +6,12 @@
 #include <string.h>
 
 #include "airlock/dbt/runner.h"
-#include "airlock/deploy/state.h"
+#include "airlock/deploy/publication.h"
 #include "airlock/deploy/strategy_rows.h"
 #include "airlock/format/json.h"
 
-struct wac {
-	const struct strategy_input *in;
-	struct plan *plan;
-	struct state state;
-	struct publish_set set;
-};
-
-static int refuse_database(const struct wac *w, const struct relation *relation, struct err *err)
+static int refuse_database(const struct publication *w, const struct relation *relation,
+			   struct err *err)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(relation);
 
@@ -32,7 +26,7 @@ static int refuse_database(const struct wac *w, const struct relation *relation,
 }
 
 /* The state, the restore points and the published tables change in one transaction. */
-static int check_database(const struct wac *w, const struct route *route, struct err *err)
+static int check_database(const struct publication *w, const struct route *route, struct err *err)
 {
 	const struct relation here = { w->in->database, "", "" };
 	const struct relation from = { route->from.database, "", "" };
@@ -45,15 +39,7 @@ static int check_database(const struct wac *w, const struct route *route, struct
 	return 0;
 }
 
-static int compare_tables(const void *a, const void *b, void *dialect)
-{
-	const struct publish_table *x = a;
-	const struct publish_table *y = b;
-
-	return relation_compare(dialect, x->to, y->to);
-}
-
-static int add_table(struct wac *w, const struct route *route, struct err *err)
+static int add_table(struct publication *w, const struct route *route, struct err *err)
 {
 	const struct strategy_input *in = w->in;
 	struct publish_table *t = &w->set.tables[w->set.n];
@@ -85,7 +71,7 @@ static int add_table(struct wac *w, const struct route *route, struct err *err)
 	return 0;
 }
 
-static void warn_of_part(struct wac *w, const struct publish_table *t, const char *what,
+static void warn_of_part(struct publication *w, const struct publish_table *t, const char *what,
 			 const struct table_part *part, const char *why)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
@@ -94,7 +80,7 @@ static void warn_of_part(struct wac *w, const struct publish_table *t, const cha
 }
 
 /* What a table that is made anew cannot take along. */
-static void warn_of_lost(struct wac *w, const struct publish_table *t)
+static void warn_of_lost(struct publication *w, const struct publish_table *t)
 {
 	const struct dialect *dialect = w->in->dialect;
 	const struct table *to = t->to_table;
@@ -110,7 +96,7 @@ static void warn_of_lost(struct wac *w, const struct publish_table *t)
 
 /* What staging has and production does not get: a foreign key points into staging, and to a table
  * that stays no constraint is added while readers use it. */
-static void warn_of_left(struct wac *w, const struct publish_table *t)
+static void warn_of_left(struct publication *w, const struct publish_table *t)
 {
 	for (size_t i = 0; i < t->from_table->constraint_count; i++) {
 		const struct table_part *constraint = &t->from_table->constraints[i];
@@ -126,7 +112,7 @@ static void warn_of_left(struct wac *w, const struct publish_table *t)
 	}
 }
 
-static void warn_of_parts(struct wac *w, const struct publish_table *t)
+static void warn_of_parts(struct publication *w, const struct publish_table *t)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
 
@@ -142,32 +128,19 @@ static void warn_of_parts(struct wac *w, const struct publish_table *t)
 	warn_of_left(w, t);
 }
 
-static int choose_ways(struct wac *w, struct err *err)
+static int choose_ways(struct publication *w, struct err *err)
 {
-	struct plan *plan = w->plan;
 	bool keep = config_bool(w->in->config, OPTION_RESTORE_POINT);
 
-	qsort_r(w->set.tables, w->set.n, sizeof(*w->set.tables), compare_tables,
-		(void *)(uintptr_t)w->in->dialect);
-	plan->tables = arena_alloc(&plan->arena, (w->set.n + 1) * sizeof(*plan->tables));
-	plan->table_count = w->set.n;
+	publication_sort(w);
 	for (size_t i = 0; i < w->set.n; i++) {
 		struct publish_table *t = &w->set.tables[i];
-		struct plan_table *row = &plan->tables[i];
+		struct plan_table *row = &w->plan->tables[i];
 
 		t->number = i + 1;
 		if (w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
 			return -1;
-		if (keep && t->to_table) {
-			char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
-			char *name CLEANUP(mem_free_string) = sql_bind_mark("r_", "id", suffix);
-
-			t->restore = (struct relation) {
-				.database = arena_strdup(&plan->arena, w->state.schema.database),
-				.schema = STATE_RESTORE_SCHEMA,
-				.identifier = arena_strdup(&plan->arena, name),
-			};
-		}
+		publication_choose_restore(w, t, keep);
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
@@ -178,7 +151,7 @@ static int choose_ways(struct wac *w, struct err *err)
 
 /* A new staging knows nothing of what production gathered over time. Counts are known once
  * staging is built. */
-static int check_shrink(const struct wac *w, const struct publish_table *t,
+static int check_shrink(const struct publication *w, const struct publish_table *t,
 			const struct manifest_node *node, struct err *err)
 {
 	const struct strv *accepted = config_list(w->in->config, OPTION_ACCEPT);
@@ -200,7 +173,7 @@ static int check_shrink(const struct wac *w, const struct publish_table *t,
 		       (long long)t->to_table->rows);
 }
 
-static int check_shrinks(const struct wac *w, struct err *err)
+static int check_shrinks(const struct publication *w, struct err *err)
 {
 	for (size_t i = 0; i < w->set.n; i++)
 		if (check_shrink(w, &w->set.tables[i], w->plan->tables[i].route->node, err) < 0)
@@ -208,16 +181,7 @@ static int check_shrinks(const struct wac *w, struct err *err)
 	return 0;
 }
 
-/* plan->tables was made in the order of the set, which was sorted after the routes were read. */
-static void link_routes(struct wac *w)
-{
-	for (size_t i = 0; i < w->set.n; i++)
-		for (size_t k = 0; k < w->in->routes->n; k++)
-			if (&w->in->routes->items[k].to == w->set.tables[i].to)
-				w->plan->tables[i].route = &w->in->routes->items[k];
-}
-
-static int choose_tables(struct wac *w, struct err *err)
+static int choose_tables(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
 
@@ -228,23 +192,11 @@ static int choose_tables(struct wac *w, struct err *err)
 			return -1;
 	if (choose_ways(w, err) < 0)
 		return -1;
-	link_routes(w);
+	publication_link_routes(w);
 	return check_shrinks(w, err);
 }
 
-static int plan_lock(struct wac *w, struct err *err)
-{
-	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
-					  "one deployment at a time writes this staging");
-
-	step->idempotent = true;
-	step->undo = "release the lock";
-	if (state_push_begin(&w->state, &step->sql, err) < 0)
-		return -1;
-	return state_push_read(&w->state, &step->sql, err);
-}
-
-static void plan_build(struct wac *w)
+static void plan_build(struct publication *w)
 {
 	struct step *step = plan_add_step(w->plan, "build", "build", STEP_DBT,
 					  "build and test in staging; production is not touched");
@@ -269,119 +221,11 @@ static void plan_build(struct wac *w)
 	runner_push_log_options(&step->command);
 }
 
-static int push_schema(struct wac *w, const struct relation *schema, struct strv *statements,
-		       struct err *err)
-{
-	const struct sql_arg args[] = {
-		SQL_ARG_SCHEMA("schema", schema),
-		SQL_ARG_LITERAL("name", schema->schema),
-	};
-
-	if (observed_has_schema(w->in->observed, w->in->dialect, schema))
-		return 0;
-	return dialect_push(statements, w->in->dialect, DIALECT_SCHEMA_CREATE, args,
-			    ARRAY_LEN(args), err);
-}
-
-static int push_schemas(struct wac *w, struct strv *statements, struct err *err)
-{
-	const struct relation *last = NULL;
-	const struct relation *restore = NULL;
-
-	for (size_t i = 0; i < w->set.n; i++) {
-		const struct publish_table *t = &w->set.tables[i];
-
-		/* Sorted: tables of one schema are neighbours. */
-		if ((!last || !relation_same_schema(w->in->dialect, last, t->to)) &&
-		    push_schema(w, t->to, statements, err) < 0)
-			return -1;
-		last = t->to;
-		if (t->restore.identifier)
-			restore = &t->restore;
-	}
-	return restore ? push_schema(w, restore, statements, err) : 0;
-}
-
-static json_t *table_detail(const struct wac *w, size_t i)
-{
-	const struct publish_table *t = &w->set.tables[i];
-	char *from CLEANUP(mem_free_string) = relation_display(t->from);
-	char *to CLEANUP(mem_free_string) = relation_display(t->to);
-
-	return json_pack("{s:s, s:s, s:s, s:[s, s, s], s:s, s:I, s:s?, s:o, s:I, s:O?}",
-			 "unique_id", w->plan->tables[i].route->node->unique_id, "from", from, "to",
-			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "way",
-			 publish_way_name(t->way), "rows", (json_int_t)t->from_table->rows,
-			 "content", t->from_table->content, "restore",
-			 t->restore.identifier ? json_integer((json_int_t)t->number) : json_null(),
-			 "rows_before", (json_int_t)(t->to_table ? t->to_table->rows : -1),
-			 "before", t->to_table ? t->to_table->json : NULL);
-}
-
-/* What the history keeps, enough to put everything back. A restore point is r_<id>_<restore> in
- * the restore schema. NULL before the build. */
-static json_t *published_detail(const struct wac *w)
-{
-	if (!w->in->observed->built)
-		return NULL;
-	json_t *tables = json_array();
-
-	for (size_t i = 0; i < w->set.n; i++)
-		json_array_append_new(tables, table_detail(w, i));
-	return json_pack("{s:s, s:s, s:s?, s:o}", "strategy", "wac", "from",
-			 config_text(w->in->config, OPTION_FROM), "to",
-			 config_text(w->in->config, OPTION_TO), "tables", tables);
-}
-
-static int push_record(struct wac *w, struct strv *statements, struct err *err)
-{
-	json_t *detail CLEANUP(js_free) = published_detail(w);
-	struct relation *relations =
-		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
-
-	for (size_t i = 0; i < w->set.n; i++)
-		relations[i] = *w->set.tables[i].to;
-	if (state_push_log(&w->state, STATE_PUBLISHED, detail, statements, err) < 0)
-		return -1;
-	return state_push_objects(&w->state, relations, w->set.n, statements, err);
-}
-
-static int plan_publish(struct wac *w, struct err *err)
-{
-	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION,
-					  "the tested tables take their place in production, all "
-					  "or none");
-	struct strv probe CLEANUP(strv_release) = STRV_INIT;
-
-	step->changes_production = true;
-	step->undo = "rows that were replaced are in " STATE_RESTORE_SCHEMA;
-	if (state_push_probe(&w->state, &probe, err) < 0)
-		return -1;
-	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);
-	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
-	    push_schemas(w, &step->sql, err) < 0 ||
-	    w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err) < 0)
-		return -1;
-	return push_record(w, &step->sql, err);
-}
-
-static int plan_finish(struct wac *w, struct err *err)
-{
-	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
-					  "record the end, release the lock");
-
-	step->idempotent = true;
-	step->undo = "nothing";
-	if (state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0)
-		return -1;
-	return state_push_release(&w->state, &step->sql, err);
-}
-
-static int plan_steps(struct wac *w, struct err *err)
+static int plan_steps(struct publication *w, struct err *err)
 {
 	struct step *audit;
 
-	if (plan_lock(w, err) < 0)
+	if (publication_plan_lock(w, err) < 0)
 		return -1;
 	plan_build(w);
 	audit = plan_add_step(w->plan, "audit", "audit", STEP_CHECK,
@@ -389,28 +233,20 @@ static int plan_steps(struct wac *w, struct err *err)
 			      "staging is what was tested");
 	audit->idempotent = true;
 	audit->undo = "nothing";
-	if (plan_publish(w, err) < 0)
+	if (publication_plan_publish(
+		    w, "the tested tables take their place in production, all or none", err) < 0)
 		return -1;
-	return plan_finish(w, err);
+	return publication_plan_finish(w, err);
 }
 
 static int wac_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	struct wac w = {
-		.in = input,
-		.plan = plan,
-		.set = { .lock_attempt_ms = 300,
-			 .timeout_ms = config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000 }
-	};
-	int result;
+	struct publication w CLEANUP(publication_release) = { 0 };
 
-	plan->atomic = input->dialect->changes_set_atomically;
-	state_init(&w.state, input->dialect, input->database, input->routes);
-	result = choose_tables(&w, err);
-	if (result == 0)
-		result = plan_steps(&w, err);
-	state_release(&w.state);
-	return result;
+	publication_init(&w, input, plan);
+	if (choose_tables(&w, err) < 0)
+		return -1;
+	return plan_steps(&w, err);
 }
 
 const struct strategy strategy_wac = {

@@ -80,6 +80,10 @@ const char *publish_way_name(enum publish_way way)
 		return "exchange";
 	case PUBLISH_REPLACE:
 		return "replace";
+	case PUBLISH_RETURN:
+		return "return";
+	case PUBLISH_REMOVE:
+		return "remove";
 	}
 	return "";
 }

@@ -78,9 +78,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, "
 		"'identifier', w.i, 'object', t.table_oid::varchar)))::varchar, '[]') "
 		"from (values {names:names}) as w (d, s, i) "
-		"join duckdb_tables() t on " FOLD("t.database_name") " = " FOLD("w.d") " "
-		"and " FOLD("t.schema_name") " = " FOLD("w.s") " "
-		"and " FOLD("t.table_name") " = " FOLD("w.i"),
+		"join duckdb_tables() t on " FOLD("t.database_name") " = " FOLD(
+			"w.d") " "
+			       "and " FOLD("t.schema_name") " = " FOLD(
+				       "w.s") " "
+					      "and " FOLD("t.table_name") " = " FOLD("w.i"),
 	[DIALECT_LOG_READ] =
 		"select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', "
 		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar "
@@ -99,6 +101,7 @@ const struct dialect dialect_duckdb = {
 	.identifier_max = 1024, /* no limit found; a name longer than this is a mistake */
 	.folds_case = true,     /* quoted names too */
 	.names_database = true,
+	.moves_objects = false,
 	.one_writer = true,
 	.changes_set_atomically = true,
 	.transaction = DIALECT_TRANSACTION_STRING,

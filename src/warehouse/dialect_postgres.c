@@ -117,6 +117,7 @@ const struct dialect dialect_postgres = {
 	.identifier_max = 63, /* NAMEDATALEN - 1; the server cuts longer ones with a notice only */
 	.folds_case = false,  /* dbt quotes every name: stored as written */
 	.names_database = false,
+	.moves_objects = true,
 	.one_writer = false,
 	.changes_set_atomically = true,
 	.transaction = DIALECT_TRANSACTION_CALLS,

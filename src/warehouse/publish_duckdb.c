@@ -105,7 +105,7 @@ static int write_definition(struct buf *list, const struct dialect *dialect,
 			    const struct publish_table *t, struct err *err)
 {
 	const struct table *from = t->from_table;
-	const struct table *to = t->to_table;
+	const struct table *to = t->is_exact ? NULL : t->to_table;
 
 	for (size_t i = 0; i < from->column_count; i++) {
 		const struct table_column *column = &from->columns[i];
@@ -115,7 +115,7 @@ static int write_definition(struct buf *list, const struct dialect *dialect,
 			return -1;
 	}
 	for (size_t i = 0; i < from->constraint_count; i++)
-		if (!table_is_foreign_key(&from->constraints[i]))
+		if (t->is_exact || !table_is_foreign_key(&from->constraints[i]))
 			add_constraint(list, &from->constraints[i]);
 	for (size_t i = 0; to && i < to->constraint_count; i++)
 		if (!table_has_constraint(from, &to->constraints[i]) &&
@@ -236,6 +236,12 @@ static int push_indexes(struct strv *statements, const struct dialect *dialect,
 	const struct table *from = t->from_table;
 	const struct table *to = t->to_table;
 
+	for (size_t i = 0; t->is_exact && i < from->index_count; i++)
+		if (push_index(statements, dialect, t, &from->indexes[i], from->indexes[i].name,
+			       err) < 0)
+			return -1;
+	if (t->is_exact)
+		return 0;
 	for (size_t i = 0; to && i < to->index_count; i++)
 		if (!(from && table_loses_index(dialect, from, &to->indexes[i])) &&
 		    push_index(statements, dialect, t, &to->indexes[i], to->indexes[i].name, err) <
@@ -269,7 +275,7 @@ static int push_comments(struct strv *statements, const struct dialect *dialect,
 			 const struct publish_table *t, struct err *err)
 {
 	const struct table *from = t->from_table;
-	const struct table *to = t->to_table;
+	const struct table *to = t->is_exact ? NULL : t->to_table;
 
 	if (!from)
 		return 0;
@@ -307,31 +313,50 @@ static int push_count(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, COUNT_TEXT, args, ARRAY_LEN(args), err);
 }
 
+static int push_removal(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, struct err *err)
+{
+	const struct sql_arg args[] = { SQL_ARG_RELATION("to", t->to) };
+
+	return dialect_push_text(statements, dialect, "drop table {to}", args, 1, err);
+}
+
+static int push_change(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_set *set, const struct publish_table *t,
+		       struct err *err)
+{
+	if (push_restore(statements, dialect, t, err) < 0)
+		return -1;
+	if (t->way == PUBLISH_REMOVE)
+		return push_removal(statements, dialect, t, err);
+	if (push_table(statements, dialect, t, err) < 0 ||
+	    push_indexes(statements, dialect, set, t, err) < 0)
+		return -1;
+	return push_comments(statements, dialect, t, err);
+}
+
 int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		const struct publish_table *t = &set->tables[i];
 
-		if (push_assert(statements, dialect, t->from, t->from_table, t->decided,
-				"(staging) changed after its tests", err) < 0)
+		if (t->from && push_assert(statements, dialect, t->from, t->from_table, t->decided,
+					   t->is_exact ? "(the restore point) changed"
+						       : "(staging) changed after its tests",
+					   err) < 0)
 			return -1;
 		if (t->to_table &&
 		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
 				"(production) was changed by somebody else", err) < 0)
 			return -1;
 	}
-	for (size_t i = 0; i < set->n; i++) {
-		const struct publish_table *t = &set->tables[i];
-
-		if (push_restore(statements, dialect, t, err) < 0 ||
-		    push_table(statements, dialect, t, err) < 0 ||
-		    push_indexes(statements, dialect, set, t, err) < 0 ||
-		    push_comments(statements, dialect, t, err) < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < set->n; i++)
-		if (push_count(statements, dialect, &set->tables[i], err) < 0)
+		if (push_change(statements, dialect, set, &set->tables[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < set->n; i++)
+		if (set->tables[i].from &&
+		    push_count(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	return 0;
 }

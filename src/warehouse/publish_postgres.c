@@ -169,7 +169,7 @@ static int push_writer_locks(struct strv *statements, const struct dialect *dial
 	for (size_t i = 0; i < set->n; i++) {
 		const struct publish_table *t = &set->tables[i];
 
-		if (add_lock(&locks, dialect, t->from, "access share", err) < 0)
+		if (t->from && add_lock(&locks, dialect, t->from, "access share", err) < 0)
 			return -1;
 		if (t->to_table && add_lock(&locks, dialect, t->to, "share row exclusive", err) < 0)
 			return -1;
@@ -206,8 +206,10 @@ static int push_asserts(struct strv *statements, const struct dialect *dialect,
 	for (size_t i = 0; i < set->n; i++) {
 		const struct publish_table *t = &set->tables[i];
 
-		if (push_assert(statements, dialect, t->from, t->from_table, t->decided,
-				"(staging) changed after its tests", err) < 0)
+		if (t->from && push_assert(statements, dialect, t->from, t->from_table, t->decided,
+					   t->is_exact ? "(the restore point) changed"
+						       : "(staging) changed after its tests",
+					   err) < 0)
 			return -1;
 		if (t->to_table &&
 		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
@@ -343,6 +345,22 @@ static int push_missing_indexes(struct strv *statements, const struct dialect *d
 	return 0;
 }
 
+/* What a publish added to a table that is put back as it was. */
+static int push_extra_index_drops(struct strv *statements, const struct dialect *dialect,
+				  const struct publish_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->to_table->index_count; i++) {
+		const struct table_part *index = &t->to_table->indexes[i];
+		const struct relation name = { t->to->database, t->to->schema, index->name };
+
+		if (!table_has_index(t->from_table, index) &&
+		    postgres_push_pair(statements, dialect, "drop index {a}", &name, &name, err) <
+			    0)
+			return -1;
+	}
+	return 0;
+}
+
 static int push_rewrite(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
@@ -353,9 +371,33 @@ static int push_rewrite(struct strv *statements, const struct dialect *dialect,
 	if (postgres_push_pair(statements, dialect, "delete from {a}", t->to, t->to, err) < 0 ||
 	    postgres_push_insert(statements, dialect, t, t->to, err) < 0)
 		return -1;
-	if (push_missing_indexes(statements, dialect, t, err) < 0)
+	if (push_missing_indexes(statements, dialect, t, err) < 0 ||
+	    (t->is_exact && push_extra_index_drops(statements, dialect, t, err) < 0))
 		return -1;
 	return postgres_push_comments(statements, dialect, t, t->to, t->to_table, err);
+}
+
+static bool moves_object(const struct publish_table *t)
+{
+	return t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_RETURN || t->way == PUBLISH_REMOVE;
+}
+
+static int push_move(struct strv *statements, const struct dialect *dialect,
+		     const struct publish_table *t, struct err *err)
+{
+	switch (t->way) {
+	case PUBLISH_EXCHANGE:
+		return postgres_push_exchange(statements, dialect, t, err);
+	case PUBLISH_RETURN:
+		return postgres_push_return(statements, dialect, t, err);
+	case PUBLISH_REMOVE:
+		return postgres_push_removal(statements, dialect, t, err);
+	case PUBLISH_NEW:
+	case PUBLISH_REWRITE:
+	case PUBLISH_REPLACE:
+		break;
+	}
+	return 0;
 }
 
 static int push_reader_locks(struct strv *statements, const struct dialect *dialect,
@@ -364,7 +406,7 @@ static int push_reader_locks(struct strv *statements, const struct dialect *dial
 	struct locks locks CLEANUP(locks_release) = { BUF_INIT, BUF_INIT };
 
 	for (size_t i = 0; i < set->n; i++)
-		if (set->tables[i].way == PUBLISH_EXCHANGE &&
+		if (moves_object(&set->tables[i]) && set->tables[i].to_table &&
 		    add_lock(&locks, dialect, set->tables[i].to, "access exclusive", err) < 0)
 			return -1;
 	return push_locks(statements, dialect, set, &locks, err);
@@ -457,6 +499,9 @@ static int push_rows(struct strv *statements, const struct dialect *dialect,
 		return push_rewrite(statements, dialect, t, err);
 	case PUBLISH_EXCHANGE:
 		return postgres_push_aside(statements, dialect, t, err);
+	case PUBLISH_RETURN:
+	case PUBLISH_REMOVE:
+		return 0; /* moved once the readers are locked out */
 	case PUBLISH_REPLACE:
 		break;
 	}
@@ -475,14 +520,14 @@ int postgres_publish(const struct dialect *dialect, const struct publish_set *se
 	if (push_reader_locks(statements, dialect, set, err) < 0)
 		return -1;
 	for (size_t i = 0; i < set->n; i++)
-		if (set->tables[i].way == PUBLISH_EXCHANGE &&
-		    postgres_push_exchange(statements, dialect, &set->tables[i], err) < 0)
+		if (push_move(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < set->n; i++)
-		if (push_count(statements, dialect, &set->tables[i], err) < 0)
+		if (set->tables[i].way != PUBLISH_RETURN && set->tables[i].way != PUBLISH_REMOVE &&
+		    push_count(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	return 0;
 }

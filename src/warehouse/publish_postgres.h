@@ -45,5 +45,11 @@ int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 /* The two change places; nobody may read the old one meanwhile. */
 int postgres_push_exchange(struct strv *statements, const struct dialect *dialect,
 			   const struct publish_table *t, struct err *err);
+/* Production had none: what is there moves to the restore schema. */
+int postgres_push_removal(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_table *t, struct err *err);
+/* The object that an exchange or a removal moved away comes back, with the names it had. */
+int postgres_push_return(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_table *t, struct err *err);
 
 #endif

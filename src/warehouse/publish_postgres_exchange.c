@@ -7,6 +7,7 @@
  * to their table alone and have their names from the beginning.
  */
 #include <stdlib.h>
+#include <string.h>
 
 #include "publish_postgres.h"
 
@@ -403,4 +404,70 @@ int postgres_push_exchange(struct strv *statements, const struct dialect *dialec
 			     &rename, err) < 0)
 		return -1;
 	return push_final_names(statements, dialect, t, err);
+}
+
+int postgres_push_removal(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_table *t, struct err *err)
+{
+	if (push_unchanged(statements, dialect, t, err) < 0)
+		return -1;
+	return push_away(statements, dialect, t, err);
+}
+
+/* Numbered as push_old_names() did: `from_table` is the picture from which that was made. */
+static int push_names_back(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, struct err *err)
+{
+	const struct table *table = t->from_table;
+	size_t count = table->index_count + table->constraint_count;
+
+	for (size_t i = 0; i < count; i++) {
+		bool is_constraint = i >= table->index_count;
+		const struct table_part *part =
+			is_constraint ? &table->constraints[i - table->index_count]
+				      : &table->indexes[i];
+		/* r_<id>_<n> of the table, r_i_<id>_<n>_<i> of its indexes. */
+		char *name CLEANUP(mem_free_string) =
+			mem_printf("r_i_%s_%zu", t->from->identifier + strlen("r_"), i + 1);
+
+		if ((!is_constraint || part->owns_index) &&
+		    push_index_rename(statements, dialect, t, name, part->name, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_foreign_keys_back(struct strv *statements, const struct dialect *dialect,
+				  const struct publish_table *t, struct err *err)
+{
+	for (size_t i = 0; i < t->from_table->constraint_count; i++) {
+		const struct table_part *constraint = &t->from_table->constraints[i];
+		const struct postgres_words words = { .name = constraint->name,
+						      .definition = constraint->definition };
+
+		if (table_is_foreign_key(constraint) &&
+		    postgres_push_on(statements, dialect, t->to,
+				     "alter table {table} add constraint {name} {definition}",
+				     &words, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+int postgres_push_return(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_table *t, struct err *err)
+{
+	const struct relation moved = beside(t, t->from->identifier);
+	const struct postgres_words schema = { .name = t->to->schema };
+	const struct postgres_words rename = { .name = t->to->identifier };
+
+	if (t->to_table && postgres_push_removal(statements, dialect, t, err) < 0)
+		return -1;
+	if (postgres_push_on(statements, dialect, t->from, "alter table {table} set schema {name}",
+			     &schema, err) < 0 ||
+	    postgres_push_on(statements, dialect, &moved, "alter table {table} rename to {name}",
+			     &rename, err) < 0 ||
+	    push_names_back(statements, dialect, t, err) < 0)
+		return -1;
+	return push_foreign_keys_back(statements, dialect, t, err);
 }

@@ -74,6 +74,11 @@ const char *deploy_outcome_name(enum deploy_outcome outcome);
 /* *ret_result is written on success and on failure alike; it belongs to the deploy. */
 int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, struct err *err);
 
+/* Puts production back to the restore points of a deployment: `id`, or (NULL) the newest that was
+ * not taken back. Errors: ERR_CONFLICT when production is no longer what that deployment left. */
+int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
+		    struct err *err);
+
 /* The deployments that the log of the warehouse holds, newest first, as history.h shapes them; of
  * one id: that one, or ERR_DEPLOYMENT_UNKNOWN. A new reference, NULL with *err set. */
 json_t *deploy_history(struct deploy *deploy, const char *id, struct err *err);

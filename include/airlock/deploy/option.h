@@ -29,6 +29,7 @@ enum option_id {
 	OPTION_ALLOW_UNTESTED, /* list of test names */
 	OPTION_BUILD,   /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_EXCLUDE, /* selection words */
+	OPTION_FORCE,   /* flag; command line only */
 	OPTION_FROM,    /* target of the staging side */
 	OPTION_JSON,    /* flag; command line only */
 	OPTION_MANIFEST,       /* a file; command line only */

@@ -62,18 +62,22 @@ enum publish_way {
 	PUBLISH_REWRITE,  /* delete and insert in place: the object stays */
 	PUBLISH_EXCHANGE, /* a new object is built aside and takes the name */
 	PUBLISH_REPLACE,  /* create or replace, then what it loses is made again */
+	PUBLISH_RETURN,   /* an object that was moved away comes back under its name */
+	PUBLISH_REMOVE,   /* production had none: what is there is moved away */
 };
 
 const char *publish_way_name(enum publish_way way);
 
 struct publish_table {
-	const struct relation *from;
+	const struct relation *from; /* NULL when it is removed */
 	const struct relation *to;
 	const struct table *from_table; /* NULL before it is built */
 	const struct table *to_table;   /* NULL: production has none */
 	bool decided; /* from_table is the tested one: columns and identities are known */
 	bool runs;    /* by a deployment; otherwise it is only shown, and may lack privileges */
 	enum publish_way way;
+	/* from_table is all that the table shall be: nothing that to_table has besides is kept. */
+	bool is_exact;
 	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
 	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
@@ -94,6 +98,7 @@ struct dialect {
 	size_t identifier_max;       /* bytes */
 	bool folds_case;             /* names that differ in case only are one name */
 	bool names_database;         /* statements carry the database part */
+	bool moves_objects;          /* a table can change its schema and keep all it has */
 	bool one_writer;             /* one process at a time may have the database open */
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	enum dialect_transaction transaction;

@@ -1,0 +1,37 @@
+/*
+ * publication: what every strategy that publishes tables has in common: the set, its restore
+ * points, and the steps lock, publish and finish of its plan. Pure.
+ *
+ * Life cycle: publication_init(), fill set.tables (from the plan's arena), publication_sort(),
+ *             publication_link_routes(), publication_plan_*(), publication_release().
+ */
+#ifndef AIRLOCK_DEPLOY_PUBLICATION_H
+#define AIRLOCK_DEPLOY_PUBLICATION_H
+
+#include <stdbool.h>
+
+#include "airlock/deploy/state.h"
+#include "airlock/deploy/strategy.h"
+#include "airlock/warehouse/dialect.h"
+
+struct publication {
+	const struct strategy_input *in;
+	struct plan *plan;
+	struct state state;
+	struct publish_set set;
+};
+
+void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan);
+void publication_release(struct publication *w);
+
+/* By where they are published; makes plan->tables for them. */
+void publication_sort(struct publication *w);
+void publication_link_routes(struct publication *w);
+/* Where the rows go that a table of production has now; `number` must be set. */
+void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep);
+
+int publication_plan_lock(struct publication *w, struct err *err);
+int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
+int publication_plan_finish(struct publication *w, struct err *err);
+
+#endif

@@ -1,0 +1,189 @@
+/*
+ * The publish of a run, and what became of it. Production changes here only, in one transaction
+ * whose own record says that it was committed; whatever dbt says of its end, that record is read
+ * back before anything is claimed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/proc.h"
+#include "airlock/deploy/observe.h"
+#include "airlock/deploy/record.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+static json_t *intent_detail(const struct deploy *deploy)
+{
+	json_t *tables = json_array();
+	json_t *detail = deploy_who(deploy);
+
+	for (size_t i = 0; i < deploy->plan.table_count; i++) {
+		const struct route *route = deploy->plan.tables[i].route;
+		char *to CLEANUP(mem_free_string) = relation_display(&route->to);
+
+		json_array_append_new(tables, json_pack("{s:s, s:s}", "unique_id",
+							route->node->unique_id, "to", to));
+	}
+	json_object_set_new(detail, "tables", tables);
+	json_object_set_new(detail, "options", record_options(deploy->request.config));
+	return detail;
+}
+
+/* What was tested, and production as it is now, counted; the intent is recorded with it. */
+int deploy_observe_counted(struct deploy *deploy, struct err *err)
+{
+	struct strv intent CLEANUP(strv_release) = STRV_INIT;
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
+
+	if (state_push_log(&deploy->state, "intent", detail, &intent, err) < 0 ||
+	    observe_push_queries(&deploy->routes, &deploy->observed, true, &queries, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &intent, false, &ops, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+		return -1;
+	json_t *picture CLEANUP(js_free) =
+		observe_collect(reply.rows + intent.n, reply.n - intent.n, true, err);
+
+	return deploy_picture(picture, &deploy->built, err);
+}
+
+static void name_raised(struct err *err)
+{
+	static const struct {
+		const char *begins;
+		enum err_code code;
+	} raised[] = {
+		{ DIALECT_RAISED_CONFLICT, ERR_CONFLICT },
+		{ DIALECT_RAISED_FENCE, ERR_LOCKED },
+		{ DIALECT_RAISED_HELD, ERR_LOCKED },
+		{ DIALECT_RAISED_LOCK, ERR_PUBLISH_FAILED },
+		{ DIALECT_RAISED_COUNT, ERR_PUBLISH_FAILED },
+	};
+	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
+
+	for (size_t i = 0; i < ARRAY_LEN(raised); i++) {
+		const char *at = strstr(message, raised[i].begins);
+
+		if (!at)
+			continue;
+		at += strlen(raised[i].begins);
+		int len = (int)strcspn(at, "\n");
+
+		err_set(err, raised[i].code, "the publish was stopped:%.*s", len, at);
+		return;
+	}
+	if (err->code == ERR_WAREHOUSE)
+		err_set(err, ERR_PUBLISH_FAILED, "the publish failed: %s", message);
+}
+
+/* After a publish whose end is not known: waits for the transaction if it still runs, makes the
+ * fence useless for it, and reads whether its record is there. 1 published, 0 not, -1 unknown. */
+static int probe(struct deploy *deploy)
+{
+	struct strv raise CLEANUP(strv_release) = STRV_INIT;
+	struct strv query CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (state_push_raise(&deploy->state, &raise, &ignored) < 0 ||
+	    state_push_probe(&deploy->state, &query, &ignored) < 0 ||
+	    executor_add_statements(&deploy->executor, &raise, false, &ops, &ignored) < 0 ||
+	    executor_add_statements(&deploy->executor, &query, true, &ops, &ignored) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, true, &reply, &ignored) < 0)
+		return -1;
+	return js_get_bool(json_array_get(reply.rows[raise.n], 0), "published", false);
+}
+
+static int settle_publish(struct deploy *deploy, struct err *err)
+{
+	if (executor_could_not_open(err))
+		return -1;
+	switch (probe(deploy)) {
+	case 1:
+		deploy->result.production_changed = true;
+		deploy->result.outcome = DEPLOY_PUBLISHED;
+		deploy->request.reporter->warning(
+			deploy->request.reporter,
+			"the publish was reported as failed, but its record is committed");
+		err_release(err);
+		return 0;
+	case 0:
+		name_raised(err);
+		return -1;
+	default:
+		deploy->result.outcome = DEPLOY_UNKNOWN;
+		err_set(err, ERR_OUTCOME_UNKNOWN,
+			"the publish failed and whether it was committed cannot be read: %s",
+			err->message);
+		err_hint(err,
+			 "look for an event 'published' of '%s' in the table airlock.airlock_log; "
+			 "the lock is kept until the next deployment",
+			 deploy->id);
+		err->production = ERR_PRODUCTION_UNKNOWN;
+		deploy->holds_lock = false;
+		return -1;
+	}
+}
+
+static void list_published(struct deploy *deploy)
+{
+	const struct plan *plan = &deploy->final_plan;
+	struct deploy_published *rows =
+		arena_alloc(&deploy->arena, (plan->table_count + 1) * sizeof(*rows));
+	const struct sql_binding id[] = { { "id", deploy->id } };
+
+	for (size_t i = 0; i < plan->table_count; i++) {
+		const struct plan_table *t = &plan->tables[i];
+		const struct table *built =
+			observed_table(&deploy->built, plan->dialect, &t->route->from);
+		struct buf restore CLEANUP(buf_release) = BUF_INIT;
+		struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+		rows[i] = (struct deploy_published) { .route = t->route,
+						      .way = publish_way_name(t->way),
+						      .rows = built ? built->rows : -1 };
+		if (t->restore.identifier &&
+		    sql_bind(&restore, t->restore.identifier, id, 1, &ignored) == 0)
+			rows[i].restore = arena_printf(&deploy->arena, "%s.%s", t->restore.schema,
+						       buf_cstr(&restore));
+	}
+	deploy->result.published = rows;
+	deploy->result.published_count = plan->table_count;
+}
+
+/* The transaction, and in the same operation the end: record and unlock. */
+int deploy_publish(struct deploy *deploy, struct err *err)
+{
+	struct executor *x = &deploy->executor;
+	const struct step *step = plan_step(&deploy->final_plan, "publish");
+	const struct step *finish = plan_step(&deploy->final_plan, "finish");
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (proc_interrupted())
+		return err_set(err, ERR_INTERRUPTED, "interrupted before the publish");
+	if (executor_add(x, step, &ops, err) < 0 || executor_add(x, finish, &ops, err) < 0)
+		return -1;
+	if (executor_run_ops(x, &ops, true, &reply, err) < 0 && settle_publish(deploy, err) < 0)
+		return -1;
+	deploy->result.production_changed = true;
+	deploy->result.outcome = DEPLOY_PUBLISHED;
+	if (reply.finished)
+		deploy->holds_lock = false;
+	list_published(deploy);
+	return 0;
+}
+
+int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,
+		struct err *err)
+{
+	const struct step *step = plan_step(plan, id);
+
+	if (executor_begin(&deploy->executor, step, err) < 0)
+		return -1;
+	return executor_end(&deploy->executor, step, fn(deploy, err), err);
+}

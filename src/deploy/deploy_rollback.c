@@ -1,0 +1,230 @@
+/* Production back to the restore points of a deployment; the phases are those of a deployment
+ * without a build. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/host.h"
+#include "airlock/deploy/history.h"
+#include "airlock/deploy/strategy_rows.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+static bool is_published(const json_t *deployment)
+{
+	return strcmp(js_get_string(deployment, "outcome"), "published") == 0;
+}
+
+static bool is_rollback(const json_t *deployment)
+{
+	const char *strategy = js_get_string(deployment, "strategy");
+
+	return strategy && strcmp(strategy, strategy_rollback.name) == 0;
+}
+
+/* Whether a later rollback took it back. */
+static bool was_taken_back(const json_t *deployments, const char *id)
+{
+	for (size_t i = 0; i < json_array_size(deployments); i++) {
+		const json_t *deployment = json_array_get(deployments, i);
+		const char *of = js_get_string(deployment, "of");
+
+		if (is_published(deployment) && of && strcmp(of, id) == 0)
+			return !was_taken_back(deployments, js_get_string(deployment, "id"));
+	}
+	return false;
+}
+
+/* The newest that is still what production shows. */
+static json_t *choose(json_t *deployments, const char *id, struct err *err)
+{
+	for (size_t i = 0; i < json_array_size(deployments); i++) {
+		json_t *deployment = json_array_get(deployments, i);
+		const char *own = js_get_string(deployment, "id");
+
+		if (id ? strcmp(own, id) != 0
+		       : !is_published(deployment) || is_rollback(deployment) ||
+				    was_taken_back(deployments, own))
+			continue;
+		if (!is_published(deployment)) {
+			err_set(err, ERR_UNSUPPORTED, "deployment '%s' changed nothing (%s)", own,
+				js_get_string(deployment, "outcome"));
+			return NULL;
+		}
+		return deployment;
+	}
+	if (id)
+		err_set(err, ERR_DEPLOYMENT_UNKNOWN, "there is no deployment '%s'", id);
+	else
+		err_set(err, ERR_DEPLOYMENT_UNKNOWN, "there is no deployment to roll back");
+	return NULL;
+}
+
+static bool publishes(const json_t *deployment, const char *to)
+{
+	const json_t *tables = js_get_array(deployment, "tables");
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		const char *other = js_get_string(json_array_get(tables, i), "to");
+
+		if (other && strcmp(other, to) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* What was published over it since would be lost without a word. */
+static int check_newest(const json_t *deployments, const json_t *chosen, struct err *err)
+{
+	const json_t *tables = js_get_array(chosen, "tables");
+
+	for (size_t i = 0; json_array_get(deployments, i) != chosen; i++) {
+		const json_t *later = json_array_get(deployments, i);
+
+		if (!is_published(later) ||
+		    was_taken_back(deployments, js_get_string(later, "id")) ||
+		    (js_get_string(later, "of") && is_rollback(later)))
+			continue;
+		for (size_t k = 0; k < json_array_size(tables); k++) {
+			const char *to = js_get_string(json_array_get(tables, k), "to");
+
+			if (!publishes(later, to))
+				continue;
+			err_set(err, ERR_CONFLICT, "deployment '%s' published '%s' since",
+				js_get_string(later, "id"), to);
+			return err_hint(err, "roll that one back first, or say --force");
+		}
+	}
+	return 0;
+}
+
+static const struct manifest_node *node_of(struct deploy *deploy, const char *unique_id)
+{
+	const struct manifest_node *node = manifest_find(deploy->sides.from_manifest, unique_id);
+	struct manifest_node *gone;
+
+	if (node)
+		return node;
+	/* A model that has been deleted since still has a name. */
+	gone = arena_alloc(&deploy->routes.arena, sizeof(*gone));
+	gone->unique_id = arena_strdup(&deploy->routes.arena, unique_id);
+	gone->resource_type = gone->name = gone->materialized = "";
+	return gone;
+}
+
+static int add_route(struct deploy *deploy, const json_t *table, const char *id, struct err *err)
+{
+	struct routes *routes = &deploy->routes;
+	struct route *route = &routes->items[routes->n];
+	const json_t *relation = js_get_array(table, "relation");
+	json_int_t restore = js_get_integer(table, "restore", 0);
+	struct arena *arena = &routes->arena;
+
+	*route = (struct route) {
+		.node = node_of(deploy, js_get_string(table, "unique_id")),
+		.to = { arena_strdup(arena, json_string_value(json_array_get(relation, 0))),
+			arena_strdup(arena, json_string_value(json_array_get(relation, 1))),
+			arena_strdup(arena, json_string_value(json_array_get(relation, 2))) },
+		.has_to = true,
+		.in_scope = true,
+		.reason = arena_printf(arena, "published by %s", id),
+	};
+	route->from = route->to;
+	if (restore > 0) {
+		route->from.schema = STATE_RESTORE_SCHEMA;
+		route->from.identifier = arena_printf(arena, "r_%s_%lld", id, (long long)restore);
+	} else if (js_get_object(table, "before")) {
+		return err_set(err, ERR_UNSUPPORTED,
+			       "deployment '%s' kept no restore point of '%s'", id,
+			       js_get_string(table, "to"));
+	}
+	if (!route->to.schema || !route->to.identifier)
+		return err_set(err, ERR_NO_ANSWER, "the history of '%s' is not whole", id);
+	routes->n++;
+	routes->scope_count++;
+	return 0;
+}
+
+static int compare_routes(const void *a, const void *b)
+{
+	return strcmp(((const struct route *)a)->node->unique_id,
+		      ((const struct route *)b)->node->unique_id);
+}
+
+static int make_routes(struct deploy *deploy, const json_t *chosen, struct err *err)
+{
+	const json_t *tables = js_get_array(chosen, "tables");
+	struct routes *routes = &deploy->routes;
+
+	arena_init(&routes->arena);
+	routes->dialect = deploy->sides.dialect;
+	routes->items =
+		arena_alloc(&routes->arena, (json_array_size(tables) + 1) * sizeof(*routes->items));
+	for (size_t i = 0; i < json_array_size(tables); i++)
+		if (add_route(deploy, json_array_get(tables, i), js_get_string(chosen, "id"), err) <
+		    0)
+			return -1;
+	qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
+	if (routes->n == 0)
+		return err_set(err, ERR_UNSUPPORTED, "deployment '%s' published nothing",
+			       js_get_string(chosen, "id"));
+	return 0;
+}
+
+static int check(struct deploy *deploy, struct err *err)
+{
+	deploy->finish = deploy_who(deploy);
+	json_object_set_new(deploy->finish, "outcome", json_string("published"));
+	json_object_set_new(deploy->finish, "exit", json_integer(0));
+	if (deploy_observe_counted(deploy, err) < 0)
+		return -1;
+	return deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err);
+}
+
+static int run(struct deploy *deploy, struct err *err)
+{
+	struct reporter *reporter = deploy->request.reporter;
+
+	if (deploy_start(deploy, err) < 0 || deploy_lock(deploy, err) < 0 ||
+	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
+		return -1;
+	if (deploy->request.ask && !reporter->confirm(reporter, &deploy->plan, &deploy->routes)) {
+		err_set(err, ERR_INTERRUPTED, "not confirmed");
+		return err_hint(err, "answer yes, or give --yes");
+	}
+	if (deploy_step(deploy, &deploy->plan, "audit", check, err) < 0)
+		return -1;
+	return deploy_step(deploy, &deploy->final_plan, "publish", deploy_publish, err);
+}
+
+static int prepare(struct deploy *deploy, const char *id, struct err *err)
+{
+	json_t *deployments CLEANUP(js_free) = deploy_history(deploy, NULL, err);
+	json_t *chosen;
+
+	if (!deployments)
+		return -1;
+	chosen = choose(deployments, id, err);
+	if (!chosen)
+		return -1;
+	if (!config_bool(deploy->request.config, OPTION_FORCE) &&
+	    check_newest(deployments, chosen, err) < 0)
+		return -1;
+	deploy->rolled_back = json_incref(chosen);
+	deploy->strategy = &strategy_rollback;
+	return make_routes(deploy, chosen, err);
+}
+
+int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
+		    struct err *err)
+{
+	int64_t began = host_monotonic_ms();
+	int result;
+
+	*ret_result = &deploy->result;
+	result = prepare(deploy, id, err);
+	if (result == 0) {
+		deploy->result.routes = &deploy->routes;
+		result = run(deploy, err);
+	}
+	return deploy_end(deploy, began, result, err);
+}

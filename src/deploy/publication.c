@@ -1,0 +1,184 @@
+#include "airlock/deploy/publication.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/format/json.h"
+
+void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan)
+{
+	*w = (struct publication) {
+		.in = input,
+		.plan = plan,
+		.set = { .lock_attempt_ms = 300,
+			 .timeout_ms =
+				 config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000 },
+	};
+	plan->atomic = input->dialect->changes_set_atomically;
+	state_init(&w->state, input->dialect, input->database, input->routes);
+}
+
+void publication_release(struct publication *w)
+{
+	state_release(&w->state);
+}
+
+static int compare_tables(const void *a, const void *b, void *dialect)
+{
+	const struct publish_table *x = a;
+	const struct publish_table *y = b;
+
+	return relation_compare(dialect, x->to, y->to);
+}
+
+void publication_sort(struct publication *w)
+{
+	qsort_r(w->set.tables, w->set.n, sizeof(*w->set.tables), compare_tables,
+		(void *)(uintptr_t)w->in->dialect);
+	w->plan->tables = arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*w->plan->tables));
+	w->plan->table_count = w->set.n;
+}
+
+/* plan->tables was made in the order of the set, which was sorted after the routes were read. */
+void publication_link_routes(struct publication *w)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		for (size_t k = 0; k < w->in->routes->n; k++)
+			if (&w->in->routes->items[k].to == w->set.tables[i].to)
+				w->plan->tables[i].route = &w->in->routes->items[k];
+}
+
+void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep)
+{
+	struct arena *arena = &w->plan->arena;
+	char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
+	char *name CLEANUP(mem_free_string) = sql_bind_mark("r_", "id", suffix);
+
+	if (!keep || !t->to_table)
+		return;
+	t->restore = (struct relation) {
+		.database = arena_strdup(arena, w->state.schema.database),
+		.schema = STATE_RESTORE_SCHEMA,
+		.identifier = arena_strdup(arena, name),
+	};
+}
+
+int publication_plan_lock(struct publication *w, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
+					  "one deployment at a time writes this staging");
+
+	step->idempotent = true;
+	step->undo = "release the lock";
+	if (state_push_begin(&w->state, &step->sql, err) < 0)
+		return -1;
+	return state_push_read(&w->state, &step->sql, err);
+}
+
+static int push_schema(struct publication *w, const struct relation *schema,
+		       struct strv *statements, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_SCHEMA("schema", schema),
+		SQL_ARG_LITERAL("name", schema->schema),
+	};
+
+	if (observed_has_schema(w->in->observed, w->in->dialect, schema))
+		return 0;
+	return dialect_push(statements, w->in->dialect, DIALECT_SCHEMA_CREATE, args,
+			    ARRAY_LEN(args), err);
+}
+
+static int push_schemas(struct publication *w, struct strv *statements, struct err *err)
+{
+	const struct relation *last = NULL;
+	const struct relation *restore = NULL;
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+
+		/* Sorted: tables of one schema are neighbours. */
+		if ((!last || !relation_same_schema(w->in->dialect, last, t->to)) &&
+		    push_schema(w, t->to, statements, err) < 0)
+			return -1;
+		last = t->to;
+		if (t->restore.identifier)
+			restore = &t->restore;
+	}
+	return restore ? push_schema(w, restore, statements, err) : 0;
+}
+
+static json_t *table_detail(const struct publication *w, size_t i)
+{
+	const struct publish_table *t = &w->set.tables[i];
+	char *from CLEANUP(mem_free_string) = t->from ? relation_display(t->from) : NULL;
+	char *to CLEANUP(mem_free_string) = relation_display(t->to);
+
+	return json_pack("{s:s, s:s?, s:s, s:[s, s, s], s:s, s:I, s:s?, s:o, s:I, s:O?}",
+			 "unique_id", w->plan->tables[i].route->node->unique_id, "from", from, "to",
+			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "way",
+			 publish_way_name(t->way), "rows",
+			 (json_int_t)(t->from_table ? t->from_table->rows : -1), "content",
+			 t->from_table ? t->from_table->content : NULL, "restore",
+			 t->restore.identifier ? json_integer((json_int_t)t->number) : json_null(),
+			 "rows_before", (json_int_t)(t->to_table ? t->to_table->rows : -1),
+			 "before", t->to_table ? t->to_table->json : NULL);
+}
+
+/* What the history keeps, enough to put everything back. A restore point is r_<id>_<restore> in
+ * the restore schema. NULL before the build. */
+static json_t *published_detail(const struct publication *w)
+{
+	if (!w->in->observed->built)
+		return NULL;
+	json_t *tables = json_array();
+
+	for (size_t i = 0; i < w->set.n; i++)
+		json_array_append_new(tables, table_detail(w, i));
+	return json_pack("{s:s, s:s?, s:s, s:s?, s:o}", "strategy", w->plan->strategy, "of",
+			 js_get_string(w->in->rolled_back, "id"), "from",
+			 config_text(w->in->config, OPTION_FROM), "to",
+			 config_text(w->in->config, OPTION_TO), "tables", tables);
+}
+
+static int push_record(struct publication *w, struct strv *statements, struct err *err)
+{
+	json_t *detail CLEANUP(js_free) = published_detail(w);
+	struct relation *relations =
+		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
+
+	for (size_t i = 0; i < w->set.n; i++)
+		relations[i] = *w->set.tables[i].to;
+	if (state_push_log(&w->state, STATE_PUBLISHED, detail, statements, err) < 0)
+		return -1;
+	return state_push_objects(&w->state, relations, w->set.n, statements, err);
+}
+
+int publication_plan_publish(struct publication *w, const char *reason, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION, reason);
+	struct strv probe CLEANUP(strv_release) = STRV_INIT;
+
+	step->changes_production = true;
+	step->undo = "rows that were replaced are in " STATE_RESTORE_SCHEMA;
+	if (state_push_probe(&w->state, &probe, err) < 0)
+		return -1;
+	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);
+	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
+	    push_schemas(w, &step->sql, err) < 0 ||
+	    w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err) < 0)
+		return -1;
+	return push_record(w, &step->sql, err);
+}
+
+int publication_plan_finish(struct publication *w, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
+					  "record the end, release the lock");
+
+	step->idempotent = true;
+	step->undo = "nothing";
+	if (state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0)
+		return -1;
+	return state_push_release(&w->state, &step->sql, err);
+}

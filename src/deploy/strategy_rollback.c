@@ -1,0 +1,237 @@
+/*
+ * rollback: every table that a deployment published is put back as it was, from its restore
+ * point, and from the picture of it that the history kept. A deployment itself: what it replaces
+ * goes to restore points of its own. Not a row of the table of strategies: `airlock rollback`.
+ *
+ * A route of it leads from the restore point to production; where production had no table, both
+ * ends are the table that is removed.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/publication.h"
+#include "airlock/deploy/strategy_rows.h"
+#include "airlock/format/json.h"
+
+struct past {
+	const json_t *record;   /* the deployment that is taken back, as history.h shapes it */
+	struct observed before; /* what production was before it */
+};
+
+static const json_t *find_record(const struct past *past, const struct route *route)
+{
+	const json_t *tables = js_get_array(past->record, "tables");
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		const json_t *table = json_array_get(tables, i);
+
+		if (strcmp(js_get_string(table, "unique_id"), route->node->unique_id) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+/* The tables as they were before, read like a picture of the warehouse. */
+static int read_past(const struct strategy_input *input, struct past *ret_past, struct err *err)
+{
+	const json_t *tables = js_get_array(input->rolled_back, "tables");
+	json_t *relations = json_array();
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		json_t *before = js_get_object(json_array_get(tables, i), "before");
+
+		if (before)
+			json_array_append(relations, before);
+	}
+	json_t *picture CLEANUP(js_free) = json_pack("{s:o}", "relations", relations);
+
+	ret_past->record = input->rolled_back;
+	return observed_parse(picture, &ret_past->before, err);
+}
+
+static void past_release(struct past *past)
+{
+	observed_release(&past->before);
+}
+
+static int changed_since(const struct past *past, const struct relation *relation, const char *how,
+			 struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(relation);
+
+	err_set(err, ERR_CONFLICT, "'%s' %s since deployment '%s' published it", name, how,
+		js_get_string(past->record, "id"));
+	return err_hint(err, "to lose that change all the same, say --force");
+}
+
+static const char *recorded_object(const struct past *past, const struct dialect *dialect,
+				   const struct relation *relation)
+{
+	const json_t *objects = js_get_array(past->record, "objects");
+
+	for (size_t i = 0; i < json_array_size(objects); i++) {
+		const json_t *object = json_array_get(objects, i);
+		const struct relation one = { js_get_string(object, "database"),
+					      js_get_string(object, "schema"),
+					      js_get_string(object, "identifier") };
+
+		if (relation_equal(dialect, &one, relation))
+			return js_get_string(object, "object");
+	}
+	return NULL;
+}
+
+static bool differs(const char *recorded, const char *found)
+{
+	return recorded && found && strcmp(recorded, found) != 0;
+}
+
+/* Production must still be what that deployment made of it. */
+static int check_unchanged(const struct publication *w, const struct past *past,
+			   const struct publish_table *t, const json_t *record, struct err *err)
+{
+	bool removed = strcmp(js_get_string(record, "way"), publish_way_name(PUBLISH_REMOVE)) == 0;
+
+	if (!t->decided || config_bool(w->in->config, OPTION_FORCE))
+		return 0;
+	if (removed)
+		return t->to_table ? changed_since(past, t->to, "was created", err) : 0;
+	if (!t->to_table)
+		return changed_since(past, t->to, "was dropped", err);
+	if (differs(recorded_object(past, w->in->dialect, t->to), t->to_table->object))
+		return changed_since(past, t->to, "was replaced", err);
+	if (js_get_integer(record, "rows", -1) != t->to_table->rows ||
+	    differs(js_get_string(record, "content"), t->to_table->content))
+		return changed_since(past, t->to, "was changed", err);
+	return 0;
+}
+
+/* What the history says the table was, with the identity of the restore point that has its rows. */
+static int choose_source(const struct publication *w, const struct past *past,
+			 struct publish_table *t, struct err *err)
+{
+	const struct table *before = observed_table(&past->before, w->in->dialect, t->to);
+	const struct table *seen = observed_table(w->in->observed, w->in->dialect, t->from);
+	struct table *source = arena_alloc(&w->plan->arena, sizeof(*source));
+
+	if (!before || !seen) {
+		char *name CLEANUP(mem_free_string) = relation_display(t->from);
+
+		return err_set(err, ERR_RELATION_MISSING,
+			       seen ? "the history does not say what '%s' was"
+				    : "the restore point '%s' is gone",
+			       name);
+	}
+	*source = *before;
+	source->object = seen->object;
+	source->rows = seen->rows;
+	source->content = seen->content;
+	t->from_table = source;
+	return 0;
+}
+
+static int choose_way(const struct publication *w, const struct past *past, struct publish_table *t,
+		      const json_t *record, const char **ret_reason, struct err *err)
+{
+	const char *way = js_get_string(record, "way");
+	bool moves = w->in->dialect->moves_objects;
+
+	if (strcmp(way, publish_way_name(PUBLISH_NEW)) == 0) {
+		t->way = PUBLISH_REMOVE;
+		t->from = NULL;
+		*ret_reason = "production had no such table before";
+		return 0;
+	}
+	if (choose_source(w, past, t, err) < 0)
+		return -1;
+	if (!moves) {
+		t->way = t->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
+		*ret_reason = "the table is created as it was, with the rows it had";
+	} else if (strcmp(way, publish_way_name(PUBLISH_REWRITE)) == 0) {
+		t->way = PUBLISH_REWRITE;
+		*ret_reason = "the table stayed, and gets back the rows it had";
+		if (t->to_table && !table_same_columns(w->in->dialect, t->from_table, t->to_table))
+			return changed_since(past, t->to, "got other columns", err);
+	} else {
+		t->way = PUBLISH_RETURN;
+		*ret_reason = "the table that was moved away comes back";
+	}
+	return 0;
+}
+
+static int add_table(struct publication *w, const struct past *past, const struct route *route,
+		     struct err *err)
+{
+	const json_t *record = find_record(past, route);
+	struct publish_table *t = &w->set.tables[w->set.n];
+
+	*t = (struct publish_table) {
+		.from = &route->from,
+		.to = &route->to,
+		.to_table = observed_table(w->in->observed, w->in->dialect, &route->to),
+		.decided = w->in->observed->built,
+		.runs = w->in->runs,
+		.is_exact = true,
+	};
+	w->set.n++;
+	return check_unchanged(w, past, t, record, err);
+}
+
+static int choose_ways(struct publication *w, const struct past *past, struct err *err)
+{
+	publication_sort(w);
+	publication_link_routes(w);
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct publish_table *t = &w->set.tables[i];
+		struct plan_table *row = &w->plan->tables[i];
+
+		t->number = i + 1;
+		publication_choose_restore(w, t, true);
+		if (choose_way(w, past, t, find_record(past, row->route), &row->reason, err) < 0)
+			return -1;
+		row->way = t->way;
+		row->replaces = t->to_table != NULL;
+		row->restore = t->restore;
+	}
+	return 0;
+}
+
+static int plan_steps(struct publication *w, struct err *err)
+{
+	struct step *check;
+
+	if (publication_plan_lock(w, err) < 0)
+		return -1;
+	check = plan_add_step(w->plan, "audit", "audit", STEP_CHECK,
+			      "the restore points are there, and production is what that "
+			      "deployment left");
+	check->idempotent = true;
+	check->undo = "nothing";
+	if (publication_plan_publish(w, "every table is put back as it was, all or none", err) < 0)
+		return -1;
+	return publication_plan_finish(w, err);
+}
+
+static int rollback_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
+{
+	struct publication w CLEANUP(publication_release) = { 0 };
+	struct past past CLEANUP(past_release) = { 0 };
+	const struct routes *routes = input->routes;
+
+	publication_init(&w, input, plan);
+	if (read_past(input, &past, err) < 0)
+		return -1;
+	w.set.tables = arena_alloc(&plan->arena, (routes->n + 1) * sizeof(*w.set.tables));
+	for (size_t i = 0; i < routes->n; i++)
+		if (add_table(&w, &past, &routes->items[i], err) < 0)
+			return -1;
+	if (choose_ways(&w, &past, err) < 0)
+		return -1;
+	return plan_steps(&w, err);
+}
+
+const struct strategy strategy_rollback = {
+	.name = "rollback",
+	.summary = "put production back to the restore points of a deployment",
+	.plan = rollback_plan,
+};
