@@ -11,13 +11,13 @@
 #include "airlock/format/json.h"
 
 static int refuse_database(const struct publication *w, const struct relation *relation,
-			   struct err *err)
+			   const char *here, struct err *err)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(relation);
 
 	err_set(err, ERR_UNSUPPORTED,
 		"'%s' is in another database than the connection that publishes ('%s')", name,
-		w->in->database);
+		here);
 	return err_hint(err, "%s",
 			w->in->dialect->names_database
 				? "one transaction writes one database: let the target that "
@@ -28,14 +28,15 @@ static int refuse_database(const struct publication *w, const struct relation *r
 /* The state, the restore points and the published tables change in one transaction. */
 static int check_database(const struct publication *w, const struct route *route, struct err *err)
 {
-	const struct relation here = { w->in->database, "", "" };
+	const char *seen = w->in->observed->database;
+	const struct relation here = { seen ? seen : w->in->database, "", "" };
 	const struct relation from = { route->from.database, "", "" };
 	const struct relation to = { route->to.database, "", "" };
 
 	if (!relation_equal(w->in->dialect, &to, &here))
-		return refuse_database(w, &route->to, err);
+		return refuse_database(w, &route->to, here.database, err);
 	if (!w->in->dialect->names_database && !relation_equal(w->in->dialect, &from, &here))
-		return refuse_database(w, &route->from, err);
+		return refuse_database(w, &route->from, here.database, err);
 	return 0;
 }
 

@@ -84,6 +84,7 @@ int planned_plan(struct planned *planned, struct err *err)
 		.runs = planned->runs,
 		.build_options = &planned->build_options,
 		.build_select = &planned->build_select,
+		.database = planned->routes.items[0].to.database,
 	};
 
 	return strategy_plan(strategy_find("wac"), &input, &planned->plan, err);

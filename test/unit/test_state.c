@@ -55,7 +55,7 @@ static void make(struct world *w, const char *adapter)
 	if (routes_resolve(&w->config, dialect_find(adapter), w->from, w->to, NULL, NULL,
 			   &w->routes, &w->err) < 0)
 		fail_msg("%s", w->err.message);
-	state_init(&w->state, dialect_find(adapter), &w->routes);
+	state_init(&w->state, dialect_find(adapter), w->routes.items[0].to.database, &w->routes);
 }
 
 static void containers_are(const struct state *state, const char *expected)
