@@ -230,11 +230,14 @@ static void write_published(const struct deploy_result *result, struct buf *out)
 	columns_write(&columns, "  ", out);
 }
 
-static void write_success(const struct deploy_result *result, struct buf *out)
+static void write_success(const struct invocation *invocation, const struct deploy_result *result,
+			  struct buf *out)
 {
 	const struct audit *audit = result->audit;
+	bool back = strcmp(invocation->command->name, "rollback") == 0;
 
-	buf_printf(out, "published %zu relation%s (deployment %s)\n", result->published_count,
+	buf_printf(out, "%s %zu relation%s (deployment %s)\n", back ? "put back" : "published",
+		   result->published_count,
 		   result->published_count == 1 ? "" : "s", result->id);
 	write_published(result, out);
 	if (audit)
@@ -321,7 +324,7 @@ int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *re
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 
 	if (!err_is_set(err))
-		write_success(result, &text);
+		write_success(invocation, result, &text);
 	else if (result && result->audit && result->audit->failure_count)
 		write_failure(invocation, result, err, &text);
 	return finish(invocation, result, &text, err);

@@ -1,0 +1,163 @@
+#!/usr/bin/env bats
+# The way back, and what the warehouse remembers of the deployments.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_published
+  sql "comment on table mart.customers is 'by hand'"
+  sql 'alter table mart.customers alter column customer_name set not null'
+  sql 'create index customers_by_country on mart.customers (country)'
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+rollback() {
+  run airlock rollback --yes "$@"
+}
+
+add_column() {
+  sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/; s/c.segment$/c.segment/' models/mart/customers.sql
+}
+
+newest() {
+  run --separate-stderr airlock history --json
+  assert_status 0
+  json 'd["deployments"][0]["id"]'
+}
+
+@test "a rollback puts back rows, indexes, comments and constraints" {
+  remember_production
+  deploy
+  assert_status 0
+  assert_production_changed
+  rollback
+  assert_status 0
+  assert_says 'put back 5 relations'
+  assert_production_unchanged
+}
+
+@test "a rollback puts back columns that the deployment changed" {
+  add_column
+  remember_production
+  deploy
+  assert_status 0
+  assert_sql 'select sum(weight) from mart.customers' 8
+  rollback
+  assert_status 0
+  assert_production_unchanged
+}
+
+@test "two generations, one after the other; before the first there was nothing" {
+  production >"$BATS_TEST_TMPDIR/first"
+  deploy
+  assert_status 0
+  rollback
+  assert_status 0
+  production | diff "$BATS_TEST_TMPDIR/first" -
+  rollback
+  assert_status 0
+  [ -z "$(relations)" ]
+  rollback
+  assert_status 125
+  assert_says 'no deployment to roll back'
+}
+
+@test "production that somebody changed since is not rolled back, unless it is forced" {
+  deploy
+  assert_status 0
+  sql "insert into mart.orders select * from mart.orders limit 1"
+  remember_production
+  rollback
+  assert_status 73
+  assert_says mart.orders 'was changed' --force
+  assert_production_unchanged
+  rollback --force
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+}
+
+@test "an older deployment is rolled back after the newer one only" {
+  first=$(newest)
+  deploy
+  assert_status 0
+  remember_production
+  rollback "$first"
+  assert_status 73
+  assert_says 'published' 'since' '--force'
+  assert_production_unchanged
+  rollback no_such_deployment
+  assert_status 125
+  assert_says "no deployment 'no_such_deployment'" 'airlock history'
+}
+
+@test "without a restore point there is no way back, and that is said" {
+  deploy --no-restore-point
+  assert_status 0
+  remember_production
+  rollback
+  assert_status 125
+  assert_says 'kept no restore point'
+  assert_production_unchanged
+}
+
+@test "a restore point that somebody dropped is missed before anything changes" {
+  deploy
+  assert_status 0
+  sql "drop table airlock_restore.r_$(newest)_1"
+  remember_production
+  rollback
+  assert_status 125
+  assert_says 'is gone'
+  assert_production_unchanged
+}
+
+@test "killed before or after its publish, a rollback leaves production old or new" {
+  for moment in before after; do
+    thaw
+    production >"$BATS_TEST_TMPDIR/old"
+    deploy
+    assert_status 0
+    production >"$BATS_TEST_TMPDIR/new"
+    AIRLOCK_FAULT=publish:$moment:crash rollback
+    assert_status 137
+    if [ "$moment" = before ]; then
+      production | diff "$BATS_TEST_TMPDIR/new" -
+    else
+      production | diff "$BATS_TEST_TMPDIR/old" -
+    fi
+    deploy
+    assert_status 0
+  done
+}
+
+@test "history and inspect tell who, when, which tables, and how a deployment ended" {
+  deploy -- --vars '{break_orders: true}'
+  assert_status 1
+  run --separate-stderr airlock history --json
+  assert_status 0
+  assert_json 'd["version"]' 1
+  assert_json '[x["outcome"] for x in d["deployments"]]' '["blocked", "published"]'
+  assert_json '[x["published"] for x in d["deployments"]]' '[0, 5]'
+  assert_json 'd["deployments"][0]["restore_point"]' null
+  assert_json 'd["deployments"][0]["exit"]' 1
+  run airlock history
+  assert_status 0
+  assert_says 'blocked' 'published' 'unique_orders_order_id'
+  run airlock inspect
+  assert_status 0
+  assert_says 'blocked' '1 failed'
+  run --separate-stderr airlock inspect --json
+  assert_status 0
+  assert_json 'd["deployment"]["tests"]["failed"]' 1
+  run airlock inspect no_such_deployment
+  assert_status 125
+}
