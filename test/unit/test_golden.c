@@ -121,7 +121,9 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_FENCE_CHECK] = "fence_check",
 	[DIALECT_FENCE_PRODUCTION] = "fence_production",
 	[DIALECT_LOG_INSERT] = "log_insert",
+	[DIALECT_LOG_OBJECTS] = "log_objects",
 	[DIALECT_LOG_PROBE] = "log_probe",
+	[DIALECT_LOG_READ] = "log_read",
 };
 
 static void add_template(struct buf *out, const struct dialect *dialect, size_t which)

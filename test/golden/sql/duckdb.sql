@@ -132,5 +132,11 @@ select case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789ab
 -- log_insert
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', now(), 'intent', '{"a":"it''s \"b\""}');
 
+-- log_objects
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'objects', coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', t.table_oid::varchar)))::varchar, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join duckdb_tables() t on translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.d, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.schema_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.s, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.table_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.i, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');
+
 -- log_probe
 select json_object('published', exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published'))::varchar;
+
+-- log_read
+select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar from "Wh"."airlock"."airlock_log" where '' in ('', id) order by logged_at;

@@ -161,5 +161,11 @@ do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_01234567
 -- log_insert
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}');
 
+-- log_objects
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'objects', coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, 'identifier', c.relname, 'object', c.oid::text || '/' || c.relfilenode::text))::text, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
+
 -- log_probe
 select json_build_object('published', exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event = 'published'))::text;
+
+-- log_read
+select json_build_object('id', id, 'at', to_char(logged_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'event', event, 'detail', detail)::text from "airlock"."airlock_log" where '' in ('', id) order by logged_at;
