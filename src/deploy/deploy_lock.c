@@ -154,30 +154,21 @@ static int take_over(struct deploy *deploy, const struct state_lock *seen, struc
 {
 	struct strv take CLEANUP(strv_release) = STRV_INIT;
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
-	struct strv record CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops settle CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	struct ops_reply settled CLEANUP(ops_reply_release) = { 0 };
 	struct sql_binding of_dead[] = { { "id", seen->id } };
 	struct executor dead = deploy->executor;
 	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", deploy->id);
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
-	if (state_push_take(&deploy->state, seen, &take, err) < 0 ||
+	if (state_push_take(&deploy->state, seen, detail, &take, err) < 0 ||
 	    state_push_probe(&deploy->state, &probe, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||
 	    executor_add_statements(&dead, &probe, true, &ops, err) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
 		return -1;
 	bool published = js_get_bool(json_array_get(reply.rows[take.n], 0), "published", false);
-
-	if (state_push_log(&deploy->state, published ? "finished" : "aborted", detail, &record,
-			   err) < 0 ||
-	    executor_add_statements(&dead, &record, false, &settle, err) < 0 ||
-	    executor_run_ops(&deploy->executor, &settle, false, &settled, err) < 0)
-		return -1;
 	char *text CLEANUP(mem_free_string) =
 		mem_printf("deployment '%s' died and is settled: it had %s", seen->id,
 			   published ? "published" : "not changed production");
@@ -318,8 +309,9 @@ void deploy_leave(struct deploy *deploy, const struct err *failure)
 
 	if (!deploy->holds_lock)
 		return;
-	if (state_push_release(&deploy->state, &statements, &ignored) < 0 ||
-	    push_end(deploy, failure, &statements, &ignored) < 0 ||
+	/* The lock last: who stops between the two is settled by whoever takes it over. */
+	if (push_end(deploy, failure, &statements, &ignored) < 0 ||
+	    state_push_release(&deploy->state, &statements, &ignored) < 0 ||
 	    executor_add_statements(&deploy->executor, &statements, false, &ops, &ignored) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, true, &reply, &ignored) < 0)
 		deploy->request.reporter->warning(

@@ -138,6 +138,13 @@ int state_push_raise(const struct state *state, struct strv *statements, struct 
 	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->staging_count, statements, err);
 }
 
+static void write_detail(const json_t *detail, struct buf *out)
+{
+	js_write_line(detail, out);
+	while (out->len > 0 && out->data[out->len - 1] == '\n')
+		out->data[--out->len] = '\0';
+}
+
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err)
 {
@@ -145,9 +152,7 @@ int state_push_log(const struct state *state, const char *event, const json_t *d
 	char *undecided CLEANUP(mem_free_string) = mem_printf("what '%s' records", event);
 
 	if (detail)
-		js_write_line(detail, &text);
-	while (text.len > 0 && text.data[text.len - 1] == '\n')
-		text.data[--text.len] = '\0';
+		write_detail(detail, &text);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_BIND("id"),
@@ -231,11 +236,17 @@ int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 	return 0;
 }
 
-int state_push_take(const struct state *state, const struct state_lock *seen,
+int state_push_take(const struct state *state, const struct state_lock *seen, const json_t *detail,
 		    struct strv *statements, struct err *err)
 {
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	write_detail(detail, &text);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("lock", &seen->container->lock),
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_LITERAL("dead", seen->id),
+		SQL_ARG_LITERAL("detail", buf_cstr(&text)),
 		SQL_ARG_LITERAL("holder", seen->nonce),
 		SQL_ARG_NUMBER("seen", seen->fence),
 		SQL_ARG_BIND("id"),

@@ -45,8 +45,17 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"0::bigint as pid, ''::varchar as start, ''::varchar as since, "
 		"''::varchar as phase",
 	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
-	[DIALECT_LOCK_TAKE] = "update {lock:relation} set " HOLDER_COLUMNS
-			      " where nonce = {holder:literal} and fence = {seen:number}",
+	[DIALECT_LOCK_TAKE] =
+		"begin; update {lock:relation} set " HOLDER_COLUMNS
+		" where nonce = {holder:literal} and fence = {seen:number}; "
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select {dead:literal}, now(), case when exists (select 1 "
+		"from {log:relation} where id = {dead:literal} and event = 'published') "
+		"then 'finished' else 'aborted' end, {detail:literal} "
+		"from {lock:relation} where nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} where id = {dead:literal} and event in ('finished', "
+		"'aborted')); "
+		"commit",
 	[DIALECT_LOCK_READ] =
 		"select json_object('container', {container:literal}, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "

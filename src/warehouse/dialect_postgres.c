@@ -48,8 +48,16 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"''::text as since, ''::text as phase; "
 		"exception when duplicate_table or unique_violation then null; end",
 	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
-	[DIALECT_LOCK_TAKE] = "update {lock:relation} set " HOLDER_COLUMNS
-			      " where nonce = {holder:literal} and fence = {seen:number}",
+	/* The update waits for a publish of the dead one; the statements behind it see its end. */
+	[DIALECT_LOCK_TAKE] =
+		"do begin update {lock:relation} set " HOLDER_COLUMNS
+		" where nonce = {holder:literal} and fence = {seen:number}; "
+		"if found and not exists (select 1 from {log:relation} where id = {dead:literal} "
+		"and event in ('finished', 'aborted')) then "
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"values ({dead:literal}, clock_timestamp(), case when exists (select 1 "
+		"from {log:relation} where id = {dead:literal} and event = 'published') "
+		"then 'finished' else 'aborted' end, {detail:literal}); end if; end",
 	[DIALECT_LOCK_READ] =
 		"select json_build_object('container', {container:literal}, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "

@@ -144,6 +144,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_RELATION("lock", &lock),
 		SQL_ARG_NUMBER("seen", 41),
 		SQL_ARG_LITERAL("holder", "0011223344556677"),
+		SQL_ARG_LITERAL("dead", "20260102030405_abcdef"),
 		SQL_ARG_LITERAL("container", "Wh.\"it's\""),
 		SQL_ARG_LITERAL("event", "intent"),
 		SQL_ARG_LITERAL("detail", "{\"a\":\"it's \\\"b\\\"\"}"),

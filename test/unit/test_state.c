@@ -228,14 +228,18 @@ static void a_dead_holder_is_replaced_only_as_it_was_seen(void **state)
 
 	(void)state;
 	make(&w, "postgres");
-	const struct state_lock seen = { .container = &w.state.containers[0],
-					 .fence = 41,
-					 .nonce = "it's" };
+	const struct state_lock seen = {
+		.container = &w.state.containers[0], .fence = 41, .nonce = "it's", .id = "dead"
+	};
+	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", "d2");
 
-	assert_int_equal(state_push_take(&w.state, &seen, &w.sql, &w.err), 0);
+	assert_int_equal(state_push_take(&w.state, &seen, detail, &w.sql, &w.err), 0);
 	assert_int_equal(w.sql.n, 1);
-	assert_non_null(strstr(w.sql.v[0], "where nonce = 'it''s' and fence = 41"));
-	assert_non_null(strstr(w.sql.v[0], "fence = fence + 1, nonce = '\1nonce\1'"));
+	/* One block, so that lock and record change together. */
+	assert_non_null(strstr(w.sql.v[0], "where nonce = ''it''''s'' and fence = 41"));
+	assert_non_null(strstr(w.sql.v[0], "fence = fence + 1, nonce = ''\1nonce\1''"));
+	assert_non_null(strstr(w.sql.v[0], "values (''dead'', "));
+	assert_non_null(strstr(w.sql.v[0], "''{\"by\":\"d2\"}''"));
 }
 
 static void who_holds_it_is_named(void **state)

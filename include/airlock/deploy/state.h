@@ -82,8 +82,9 @@ struct state_lock {
 
 int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 		    struct state_lock *ret_lock, struct err *err);
-/* Statement that takes a dead holder's lock, exactly as it was seen. */
-int state_push_take(const struct state *state, const struct state_lock *seen,
+/* Statement that takes a dead holder's lock, exactly as it was seen, and records the end of its
+ * deployment: finished if it has published, else aborted. */
+int state_push_take(const struct state *state, const struct state_lock *seen, const json_t *detail,
 		    struct strv *statements, struct err *err);
 /* ERR_LOCKED that names the holder. Returns -1. */
 int state_locked_error(const struct state_lock *lock, struct err *err);

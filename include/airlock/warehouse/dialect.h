@@ -35,7 +35,9 @@ enum dialect_template {
 	DIALECT_LOG_CREATE,    /* log: unless it exists */
 	DIALECT_LOCK_CREATE,   /* lock: the table and its one row */
 	DIALECT_LOCK_ACQUIRE,  /* lock: takes a free one */
-	DIALECT_LOCK_TAKE, /* lock, seen:number, holder:literal: takes the one of a dead holder */
+	/* lock, log, seen:number, holder:literal, dead:literal, detail:literal: takes the lock of a
+	 * dead holder and ends its deployment `dead` in the history, both or neither */
+	DIALECT_LOCK_TAKE,
 	DIALECT_LOCK_READ, /* ? lock, log, container:literal: who holds it, whether it published */
 	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
 	DIALECT_FENCE_RAISE, /* lock: waits for a transaction that used the fence, then raises it */
