@@ -5,18 +5,31 @@ dbt's commands as a deployment without a fault made them (DIRECT_FAULT, inside t
 every statement of every operation, some nodes of the build, and each command as a whole.
 """
 
+import itertools
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 WHENS = ("before", "after")
 SIGNALS = ("int", "term")
+
+# (when, kind): of a command as a whole, of each statement, of each statement of an engine
+WHOLE_COMMAND = [
+    *itertools.product(["before"], ("error", "crash", "lost", *SIGNALS, "full")),
+    *itertools.product(["after"], ("error", "crash", *SIGNALS)),
+]
+EACH_CALL = [("after", "lost"), ("after", "mute"), ("before", "crash-airlock"), ("after", "crash-airlock")]
+EACH_CALL_OF = {
+    "postgres": [("before", "late"), ("before", "orphan")],
+    "duckdb": [("before", f"strike={milliseconds}") for milliseconds in (1, 3, 10, 30)],
+}
 
 
 @dataclass
 class Case:
     place: str  # a row of the table
     fault: str  # a column of it
-    environment: dict = field(default_factory=dict)
+    faults: tuple  # the environment of each deployment, one after the other
+    group: str = "one fault"
     may_be_missed: bool = False  # the place may not be reached: then nothing may have gone wrong
 
     @property
@@ -25,92 +38,114 @@ class Case:
 
 
 def all_cases(world):
-    steps = world.plan_steps()
-    for step in steps:
+    yield from step_faults(world)
+    good = Commands(world.good_trace)
+    yield from call_faults(good, world.engine)
+    yield from unseen_publishes(good)
+    yield from broken_recoveries(world, good)
+
+
+def step_faults(world):
+    for step in world.plan_steps():
         for when in WHENS:
             for kind in ("error", "crash"):
                 # `finish` goes out in one operation with the publish
-                yield Case(f"step {step}", f"{kind} {when}", {"AIRLOCK_FAULT": f"{step}:{when}:{kind}"},
-                           may_be_missed=step == "finish")
-    commands = Commands(world)
-    yield from commands.cases()
-    yield from commands.double_faults()
+                fault = {"AIRLOCK_FAULT": f"{step}:{when}:{kind}"}
+                yield Case(f"step {step}", f"{kind} {when}", (fault,), may_be_missed=step == "finish")
 
 
 class Commands:
-    """The commands of a deployment, from the trace of a good one."""
+    """The commands of a deployment and their calls, from the trace of one."""
 
-    def __init__(self, world):
-        self.is_postgres = world.engine == "postgres"
-        self.calls, self.nodes = {}, 0
-        for line in world.good_trace:
+    def __init__(self, trace):
+        self.calls = {}
+        for line in trace:
             if "began" in line:
                 self.calls.setdefault((line["verb"], line["nth"]), [])
             elif "calls" in line:
                 self.calls[line["verb"], line["nth"]] = line["calls"]
-        self.publish = next(key for key, calls in self.calls.items() if any(map(is_publish_record, calls)))
+        publishes = [key for key, calls in self.calls.items() if any(map(is_publish_record, calls))]
+        self.publish = publishes[0] if publishes else None
 
-    def cases(self):
-        for (verb, nth), calls in self.calls.items():
-            name = f"{verb} {nth}"
-            for fault in self._whole_command_faults():
-                yield self._case(verb, nth, 0, name, fault)
-            for number, sql in enumerate(calls, 1):
-                place = f"{name}, {number}/{len(calls)} {label(sql)}" if verb == "run-operation" \
-                    else f"{name}, node {number}/{len(calls)} {sql}"
-                for fault in self._call_faults(verb, number, len(calls)):
-                    yield self._case(verb, nth, number, place, fault)
-
-    def _case(self, verb, nth, call, place, fault):
-        when, kind = fault
-        column = f"{kind} {when}".replace("=", " ")
-        return Case(place, column, {"DIRECT_FAULT": f"{verb}/{nth}.{call}:{when}:{kind}"})
-
-    @staticmethod
-    def _whole_command_faults():
-        for kind in ("error", "crash", "lost", *SIGNALS, "full"):
-            yield "before", kind
-        for kind in ("error", "crash", *SIGNALS):
-            yield "after", kind
-
-    def _call_faults(self, verb, number, total):
-        is_special = number in (1, (total + 1) // 2, total)
-        if verb != "run-operation" and not is_special:
-            return
-        for when in WHENS:
-            yield when, "error"
-            yield when, "crash"
-        if verb == "run-operation":
-            yield "after", "lost"
-            yield "after", "mute"
-            if self.is_postgres:
-                yield "before", "late"
-                yield "before", "orphan"
-            else:
-                for milliseconds in (1, 3, 10, 30):
-                    yield "before", f"strike={milliseconds}"
-        if is_special:
-            for kind in SIGNALS:
-                yield "before", kind
-                yield "after", kind
-            yield "before", "full"
-
-    def double_faults(self):
-        """The publish ends unseen, and what is to find out how fails as well."""
-        verb, nth = self.publish
+    def commit(self):
+        """The call of the publish that commits it: one of its own, or the string with all of it."""
         calls = self.calls[self.publish]
-        commit = next(i for i, sql in enumerate(calls, 1) if sql == "commit" or is_publish_record(sql))
-        if self.is_postgres:
-            commit = calls.index("commit") + 1
-        for first in (f"{verb}/{nth}.{commit}:after:crash", f"{verb}/{nth}.{commit}:after:lost",
-                      f"{verb}/{nth}.{commit}:before:crash", f"{verb}/{nth}.{commit}:after:mute"):
-            for second in ("0:before:error", "0:before:crash", "1:before:crash", "1:after:crash",
-                           "1:after:lost", "1:after:error", "1:before:int"):
-                for later in (nth + 1, nth + 2):
-                    what = first.partition(".")[2].partition(":")[2].replace(":", " ")
-                    kind = second.partition(":")[2].replace(":", " ")
-                    yield Case(f"{verb} {nth}, commit, {what}; {verb} {later}, {second[0]}", kind,
-                               {"DIRECT_FAULT": f"{first} {verb}/{later}.{second}"}, may_be_missed=True)
+        found = [sql == "commit" or sql.startswith("begin;") and is_publish_record(sql) for sql in calls]
+        return found.index(True) + 1
+
+    def place(self, verb, nth, call):
+        calls, name = self.calls[verb, nth], f"{verb} {nth}"
+        if not call:
+            return name
+        what = label(calls[call - 1]) if verb == "run-operation" else f"node {calls[call - 1]}"
+        return f"{name}, {call}/{len(calls)} {what}"
+
+
+def at(verb, nth, call, when, kind):
+    return f"{verb}/{nth}.{call}:{when}:{kind}"
+
+
+def call_faults(commands, engine):
+    for (verb, nth), calls in commands.calls.items():
+        for when, kind in WHOLE_COMMAND:
+            yield _case(commands, verb, nth, 0, when, kind)
+        for call in range(1, len(calls) + 1):
+            for when, kind in _faults_of_call(engine, verb, call, len(calls)):
+                yield _case(commands, verb, nth, call, when, kind)
+
+
+def _case(commands, verb, nth, call, when, kind):
+    fault = {"DIRECT_FAULT": at(verb, nth, call, when, kind)}
+    return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,))
+
+
+def _faults_of_call(engine, verb, call, total):
+    is_special = call in (1, (total + 1) // 2, total)
+    if verb != "run-operation" and not is_special:
+        return
+    yield from itertools.product(WHENS, ("error", "crash"))
+    if verb == "run-operation":
+        yield from EACH_CALL + EACH_CALL_OF[engine]
+    if is_special:
+        yield from [*itertools.product(WHENS, SIGNALS), ("before", "full")]
+
+
+def unseen_publishes(commands):
+    """Nobody heard how the publish ended, and what is to find out, or to clean up, fails as well."""
+    verb, nth = commands.publish
+    commit = commands.commit()
+    for when, kind in (("after", "crash"), ("after", "lost"), ("after", "mute"), ("before", "crash")):
+        for later in (nth + 1, nth + 2):
+            for call, then, second in (
+                *((0, "before", second) for second in ("error", "crash")),
+                *((1, "after", second) for second in ("error", "crash", "lost")),
+                (1, "before", "crash"),
+                (1, "before", "int"),
+            ):
+                faults = f"{at(verb, nth, commit, when, kind)} {at(verb, later, call, then, second)}"
+                yield Case(f"commit: {kind} {when}; then {verb} {later}, call {call}", f"{second} {then}",
+                           ({"DIRECT_FAULT": faults},), "the publish ends unseen", may_be_missed=True)
+
+
+def broken_recoveries(world, commands):
+    """A deployment died in its publish, and the one that takes over dies while it does so."""
+    verb, nth = commands.publish
+    for when in WHENS:
+        first = {"DIRECT_FAULT": at(verb, nth, commands.commit(), when, "crash-airlock")}
+        world.thaw()
+        world.deploy(**first)
+        world.deploy()
+        recovery = Commands(world.trace())
+        for (other, number), calls in recovery.calls.items():
+            if other == "build":
+                break
+            if other != "run-operation":
+                continue
+            for call in range(1, len(calls) + 1):
+                for then, kind in (*itertools.product(WHENS, ("crash", "crash-airlock")), ("after", "error")):
+                    second = {"DIRECT_FAULT": at(other, number, call, then, kind)}
+                    yield Case(f"killed {when} the commit; {recovery.place(other, number, call)}",
+                               f"{kind} {then}", (first, second), "a recovery that breaks")
 
 
 def is_publish_record(sql):
@@ -122,7 +157,7 @@ def label(sql):
     if sql.startswith("begin;"):
         return "the transaction"
     text = re.sub(r"\s+", " ", sql).replace('"', "").replace("''", "'")
-    text = re.sub(r"airlock_lock_[0-9a-f]+", "airlock_lock", re.sub(r"r_\d+_[0-9a-f]{6}_", "r_", text))
+    text = re.sub(r"airlock_lock_[0-9a-f]+", "airlock_lock", re.sub(r"\d{14}_[0-9a-f]{6}", "ID", text))
     if text.startswith("do "):
         found = re.search(r"airlock-\w+|create \w+ (if not exists )?[\w.]+", text)
         table = re.findall(r"\b(?:stage|mart|utils|airlock)\.\w+", text)

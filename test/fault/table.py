@@ -1,6 +1,6 @@
 """The outcomes as Markdown: a row per place, a column per fault."""
 
-KINDS = "error crash lost mute late orphan strike int term full".split()
+KINDS = "error crash crash-airlock lost mute late orphan strike int term full".split()
 
 
 def column_order(column):
@@ -21,7 +21,8 @@ the next deployment published, no lock was held, each intent had one end, nothin
 
 - **step** is a step of the plan, the fault inside airlock; the others are commands of dbt, the
   fault inside dbt, before it connects (*command*) or at a statement.
-- **error**: the database or dbt says so. **crash**: SIGKILL. **lost**: ends with 0, its answer
+- **error**: the database or dbt says so. **crash**: SIGKILL. **crash-airlock**: SIGKILL to airlock,
+  and its dbt with it. **lost**: ends with 0, its answer
   lost. **mute**: goes on to its end, unheard. **late**: dies, and the server executes the statement
   a second later, its connection open. **orphan**: the same, the connection closed. **strike N**:
   killed N ms into the statement. **int**, **term**: the signal to airlock. **full**: no file can
@@ -31,18 +32,15 @@ the next deployment published, no lock was held, each intent had one end, nothin
 
 
 def section(engine, strategy, outcomes):
-    rows, columns = {}, {}
+    groups = {}
     for outcome in outcomes:
+        rows = groups.setdefault(outcome.case.group, {})
         rows.setdefault(outcome.case.place, {}).setdefault(outcome.case.fault, outcome.cell)
-        columns[outcome.case.fault] = None
-    plain = {place: cells for place, cells in rows.items() if ";" not in place}
-    double = {place: cells for place, cells in rows.items() if ";" in place}
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     lines = [f"## {strategy.name} on {engine}", "", f"{len(outcomes)} cases, {bad} of them wrong.", ""]
-    for part, title in ((plain, "place"), (double, "two faults in a row")):
-        if part:
-            used = [column for column in columns if any(column in cells for cells in part.values())]
-            lines += [*_grid(part, sorted(used, key=column_order), title), ""]
+    for title, rows in groups.items():
+        columns = {column for cells in rows.values() for column in cells}
+        lines += [*_grid(rows, sorted(columns, key=column_order), title), ""]
     return "\n".join(lines)
 
 

@@ -6,6 +6,7 @@ production does not have. production() is everything in the warehouse that is no
 airlock's, as text; state() says which of the two, old or new, it is.
 """
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/support"))
@@ -203,16 +205,24 @@ class World:
         return [step["id"] for step in run.report()["steps"]]
 
     def sql(self, sql):
-        connection = warehouse.connect(read_only=False)
-        try:
+        with contextlib.closing(self._connect(read_only=False)) as connection:
             return warehouse.rows(connection, sql)
-        finally:
-            connection.close()
+
+    def _connect(self, read_only):
+        """The file of a process that was killed is free a moment after the process has gone."""
+        for attempt in range(50):
+            try:
+                return warehouse.connect(read_only)
+            except Exception as error:
+                if "Could not set lock" not in str(error) or attempt == 49:
+                    raise
+                time.sleep(0.1)
 
     # --- what it looks like
 
     def production(self):
-        return snapshot.text(list(self.strategy.own_schemas))
+        with contextlib.closing(self._connect(read_only=True)) as connection:
+            return snapshot.text(connection, list(self.strategy.own_schemas))
 
     def state(self):
         """old, new, or what differs from both."""

@@ -155,19 +155,15 @@ def content(connection, schema, name, row):
         yield line(f"row {schema}.{name}", [text])
 
 
-def text(skip):
-    """Of the warehouse that the environment names; `skip` are schemas to leave out."""
-    connection = warehouse.connect()
-    try:
-        return "\n".join(sorted((duckdb if warehouse.engine() == "duckdb" else postgres)(connection, skip)))
-    finally:
-        connection.close()
+def text(connection, skip):
+    """Of the warehouse behind the connection; `skip` are schemas to leave out."""
+    return "\n".join(sorted((duckdb if warehouse.engine() == "duckdb" else postgres)(connection, skip)))
 
 
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--skip", default="", help="schemas to leave out, comma between")
-    print(text(parser.parse_args().skip.split(",")))
+    print(text(warehouse.connect(), parser.parse_args().skip.split(",")))
 
 
 if __name__ == "__main__":

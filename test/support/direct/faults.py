@@ -9,6 +9,7 @@ WHEN is before or after the call is executed. After it: before its answer is pri
 
   error[=TEXT]  fails as if the database had said so
   crash         dies by SIGKILL
+  crash-airlock  airlock dies by SIGKILL, and this process with it
   lost          ends with 0 at once, and prints no more
   mute          goes on to its end, and prints no more
   late[=S]      PostgreSQL, before: dies, while its connection lives on, and the server executes the
@@ -26,7 +27,7 @@ import signal
 import time
 
 
-KINDS = ("error", "crash", "lost", "mute", "late", "orphan", "strike", "hang", "int", "term",
+KINDS = ("error", "crash", "crash-airlock", "lost", "mute", "late", "orphan", "strike", "hang", "int", "term",
          "full")
 
 
@@ -60,12 +61,16 @@ class Faults:
         for fault in self.mine:
             if (fault.when, fault.call) == (when, call):
                 self.trace.add(fault=fault.text)
-                getattr(self, f"_{fault.kind}")(fault, engine, sql)
+                getattr(self, f"_{fault.kind.replace('-', '_')}")(fault, engine, sql)
 
     def _error(self, fault, _engine, _sql):
         raise Injected(fault.value.replace("_", " ") or "an error was injected")
 
     def _crash(self, *_):
+        _die()
+
+    def _crash_airlock(self, *_):
+        os.kill(os.getppid(), signal.SIGKILL)
         _die()
 
     def _lost(self, *_):
