@@ -4,7 +4,7 @@
   together  20 deployments started at once
   killed    airlock, its dbt or both killed at random moments
 
-  --all         everything
+  --all         everything; --sample: not, whatever AIRLOCK_TEST_ALL says
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it
   --seed N      the one kill at the moment that N stands for
@@ -50,6 +50,7 @@ def main():
     parser.add_argument("engine", choices=("duckdb", "postgres"))
     parser.add_argument("--strategy", choices=[s.name for s in STRATEGIES], default=STRATEGIES[0].name)
     parser.add_argument("--all", action="store_true", default=bool(os.environ.get("AIRLOCK_TEST_ALL")))
+    parser.add_argument("--sample", action="store_false", dest="all")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int)
