@@ -7,6 +7,7 @@
 #include "airlock/base/buf.h"
 #include "airlock/base/mem.h"
 #include "airlock/format/jsonl.h"
+#include "runner_internal.h"
 
 #define LINE_LIMIT ((size_t)64 << 20)
 #define STDERR_KEPT 4096
@@ -14,6 +15,7 @@
 struct plain {
 	struct runner base;
 	char *dbt_path;
+	struct forker *forker; /* NULL: every command is executed */
 };
 
 /* One command while it runs: what it says is split, typed and passed on. */
@@ -138,6 +140,7 @@ static int plain_run(struct runner *runner, const struct runner_command *command
 		specs[i] = (struct proc_spec) {
 			.argv = strv_argv(&lines[i]),
 			.envp = strv_argv(commands[i].environment),
+			.forker = plain->forker,
 			.hold_signals = commands[i].hold_signals,
 			.timeout_ms = commands[i].timeout_ms,
 			.on_start = on_start,
@@ -164,19 +167,26 @@ static void plain_release(struct runner *runner)
 {
 	struct plain *plain = (struct plain *)runner;
 
+	forker_free(plain->forker);
 	free(plain->dbt_path);
 	free(plain);
 }
 
-struct runner *runner_plain(const char *dbt_path)
+struct runner *runner_make(const char *name, const char *dbt_path, struct forker *forker)
 {
 	struct plain *plain = mem_alloc(sizeof(*plain));
 
-	plain->base.name = "plain";
+	plain->base.name = name;
 	plain->base.run = plain_run;
 	plain->base.release = plain_release;
 	plain->dbt_path = mem_strdup(dbt_path);
+	plain->forker = forker;
 	return &plain->base;
+}
+
+struct runner *runner_plain(const char *dbt_path)
+{
+	return runner_make("plain", dbt_path, NULL);
 }
 
 int runner_run(struct runner *runner, const struct runner_command *command,

@@ -14,7 +14,7 @@ enum {
 static const char *const prefixes[] = { "AIRLOCK_", "DBT_AIRLOCK_" };
 
 /* Variables of airlock that are no options. */
-static const char *const other_variables[] = { "DBT", "DEPTH", "FAULT" };
+static const char *const other_variables[] = { "DBT", "DEPTH", "FAULT", "FORK_SERVER" };
 
 /* What was read of one value, before anybody decides whether it counts. */
 struct reading {

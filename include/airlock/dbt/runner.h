@@ -1,8 +1,8 @@
 /*
  * runner: THE door to dbt. A runner takes dbt commands and gives their events and results.
  *
- * Forms: runner_plain() starts a dbt process for each command (the reference); tests have one of
- * their own.
+ * Forms: runner_plain() starts a dbt process for each command (the reference); runner_server() of
+ * server.h imports dbt once; tests have one of their own.
  *
  * Ownership: the command is borrowed until run() returns; runner_free() ends the runner.
  * Errors:    -1 when the command could not be run or its end not be known; how dbt ended is in
