@@ -1,5 +1,6 @@
 #include "airlock/base/fs.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
@@ -195,6 +196,34 @@ bool fs_identify(const char *path, struct fs_identity *ret_identity)
 bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b)
 {
 	return a->device == b->device && a->inode == b->inode;
+}
+
+bool fs_stamp(const char *path, struct fs_stamp *ret_stamp)
+{
+	struct stat st;
+
+	if (stat(path, &st))
+		return false;
+	*ret_stamp = (struct fs_stamp) {
+		.size = (uint64_t)st.st_size,
+		.mtime_ns = (int64_t)st.st_mtim.tv_sec * 1000000000 + st.st_mtim.tv_nsec,
+	};
+	return true;
+}
+
+int fs_list(const char *directory, struct strv *ret_names, struct err *err)
+{
+	DIR *dir = opendir(directory);
+	struct dirent *entry;
+
+	if (!dir)
+		return fail(err, "list", directory);
+	while ((entry = readdir(dir)))
+		if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
+			strv_push(ret_names, entry->d_name);
+	closedir(dir);
+	strv_sort(ret_names);
+	return 0;
 }
 
 static int read_to_end(int fd, const char *path, size_t limit, struct buf *content, struct err *err)

@@ -39,6 +39,14 @@ void host_time_utc(char ret_time[HOST_TIME_SIZE])
 		 (unsigned)(now.tv_nsec / 1000000) % 1000);
 }
 
+int64_t host_wall_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
 int64_t host_monotonic_ms(void)
 {
 	struct timespec now;

@@ -5,6 +5,7 @@
 
 #include "airlock/base/env.h"
 #include "airlock/base/fs.h"
+#include "airlock/dbt/fresh.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/deploy/sides.h"
 
@@ -87,6 +88,37 @@ static int open_project(struct offline *offline, struct err *err)
 				  request->what, err);
 }
 
+/* A manifest that may be stale is used here, but never silently. */
+static void warn_of_age(const struct offline *offline, const char *target)
+{
+	const struct deploy_request *request = offline->request;
+	CLEANUP(strv_release) struct strv options = STRV_INIT;
+	CLEANUP(strv_release) struct strv environment = STRV_INIT;
+	CLEANUP(mem_free_string)
+	char *directory = sides_parse_path(offline->project.directory, target, NULL);
+	CLEANUP(mem_free_string) char *reason = NULL;
+	CLEANUP(mem_free_string) char *text = NULL;
+	CLEANUP(mem_free_string) char *id = NULL;
+	const struct fresh_input input = {
+		.project = &offline->project,
+		.target = target,
+		.options = &options,
+		.environment = &environment,
+	};
+	struct fresh *fresh;
+
+	env_copy(&environment, strv_argv(request->environment));
+	cmdline_clean_environment(&environment);
+	sides_push_every(offline->config, request->cmdline, &offline->project, &options);
+	fresh = fresh_take(&input);
+	reason = fresh_compare(fresh, directory, &id);
+	fresh_free(fresh);
+	if (!reason)
+		return;
+	text = mem_printf("the manifest of '%s' may be out of date: %s", target, reason);
+	request->reporter->warning(request->reporter, text);
+}
+
 static int read_side(struct offline *offline, const char *target, struct manifest **ret_manifest,
 		     struct err *err)
 {
@@ -97,6 +129,7 @@ static int read_side(struct offline *offline, const char *target, struct manifes
 		err_set(err, ERR_FILE, "'%s' was never parsed: there is no '%s'", target, path);
 		return err_hint(err, "run the same command without --offline once");
 	}
+	warn_of_age(offline, target);
 	return manifest_read(path, ret_manifest, err);
 }
 

@@ -37,23 +37,32 @@ static int take_targets(struct sides *sides, struct err *err)
 }
 
 /* --project-dir is not for the generated project of an operation. */
-static void sort_options(struct sides *sides, const struct cmdline *cmdline)
+static void push_for_ops(const struct cmdline *cmdline, struct strv *options)
 {
-	const char *directory = config_text(sides->config, OPTION_PROJECT_DIR);
-
 	for (size_t i = 0; i < cmdline->every.n; i++) {
 		const char *word = cmdline->every.v[i];
 
 		if (strcmp(word, "--project-dir") == 0)
 			i++;
 		else if (strncmp(word, "--project-dir=", strlen("--project-dir=")) != 0)
-			strv_push(&sides->for_ops, word);
+			strv_push(options, word);
 	}
-	if (directory || cmdline->project_dir) {
-		strv_push(&sides->every, "--project-dir");
-		strv_push(&sides->every, sides->project.directory);
+}
+
+void sides_push_every(const struct config *config, const struct cmdline *cmdline,
+		      const struct project *project, struct strv *options)
+{
+	if (config_text(config, OPTION_PROJECT_DIR) || cmdline->project_dir) {
+		strv_push(options, "--project-dir");
+		strv_push(options, project->directory);
 	}
-	strv_push_all(&sides->every, &sides->for_ops);
+	push_for_ops(cmdline, options);
+}
+
+static void sort_options(struct sides *sides, const struct cmdline *cmdline)
+{
+	push_for_ops(cmdline, &sides->for_ops);
+	sides_push_every(sides->config, cmdline, &sides->project, &sides->every);
 	strv_push_all(&sides->build, &sides->every);
 	strv_push_all(&sides->build, &cmdline->build);
 }
@@ -114,6 +123,7 @@ static int open_all(struct sides *sides, const struct sides_request *request, st
 	if (!dbt)
 		return -1;
 	sides->runner = runner_plain(dbt);
+	sides->dbt = mem_strdup(dbt);
 	sides->home = fs_join(sides->project.directory, "target/airlock");
 	env_copy(&sides->environment, strv_argv(request->environment));
 	cmdline_clean_environment(&sides->environment);
@@ -146,6 +156,7 @@ void sides_close(struct sides *sides)
 	free(sides->from);
 	free(sides->to);
 	free(sides->home);
+	free(sides->dbt);
 	free(sides->profile);
 	free((char *)(uintptr_t)sides->connection.directory);
 	*sides = (struct sides) { 0 };
@@ -166,7 +177,7 @@ char *sides_build_path(const struct sides *sides, const char *file)
 	return fs_join(sides->home, name);
 }
 
-static void side_command(const struct sides *sides, const char *target, struct strv *arguments)
+void sides_push_target(const struct sides *sides, const char *target, struct strv *arguments)
 {
 	char *path CLEANUP(mem_free_string) = sides_parse_path(sides->project.directory, target, NULL);
 
@@ -177,22 +188,6 @@ static void side_command(const struct sides *sides, const char *target, struct s
 	strv_push(arguments, "--write-json");
 	strv_push_all(arguments, &sides->every);
 	runner_push_log_options(arguments);
-}
-
-static int read_side(struct sides *sides, const char *target, const struct runner_result *result,
-		     struct manifest **ret_manifest, struct err *err)
-{
-	char *path CLEANUP(mem_free_string) = sides_parse_path(sides->project.directory, target,
-							 "manifest.json");
-	char *what CLEANUP(mem_free_string) = mem_printf("dbt parse --target %s", target);
-
-	if (!runner_succeeded(result))
-		return runner_error(result, what, err);
-	if (manifest_read(path, ret_manifest, err) < 0)
-		return -1;
-	if (strcmp(manifest_invocation_id(*ret_manifest), result->invocation_id) != 0)
-		return err_set(err, ERR_NO_ANSWER, "'%s' was not written by this '%s'", path, what);
-	return 0;
 }
 
 int sides_check_adapters(const struct config *config, const struct manifest *from,
@@ -214,37 +209,6 @@ int sides_check_adapters(const struct config *config, const struct manifest *fro
 			       adapter);
 	*ret_dialect = dialect;
 	return 0;
-}
-
-int sides_parse(struct sides *sides, struct err *err)
-{
-	struct strv arguments[2] = { STRV_INIT, STRV_INIT };
-	struct runner_command commands[2] = { 0 };
-	struct runner_result results[2] = { 0 };
-	size_t n = sides->to ? 2 : 1;
-	int result;
-
-	for (size_t i = 0; i < n; i++) {
-		strv_push(&arguments[i], "parse");
-		side_command(sides, i == 0 ? sides->from : sides->to, &arguments[i]);
-		commands[i].arguments = &arguments[i];
-		commands[i].environment = &sides->environment;
-	}
-	result = runner_run_all(sides->runner, commands, n, results, err);
-	if (result == 0)
-		result = read_side(sides, sides->from, &results[0], &sides->from_manifest, err);
-	if (result == 0 && sides->to)
-		result = read_side(sides, sides->to, &results[1], &sides->to_manifest, err);
-	if (result == 0)
-		result = sides_check_adapters(sides->config, sides->from_manifest,
-					      sides->to_manifest, &sides->dialect, err);
-	for (size_t i = 0; i < n; i++) {
-		strv_release(&arguments[i]);
-		runner_result_release(&results[i]);
-	}
-	if (result == 0 && !sides->connection.directory)
-		sides->connection.directory = fs_join(sides->home, "ops");
-	return result;
 }
 
 static void on_list_line(void *context, const struct event *event)
@@ -284,7 +248,7 @@ static int ask_dbt(struct sides *sides, const struct strv *options, struct strv 
 		strv_push(&arguments, fixed[i]);
 	}
 	strv_push_all(&arguments, options);
-	side_command(sides, sides->from, &arguments);
+	sides_push_target(sides, sides->from, &arguments);
 	int ran = runner_run(sides->runner, &command, &result, err);
 
 	if (ran == 0 && !runner_succeeded(&result))

@@ -102,3 +102,55 @@ no_dbt() {
   routes --manifest cut.json --offline
   assert_status 125
 }
+
+# Which parse wrote the manifests.
+parses() {
+  cat target/airlock/parse/{staging,prod}/manifest.json | grep -o '"invocation_id": "[^"]*"' | sort -u
+}
+
+assert_parsed_again() {
+  local before
+  before=$(parses)
+  sides "$@"
+  assert_status 0
+  [ "$(parses)" != "$before" ] || fail 'nothing was parsed'
+}
+
+refute_parsed_again() {
+  local before
+  before=$(parses)
+  sides "$@"
+  assert_status 0
+  [ "$(parses)" = "$before" ] || fail 'it was parsed again'
+}
+
+@test "what did not change is not parsed again" {
+  refute_parsed_again
+  touch models/mart/orders.sql dbt_project.yml profiles.yml
+  refute_parsed_again
+  sed -i 's/^select/SELECT/' models/mart/orders.sql # as many bytes
+  assert_parsed_again
+  refute_parsed_again
+  assert_parsed_again -- --vars '{a: 1}'
+}
+
+@test "what an env_var names counts, and what dbt itself reads" {
+  echo '{% macro x() %}{{ env_var("SHOP_LABEL", "") }}{% endmacro %}' >macros/x.sql
+  assert_parsed_again
+  OTHER=1 refute_parsed_again
+  SHOP_LABEL=1 assert_parsed_again
+  SHOP_LABEL=1 refute_parsed_again
+  DBT_WARN_ERROR=0 SHOP_LABEL=1 assert_parsed_again
+}
+
+@test "a stale manifest is never used silently" {
+  no_dbt
+  sides --offline
+  assert_status 0
+  refute_says 'out of date'
+  echo 'select 1 as id' >models/mart/another.sql
+  sides --offline
+  assert_status 0
+  [[ $stderr == *"the manifest of 'staging' may be out of date: '"*"models/mart/another.sql' is new"* ]]
+  [[ $stderr == *"the manifest of 'prod' may be out of date"* ]]
+}

@@ -14,6 +14,7 @@
 
 #include "airlock/base/buf.h"
 #include "airlock/base/err.h"
+#include "airlock/base/strv.h"
 
 /* Which file a path leads to, whatever its name. */
 struct fs_identity {
@@ -34,6 +35,17 @@ bool fs_is_regular(const char *path);
 bool fs_is_executable(const char *path); /* a regular file that may be executed */
 bool fs_identify(const char *path, struct fs_identity *ret_identity); /* follows links */
 bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b);
+
+/* What tells whether a file was written since; follows links. False when there is none. */
+struct fs_stamp {
+	uint64_t size;
+	int64_t mtime_ns;
+};
+
+bool fs_stamp(const char *path, struct fs_stamp *ret_stamp);
+
+/* The names in a directory, sorted, without "." and "..". */
+int fs_list(const char *directory, struct strv *ret_names, struct err *err);
 
 /* The whole file, at most `limit` bytes (more is an error that names the limit). What ret_content
  * held is not released. */

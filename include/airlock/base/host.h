@@ -14,6 +14,7 @@
 
 void host_time_utc(char ret_time[HOST_TIME_SIZE]);
 int64_t host_monotonic_ms(void);
+int64_t host_wall_ns(void); /* since 1970, as files have it */
 
 /* n random bytes as 2n lower-case hex digits and NUL; aborts when the system gives none. */
 void host_random_hex(char *ret_hex, size_t n);

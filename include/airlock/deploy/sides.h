@@ -30,6 +30,7 @@ struct sides {
 	struct strv for_ops;     /* the same without --project-dir */
 	struct strv build;       /* options for the build, `every` included */
 	char *profile;
+	char *dbt; /* path of the real one */
 	struct runner *runner;
 	struct manifest *from_manifest; /* after sides_parse() */
 	struct manifest *to_manifest;   /* NULL without `to` */
@@ -48,7 +49,8 @@ struct sides_request {
 int sides_open(const struct sides_request *request, struct sides *ret_sides, struct err *err);
 void sides_close(struct sides *sides);
 
-/* Both side by side. ERR_DBT_FAILED with dbt's exit status and words. */
+/* Both side by side; a side whose last parse is known to be what a parse would write now is read
+ * and not parsed again. ERR_DBT_FAILED with dbt's exit status and words. */
 int sides_parse(struct sides *sides, struct err *err);
 
 /* Sorted unique_ids of the models, seeds and snapshots that the configuration selects, or the
@@ -56,6 +58,13 @@ int sides_parse(struct sides *sides, struct err *err);
 int sides_select(struct sides *sides, struct strv *ret_unique_ids, struct err *err);
 int sides_select_words(struct sides *sides, const struct strv *words, struct strv *ret_unique_ids,
 		       struct err *err);
+
+/* The options that every start of dbt gets. */
+void sides_push_every(const struct config *config, const struct cmdline *cmdline,
+		      const struct project *project, struct strv *options);
+
+/* Options that make dbt see one side, into its own target path. */
+void sides_push_target(const struct sides *sides, const char *target, struct strv *arguments);
 
 /* What must be right of them whether dbt is started or not. */
 int sides_check_targets(const struct config *config, struct err *err);

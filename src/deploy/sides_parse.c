@@ -1,0 +1,125 @@
+#include "airlock/deploy/sides.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/fs.h"
+#include "airlock/dbt/fresh.h"
+
+enum { SIDES = 2 };
+
+/* One side on its way to its manifest. */
+struct side {
+	const char *target;
+	char *directory;
+	struct fresh *fresh;
+	char *invocation_id; /* of the manifest that serves; NULL: it has to be parsed */
+	struct strv arguments;
+	struct manifest **manifest;
+};
+
+static void side_release(struct side *side)
+{
+	free(side->directory);
+	free(side->invocation_id);
+	fresh_free(side->fresh);
+	strv_release(&side->arguments);
+}
+
+/* Whether the manifest that is there serves. */
+static void look(const struct sides *sides, struct side *side)
+{
+	const struct fresh_input input = {
+		.project = &sides->project,
+		.target = side->target,
+		.options = &sides->every,
+		.environment = &sides->environment,
+		.dbt = sides->dbt,
+	};
+
+	side->directory = sides_parse_path(sides->project.directory, side->target, NULL);
+	side->fresh = fresh_take(&input);
+	free(fresh_compare(side->fresh, side->directory, &side->invocation_id));
+	if (side->invocation_id)
+		return;
+	fresh_forget(side->directory);
+	strv_push(&side->arguments, "parse");
+	sides_push_target(sides, side->target, &side->arguments);
+}
+
+static int read_manifest(const struct side *side, const char *invocation_id, struct err *err)
+{
+	char *path CLEANUP(mem_free_string) = fs_join(side->directory, "manifest.json");
+
+	if (manifest_read(path, side->manifest, err) < 0)
+		return -1;
+	if (strcmp(manifest_invocation_id(*side->manifest), invocation_id) == 0)
+		return 0;
+	return err_set(err, ERR_NO_ANSWER, "'%s' was not written by this 'dbt parse --target %s'",
+		       path, side->target);
+}
+
+static int read_parsed(const struct side *side, const struct runner_result *result, struct err *err)
+{
+	char *what CLEANUP(mem_free_string) = mem_printf("dbt parse --target %s", side->target);
+
+	if (!runner_succeeded(result))
+		return runner_error(result, what, err);
+	if (read_manifest(side, result->invocation_id, err) < 0)
+		return -1;
+	return fresh_keep(side->fresh, side->directory, result->invocation_id, err);
+}
+
+static int parse(struct sides *sides, struct side *side, size_t n, struct err *err)
+{
+	struct runner_command commands[SIDES] = { 0 };
+	struct runner_result results[SIDES] = { 0 };
+	struct side *parsed[SIDES];
+	size_t count = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		if (side[i].invocation_id)
+			continue;
+		commands[count].arguments = &side[i].arguments;
+		commands[count].environment = &sides->environment;
+		parsed[count++] = &side[i];
+	}
+	if (count > 0)
+		rc = runner_run_all(sides->runner, commands, count, results, err);
+	for (size_t i = 0; i < count; i++) {
+		if (rc == 0)
+			rc = read_parsed(parsed[i], &results[i], err);
+		runner_result_release(&results[i]);
+	}
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		if (!side[i].invocation_id)
+			continue;
+		rc = read_manifest(&side[i], side[i].invocation_id, err);
+		if (rc < 0)
+			fresh_forget(side[i].directory);
+	}
+	return rc;
+}
+
+int sides_parse(struct sides *sides, struct err *err)
+{
+	struct side side[SIDES] = {
+		{ .target = sides->from, .manifest = &sides->from_manifest },
+		{ .target = sides->to, .manifest = &sides->to_manifest },
+	};
+	size_t n = sides->to ? 2 : 1;
+	int rc;
+
+	for (size_t i = 0; i < n; i++)
+		look(sides, &side[i]);
+	rc = parse(sides, side, n, err);
+	for (size_t i = 0; i < n; i++)
+		side_release(&side[i]);
+	if (rc == 0)
+		rc = sides_check_adapters(sides->config, sides->from_manifest, sides->to_manifest,
+					  &sides->dialect, err);
+	if (rc == 0 && !sides->connection.directory)
+		sides->connection.directory = fs_join(sides->home, "ops");
+	return rc;
+}
