@@ -34,8 +34,9 @@ static struct dotted dotted_new(const char *value)
 	const char *part = value;
 
 	while (part && !part_is_pattern(part)) {
-		part = strchr(part, '.');
-		part += part != NULL;
+		const char *dot = strchr(part, '.');
+
+		part = dot ? dot + 1 : NULL;
 	}
 	if (part)
 		dotted.rest = glob_new(part);
