@@ -119,7 +119,7 @@ assert_parsed_again() {
 refute_parsed_again() {
   local before
   before=$(parses)
-  sides "$@"
+  sides
   assert_status 0
   [ "$(parses)" = "$before" ] || fail 'it was parsed again'
 }
