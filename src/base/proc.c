@@ -117,6 +117,13 @@ int proc_interrupted(void)
 	return supervision.first_noted;
 }
 
+void proc_sleep(int ms)
+{
+	struct pollfd signals = { .fd = supervision.signal_fd, .events = POLLIN };
+
+	poll(&signals, 1, ms);
+}
+
 void proc_exec(const char *path, char *const *argv, char *const *envp)
 {
 	struct proc_origin ours;

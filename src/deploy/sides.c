@@ -179,7 +179,8 @@ char *sides_build_path(const struct sides *sides, const char *file)
 
 void sides_push_target(const struct sides *sides, const char *target, struct strv *arguments)
 {
-	char *path CLEANUP(mem_free_string) = sides_parse_path(sides->project.directory, target, NULL);
+	char *path CLEANUP(mem_free_string) =
+		sides_parse_path(sides->project.directory, target, NULL);
 
 	strv_push(arguments, "--target");
 	strv_push(arguments, target);
@@ -230,6 +231,7 @@ static int ask_dbt(struct sides *sides, const struct strv *options, struct strv 
 		   struct err *err)
 {
 	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
+	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
 	struct runner_result result = { 0 };
 	struct runner_command command = {
 		.arguments = &arguments,
@@ -249,6 +251,8 @@ static int ask_dbt(struct sides *sides, const struct strv *options, struct strv 
 	}
 	strv_push_all(&arguments, options);
 	sides_push_target(sides, sides->from, &arguments);
+	if (sides_lock_parses(sides, &lock, err) < 0)
+		return -1;
 	int ran = runner_run(sides->runner, &command, &result, err);
 
 	if (ran == 0 && !runner_succeeded(&result))

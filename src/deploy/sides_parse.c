@@ -4,9 +4,10 @@
 #include <string.h>
 
 #include "airlock/base/fs.h"
+#include "airlock/base/proc.h"
 #include "airlock/dbt/fresh.h"
 
-enum { SIDES = 2 };
+enum { SIDES = 2, LOCK_POLL_MS = 50 };
 
 /* One side on its way to its manifest. */
 struct side {
@@ -102,8 +103,28 @@ static int parse(struct sides *sides, struct side *side, size_t n, struct err *e
 	return rc;
 }
 
+int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struct err *err)
+{
+	/* Beside the folder of the parses, where a target could have this name. */
+	char *path CLEANUP(mem_free_string) = fs_join(sides->home, "parse.lock");
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	int held;
+
+	/* Where nothing can be written nobody writes. */
+	if (fs_make_directories(sides->home, &ignored) < 0 || fs_touch(path, &ignored) < 0)
+		return 0;
+	while ((held = fs_lock_try(path, ret_lock, err)) > 0) {
+		if (proc_interrupted())
+			return err_set(err, ERR_INTERRUPTED,
+				       "interrupted while another airlock reads this project");
+		proc_sleep(LOCK_POLL_MS);
+	}
+	return held;
+}
+
 int sides_parse(struct sides *sides, struct err *err)
 {
+	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
 	struct side side[SIDES] = {
 		{ .target = sides->from, .manifest = &sides->from_manifest },
 		{ .target = sides->to, .manifest = &sides->to_manifest },
@@ -111,6 +132,8 @@ int sides_parse(struct sides *sides, struct err *err)
 	size_t n = sides->to ? 2 : 1;
 	int rc;
 
+	if (sides_lock_parses(sides, &lock, err) < 0)
+		return -1;
 	for (size_t i = 0; i < n; i++)
 		look(sides, &side[i]);
 	rc = parse(sides, side, n, err);

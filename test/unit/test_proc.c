@@ -545,9 +545,19 @@ static void a_grandchild_that_goes_on_writing_is_cut_off(void **state)
 	assert_holds(chatty_grandchild_scenario);
 }
 
+static void sleep_lasts_as_long_as_it_says(void **state)
+{
+	int64_t began = host_monotonic_ms();
+
+	(void)state;
+	proc_sleep(40);
+	assert_in_range(host_monotonic_ms() - began, 39, 2000);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sleep_lasts_as_long_as_it_says),
 		cmocka_unit_test(the_exit_status_is_the_childs),
 		cmocka_unit_test(death_by_a_signal_is_not_an_exit),
 		cmocka_unit_test(what_cannot_be_executed_says_why),

@@ -77,6 +77,9 @@ int proc_run_all(const struct proc_spec *specs, size_t n, struct proc_result *re
 /* The signal that was noted since proc_supervise() (first one), or 0. */
 int proc_interrupted(void);
 
+/* Sleeps, and no longer than until a signal arrives. */
+void proc_sleep(int ms);
+
 /* Replaces this process (pass-through). Returns only on failure, with errno set. */
 void proc_exec(const char *path, char *const *argv, char *const *envp);
 

@@ -10,6 +10,7 @@
 #define AIRLOCK_DEPLOY_SIDES_H
 
 #include "airlock/base/err.h"
+#include "airlock/base/fs.h"
 #include "airlock/base/strv.h"
 #include "airlock/dbt/cmdline.h"
 #include "airlock/dbt/manifest.h"
@@ -71,6 +72,9 @@ int sides_check_targets(const struct config *config, struct err *err);
 int sides_check_adapters(const struct config *config, const struct manifest *from,
 			 const struct manifest *to, const struct dialect **ret_dialect,
 			 struct err *err);
+
+/* Waits until no other airlock writes or reads what the parses of this project leave. */
+int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struct err *err);
 
 /* Where the parse of a side is kept, or a file of it (NULL: the directory); free() it. */
 char *sides_parse_path(const char *project_directory, const char *target, const char *file);
