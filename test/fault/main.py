@@ -5,6 +5,7 @@
   killed    airlock, its dbt or both killed at random moments
 
   --all         everything; --sample: not, whatever AIRLOCK_TEST_ALL says
+  --real        with the real dbt: together and killed, far fewer of them
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it
   --seed N      the one kill at the moment that N stands for
@@ -51,6 +52,7 @@ def main():
     parser.add_argument("--strategy", choices=[s.name for s in STRATEGIES], default=STRATEGIES[0].name)
     parser.add_argument("--all", action="store_true", default=bool(os.environ.get("AIRLOCK_TEST_ALL")))
     parser.add_argument("--sample", action="store_false", dest="all")
+    parser.add_argument("--real", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--seed", type=int)
