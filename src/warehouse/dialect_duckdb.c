@@ -81,11 +81,12 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"|| host || ' since ' || since from {lock:relation})) end",
 	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
 			       "values ('{id:bind}', now(), {event:literal}, {detail:literal})",
+	/* Nothing identifies a table: an oid is given anew whenever the file is opened. */
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', now(), 'objects', "
 		"coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, "
-		"'identifier', w.i, 'object', t.table_oid::varchar)))::varchar, '[]') "
+		"'identifier', w.i, 'object', null)))::varchar, '[]') "
 		"from (values {names:names}) as w (d, s, i) "
 		"join duckdb_tables() t on " FOLD("t.database_name") " = " FOLD(
 			"w.d") " "

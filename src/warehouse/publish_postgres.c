@@ -277,7 +277,9 @@ static int push_column_comments(struct strv *statements, const struct dialect *d
 	for (size_t i = 0; i < t->from_table->column_count; i++) {
 		const struct table_column *column = &t->from_table->columns[i];
 		const struct table_column *old =
-			t->to_table ? table_column(dialect, t->to_table, column->name) : NULL;
+			t->to_table && !t->is_exact
+				? table_column(dialect, t->to_table, column->name)
+				: NULL;
 		const struct table_column *is = table_column(dialect, has, column->name);
 		const struct postgres_words words = {
 			.name = column->name,
@@ -286,7 +288,8 @@ static int push_column_comments(struct strv *statements, const struct dialect *d
 						: NULL,
 		};
 
-		if (words.text && !same_text(words.text, is ? is->comment : NULL) &&
+		if ((words.text || t->is_exact) &&
+		    !same_text(words.text, is ? is->comment : NULL) &&
 		    postgres_push_on(statements, dialect, on,
 				     "comment on column {table}.{name} is {text:literal}", &words,
 				     err) < 0)
@@ -299,14 +302,17 @@ int postgres_push_comments(struct strv *statements, const struct dialect *dialec
 			   const struct publish_table *t, const struct relation *on,
 			   const struct table *has, struct err *err)
 {
-	struct postgres_words words = { .text = t->to_table ? t->to_table->comment : NULL };
+	struct postgres_words words = {
+		.text = t->to_table && !t->is_exact ? t->to_table->comment : NULL,
+	};
 
 	if (!t->from_table)
 		return 0;
 	if (t->from_table->comment)
 		words.text = t->from_table->comment;
 	/* `like` copies the comments of columns only. */
-	if (words.text && (has == t->from_table || !same_text(words.text, has->comment)) &&
+	if ((words.text || t->is_exact) &&
+	    (has == t->from_table || !same_text(words.text, has->comment)) &&
 	    postgres_push_on(statements, dialect, on, "comment on table {table} is {text:literal}",
 			     &words, err) < 0)
 		return -1;

@@ -1,6 +1,7 @@
 """Every statement that a publish on DuckDB is made of, in a real file that is opened anew for each
 operation, as dbt does: what is kept, what is refused, and what stops a publish."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -16,6 +17,8 @@ sys.path.insert(0, str(SUPPORT))
 import tap  # noqa: E402
 from rendered import Deployment, Refused  # noqa: E402
 
+ENGINE = "duckdb"
+
 
 def name(identifier):
     return '"' + identifier.replace('"', '""') + '"'
@@ -27,6 +30,8 @@ def relation(place):
 
 class Lab(unittest.TestCase):
     """A file of its own for each test, with the schemas stage and mart."""
+
+    database = "lab"
 
     def setUp(self):
         self.directory = tempfile.TemporaryDirectory()
@@ -53,7 +58,7 @@ class Lab(unittest.TestCase):
 
     def prepare(self, tables, number=1, options=()):
         """Observed and planned as a deployment would; the lock is taken."""
-        deployment = Deployment("duckdb", "lab", tables, number, options)
+        deployment = Deployment(ENGINE, self.database, tables, number, options)
         deployment.observe(lambda sql: [row[0] for row in self.sql(sql)])
         self.plan = deployment.planned
         self.ways = {table["unique_id"].split(".")[-1]: table["way"] for table in self.plan["tables"]}
@@ -370,7 +375,7 @@ class InTheWay(Lab):
         self.assert_stopped("airlock-held", "lab.mart", "d1 of ada on h since noon")
 
     def test_what_others_make_does_not_look_like_another_table(self):
-        first = Deployment("duckdb", "lab", ORDERS)
+        first = Deployment(ENGINE, self.database, ORDERS)
         first.observe(lambda sql: [row[0] for row in self.sql(sql)])
         before = first.picture["relations"]
         self.sql("create schema a_first; create table a_first.t (id int); create table mart.aa (id int)")
@@ -403,23 +408,6 @@ class Refusals(Lab):
         self.sql("create view stage.orders as select 1 as id")
         self.assert_refused(ORDERS, "stage.orders", "is a view in staging")
 
-    def test_production_that_is_only_read_is_refused(self):
-        self.sql(STAGED)
-        other = os.path.join(self.directory.name, "prod.duckdb")
-        with duckdb.connect(other) as connection:
-            connection.execute("create schema mart; create table mart.orders (id int)")
-        deployment = Deployment("duckdb", ("lab", "prod"), ORDERS)
-        with duckdb.connect(self.file) as connection:
-            connection.execute(f"attach '{other}' as prod (read_only)")
-
-            def query(sql):
-                connection.execute(sql)
-                return [row[0] for row in connection.fetchall()]
-
-            with self.assertRaises(Refused) as caught:
-                deployment.observe(query)
-        self.assertIn("may only read", str(caught.exception))
-
 
 class State(Lab):
     def setUp(self):
@@ -443,11 +431,56 @@ class State(Lab):
         self.prepare(ORDERS, number=2)
         self.assertEqual(self.holder(), [(2, "nonce-20260102030402_abcdef", "20260102030402_abcdef")])
 
+    def test_a_dead_holder_is_replaced_only_as_it_was_seen(self):
+        for published, end in ((False, "aborted"), (True, "finished")):
+            with self.subTest(end):
+                self.sql("drop schema if exists airlock cascade")
+                dead = self.prepare(ORDERS).id
+                if published:
+                    self.run_publish()
+                heir = Deployment(ENGINE, self.database, ORDERS, number=2)
+                for fence, nonce in ((7, dead), (1, heir.id)):
+                    for call in heir.state(dead, fence)["take"]:
+                        self.sql(call)
+                    self.assertEqual(self.holder()[0][:2], (1 if nonce == dead else 2, f"nonce-{nonce}"))
+                for call in heir.state(dead, 1)["take"]:
+                    self.sql(call)
+                ends = self.sql(f"select event from airlock.airlock_log where id = '{dead}' "
+                                "and event in ('aborted', 'finished')")
+                self.assertEqual(ends, [(end,)])
+
+    def test_a_lock_says_who_holds_it_and_whether_that_published(self):
+        deployment = self.prepare(ORDERS)
+        calls = deployment.state("none", 0)
+        for published in (False, True):
+            lock = json.loads(self.sql(calls["read"][0])[0][0])
+            self.assertEqual(lock["rows"], 1)
+            self.assertEqual((lock["id"], lock["nonce"]), (deployment.id, f"nonce-{deployment.id}"))
+            self.assertEqual((lock["user"], lock["host"], lock["pid"]), ("tester", "here", 7))
+            self.assertIs(lock["published"], published)
+            self.assertIs(json.loads(self.sql(calls["probe"][0])[0][0])["published"], published)
+            if not published:
+                self.run_publish()
+
+    def test_a_raised_fence_and_a_release_are_ours_only(self):
+        mine = self.prepare(ORDERS).state("none", 0)
+        other = Deployment(ENGINE, self.database, ORDERS, number=2).state("none", 0)
+        for calls in (other["raise"], other["release"]):
+            self.sql(calls[0])
+            self.assertEqual(self.holder()[0][:2], (1, "nonce-20260102030401_abcdef"))
+        self.sql(mine["raise"][0])
+        self.assertEqual(self.holder()[0][:2], (2, "nonce-20260102030401_abcdef"))
+        self.sql(mine["release"][0])
+        self.assertEqual(self.holder()[0][:2], (2, ""))
+
     def test_the_history_names_what_was_published(self):
         self.publish(ORDERS)
         events = self.sql("select id, event, detail->>'$.tables[0].to' from airlock.airlock_log order by logged_at")
-        self.assertEqual(events[0], ("20260102030401_abcdef", "published", "lab.mart.orders"))
-        self.assertEqual(events[1][:2], ("20260102030401_abcdef", "finished"))
+        self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
+        self.assertEqual(
+            {event[1]: event[2] for event in events},
+            {"published": "lab.mart.orders", "objects": None, "finished": None},
+        )
 
     def test_looking_writes_nothing(self):
         self.sql(PUBLISHED)
@@ -457,8 +490,9 @@ class State(Lab):
                 connection.execute(sql)
                 return [row[0] for row in connection.fetchall()]
 
-        with self.assertRaises(Refused):
-            Deployment("duckdb", "lab", ORDERS).observe(query)
+        with self.assertRaises(Refused) as caught:
+            Deployment(ENGINE, self.database, ORDERS).observe(query)
+        self.assertIn("may only read its database", str(caught.exception))
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Every statement that a publish on PostgreSQL is made of, in a real server: what is kept, what is
 refused, and what happens when somebody is in the way."""
 
+import json
 import os
 import pathlib
 import subprocess
@@ -17,6 +18,7 @@ sys.path.insert(0, str(SUPPORT))
 import tap  # noqa: E402
 from rendered import Deployment, Refused  # noqa: E402
 
+ENGINE = "postgres"
 SERVER = {}
 
 
@@ -106,7 +108,7 @@ class Lab(unittest.TestCase):
 
     def prepare(self, tables, number=1, options=("--publish-timeout", "1")):
         """Observed and planned as a deployment would; the lock is taken."""
-        deployment = Deployment("postgres", self.database, tables, number, options)
+        deployment = Deployment(ENGINE, self.database, tables, number, options)
         deployment.observe(lambda sql: [row[0] for row in self.rows(sql)])
         self.plan = deployment.planned
         self.ways = {table["unique_id"].split(".")[-1]: table["way"] for table in self.plan["tables"]}
@@ -736,19 +738,64 @@ class State(Lab):
         self.prepare(ORDERS, number=2)
         self.assertEqual(self.holder(), [(2, "nonce-20260102030402_abcdef", "20260102030402_abcdef")])
 
+    def test_a_dead_holder_is_replaced_only_as_it_was_seen(self):
+        for published, end in ((False, "aborted"), (True, "finished")):
+            with self.subTest(end):
+                self.sql("drop schema if exists airlock cascade")
+                dead = self.prepare(ORDERS).id
+                if published:
+                    self.run_publish()
+                heir = Deployment(ENGINE, self.database, ORDERS, number=2)
+                for fence, nonce in ((7, dead), (1, heir.id)):
+                    for call in heir.state(dead, fence)["take"]:
+                        self.sql(call)
+                    self.assertEqual(self.holder()[0][:2], (1 if nonce == dead else 2, f"nonce-{nonce}"))
+                for call in heir.state(dead, 1)["take"]:
+                    self.sql(call)
+                ends = self.sql(f"select event from airlock.airlock_log where id = '{dead}' "
+                                "and event in ('aborted', 'finished')")
+                self.assertEqual(ends, [(end,)])
+
+    def test_a_lock_says_who_holds_it_and_whether_that_published(self):
+        deployment = self.prepare(ORDERS)
+        calls = deployment.state("none", 0)
+        for published in (False, True):
+            lock = json.loads(self.sql(calls["read"][0])[0][0])
+            self.assertEqual(lock["rows"], 1)
+            self.assertEqual((lock["id"], lock["nonce"]), (deployment.id, f"nonce-{deployment.id}"))
+            self.assertEqual((lock["user"], lock["host"], lock["pid"]), ("tester", "here", 7))
+            self.assertIs(lock["published"], published)
+            self.assertIs(json.loads(self.sql(calls["probe"][0])[0][0])["published"], published)
+            if not published:
+                self.run_publish()
+
+    def test_a_raised_fence_and_a_release_are_ours_only(self):
+        mine = self.prepare(ORDERS).state("none", 0)
+        other = Deployment(ENGINE, self.database, ORDERS, number=2).state("none", 0)
+        for calls in (other["raise"], other["release"]):
+            self.sql(calls[0])
+            self.assertEqual(self.holder()[0][:2], (1, "nonce-20260102030401_abcdef"))
+        self.sql(mine["raise"][0])
+        self.assertEqual(self.holder()[0][:2], (2, "nonce-20260102030401_abcdef"))
+        self.sql(mine["release"][0])
+        self.assertEqual(self.holder()[0][:2], (2, ""))
+
     def test_the_history_names_what_was_published(self):
         self.publish(ORDERS)
         events = self.rows("select id, event, detail::json #>> '{tables,0,to}' from airlock.airlock_log order by logged_at")
-        self.assertEqual(events[0], ("20260102030401_abcdef", "published", f"{self.database}.mart.orders"))
-        self.assertEqual(events[1][:2], ("20260102030401_abcdef", "finished"))
+        self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
+        self.assertEqual(
+            {event[1]: event[2] for event in events},
+            {"published": f"{self.database}.mart.orders", "objects": None, "finished": None},
+        )
 
     def test_many_who_begin_at_once_leave_one_row(self):
-        deployment = Deployment("postgres", self.database, ORDERS)
+        deployment = Deployment(ENGINE, self.database, ORDERS)
         deployment.observe(lambda sql: [row[0] for row in self.rows(sql)])
         calls, errors = deployment.planned["steps"]["lock"], []
-        gate = threading.Barrier(8)
+        sessions = [self.session() for _ in range(8)]
 
-        def begin(connection):
+        def begin(connection, gate):
             gate.wait()
             try:
                 for call in calls:
@@ -756,14 +803,16 @@ class State(Lab):
             except psycopg2.Error as error:
                 errors.append(message(error))
 
-        threads = [threading.Thread(target=begin, args=(self.session(),)) for _ in range(8)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        self.assertEqual(errors, [])
-        self.assertEqual(len(self.holder()), 1)
-        self.assertEqual(self.holder()[0][0], 1)
+        for _ in range(20):
+            self.sql("drop schema if exists airlock cascade")
+            gate = threading.Barrier(len(sessions))
+            threads = [threading.Thread(target=begin, args=(one, gate)) for one in sessions]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(errors, [])
+            self.assertEqual([row[0] for row in self.holder()], [1])
 
     def test_looking_writes_nothing_and_needs_no_more_than_select(self):
         self.sql(
@@ -774,7 +823,7 @@ class State(Lab):
         reader = self.session("analyst")
         reader.set_session(readonly=True, autocommit=True)
         with self.assertRaises(Refused) as caught:
-            Deployment("postgres", self.database, ORDERS).observe(
+            Deployment(ENGINE, self.database, ORDERS).observe(
                 lambda sql: [row[0] for row in self.rows(sql, reader)]
             )
         self.assertIn("belongs to 'deployer'", str(caught.exception))

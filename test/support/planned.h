@@ -21,7 +21,8 @@ struct planned {
 	struct routes routes;
 	struct observed observed;
 	struct plan plan;
-	bool runs; /* as a deployment, not only shown */
+	bool runs;            /* as a deployment, not only shown */
+	const json_t *finish; /* what the end records; NULL: not known yet */
 	struct strv build_options;
 	struct strv build_select;
 };

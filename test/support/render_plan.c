@@ -5,6 +5,8 @@
  *                                                       with counts when BEFORE is a picture
  *   render_plan plan FROM TO PICTURE ID [OPTION...]     the calls of each step, bound; those of
  *                                                       a transaction when staging is built
+ *   render_plan state FROM TO - ID DEAD FENCE           what is done with the first lock of
+ * staging, and how deployment ID takes it from DEAD
  *
  * FROM and TO are manifests, TO and BEFORE may be "-". What was refused is {"error": {...}}.
  */
@@ -14,6 +16,7 @@
 
 #include "airlock/dbt/ops.h"
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/state.h"
 #include "airlock/format/json.h"
 #include "planned.h"
 
@@ -50,11 +53,10 @@ static int queries(struct planned *p, char *const *arguments, struct err *err)
 	return 0;
 }
 
-static int bind_step(const struct planned *p, const struct step *step, const char *id,
-		     struct ops *ops, struct err *err)
+static int bind(const struct strv *statements, const char *id, struct strv *ret_bound,
+		struct err *err)
 {
 	char *nonce CLEANUP(mem_free_string) = mem_printf("nonce-%s", id);
-	struct strv bound CLEANUP(strv_release) = STRV_INIT;
 	const struct sql_binding bindings[] = {
 		{ "id", id },         { "name", "wac" },
 		{ "user", "tester" }, { "host", "here" },
@@ -63,15 +65,25 @@ static int bind_step(const struct planned *p, const struct step *step, const cha
 		{ "nonce", nonce },
 	};
 
-	for (size_t i = 0; i < step->sql.n; i++) {
+	for (size_t i = 0; i < statements->n; i++) {
 		struct buf sql = BUF_INIT;
 
-		if (sql_bind(&sql, step->sql.v[i], bindings, ARRAY_LEN(bindings), err) < 0) {
+		if (sql_bind(&sql, statements->v[i], bindings, ARRAY_LEN(bindings), err) < 0) {
 			buf_release(&sql);
 			return -1;
 		}
-		strv_take(&bound, buf_take(&sql));
+		strv_take(ret_bound, buf_take(&sql));
 	}
+	return 0;
+}
+
+static int bind_step(const struct planned *p, const struct step *step, const char *id,
+		     struct ops *ops, struct err *err)
+{
+	struct strv bound CLEANUP(strv_release) = STRV_INIT;
+
+	if (bind(&step->sql, id, &bound, err) < 0)
+		return -1;
 	if (step->kind == STEP_TRANSACTION)
 		ops_add_transaction(ops, p->dialect, &bound);
 	for (size_t i = 0; step->kind != STEP_TRANSACTION && i < bound.n; i++)
@@ -96,7 +108,10 @@ static int plan(struct planned *p, char *const *arguments, struct err *err)
 	json_t *steps = json_object();
 	json_t *warnings = json_array();
 
+	json_t *finish CLEANUP(js_free) = json_object();
+
 	p->runs = true;
+	p->finish = finish;
 	if (planned_all(p, arguments[0], path_or_null(arguments[1]), arguments[2], arguments + 4,
 			err) < 0)
 		goto fail;
@@ -123,6 +138,61 @@ fail:
 	return -1;
 }
 
+static int add_list(json_t *lists, const char *name, int result, struct strv *statements,
+		    const char *id, struct err *err)
+{
+	struct strv bound CLEANUP(strv_release) = STRV_INIT;
+	json_t *list = json_array();
+
+	json_object_set_new(lists, name, list);
+	if (result < 0 || bind(statements, id, &bound, err) < 0)
+		return -1;
+	for (size_t i = 0; i < bound.n; i++)
+		json_array_append_new(list, json_string(bound.v[i]));
+	strv_release(statements);
+	return 0;
+}
+
+static int add_lists(const struct state *state, char *const *arguments, json_t *lists,
+		     struct err *err)
+{
+	const char *id = arguments[3];
+	char *holder CLEANUP(mem_free_string) = mem_printf("nonce-%s", arguments[4]);
+	const struct state_lock seen = { .container = &state->containers[0],
+					 .id = arguments[4],
+					 .nonce = holder,
+					 .fence = strtoll(arguments[5], NULL, 10) };
+	struct strv sql CLEANUP(strv_release) = STRV_INIT;
+	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", id);
+
+	if (add_list(lists, "read", state_push_read(state, &sql, err), &sql, id, err) < 0 ||
+	    add_list(lists, "take", state_push_take(state, &seen, detail, &sql, err), &sql, id,
+		     err) < 0 ||
+	    add_list(lists, "raise", state_push_raise(state, &sql, err), &sql, id, err) < 0 ||
+	    add_list(lists, "probe", state_push_probe(state, &sql, err), &sql, id, err) < 0)
+		return -1;
+	return add_list(lists, "release", state_push_release(state, &sql, err), &sql, id, err);
+}
+
+static int state(struct planned *p, char *const *arguments, struct err *err)
+{
+	struct state state CLEANUP(state_release) = { .n = 0 };
+	json_t *lists = json_object();
+
+	if (planned_options(p, arguments + 6, err) < 0 ||
+	    planned_manifests(p, arguments[0], path_or_null(arguments[1]), err) < 0 ||
+	    planned_routes(p, err) < 0)
+		goto fail;
+	state_init(&state, p->dialect, manifest_node(p->from, 0)->relation.database, &p->routes);
+	if (add_lists(&state, arguments, lists, err) < 0)
+		goto fail;
+	print(json_pack("{s:o}", "steps", lists));
+	return 0;
+fail:
+	json_decref(lists);
+	return -1;
+}
+
 int main(int argc, char **argv)
 {
 	struct planned planned CLEANUP(planned_release);
@@ -134,8 +204,10 @@ int main(int argc, char **argv)
 		result = queries(&planned, argv + 2, &err);
 	else if (argc >= 6 && strcmp(argv[1], "plan") == 0)
 		result = plan(&planned, argv + 2, &err);
+	else if (argc >= 8 && strcmp(argv[1], "state") == 0)
+		result = state(&planned, argv + 2, &err);
 	else
-		err_set(&err, ERR_USAGE, "render_plan queries|plan ...");
+		err_set(&err, ERR_USAGE, "render_plan queries|plan|state ...");
 	if (result == 0)
 		return 0;
 	print(json_pack("{s:{s:s, s:s, s:s}}", "error", "code", err_row(err.code)->name, "message",

@@ -91,5 +91,9 @@ class Deployment:
             before = self.path("picture")
             self.planned = self.plan()
 
+    def state(self, dead, fence):
+        """What can be done with the lock of staging, and how it is taken from the deployment `dead`."""
+        return self.render("state", "-", self.id, dead, str(fence))["steps"]
+
     def plan(self):
         return self.render("plan", self.path("picture"), self.id)

@@ -16,7 +16,7 @@
 struct world {
 	const char *from; /* of the JSON of each table: what follows its name and kind */
 	const char *to;   /* NULL: production has none */
-	bool undecided, keeps_nothing, shown_only;
+	bool undecided, keeps_nothing, shown_only, is_exact;
 	const char *const *grants;
 	size_t grant_count;
 
@@ -55,6 +55,7 @@ static void look(struct world *w)
 		.to_table = observed_table(&w->observed, postgres, &mart_orders),
 		.decided = !w->undecided,
 		.runs = !w->shown_only,
+		.is_exact = w->is_exact,
 		.number = 1,
 		.grants = w->grants,
 		.grant_count = w->grant_count,
@@ -235,6 +236,31 @@ static void comments_of_staging_reach_a_table_that_stays(void **state)
 	assert_int_equal(place(&silent, "comment on"), 0);
 }
 
+/* A rollback: what it did not have before, it has not after. */
+static void an_exact_table_loses_what_was_added(void **state)
+{
+	WORLD = {
+		.is_exact = true,
+		.from = TABLE(ID),
+		.to = TABLE(
+			"{'name': 'id', 'type': 'integer', 'comment': 'new'}") ", 'comment': "
+									       "'new', 'indexes': "
+									       "[{'name': 'i', "
+									       "'definition': "
+									       "'(id)'}]"
+	};
+	CLEANUP(world_release)
+	struct world same = { .is_exact = true, .from = TABLE(ID), .to = TABLE(ID) };
+
+	(void)state;
+	published(&w, PUBLISH_REWRITE);
+	assert_true(place(&w, "comment on table \"mart\".\"orders\" is null") > 0);
+	assert_true(place(&w, "comment on column \"mart\".\"orders\".\"id\" is null") > 0);
+	assert_true(place(&w, "drop index \"mart\".\"i\"") > 0);
+	published(&same, PUBLISH_REWRITE);
+	assert_int_equal(place(&same, "comment on"), 0);
+}
+
 #define OLD                                                                                        \
 	TABLE("{'name': 'id', 'type': 'integer', 'not_null': true, 'default': '7',"                \
 	      " 'comment': 'key'}")                                                                \
@@ -333,6 +359,7 @@ int main(void)
 		cmocka_unit_test(a_new_table_is_compared_made_filled_and_counted),
 		cmocka_unit_test(a_rewrite_locks_writers_out_before_it_compares),
 		cmocka_unit_test(comments_of_staging_reach_a_table_that_stays),
+		cmocka_unit_test(an_exact_table_loses_what_was_added),
 		cmocka_unit_test(an_exchange_builds_aside_and_then_changes_names),
 		cmocka_unit_test(without_a_restore_point_the_old_table_is_dropped),
 		cmocka_unit_test(grants_of_the_node_are_given_as_dbt_would),

@@ -132,10 +132,10 @@ select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'obj
 do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') then create schema "ma""rt"; end if; exception when duplicate_schema or unique_violation then null; end';
 
 -- log_create
-do 'begin create table if not exists "airlock"."airlock_log" (id text not null, logged_at timestamptz not null, event text not null, detail text not null); exception when duplicate_table or unique_violation then null; end';
+do 'begin create table if not exists "airlock"."airlock_log" (id text not null, logged_at timestamptz not null, event text not null, detail text not null); exception when duplicate_table or duplicate_object or unique_violation then null; end';
 
 -- lock_create
-do 'begin create table if not exists "airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''''::text as nonce, ''''::text as id, ''''::text as name, ''''::text as username, ''''::text as host, ''''::text as boot, 0::bigint as pid, ''''::text as start, ''''::text as since, ''''::text as phase; exception when duplicate_table or unique_violation then null; end';
+do 'begin create table if not exists "airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''''::text as nonce, ''''::text as id, ''''::text as name, ''''::text as username, ''''::text as host, ''''::text as boot, 0::bigint as pid, ''''::text as start, ''''::text as since, ''''::text as phase; exception when duplicate_table or duplicate_object or unique_violation then null; end';
 
 -- lock_acquire
 update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = '';
