@@ -6,6 +6,7 @@
 #include "airlock/base/env.h"
 #include "airlock/base/fs.h"
 #include "airlock/dbt/find.h"
+#include "airlock/dbt/server.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
 
@@ -122,11 +123,11 @@ static int open_all(struct sides *sides, const struct sides_request *request, st
 
 	if (!dbt)
 		return -1;
-	sides->runner = runner_plain(dbt);
-	sides->dbt = mem_strdup(dbt);
-	sides->home = fs_join(sides->project.directory, "target/airlock");
 	env_copy(&sides->environment, strv_argv(request->environment));
 	cmdline_clean_environment(&sides->environment);
+	sides->runner = runner_server(dbt, &sides->environment);
+	sides->dbt = mem_strdup(dbt);
+	sides->home = fs_join(sides->project.directory, "target/airlock");
 	sort_options(sides, request->cmdline);
 	connect(sides);
 	return 0;
