@@ -314,6 +314,8 @@ static void write_command(const struct ops_connection *connection, const struct 
 	strv_pushf(arguments, "%s/%s", slot->directory, target);
 	strv_push(arguments, "--log-path");
 	strv_pushf(arguments, "%s/logs", slot->directory);
+	/* Nobody reads them, and they are a tenth of the work. */
+	strv_push(arguments, "--no-write-json");
 	if (connection->target) {
 		strv_push(arguments, "--target");
 		strv_push(arguments, connection->target);

@@ -251,8 +251,9 @@ static void the_command_is_the_user_s_but_for_the_project(void **state)
 	const char *directory = world->operations;
 	char *expected CLEANUP(mem_free_string) =
 		mem_printf("run-operation airlock_run --profiles-dir p --project-dir %s/0 "
-			   "--target-path %s/0/target/prod --log-path %s/0/logs --target prod "
-			   "--log-format json --log-level info --print --no-quiet --no-use-colors "
+			   "--target-path %s/0/target/prod --log-path %s/0/logs "
+			   "--no-write-json --target prod --log-format json --log-level info "
+			   "--print --no-quiet --no-use-colors "
 			   "--log-level-file none",
 			   directory, directory, directory);
 	char *got CLEANUP(mem_free_string) = NULL;
