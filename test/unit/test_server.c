@@ -5,183 +5,16 @@
 
 #include <cmocka.h>
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "airlock/base/env.h"
 #include "airlock/base/fs.h"
 #include "airlock/base/host.h"
-#include "airlock/dbt/server.h"
 #include "proc_support.h"
-
-#define PACKAGE AIRLOCK_SOURCE_DIR "/test/unit/fake_package"
-
-#define BODY                                                                                       \
-	"# -*- coding: utf-8 -*-\n"                                                                \
-	"import re\n"                                                                              \
-	"import sys\n"                                                                             \
-	"from dbt.cli.main import cli\n"                                                           \
-	"if __name__ == '__main__':\n"                                                             \
-	"    sys.argv[0] = re.sub(r'(-script\\.pyw|\\.exe)?$', '', sys.argv[0])\n"                 \
-	"    sys.exit(cli())\n"
-
-/* A directory with a `dbt` that an installer might have written, and the fake package. */
-struct world {
-	char directory[40];
-	char *dbt;
-	char *python;
-	struct strv environment;
-};
-
-static struct world world;
-
-/* The interpreter itself, since python3 on PATH may be a shim. */
-static char *find_python(void)
-{
-	char path[4096] = "";
-	FILE *out = popen("python3 -c 'import sys; print(sys.executable, end=\"\")'", "r");
-
-	if (out && !fgets(path, sizeof(path), out))
-		path[0] = '\0';
-	if (out)
-		pclose(out);
-	return mem_strdup(path);
-}
-
-static void write_dbt(const char *first_lines, const char *body)
-{
-	struct err err = ERR_INIT;
-	char *text CLEANUP(mem_free_string) = mem_printf("%s\n%s", first_lines, body);
-
-	assert_int_equal(fs_write_atomic(world.dbt, text, strlen(text), 0755, &err), 0);
-}
-
-static int setup(void **state)
-{
-	(void)state;
-	strcpy(world.directory, "/tmp/airlock-server.XXXXXX");
-	if (!mkdtemp(world.directory))
-		return -1;
-	world.dbt = fs_join(world.directory, "dbt");
-	world.python = find_python();
-	env_copy(&world.environment, environ);
-	env_unset(&world.environment, "AIRLOCK_FORK_SERVER");
-	env_set(&world.environment, "PYTHONPATH", PACKAGE);
-	env_set(&world.environment, "PYTHONDONTWRITEBYTECODE", "1");
-	char *line CLEANUP(mem_free_string) = mem_printf("#!%s", world.python);
-
-	write_dbt(line, BODY);
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	char *command CLEANUP(mem_free_string) = mem_printf("rm -rf '%s'", world.directory);
-	int rc = system(command);
-
-	(void)state;
-	free(world.dbt);
-	free(world.python);
-	strv_release(&world.environment);
-	return rc;
-}
-
-/* One command, and what it says. */
-struct said {
-	struct buf text; /* its lines */
-	struct runner_result result;
-	pid_t pid;
-	pid_t server;       /* whoever started it, when it says so */
-	int kill_server_at; /* lines until then; 0: never */
-	int send;           /* to ourselves, at the first line */
-	int send_again;
-};
-
-static void said_release(struct said *said)
-{
-	buf_release(&said->text);
-	runner_result_release(&said->result);
-}
-
-static void on_event(void *context, const struct event *event)
-{
-	struct said *said = context;
-	long pid, server;
-
-	buf_printf(&said->text, "%s\n", event->message);
-	if (sscanf(event->message, "pid %ld server %ld", &pid, &server) == 2)
-		said->server = (pid_t)server;
-	if (said->kill_server_at)
-		kill(said->server, SIGKILL);
-	if (said->send_again && strcmp(event->message, "INT") == 0)
-		kill(getpid(), said->send_again);
-	if (said->send)
-		kill(getpid(), said->send);
-	said->send = 0;
-}
-
-static void on_start(void *context, pid_t pid)
-{
-	struct said *said = context;
-
-	said->pid = pid;
-}
-
-static struct runner_command command_of(const struct strv *arguments, struct said *said)
-{
-	return (struct runner_command) {
-		.arguments = arguments,
-		.environment = &world.environment,
-		.on_event = on_event,
-		.on_start = on_start,
-		.context = said,
-	};
-}
-
-static int tell(struct runner *runner, const char *verb, const char *argument, struct said *said)
-{
-	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
-	struct runner_command command = command_of(&arguments, said);
-	struct err err CLEANUP(err_release) = ERR_INIT;
-
-	strv_push(&arguments, verb);
-	if (argument)
-		strv_push(&arguments, argument);
-	return runner_run(runner, &command, &said->result, &err);
-}
-
-static struct runner *serve(void)
-{
-	return runner_server(world.dbt, &world.environment);
-}
-
-static void runner_release(struct runner **runner)
-{
-	runner_free(*runner);
-}
-
-static bool is_served(struct runner *runner)
-{
-	struct said said CLEANUP(said_release) = { 0 };
-
-	if (tell(runner, "who", NULL, &said) < 0 || !runner_succeeded(&said.result))
-		return false;
-	return strcmp(buf_cstr(&said.text), "served\n") == 0;
-}
-
-static bool is_plain(struct runner *runner)
-{
-	struct said said CLEANUP(said_release) = { 0 };
-
-	if (tell(runner, "who", NULL, &said) < 0 || !runner_succeeded(&said.result))
-		return false;
-	return strcmp(buf_cstr(&said.text), "plain\n") == 0;
-}
+#include "server_support.h"
 
 /* The same in both ways. */
 
@@ -376,18 +209,19 @@ static void a_script_of_another_kind_is_executed(void **state)
 	char *shell CLEANUP(mem_free_string) =
 		mem_printf("#!/bin/sh\nPYTHONPATH='%s' exec '%s' -c 'from dbt.cli.main import cli; "
 			   "cli()' \"$@\"",
-			   PACKAGE, world.python);
+			   FAKE_PACKAGE, world.python);
 
 	(void)state;
-	write_dbt(shell, "from dbt.cli.main import cli\n");
+	world_write_dbt(shell, "from dbt.cli.main import cli\n");
 	falls_back("a wrapper for a shell");
-	write_dbt(python, "import os\nos.nice(0)\n" BODY);
+	world_write_dbt(python, "import os\nos.nice(0)\n" FAKE_BODY);
 	falls_back("a wrapper in Python");
-	write_dbt(python, "from dbt.cli.main import cli\nimport sys\nsys.dont_write = 1\ncli()\n");
+	world_write_dbt(python,
+			"from dbt.cli.main import cli\nimport sys\nsys.dont_write = 1\ncli()\n");
 	falls_back("one that sets something");
-	write_dbt(python, "from dbt.cli.main import cli as main\nmain()\n");
+	world_write_dbt(python, "from dbt.cli.main import cli as main\nmain()\n");
 	falls_back("another name");
-	write_dbt("#!/usr/bin/env python3", BODY);
+	world_write_dbt("#!/usr/bin/env python3", FAKE_BODY);
 	falls_back("an interpreter on PATH");
 }
 
@@ -401,7 +235,7 @@ static void a_shim_of_an_interpreter_is_executed(void **state)
 
 	(void)state;
 	assert_int_equal(fs_write_atomic(shim, text, strlen(text), 0755, &err), 0);
-	write_dbt(line, BODY);
+	world_write_dbt(line, FAKE_BODY);
 	falls_back("a shim");
 }
 
@@ -460,7 +294,7 @@ static void what_cannot_be_executed_says_why(void **state)
 	struct said said CLEANUP(said_release) = { 0 };
 
 	(void)state;
-	write_dbt("#!/nonexistent/python", BODY);
+	world_write_dbt("#!/nonexistent/python", FAKE_BODY);
 	struct runner *server CLEANUP(runner_release) = serve();
 
 	assert_int_equal(tell(server, "who", NULL, &said), 0);
@@ -477,188 +311,6 @@ static void a_runner_may_be_freed_while_it_still_imports(void **state)
 	runner_free(serve());
 	assert_true(host_monotonic_ms() - before < 2500);
 	assert_true(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-}
-
-/* Signals and deaths; each in a process of its own. */
-
-static int interrupted_scenario(void)
-{
-	struct runner *server = serve();
-	struct said said = { .send = SIGTERM };
-
-	CHECK(tell(server, "pause", "9", &said) == 0);
-	CHECK(said.server != getpid());
-	CHECK(said.result.process.exit_status == 9);
-	CHECK(said.result.process.interrupted_by == SIGTERM);
-	CHECK(strstr(buf_cstr(&said.text), "interrupted\n"));
-	CHECK(is_served(server));
-	runner_free(server);
-	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-	return 0;
-}
-
-static void a_signal_reaches_the_command_as_sigint(void **state)
-{
-	(void)state;
-	assert_holds(interrupted_scenario);
-}
-
-static int second_signal_scenario(void)
-{
-	struct runner *server = serve();
-	struct said said = { .send = SIGINT, .send_again = SIGINT };
-
-	CHECK(tell(server, "stay", NULL, &said) == 0);
-	CHECK(said.server != getpid());
-	CHECK(said.result.process.end == PROC_SIGNALLED);
-	CHECK(said.result.process.signal == SIGKILL);
-	CHECK(is_served(server));
-	return 0;
-}
-
-static void a_second_signal_kills_the_command_and_not_the_server(void **state)
-{
-	(void)state;
-	assert_holds(second_signal_scenario);
-}
-
-static int timeout_scenario(void)
-{
-	struct runner *server = serve();
-	struct strv arguments = STRV_INIT;
-	struct said said = { 0 };
-	struct runner_command command = command_of(&arguments, &said);
-	struct err err = ERR_INIT;
-
-	strv_push(&arguments, "pause");
-	strv_push(&arguments, "9");
-	command.timeout_ms = 500;
-	CHECK(runner_run(server, &command, &said.result, &err) == 0);
-	CHECK(said.result.process.timed_out && said.result.process.exit_status == 9);
-	return 0;
-}
-
-static void a_command_may_run_out_of_time(void **state)
-{
-	(void)state;
-	assert_holds(timeout_scenario);
-}
-
-static int killed_server_scenario(void)
-{
-	struct runner *server = serve();
-	struct said said = { .kill_server_at = 1 };
-	uint64_t start;
-
-	CHECK(is_served(server));
-	CHECK(tell(server, "pause", "0", &said) == 0);
-	start = host_process_start(said.pid);
-	CHECK(said.result.process.end == PROC_SIGNALLED);
-	CHECK(said.result.process.signal == SIGKILL);
-	CHECK(start == 0 || !host_process_is_alive(said.pid, start));
-	CHECK(is_plain(server));
-	runner_free(server);
-	CHECK(waitpid(-1, NULL, WNOHANG) < 0 && errno == ECHILD);
-	return 0;
-}
-
-static void a_killed_server_is_a_killed_command(void **state)
-{
-	(void)state;
-	assert_holds(killed_server_scenario);
-}
-
-static int killed_between_scenario(void)
-{
-	struct runner *server = serve();
-	struct said said = { .send = SIGINT };
-
-	CHECK(tell(server, "pause", "3", &said) == 0);
-	CHECK(kill(said.server, SIGKILL) == 0);
-	CHECK(is_plain(server));
-	return 0;
-}
-
-static void a_server_killed_between_commands_is_not_missed(void **state)
-{
-	(void)state;
-	assert_holds(killed_between_scenario);
-}
-
-static int interrupted_import_scenario(void)
-{
-	struct runner *server;
-	int64_t before = host_monotonic_ms();
-	struct said said = { 0 };
-
-	env_set(&world.environment, "FAKE_IMPORT", "slow");
-	server = serve();
-	proc_supervise();
-	kill(getpid(), SIGINT);
-	CHECK(tell(server, "who", NULL, &said) == 0);
-	CHECK(strcmp(buf_cstr(&said.text), "plain\n") == 0);
-	/* The command has slept for 3 s, and nobody before it. */
-	CHECK(host_monotonic_ms() - before < 5500);
-	runner_free(server);
-	return 0;
-}
-
-static void an_interruption_does_not_wait_for_the_import(void **state)
-{
-	(void)state;
-	assert_holds(interrupted_import_scenario);
-}
-
-/* Says the pids of a command and of its server, then waits to be killed. */
-static void die_with_me(void *context, const struct event *event)
-{
-	int *fd = context;
-
-	dprintf(*fd, "%s\n", event->message);
-}
-
-static int dead_airlock_scenario(int out)
-{
-	struct runner *server = serve();
-	struct strv arguments = STRV_INIT;
-	struct runner_command command = {
-		.arguments = &arguments,
-		.environment = &world.environment,
-		.on_event = die_with_me,
-		.context = &out,
-	};
-	struct runner_result result;
-	struct err err = ERR_INIT;
-
-	strv_push(&arguments, "stay");
-	runner_run(server, &command, &result, &err);
-	return 0;
-}
-
-static void a_dead_airlock_leaves_neither_server_nor_command(void **state)
-{
-	char line[128] = "";
-	long command, server;
-	int ends[2];
-	pid_t pid;
-
-	(void)state;
-	assert_int_equal(pipe(ends), 0);
-	pid = fork();
-	if (pid == 0)
-		_exit(dead_airlock_scenario(ends[1]));
-	assert_true(read(ends[0], line, sizeof(line) - 1) > 0);
-	assert_int_equal(sscanf(line, "pid %ld server %ld", &command, &server), 2);
-	assert_int_not_equal(server, pid);
-	uint64_t command_start = host_process_start((pid_t)command);
-	uint64_t server_start = host_process_start((pid_t)server);
-
-	kill(pid, SIGKILL);
-	wait_status(pid);
-	assert_true(waits_for_end((pid_t)command, command_start));
-	assert_true(waits_for_end((pid_t)server, server_start));
-	close(ends[0]);
-	close(ends[1]);
 }
 
 /* The first lines of scripts. */
@@ -722,42 +374,33 @@ static void the_form_for_long_paths_is_served(void **state)
 		mem_printf("#!/bin/sh\n'''exec' \"%s\" \"$0\" \"$@\"\n' '''", world.python);
 
 	(void)state;
-	write_dbt(lines, BODY);
+	world_write_dbt(lines, FAKE_BODY);
 	struct runner *server CLEANUP(runner_release) = serve();
 
 	assert_true(is_served(server));
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
-
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(everything_a_command_can_see_of_its_start_is_the_same),
-		CASE(exit_statuses_and_deaths_are_the_same),
-		CASE(a_held_command_has_the_same_signals_blocked),
-		CASE(what_the_import_prints_is_printed_by_each_command),
-		CASE(the_environment_is_only_the_command_s),
-		CASE(an_environment_of_any_size_arrives),
-		CASE(modules_in_the_working_directory_are_not_imported),
-		CASE(several_commands_run_side_by_side),
-		CASE(a_script_of_another_kind_is_executed),
-		CASE(a_shim_of_an_interpreter_is_executed),
-		CASE(an_import_with_consequences_is_left_to_the_command),
-		CASE(a_command_whose_environment_the_imports_read_is_executed),
-		CASE(a_variable_switches_it_off),
-		CASE(what_cannot_be_executed_says_why),
-		CASE(a_runner_may_be_freed_while_it_still_imports),
-		CASE(a_signal_reaches_the_command_as_sigint),
-		CASE(a_second_signal_kills_the_command_and_not_the_server),
-		CASE(a_command_may_run_out_of_time),
-		CASE(a_killed_server_is_a_killed_command),
-		CASE(a_server_killed_between_commands_is_not_missed),
-		CASE(an_interruption_does_not_wait_for_the_import),
-		CASE(a_dead_airlock_leaves_neither_server_nor_command),
-		CASE(the_interpreter_is_that_of_the_first_line),
-		CASE(other_first_lines_are_no_python),
-		CASE(the_form_for_long_paths_is_served),
+		WORLD_CASE(everything_a_command_can_see_of_its_start_is_the_same),
+		WORLD_CASE(exit_statuses_and_deaths_are_the_same),
+		WORLD_CASE(a_held_command_has_the_same_signals_blocked),
+		WORLD_CASE(what_the_import_prints_is_printed_by_each_command),
+		WORLD_CASE(the_environment_is_only_the_command_s),
+		WORLD_CASE(an_environment_of_any_size_arrives),
+		WORLD_CASE(modules_in_the_working_directory_are_not_imported),
+		WORLD_CASE(several_commands_run_side_by_side),
+		WORLD_CASE(a_script_of_another_kind_is_executed),
+		WORLD_CASE(a_shim_of_an_interpreter_is_executed),
+		WORLD_CASE(an_import_with_consequences_is_left_to_the_command),
+		WORLD_CASE(a_command_whose_environment_the_imports_read_is_executed),
+		WORLD_CASE(a_variable_switches_it_off),
+		WORLD_CASE(what_cannot_be_executed_says_why),
+		WORLD_CASE(a_runner_may_be_freed_while_it_still_imports),
+		WORLD_CASE(the_interpreter_is_that_of_the_first_line),
+		WORLD_CASE(other_first_lines_are_no_python),
+		WORLD_CASE(the_form_for_long_paths_is_served),
 	};
 
 	support_init(argc, argv);

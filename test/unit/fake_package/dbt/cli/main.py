@@ -110,6 +110,11 @@ def cli():
         signal.signal(signal.SIGTERM, lambda number, frame: print("TERM", flush=True))
         print("pid", os.getpid(), "server", os.getppid(), flush=True)
         pause()
+    elif verb == "work":
+        for word in ("begun", "done"):
+            with open(rest[0], "a", encoding="ascii") as work:
+                work.write(word + "\n")
+            time.sleep(0.02)
     elif verb == "length":
         print(len(os.environ[rest[0]]))
     return 0
