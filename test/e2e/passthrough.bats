@@ -69,7 +69,7 @@ said() {
   cat >"$BATS_TEST_TMPDIR/dbt" <<'SH'
 #!/bin/sh
 echo "$$"
-grep -E '^Sig(Blk|Ign|Cgt)' /proc/$$/status
+exec grep -E '^Sig(Blk|Ign|Cgt)' /proc/self/status
 SH
   chmod +x "$BATS_TEST_TMPDIR/dbt"
   export AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt
