@@ -56,6 +56,7 @@ class Faults:
         faults = map(Fault, os.environ.get("DIRECT_FAULT", "").split())
         self.mine = [f for f in faults if (f.verb, f.nth) == (trace.verb, trace.nth)]
         self.log, self.trace = log, trace
+        self.airlock = os.getppid()
 
     def meet(self, when, call, engine=None, sql=None):
         for fault in self.mine:
@@ -70,7 +71,7 @@ class Faults:
         _die()
 
     def _crash_airlock(self, *_):
-        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(self.airlock, signal.SIGKILL)
         _die()
 
     def _lost(self, *_):
@@ -92,13 +93,19 @@ class Faults:
             signal.pause()
 
     def _int(self, *_):
-        _signal_parent(signal.SIGINT)
+        self._signal(signal.SIGINT)
 
     def _term(self, *_):
-        _signal_parent(signal.SIGTERM)
+        self._signal(signal.SIGTERM)
+
+    def _signal(self, number):
+        """Waits for what airlock passes on; where it holds signals back, nothing arrives."""
+        os.kill(self.airlock, number)
+        held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
+        time.sleep(0.1 if held else 10)
 
     def _full(self, *_):
-        for pid in (os.getppid(), 0):
+        for pid in (self.airlock, 0):
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def _late(self, fault, engine, sql):
@@ -130,10 +137,3 @@ def _leave_behind(engine, sql, seconds):
         engine.execute(f"select pg_sleep({seconds}); {sql}")
     finally:
         os._exit(0)
-
-
-def _signal_parent(number):
-    """Waits for what airlock passes on; where it holds signals back, nothing arrives."""
-    os.kill(os.getppid(), number)
-    held = signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, [])
-    time.sleep(0.1 if held else 10)
