@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -264,22 +263,6 @@ static bool is_same_file(const struct stat *a, const struct stat *b)
 	       a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec == b->st_mtim.tv_nsec;
 }
 
-/* Room for a whole file; in huge pages where the system has them, which saves half of the time
- * that reading a hundred megabytes takes. */
-static void reserve_whole(struct buf *content, size_t size)
-{
-	const size_t huge = (size_t)2 << 20;
-	void *data = NULL;
-
-	content->cap = size + 1;
-	if (size < 4 * huge || posix_memalign(&data, huge, content->cap)) {
-		content->data = mem_realloc(NULL, content->cap, 1);
-		return;
-	}
-	madvise(data, content->cap, MADV_HUGEPAGE);
-	content->data = data;
-}
-
 /* 1: it changed meanwhile. */
 static int read_once(int fd, const char *path, const struct stat *before, struct buf *content,
 		     struct err *err)
@@ -288,7 +271,8 @@ static int read_once(int fd, const char *path, const struct stat *before, struct
 	struct stat after, now;
 	ssize_t n = 1;
 
-	reserve_whole(content, size);
+	content->cap = size + 1;
+	content->data = mem_large(content->cap);
 	while (content->len < size &&
 	       (n = read_retrying(fd, content->data + content->len, size - content->len)) > 0)
 		content->len += (size_t)n;

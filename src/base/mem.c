@@ -5,16 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 enum {
-	ARENA_BLOCK_SIZE = 32 * 1024,
+	ARENA_BLOCK_SIZE = 32 * 1024, /* of the first; later ones double up to a huge page */
+	HUGE_PAGE = 2 * 1024 * 1024,
 	GROW_FIRST = 8,
 };
 
 struct arena_block {
 	struct arena_block *next;
 	size_t size;
+	size_t step; /* the size that is usual by now */
 	size_t used;
 	alignas(max_align_t) unsigned char data[];
 };
@@ -47,6 +50,19 @@ void *mem_realloc(void *p, size_t count, size_t size)
 	p = realloc(p, total ? total : 1);
 	if (!p)
 		out_of_memory();
+	return p;
+}
+
+void *mem_large(size_t size)
+{
+	size_t room = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+	void *p;
+
+	if (size < HUGE_PAGE)
+		return mem_realloc(NULL, size, 1);
+	if (room < size || posix_memalign(&p, HUGE_PAGE, room))
+		out_of_memory();
+	madvise(p, room, MADV_HUGEPAGE);
 	return p;
 }
 
@@ -129,22 +145,54 @@ void arena_release(struct arena *arena)
 	arena->head = NULL;
 }
 
-static struct arena_block *add_block(struct arena *arena, size_t size)
+static struct arena_block *new_block(size_t size)
 {
 	struct arena_block *block;
 
 	if (size > SIZE_MAX - sizeof(*block))
 		out_of_memory();
-	block = mem_alloc(sizeof(*block) + size);
-	block->size = size;
-	/* A block made for one big element is full: the head that still has room stays first. */
-	if (size > ARENA_BLOCK_SIZE && arena->head) {
-		block->next = arena->head->next;
-		arena->head->next = block;
+	if (sizeof(*block) + size < HUGE_PAGE) {
+		block = mem_alloc(sizeof(*block) + size);
 	} else {
-		block->next = arena->head;
-		arena->head = block;
+		block = mem_large(sizeof(*block) + size);
+		memset(block, 0, sizeof(*block) + size);
 	}
+	block->size = size;
+	return block;
+}
+
+/* An arena that has grown goes on growing. */
+static size_t next_step(const struct arena_block *head)
+{
+	const size_t most = HUGE_PAGE - sizeof(*head);
+	size_t step = head ? 2 * head->step : ARENA_BLOCK_SIZE;
+
+	return step < most ? step : most;
+}
+
+/* A block made for one big element is full: the head that still has room stays first. */
+static struct arena_block *add_big(struct arena *arena, size_t size)
+{
+	struct arena_block *block = new_block(size);
+
+	if (!arena->head) {
+		block->step = ARENA_BLOCK_SIZE / 2;
+		arena->head = block;
+		return block;
+	}
+	block->next = arena->head->next;
+	arena->head->next = block;
+	return block;
+}
+
+static struct arena_block *add_usual(struct arena *arena)
+{
+	size_t step = next_step(arena->head);
+	struct arena_block *block = new_block(step);
+
+	block->step = step;
+	block->next = arena->head;
+	arena->head = block;
 	return block;
 }
 
@@ -157,8 +205,10 @@ void *arena_alloc(struct arena *arena, size_t size)
 	if (size > SIZE_MAX - align)
 		out_of_memory();
 	size = (size + align - 1) / align * align;
-	if (!block || block->size - block->used < size)
-		block = add_block(arena, size > ARENA_BLOCK_SIZE ? size : ARENA_BLOCK_SIZE);
+	if (size > ARENA_BLOCK_SIZE)
+		block = add_big(arena, size);
+	else if (!block || block->size - block->used < size)
+		block = add_usual(arena);
 	p = block->data + block->used;
 	block->used += size;
 	return p;

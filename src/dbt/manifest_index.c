@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define BYTES_PER_NODE 5000
+#define LARGE ((size_t)4 << 20)
 #define MAX_NODES ((size_t)1000 * 1000)
 
 static const char no_nodes[] = "no manifest of dbt: it has no 'nodes'";
@@ -159,7 +161,7 @@ static const struct key_row *find_key(const struct index *x, const struct key_se
 	for (unsigned i = buckets->first[bucket_of(name, len)]; i; i = buckets->next[i - 1])
 		if (set->rows[i - 1].len == len && memcmp(set->rows[i - 1].name, name, len) == 0)
 			return &set->rows[i - 1];
-	if (!memchr(name, '\\', len))
+	if (x->reader.scan.is_plain_key || !memchr(name, '\\', len))
 		return NULL;
 	for (size_t i = 0; i < set->n; i++)
 		if (jslice_is_key(key, set->rows[i].name, set->rows[i].len))
@@ -241,6 +243,18 @@ static int read_entry(struct index *x, size_t map, struct jslice key)
 	return read_node(x, maps[map].resource_type, node, &rows->pending[rows->n - 1]);
 }
 
+/* Room for as many nodes as a large file may be thought to have, which spares most of the growing
+ * and, in huge pages, most of the page faults. */
+static void reserve_rows(const struct index *x, struct rows *rows)
+{
+	size_t n = (size_t)(x->reader.scan.end - x->reader.scan.at) / BYTES_PER_NODE;
+
+	if (rows->nodes || n * sizeof(*rows->nodes) < LARGE)
+		return;
+	rows->nodes = mem_large(n * sizeof(*rows->nodes));
+	rows->nodes_cap = n;
+}
+
 /* Of two maps with one name the last counts. */
 static int read_map(struct index *x, size_t map)
 {
@@ -251,6 +265,7 @@ static int read_map(struct index *x, size_t map)
 	x->maps[map].is_object = jscan_peek(&x->reader.scan) == '{';
 	if (!x->maps[map].is_object)
 		return jscan_skip(&x->reader.scan, NULL);
+	reserve_rows(x, &x->maps[map]);
 	rc = jscan_enter(&x->reader.scan);
 	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0)
 		rc = read_entry(x, map, key);

@@ -304,13 +304,13 @@ static bool take_plain_key(struct jscan *scan, struct jslice *ret_key)
 	return true;
 }
 
-int jscan_key(struct jscan *scan, struct jslice *ret_key)
+static int take_any_key(struct jscan *scan, struct jslice *ret_key)
 {
-	int rc = take_plain_key(scan, ret_key) ? 2 : next_element(scan, '}');
+	int rc = next_element(scan, '}');
 	const char *start;
 
-	if (rc != 1)
-		return rc > 1 ? 1 : rc;
+	if (rc <= 0)
+		return rc;
 	if (peek(scan) != '"')
 		return unexpected(scan, "not JSON: the name of a member was expected");
 	start = scan->at;
@@ -323,6 +323,12 @@ int jscan_key(struct jscan *scan, struct jslice *ret_key)
 		return unexpected(scan, "not JSON: ':' was expected");
 	scan->at++;
 	return 1;
+}
+
+int jscan_key(struct jscan *scan, struct jslice *ret_key)
+{
+	scan->is_plain_key = take_plain_key(scan, ret_key);
+	return scan->is_plain_key ? 1 : take_any_key(scan, ret_key);
 }
 
 int jscan_item(struct jscan *scan)

@@ -63,6 +63,7 @@ static inline struct block_masks block_read(const char *p)
 	struct block_masks masks = { 0 };
 	__m128i any = _mm_setzero_si128();
 
+#pragma GCC unroll 4
 	for (int i = 0; i < BLOCK / STEP; i++) {
 		__m128i v = load(p + i * STEP);
 		/* 0x20 makes one bracket of both kinds. */
@@ -178,9 +179,12 @@ static inline uint64_t block_escaped(uint64_t backslash, uint64_t *carry)
 /* Each bit is the parity of the bits up to it: from a quote on up to the next. */
 static inline uint64_t block_between(uint64_t quotes)
 {
-	for (int shift = 1; shift < BLOCK; shift *= 2)
-		quotes ^= quotes << shift;
-	return quotes;
+	quotes ^= quotes << 1;
+	quotes ^= quotes << 2;
+	quotes ^= quotes << 4;
+	quotes ^= quotes << 8;
+	quotes ^= quotes << 16;
+	return quotes ^ quotes << 32;
 }
 
 static inline unsigned block_count(uint64_t mask)

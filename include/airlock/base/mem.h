@@ -17,6 +17,9 @@
 
 void *mem_alloc(size_t size);                          /* zeroed */
 void *mem_realloc(void *p, size_t count, size_t size); /* checked count * size */
+/* Not zeroed, and where it is megabytes in huge pages, if the system has them: a hundred thousand
+ * faults of small pages cost more than what is done with them. */
+void *mem_large(size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
 char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2);
