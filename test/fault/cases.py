@@ -19,7 +19,7 @@ WHOLE_COMMAND = [
 ]
 EACH_CALL = [("after", "lost"), ("after", "mute"), ("before", "crash-airlock"), ("after", "crash-airlock")]
 EACH_CALL_OF = {
-    "postgres": [("before", "late"), ("before", "orphan")],
+    "postgres": [("before", "late"), ("before", "late-airlock"), ("before", "orphan")],
     "duckdb": [("before", f"strike={milliseconds}") for milliseconds in (1, 3, 10, 30)],
 }
 
@@ -74,7 +74,8 @@ class Commands:
         return found.index(True) + 1
 
     def place(self, verb, nth, call):
-        calls, name = self.calls[verb, nth], f"{verb} {nth}"
+        calls = self.calls[verb, nth]
+        name = f"operation {nth} ({role(calls)})" if verb == "run-operation" else f"{verb} {nth}"
         if not call:
             return name
         what = label(calls[call - 1]) if verb == "run-operation" else f"node {calls[call - 1]}"
@@ -123,7 +124,8 @@ def unseen_publishes(commands):
                 (1, "before", "int"),
             ):
                 faults = f"{at(verb, nth, commit, when, kind)} {at(verb, later, call, then, second)}"
-                yield Case(f"commit: {kind} {when}; then {verb} {later}, call {call}", f"{second} {then}",
+                what = "the probe" if later == nth + 1 else "the end"
+                yield Case(f"commit: {kind} {when}; then {what}, call {call}", f"{second} {then}",
                            ({"DIRECT_FAULT": faults},), "the publish ends unseen", may_be_missed=True)
 
 
@@ -146,6 +148,15 @@ def broken_recoveries(world, commands):
                     second = {"DIRECT_FAULT": at(other, number, call, then, kind)}
                     yield Case(f"killed {when} the commit; {recovery.place(other, number, call)}",
                                f"{kind} {then}", (first, second), "a recovery that breaks")
+
+
+def role(calls):
+    """What an operation is there for."""
+    for name, mark in (("publish", "'published', '"), ("audit", "'intent', '"), ("take over", "'aborted'"),
+                       ("lock", "create table if not exists")):
+        if any(mark in sql.replace("''", "'") for sql in calls):
+            return name
+    return "look"
 
 
 def is_publish_record(sql):

@@ -59,6 +59,7 @@ def main():
     parser.add_argument("--table")
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers and folders still go
     strategy = next(s for s in STRATEGIES if s.name == options.strategy)
     report = Report(f"{strategy.name} on {options.engine}: ")
     if options.what == "matrix":

@@ -1,6 +1,6 @@
 """The outcomes as Markdown: a row per place, a column per fault."""
 
-KINDS = "error crash crash-airlock lost mute late orphan strike int term full".split()
+KINDS = "error crash crash-airlock lost mute late late-airlock orphan strike int term full".split()
 
 
 def column_order(column):
@@ -19,14 +19,17 @@ publish; every column a fault there. A cell is the exit status of the deployment
 what production was afterwards, compared whole: `old` or `new`, never anything else. After each case
 the next deployment published, no lock was held, each intent had one end, nothing was left behind.
 
-- **step** is a step of the plan, the fault inside airlock; the others are commands of dbt, the
-  fault inside dbt, before it connects (*command*) or at a statement.
-- **error**: the database or dbt says so. **crash**: SIGKILL. **crash-airlock**: SIGKILL to airlock,
-  and its dbt with it. **lost**: ends with 0, its answer
-  lost. **mute**: goes on to its end, unheard. **late**: dies, and the server executes the statement
-  a second later, its connection open. **orphan**: the same, the connection closed. **strike N**:
-  killed N ms into the statement. **int**, **term**: the signal to airlock. **full**: no file can
-  grow any more. On DuckDB a late statement cannot happen: the database is part of the process.
+- **step** is a step of the plan, the fault inside airlock. The others are commands of dbt, the fault
+  inside dbt: an *operation* or *build* as a whole (before it connects, after all it did), a statement
+  of an operation, a node of a build.
+- **error**: the database or dbt says so. **crash**: dbt dies by SIGKILL; **crash-airlock**: airlock,
+  and its dbt with it. **lost**: dbt ends with 0, its answer lost; **mute**: it goes on to its end,
+  unheard.
+- **late**: dbt dies, its connection stays open, and the server executes the statement a second
+  later; **late-airlock**: airlock dies as well, and the next deployment begins at once; **orphan**:
+  the connection is closed. On DuckDB this cannot happen: the database is part of the process.
+  **strike N**: dbt dies N ms into the statement.
+- **int**, **term**: airlock gets the signal. **full**: no file can grow any more.
 - *before* and *after* the statement is executed.
 """
 

@@ -14,7 +14,8 @@ WHEN is before or after the call is executed. After it: before its answer is pri
   mute          goes on to its end, and prints no more
   late[=S]      PostgreSQL, before: dies, while its connection lives on, and the server executes the
                 call S seconds later
-  orphan[=S]    the same, and the connection dies too: the server is to notice
+  late-airlock[=S]  the same, and airlock dies too
+  orphan[=S]    as late, and the connection dies too: the server is to notice
   strike=MS     is killed MS milliseconds later, whatever it does then
   hang          waits until it is signalled
   int, term     airlock gets the signal; what it passes on arrives here
@@ -26,9 +27,8 @@ import resource
 import signal
 import time
 
-
-KINDS = ("error", "crash", "crash-airlock", "lost", "mute", "late", "orphan", "strike", "hang", "int", "term",
-         "full")
+KINDS = """error crash crash-airlock lost mute late late-airlock orphan strike hang int term
+    full""".split()
 
 
 class Injected(Exception):
@@ -111,6 +111,10 @@ class Faults:
     def _late(self, fault, engine, sql):
         _leave_behind(engine, sql, float(fault.value or 1))
         _die()
+
+    def _late_airlock(self, fault, engine, sql):
+        _leave_behind(engine, sql, float(fault.value or 1))
+        self._crash_airlock()
 
     def _orphan(self, fault, engine, sql):
         survivor = _leave_behind(engine, sql, float(fault.value or 1))
