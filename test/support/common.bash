@@ -46,7 +46,7 @@ begin_file() { # begin_file PROJECT
   cp -R "$ROOT/test/projects/$1" "$WORK/project"
   cd "$WORK/project" || return
   if [ "$ENGINE" = postgres ]; then
-    eval "$(pg start)"
+    eval "$(pg start $$)"
     sed -i "s/^profile: .*/&_postgres/" dbt_project.yml
   fi
 }
