@@ -179,9 +179,9 @@ static int first_failure(const struct judge *j, struct err *err)
 		const struct manifest_node *node = manifest_find(j->built, failure->unique_id);
 		bool is_test = node && manifest_is_test(node);
 
-		if (first && (is_skipped(failure) > is_skipped(first) ||
-			      (is_skipped(failure) == is_skipped(first) &&
-			       is_test >= first_is_test)))
+		if (first &&
+		    (is_skipped(failure) > is_skipped(first) ||
+		     (is_skipped(failure) == is_skipped(first) && is_test >= first_is_test)))
 			continue;
 		first = failure;
 		first_is_test = is_test;

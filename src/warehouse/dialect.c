@@ -129,8 +129,7 @@ int publish_check(const struct publish_table *table, struct err *err)
 		return err_hint(err, "drop the %s in production once, then deploy again", to->kind);
 	}
 	if (to->refuse_count > 0) {
-		char *what CLEANUP(mem_free_string) =
-			publish_list(to->refuses, to->refuse_count);
+		char *what CLEANUP(mem_free_string) = publish_list(to->refuses, to->refuse_count);
 
 		return refuse(table, what, err);
 	}

@@ -39,14 +39,16 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"do begin "
 		"create table if not exists {log:relation} (id text not null, "
 		"logged_at timestamptz not null, event text not null, detail text not null); "
-		"exception when duplicate_table or duplicate_object or unique_violation then null; end",
+		"exception when duplicate_table or duplicate_object or unique_violation then null; "
+		"end",
 	[DIALECT_LOCK_CREATE] =
 		"do begin "
 		"create table if not exists {lock:relation} as select 0::bigint as fence, "
 		"''::text as nonce, ''::text as id, ''::text as name, ''::text as username, "
 		"''::text as host, ''::text as boot, 0::bigint as pid, ''::text as start, "
 		"''::text as since, ''::text as phase; "
-		"exception when duplicate_table or duplicate_object or unique_violation then null; end",
+		"exception when duplicate_table or duplicate_object or unique_violation then null; "
+		"end",
 	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
 	/* The update waits for a publish of the dead one; the statements behind it see its end. */
 	[DIALECT_LOCK_TAKE] =
