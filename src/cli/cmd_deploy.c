@@ -237,8 +237,7 @@ static void write_success(const struct invocation *invocation, const struct depl
 	bool back = strcmp(invocation->command->name, "rollback") == 0;
 
 	buf_printf(out, "%s %zu relation%s (deployment %s)\n", back ? "put back" : "published",
-		   result->published_count,
-		   result->published_count == 1 ? "" : "s", result->id);
+		   result->published_count, result->published_count == 1 ? "" : "s", result->id);
 	write_published(result, out);
 	if (audit)
 		buf_printf(out,

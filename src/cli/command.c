@@ -108,11 +108,13 @@ static const struct command commands[] = {
 		.summary = "show where each node is built, where it is published, and why",
 		.operand = "STRATEGY|DEPLOYMENT",
 		.usage = USAGE_OF_DEPLOYMENTS,
-		.details = "Both sides are parsed by dbt; the warehouse is not asked. --offline and "
-			   "--manifest\nread manifests that are there, and start nothing.\n",
-		.options = OF_ROUTES | (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
-				   BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) | BIT(REQUIRE_TESTS) |
-				   BIT(RESTORE_POINT) | BIT(YES))),
+		.details =
+			"Both sides are parsed by dbt; the warehouse is not asked. --offline and "
+			"--manifest\nread manifests that are there, and start nothing.\n",
+		.options =
+			OF_ROUTES | (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
+					     BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) |
+					     BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(YES))),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,

@@ -73,8 +73,8 @@ static void choose_build(struct deploy *deploy)
 	const struct config *config = deploy->request.config;
 
 	strv_push_all(&deploy->build_select, config_list(config, OPTION_BUILD));
-	if (deploy->build_select.n > 0 || (!config_is_set(config, OPTION_SELECT) &&
-					   !config_is_set(config, OPTION_SELECTOR)))
+	if (deploy->build_select.n > 0 ||
+	    (!config_is_set(config, OPTION_SELECT) && !config_is_set(config, OPTION_SELECTOR)))
 		return;
 	for (size_t i = 0; i < deploy->routes.n; i++) {
 		const struct manifest_node *node = deploy->routes.items[i].node;

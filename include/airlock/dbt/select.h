@@ -38,7 +38,7 @@ enum select_indirect {
 struct select_request {
 	const struct strv *select;
 	const struct strv *exclude;
-	const char *selector; /* comes before select and exclude */
+	const char *selector;              /* comes before select and exclude */
 	const struct selectors *selectors; /* NULL: the project has no selectors.yml */
 	enum select_indirect indirect;
 	const struct strv *resource_types;

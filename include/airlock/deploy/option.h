@@ -32,8 +32,8 @@ enum option_id {
 	OPTION_FORCE,   /* flag; command line only */
 	OPTION_FROM,    /* target of the staging side */
 	OPTION_JSON,    /* flag; command line only */
-	OPTION_MANIFEST,       /* a file; command line only */
-	OPTION_MANIFEST_TO,    /* that of the other side; command line only */
+	OPTION_MANIFEST,        /* a file; command line only */
+	OPTION_MANIFEST_TO,     /* that of the other side; command line only */
 	OPTION_MAX_SHRINK,      /* percent of the rows; default 10 */
 	OPTION_OFFLINE,         /* flag; command line only */
 	OPTION_PROJECT_DIR,     /* command line only (DBT_PROJECT_DIR is dbt's own) */
@@ -45,11 +45,11 @@ enum option_id {
 			*/
 	OPTION_SELECT, /* -s, selection words */
 	OPTION_SELECTOR, /* a name of selectors.yml, instead of select and exclude */
-	OPTION_SHARED, /* list | refuse; default list */
-	OPTION_TAGS,   /* list */
-	OPTION_TO,     /* target of the production side */
-	OPTION_VIEWS,  /* skip | refuse; default skip */
-	OPTION_YES,    /* -y, flag; command line only */
+	OPTION_SHARED,   /* list | refuse; default list */
+	OPTION_TAGS,     /* list */
+	OPTION_TO,       /* target of the production side */
+	OPTION_VIEWS,    /* skip | refuse; default skip */
+	OPTION_YES,      /* -y, flag; command line only */
 	OPTION_COUNT,
 };
 
