@@ -13,9 +13,11 @@ if not getattr(sys.flags, "safe_path", sys.flags.isolated):
     sys.path[0] = os.path.dirname(os.path.realpath(SCRIPT))
 
 import ast
+import atexit
 import ctypes
 import gc
 import importlib
+import io
 import pkgutil
 import select
 import signal
@@ -140,15 +142,14 @@ def attempt(function):
 
 
 def import_dbt():
-    # A collection would copy every page of the server into each child. What comes after the
-    # freeze is collected at a child's end: duckdb complains on stderr when its types are not.
+    # A collection would copy every page of the server into each child.
     gc.disable()
     importlib.import_module("dbt.cli.main")
     attempt(warm_up)
-    gc.collect()
-    gc.freeze()
     if is_single_threaded() and leaves_no_trace(import_adapters):
         attempt(import_adapters)
+    gc.collect()
+    gc.freeze()
 
 
 def is_single_threaded():
@@ -355,6 +356,34 @@ def send(link, word):
         pass
 
 
+def leave(status):
+    """
+    All that the interpreter does at its end, but for taking the modules apart: that would copy the
+    server's pages too, and duckdb complains on stderr of types that outlive it, as those do that
+    were frozen. Files that were not closed are flushed by it.
+    """
+    threading._shutdown()
+    atexit._run_exitfuncs()
+    for thing in gc.get_objects():
+        if type(thing) in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            if not thing.closed and (type(thing) is not io.TextIOWrapper or thing.writable()):
+                thing.flush()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(status)
+
+
+def execute(code):
+    """Every end but the usual one is the interpreter's own business."""
+    try:
+        exec(code, sys.modules["__main__"].__dict__)
+    except SystemExit as end:
+        status = 0 if end.code is None else end.code
+        if type(status) is int and 0 <= status <= 255:
+            attempt(lambda: leave(status))
+        raise
+
+
 def main():
     server = Server()
     try:
@@ -368,4 +397,4 @@ def main():
     return server.code
 
 
-exec(main(), sys.modules["__main__"].__dict__)
+execute(main())

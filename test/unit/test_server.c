@@ -71,6 +71,27 @@ static void exit_statuses_and_deaths_are_the_same(void **state)
 	assert_true(is_served(server));
 }
 
+static void what_is_left_to_the_end_is_done(void **state)
+{
+	struct runner *runners[] = { runner_plain(world.dbt), serve() };
+	char *file CLEANUP(mem_free_string) = fs_join(world.directory, "kept");
+	struct err err CLEANUP(err_release) = ERR_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		struct said said CLEANUP(said_release) = { 0 };
+		struct buf kept CLEANUP(buf_release) = BUF_INIT;
+
+		assert_int_equal(tell(runners[i], "leave things to the end", file, &said), 0);
+		assert_int_equal(said.result.process.exit_status, 4);
+		assert_string_equal(buf_cstr(&said.text), "unflushed\nthread\nat the end\n");
+		assert_int_equal(fs_read(file, 100, &kept, &err), 0);
+		assert_string_equal(buf_cstr(&kept), "written");
+		assert_int_equal(fs_remove(file, &err), 0);
+		runner_free(runners[i]);
+	}
+}
+
 static void a_held_command_has_the_same_signals_blocked(void **state)
 {
 	struct runner *runners[] = { runner_plain(world.dbt), serve() };
@@ -385,6 +406,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		WORLD_CASE(everything_a_command_can_see_of_its_start_is_the_same),
 		WORLD_CASE(exit_statuses_and_deaths_are_the_same),
+		WORLD_CASE(what_is_left_to_the_end_is_done),
 		WORLD_CASE(a_held_command_has_the_same_signals_blocked),
 		WORLD_CASE(what_the_import_prints_is_printed_by_each_command),
 		WORLD_CASE(the_environment_is_only_the_command_s),

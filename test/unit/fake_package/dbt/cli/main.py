@@ -1,5 +1,6 @@
 """The dbt of the fork server's unit tests: FAKE_IMPORT says how it is imported, the first argument
 what the command does."""
+import atexit
 import gc
 import json
 import os
@@ -80,6 +81,17 @@ def target(fd):
     return name.split(":")[0]
 
 
+def leave_things(path):
+    """A file that is not closed, a thread, a function: all have their turn after the last line."""
+    global kept
+    kept = open(path, "w", encoding="ascii")
+    kept.write("written")
+    atexit.register(lambda: print("at the end", flush=True))
+    threading.Thread(target=lambda: (time.sleep(0.1), print("thread", flush=True))).start()
+    print("unflushed")
+    sys.exit(4)
+
+
 def cli():
     """As click has it: ends the process itself."""
     verb, *rest = sys.argv[1:]
@@ -115,6 +127,8 @@ def cli():
             with open(rest[0], "a", encoding="ascii") as work:
                 work.write(word + "\n")
             time.sleep(0.02)
+    elif verb == "leave things to the end":
+        leave_things(rest[0])
     elif verb == "length":
         print(len(os.environ[rest[0]]))
     return 0
