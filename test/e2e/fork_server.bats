@@ -54,7 +54,8 @@ assert_same_in_both_ways() { # assert_same_in_both_ways EXPECTED-END DBT-ARGUMEN
   grep -qx "served: $1" server.end || fail "$(cat server.end)" || return
   sed -i 's/^plain: /served: /' plain.log
   for file in log artifacts; do
-    diff plain.$file server.$file >diff || fail "not the same $file: ${*:2}" "$(head -n 20 diff)"
+    diff "plain.$file" "server.$file" >differences ||
+      fail "not the same $file: ${*:2}" "$(head -n 20 differences)" || return
   done
 }
 

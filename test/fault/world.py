@@ -129,7 +129,7 @@ class World:
         self.stop()
 
     def _start_postgres(self):
-        for line in self._pg("start").splitlines():
+        for line in self._pg("start", str(os.getpid())).splitlines():
             name, _, value = line.removeprefix("export ").partition("=")
             self.environment[name] = value
         self._change("dbt_project.yml", "profile: shop", "profile: shop_postgres")
