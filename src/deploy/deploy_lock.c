@@ -1,6 +1,6 @@
 /*
  * From the start of a run to its lock, and the way out: who we are, the journal, the lock tables,
- * dead holders, the end that is recorded.
+ * the end that is recorded.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,45 +138,6 @@ int deploy_start(struct deploy *deploy, struct err *err)
 	return journal_write(&deploy->journal, "deployment", NULL, who, err);
 }
 
-static bool holder_is_dead(const struct deploy *deploy, const struct state_lock *lock)
-{
-	return strcmp(lock->host, deploy_bound(deploy, "host")) == 0 &&
-	       (strcmp(lock->boot, deploy_bound(deploy, "boot")) != 0 ||
-		!host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10)));
-}
-
-/*
- * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
- * succeeds. The update waits for a publish of the dead one that the server may still be ending;
- * whether that published is read afterwards, and recorded.
- */
-static int take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err)
-{
-	struct strv take CLEANUP(strv_release) = STRV_INIT;
-	struct strv probe CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	struct sql_binding of_dead[] = { { "id", seen->id } };
-	struct executor dead = deploy->executor;
-	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", deploy->id);
-
-	dead.bindings = of_dead;
-	dead.binding_count = 1;
-	if (state_push_take(&deploy->state, seen, detail, &take, err) < 0 ||
-	    state_push_probe(&deploy->state, &probe, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||
-	    executor_add_statements(&dead, &probe, true, &ops, err) < 0 ||
-	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
-		return -1;
-	bool published = js_get_bool(json_array_get(reply.rows[take.n], 0), "published", false);
-	char *text CLEANUP(mem_free_string) =
-		mem_printf("deployment '%s' died and is settled: it had %s", seen->id,
-			   published ? "published" : "not changed production");
-
-	deploy->request.reporter->note(deploy->request.reporter, text);
-	return 0;
-}
-
 static bool is_ours(const struct deploy *deploy, const struct state_lock *lock)
 {
 	return strcmp(lock->nonce, deploy_bound(deploy, "nonce")) == 0;
@@ -194,9 +155,9 @@ static int check_locks(struct deploy *deploy, json_t *const *rows, bool may_take
 			return -1;
 		if (is_ours(deploy, &lock))
 			continue;
-		if (!may_take || !holder_is_dead(deploy, &lock))
+		if (!may_take || !deploy_holder_is_dead(deploy, &lock))
 			return state_locked_error(&lock, err);
-		if (take_over(deploy, &lock, err) < 0)
+		if (deploy_take_over(deploy, &lock, err) < 0)
 			return -1;
 		*ret_again = true;
 	}

@@ -57,6 +57,11 @@ void deploy_leave(struct deploy *deploy, const struct err *failure);
 const char *deploy_bound(const struct deploy *deploy, const char *name); /* value of a bind */
 json_t *deploy_who(const struct deploy *deploy); /* for the history; a new reference */
 
+/* deploy_settle.c. Whether the process that holds the lock is known to be gone. */
+bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock *lock);
+/* Takes the lock of a dead holder over, and records how its deployment ended. */
+int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err);
+
 /* deploy_publish.c. A step of a plan around its doing. */
 typedef int deploy_phase_fn(struct deploy *deploy, struct err *err);
 int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,

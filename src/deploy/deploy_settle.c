@@ -1,0 +1,46 @@
+/* Deployments that died: who of them is dead, and what becomes of what they left. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/host.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock *lock)
+{
+	return strcmp(lock->host, deploy_bound(deploy, "host")) == 0 &&
+	       (strcmp(lock->boot, deploy_bound(deploy, "boot")) != 0 ||
+		!host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10)));
+}
+
+/*
+ * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
+ * succeeds. The update waits for a publish of the dead one that the server may still be ending;
+ * whether that published is read afterwards, and recorded.
+ */
+int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err)
+{
+	struct strv take CLEANUP(strv_release) = STRV_INIT;
+	struct strv probe CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	struct sql_binding of_dead[] = { { "id", seen->id } };
+	struct executor dead = deploy->executor;
+	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", deploy->id);
+
+	dead.bindings = of_dead;
+	dead.binding_count = 1;
+	if (state_push_take(&deploy->state, seen, detail, &take, err) < 0 ||
+	    state_push_probe(&deploy->state, &probe, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||
+	    executor_add_statements(&dead, &probe, true, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+		return -1;
+	bool published = js_get_bool(json_array_get(reply.rows[take.n], 0), "published", false);
+	char *text CLEANUP(mem_free_string) =
+		mem_printf("deployment '%s' died and is settled: it had %s", seen->id,
+			   published ? "published" : "not changed production");
+
+	deploy->request.reporter->note(deploy->request.reporter, text);
+	return 0;
+}
