@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/dbt/runner.h"
 #include "airlock/format/json.h"
 
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan)
@@ -73,6 +74,41 @@ int publication_plan_lock(struct publication *w, struct err *err)
 	if (state_push_begin(&w->state, &step->sql, err) < 0)
 		return -1;
 	return state_push_read(&w->state, &step->sql, err);
+}
+
+void publication_plan_build(struct publication *w, const char *reason, const char *const *defer)
+{
+	struct step *step = plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
+	const char *from = config_text(w->in->config, OPTION_FROM);
+
+	step->idempotent = true;
+	step->undo = "nothing: staging is built anew by the next deployment";
+	strv_push(&step->command, "build");
+	strv_push(&step->command, "--target");
+	strv_push(&step->command, from);
+	strv_push(&step->command, "--target-path");
+	strv_pushf(&step->command, "target/airlock/build/%s", from);
+	strv_push(&step->command, "--indirect-selection");
+	strv_push(&step->command, "eager");
+	strv_push(&step->command, "--write-json");
+	for (; defer && *defer; defer++)
+		strv_push(&step->command, *defer);
+	if (w->in->build_select->n > 0)
+		strv_push(&step->command, "--select");
+	strv_push_all(&step->command, w->in->build_select);
+	strv_push_all(&step->command, w->in->build_options);
+	runner_push_log_options(&step->command);
+}
+
+void publication_plan_audit(struct publication *w)
+{
+	struct step *step =
+		plan_add_step(w->plan, "audit", "audit", STEP_CHECK,
+			      "every node of the scope was built and every test of it passed, and "
+			      "staging is what was tested");
+
+	step->idempotent = true;
+	step->undo = "nothing";
 }
 
 static int push_schema(struct publication *w, const struct relation *schema,

@@ -1,9 +1,10 @@
 /*
  * publication: what every strategy that publishes tables has in common: the set, its restore
- * points, and the steps lock, publish and finish of its plan. Pure.
+ * points, and the steps lock, build, audit, publish and finish of its plan. Pure.
  *
- * Life cycle: publication_init(), fill set.tables (from the plan's arena), publication_sort(),
- *             publication_link_routes(), publication_plan_*(), publication_release().
+ * Life cycle: publication_init(), publication_choose_tables() (or fill set.tables from the plan's
+ *             arena, publication_sort(), publication_link_routes()), publication_plan_*(),
+ *             publication_release().
  */
 #ifndef AIRLOCK_DEPLOY_PUBLICATION_H
 #define AIRLOCK_DEPLOY_PUBLICATION_H
@@ -24,6 +25,10 @@ struct publication {
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan);
 void publication_release(struct publication *w);
 
+/* The tables of the scope: how each gets its new rows, where the old ones go, what is lost.
+ * ERR_UNSUPPORTED, ERR_RELATION_MISSING or ERR_SHRUNK for what cannot be published. */
+int publication_choose_tables(struct publication *w, struct err *err);
+
 /* By where they are published; makes plan->tables for them. */
 void publication_sort(struct publication *w);
 void publication_link_routes(struct publication *w);
@@ -31,6 +36,9 @@ void publication_link_routes(struct publication *w);
 void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep);
 
 int publication_plan_lock(struct publication *w, struct err *err);
+/* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
+void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);
+void publication_plan_audit(struct publication *w);
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
 int publication_plan_finish(struct publication *w, struct err *err);
 
