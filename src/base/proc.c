@@ -32,6 +32,8 @@ static struct {
 	int signal_fd;
 	int first_noted;
 	int last_noted;
+	proc_signal_fn *watcher;
+	void *watcher_context;
 	unsigned noted; /* how often; signals that come together count once */
 } supervision = { .signal_fd = -1 };
 
@@ -115,6 +117,12 @@ int proc_interrupted(void)
 {
 	note_signals();
 	return supervision.first_noted;
+}
+
+void proc_watch_signals(proc_signal_fn *fn, void *context)
+{
+	supervision.watcher = fn;
+	supervision.watcher_context = context;
 }
 
 void proc_sleep(int ms)
@@ -335,6 +343,17 @@ static void pass_signal_on(struct child *child, int number, int64_t now)
 	}
 }
 
+static void pass_signals_on(struct run *run, int64_t now)
+{
+	for (; run->signals_seen != supervision.noted; run->signals_seen++) {
+		for (size_t i = 0; i < run->n; i++)
+			pass_signal_on(&run->children[i], supervision.last_noted, now);
+		if (supervision.watcher)
+			supervision.watcher(supervision.watcher_context, supervision.last_noted,
+					    run->signals_seen + 1);
+	}
+}
+
 static int64_t timeout_at(const struct child *child)
 {
 	if (child->spec->timeout_ms <= 0 || is_ending(child) || child->is_reaped)
@@ -355,6 +374,9 @@ static void act_on_time(struct run *run, struct child *child, int64_t now)
 		child->is_group_gone = proc_group_is_empty(child->spawned.pid);
 	if (now >= timeout_at(child)) {
 		child->result.timed_out = true;
+		/* It would not hear the others, and there is no more time to give. */
+		if (child->spec->hold_signals)
+			child->stage = STAGE_TERMINATED;
 		enter_next_stage(child, now);
 	} else if (is_ending(child) && !child->is_group_gone && now >= child->next_stage_at) {
 		enter_next_stage(child, now);
@@ -433,9 +455,7 @@ static void turn(struct run *run)
 	now = host_monotonic_ms();
 	for (size_t i = 0; i < run->n; i++)
 		reap(run, &run->children[i], now);
-	for (; run->signals_seen != supervision.noted; run->signals_seen++)
-		for (size_t i = 0; i < run->n; i++)
-			pass_signal_on(&run->children[i], supervision.last_noted, now);
+	pass_signals_on(run, now);
 	for (size_t i = 0; i < run->n; i++)
 		act_on_time(run, &run->children[i], now);
 }

@@ -108,6 +108,9 @@ static int launch_prepare(struct launch *launch, const struct proc_spec *spec,
 		sigaddset(&launch->mask, SIGINT);
 		sigaddset(&launch->mask, SIGTERM);
 		sigaddset(&launch->mask, SIGHUP);
+	} else {
+		sigdelset(&launch->mask, SIGINT);
+		sigdelset(&launch->mask, SIGTERM);
 	}
 	launch->standard[0] = input >= 0 ? input : launch->null;
 	if (launch->null < 0 || open_output(launch, 0, spec->on_stdout) ||
@@ -182,6 +185,19 @@ static _Noreturn void give_reason(const struct launch *launch)
 	_exit(EXIT_NOT_STARTED);
 }
 
+/*
+ * A background job of a shell ignores SIGINT, and a careless parent SIGCHLD: a child that is driven
+ * has to end when it is asked to, and to know how its own children ended.
+ */
+static void make_endable(void)
+{
+	struct sigaction by_default = { .sa_handler = SIG_DFL };
+
+	sigaction(SIGINT, &by_default, NULL);
+	sigaction(SIGTERM, &by_default, NULL);
+	sigaction(SIGCHLD, &by_default, NULL);
+}
+
 /* In the child, until exec: async-signal-safe calls only. All signals are blocked. */
 static _Noreturn void become_program(const struct launch *launch)
 {
@@ -198,6 +214,7 @@ static _Noreturn void become_program(const struct launch *launch)
 		give_reason(launch);
 	/* The mask last: what is pending must meet the dispositions the program would have. */
 	proc_origin_restore_actions(launch->origin);
+	make_endable();
 	sigprocmask(SIG_SETMASK, &launch->mask, NULL);
 	execve(launch->spec->argv[0], launch->spec->argv, launch->spec->envp);
 	give_reason(launch);

@@ -11,7 +11,7 @@
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
 /* What says which warehouse a command looks into. */
-#define WHERE (BIT(FROM) | BIT(TO) | BIT(PROJECT_DIR) | BIT(JSON))
+#define WHERE (BIT(FROM) | BIT(TO) | BIT(PROJECT_DIR) | BIT(JSON) | BIT(OPERATION_TIMEOUT))
 
 #define USAGE_OF_DEPLOYMENTS "[STRATEGY|DEPLOYMENT] [OPTION...] [-- DBT-OPTION...]"
 
@@ -111,10 +111,10 @@ static const struct command commands[] = {
 		.details =
 			"Both sides are parsed by dbt; the warehouse is not asked. --offline and "
 			"--manifest\nread manifests that are there, and start nothing.\n",
-		.options =
-			OF_ROUTES | (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
-					     BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) |
-					     BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(YES))),
+		.options = OF_ROUTES |
+			   (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
+				    BIT(BUILD_TIMEOUT) | BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) |
+				    BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(YES))),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,

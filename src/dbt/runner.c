@@ -142,7 +142,8 @@ static int plain_run(struct runner *runner, const struct runner_command *command
 			.envp = strv_argv(commands[i].environment),
 			.forker = plain->forker,
 			.hold_signals = commands[i].hold_signals,
-			.timeout_ms = commands[i].timeout_ms,
+			.timeout_ms = commands[i].timeout_ms ? commands[i].timeout_ms
+							     : runner->timeout_ms,
 			.on_start = on_start,
 			.on_stdout = on_stdout,
 			.on_stderr = on_stderr,

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/proc.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
@@ -30,6 +31,7 @@ struct deploy *deploy_open(const struct deploy_request *request, struct err *err
 		err_set(err, ERR_UNSUPPORTED, "no strategy '%s'", request->config->strategy);
 		goto fail;
 	}
+	deploy_watch_signals(deploy);
 	return deploy;
 fail:
 	deploy_close(deploy);
@@ -40,6 +42,7 @@ void deploy_close(struct deploy *deploy)
 {
 	if (!deploy)
 		return;
+	proc_watch_signals(NULL, NULL);
 	plan_release(&deploy->plan);
 	plan_release(&deploy->final_plan);
 	audit_release(&deploy->audit);

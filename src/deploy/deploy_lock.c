@@ -129,6 +129,8 @@ int deploy_start(struct deploy *deploy, struct err *err)
 		.bindings = deploy->bindings,
 		.binding_count = DEPLOY_BIND_COUNT,
 		.fault = env_get(deploy->request.environment, "AIRLOCK_FAULT"),
+		.build_timeout_ms =
+			config_number(deploy->request.config, OPTION_BUILD_TIMEOUT) * 1000,
 	};
 	who = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s}", "id", deploy->id, "version",
 			AIRLOCK_VERSION, "strategy", deploy->strategy->name, "from",

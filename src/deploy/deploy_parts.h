@@ -71,6 +71,9 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err);
 /* The steps publish and finish of `final_plan`. */
 int deploy_publish(struct deploy *deploy, struct err *err);
 
+/* deploy_signal.c. From here on each signal is answered with what state things are in. */
+void deploy_watch_signals(struct deploy *deploy);
+
 /* The way out of a run, good or not: lock, end, figures. Returns `result`. */
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);
 

@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "airlock/base/proc.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/record.h"
 #include "airlock/format/json.h"
@@ -164,8 +163,8 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
-	if (proc_interrupted())
-		return err_set(err, ERR_INTERRUPTED, "interrupted before the publish");
+	if (executor_check_interrupted("publish", err) < 0)
+		return -1;
 	if (executor_add(x, step, &ops, err) < 0 || executor_add(x, finish, &ops, err) < 0)
 		return -1;
 	if (executor_run_ops(x, &ops, true, &reply, err) < 0 && settle_publish(deploy, err) < 0)

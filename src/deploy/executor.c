@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "airlock/base/host.h"
+#include "airlock/base/proc.h"
 #include "airlock/format/json.h"
 
 static int inject(const struct executor *executor, const struct step *step, const char *when,
@@ -29,8 +30,23 @@ static int inject(const struct executor *executor, const struct step *step, cons
 	return 0;
 }
 
+int executor_check_interrupted(const char *before, struct err *err)
+{
+	int number = proc_interrupted();
+
+	if (!number)
+		return 0;
+	err_set(err, ERR_INTERRUPTED, "interrupted by SIG%s before '%s'", sigabbrev_np(number),
+		before);
+	err->exit_status = 128 + number;
+	return -1;
+}
+
 int executor_begin(struct executor *executor, const struct step *step, struct err *err)
 {
+	if (executor_check_interrupted(step->id, err) < 0)
+		return -1;
+	executor->step = step;
 	executor->reporter->step(executor->reporter, step);
 	if (inject(executor, step, "before", err) < 0)
 		return -1;
@@ -39,6 +55,9 @@ int executor_begin(struct executor *executor, const struct step *step, struct er
 
 int executor_end(struct executor *executor, const struct step *step, int result, struct err *err)
 {
+	executor->step = NULL;
+	if (result < 0 && err->code == ERR_TIMED_OUT)
+		err_wrap(err, "phase '%s'", step->phase);
 	if (result < 0) {
 		json_t *fields CLEANUP(js_free) = json_pack(
 			"{s:s, s:s?}", "code", err_row(err->code)->name, "message", err->message);
@@ -136,8 +155,12 @@ bool executor_could_not_open(const struct err *err)
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err)
 {
-	if (ops_run(executor->connection, ops, hold_signals, on_start, executor, ret_reply, err) ==
-	    0)
+	int rc;
+
+	executor->holds_signals = hold_signals;
+	rc = ops_run(executor->connection, ops, hold_signals, on_start, executor, ret_reply, err);
+	executor->holds_signals = false;
+	if (rc == 0)
 		return 0;
 	if (!executor_could_not_open(err))
 		return -1;
@@ -160,6 +183,8 @@ int executor_run_dbt(struct executor *executor, const struct step *step,
 	const struct runner_command command = {
 		.arguments = &step->command,
 		.environment = environment,
+		/* The limit of the other starts is not its own. */
+		.timeout_ms = executor->build_timeout_ms ? executor->build_timeout_ms : INT64_MAX,
 		.on_event = on_event,
 		.on_start = on_start,
 		.context = executor,

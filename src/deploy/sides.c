@@ -126,6 +126,7 @@ static int open_all(struct sides *sides, const struct sides_request *request, st
 	env_copy(&sides->environment, strv_argv(request->environment));
 	cmdline_clean_environment(&sides->environment);
 	sides->runner = runner_server(dbt, &sides->environment);
+	sides->runner->timeout_ms = config_number(request->config, OPTION_OPERATION_TIMEOUT) * 1000;
 	sides->dbt = mem_strdup(dbt);
 	sides->home = fs_join(sides->project.directory, "target/airlock");
 	sort_options(sides, request->cmdline);

@@ -71,9 +71,8 @@ static int held_timeout_scenario(void)
 
 	spec.hold_signals = true;
 	spec.timeout_ms = 300;
-	spec.grace_ms = 100;
 	CHECK(proc_run(&spec, &result, &err) == 0);
-	CHECK(result.timed_out);
+	CHECK(result.timed_out && result.elapsed_ms < 10000);
 	CHECK(result.end == PROC_SIGNALLED && result.signal == SIGKILL);
 	return 0;
 }
@@ -365,6 +364,101 @@ static void a_signal_ignored_from_the_start_stays_ignored(void **state)
 	assert_holds(ignored_signal_scenario);
 }
 
+/* `airlock &` in a script: SIGINT is ignored there, and SIGTERM has to reach dbt all the same. */
+static int background_job_scenario(void)
+{
+	struct watch watch = { .trigger = "ready\n", .send = SIGTERM };
+	struct proc_spec spec = spec_of(shell("echo ready; exec sleep 30"), &watch);
+	struct proc_result result;
+	struct err err = ERR_INIT;
+	sigset_t blocked;
+
+	sigemptyset(&blocked);
+	sigaddset(&blocked, SIGINT);
+	sigaddset(&blocked, SIGTERM);
+	sigprocmask(SIG_SETMASK, &blocked, NULL);
+	signal(SIGINT, SIG_IGN);
+	CHECK(proc_run(&spec, &result, &err) == 0);
+	CHECK(result.end == PROC_SIGNALLED && result.signal == SIGINT);
+	CHECK(result.interrupted_by == SIGTERM && result.elapsed_ms < 10000);
+	return 0;
+}
+
+static void a_child_of_a_background_job_can_be_interrupted(void **state)
+{
+	(void)state;
+	assert_holds(background_job_scenario);
+}
+
+struct told {
+	int numbers[4];
+	unsigned counts[4];
+	size_t n;
+};
+
+static void note_told(void *context, int number, unsigned count)
+{
+	struct told *told = context;
+
+	told->numbers[told->n] = number;
+	told->counts[told->n++] = count;
+}
+
+static int watcher_scenario(void)
+{
+	struct watch watch = {
+		.trigger = "ready\n",
+		.send = SIGTERM,
+		.second_trigger = "INT\n",
+		.second_send = SIGINT,
+	};
+	struct proc_spec spec = spec_of(role("stubborn"), &watch);
+	struct told told = { 0 };
+	struct proc_result result;
+	struct err err = ERR_INIT;
+
+	proc_watch_signals(note_told, &told);
+	CHECK(proc_run(&spec, &result, &err) == 0);
+	CHECK(told.n == 2);
+	CHECK(told.numbers[0] == SIGTERM && told.counts[0] == 1);
+	CHECK(told.numbers[1] == SIGINT && told.counts[1] == 2);
+	return 0;
+}
+
+static void a_watcher_is_told_of_each_signal(void **state)
+{
+	(void)state;
+	assert_holds(watcher_scenario);
+}
+
+static int held_twice_scenario(void)
+{
+	struct watch watch = {
+		.trigger = "ready\n",
+		.send = SIGTERM,
+		.second_trigger = "still\n",
+		.second_send = SIGTERM,
+	};
+	struct proc_spec spec = spec_of(
+		shell("echo ready; sleep 0.3; echo still; sleep 0.3; echo done; exit 7"), &watch);
+	struct told told = { 0 };
+	struct proc_result result;
+	struct err err = ERR_INIT;
+
+	spec.hold_signals = true;
+	proc_watch_signals(note_told, &told);
+	CHECK(proc_run(&spec, &result, &err) == 0);
+	CHECK(result.end == PROC_EXITED && result.exit_status == 7);
+	CHECK(prints(&watch, "ready\nstill\ndone\n") && told.n == 2);
+	return 0;
+}
+
+static void a_second_signal_does_not_end_a_held_child(void **state)
+{
+	(void)state;
+	assert_holds(held_twice_scenario);
+}
+
 /* Several children. */
 
 static int side_by_side_scenario(void)
@@ -511,6 +605,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_signal_between_children_is_noted),
 		cmocka_unit_test(without_supervision_nothing_is_noted),
 		cmocka_unit_test(a_signal_ignored_from_the_start_stays_ignored),
+		cmocka_unit_test(a_child_of_a_background_job_can_be_interrupted),
+		cmocka_unit_test(a_watcher_is_told_of_each_signal),
+		cmocka_unit_test(a_second_signal_does_not_end_a_held_child),
 		cmocka_unit_test(two_run_side_by_side),
 		cmocka_unit_test(a_signal_reaches_all_children),
 		cmocka_unit_test(each_has_its_own_timeout),

@@ -3,13 +3,14 @@
  * has started them, this process or a forker on its behalf, makes no difference.
  *
  * Each child has its own process group, the signal mask and dispositions that airlock was
- * started with, stdin from /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
+ * started with (but INT, TERM and CHLD by default: it has to end when asked to), stdin from
+ * /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
  * INT, TERM and HUP that reach airlock while children run are passed to each child's group
  * exactly once, as SIGINT (what makes dbt cancel its queries); `grace_ms` later SIGTERM, at most
  * 2 s after that SIGKILL; a second signal goes straight to SIGKILL. A child that was asked to end
  * has ended when its whole group has. With `hold_signals` the children have INT, TERM and HUP
- * blocked and airlock only notes the signal until they have ended. A signal that airlock was
- * started with as ignored (nohup) stays ignored.
+ * blocked and airlock only notes the signal until they have ended; their time limit is SIGKILL. A
+ * signal that airlock was started with as ignored (nohup) stays ignored by airlock.
  * After a child's exit its pipes are drained for 200 ms more (a grandchild may hold them).
  *
  * Life cycle: proc_supervise() once, before the first proc_run(): opens descriptors 0 to 2 if
@@ -76,6 +77,11 @@ int proc_run_all(const struct proc_spec *specs, size_t n, struct proc_result *re
 
 /* The signal that was noted since proc_supervise() (first one), or 0. */
 int proc_interrupted(void);
+
+/* Told of each signal that arrives while children run, behind its passing on; `count` is the
+ * how-manieth it is, and those that come together count once. NULL: nobody is told. */
+typedef void proc_signal_fn(void *context, int number, unsigned count);
+void proc_watch_signals(proc_signal_fn *fn, void *context);
 
 /* Sleeps, and no longer than until a signal arrives. */
 void proc_sleep(int ms);

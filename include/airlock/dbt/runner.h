@@ -21,10 +21,10 @@
 #include "airlock/dbt/event.h"
 
 struct runner_command {
-	const struct strv *arguments;   /* verb and options, without dbt's own path */
-	const struct strv *environment; /* cleaned: cmdline_clean_environment() */
-	bool hold_signals;              /* while a publish runs */
-	int64_t timeout_ms;
+	const struct strv *arguments;               /* verb and options, without dbt's own path */
+	const struct strv *environment;             /* cleaned: cmdline_clean_environment() */
+	bool hold_signals;                          /* while a publish runs */
+	int64_t timeout_ms;                         /* 0: that of the runner */
 	event_fn *on_event;                         /* may be NULL */
 	void (*on_start)(void *context, pid_t pid); /* may be NULL */
 	void *context;
@@ -44,7 +44,8 @@ struct runner {
 	int (*run)(struct runner *runner, const struct runner_command *commands, size_t n,
 		   struct runner_result *ret_results, struct err *err);
 	void (*release)(struct runner *runner);
-	unsigned starts; /* dbt commands run so far */
+	unsigned starts;    /* dbt commands run so far */
+	int64_t timeout_ms; /* of commands without one of their own; 0: none */
 };
 
 struct runner *runner_plain(const char *dbt_path); /* the path is copied */

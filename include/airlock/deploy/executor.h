@@ -23,11 +23,14 @@ struct executor {
 	const struct dialect *dialect;
 	const struct sql_binding *bindings;
 	size_t binding_count;
-	const char *fault; /* text of AIRLOCK_FAULT, or NULL */
+	const char *fault;        /* text of AIRLOCK_FAULT, or NULL */
+	int64_t build_timeout_ms; /* 0: none */
+	const struct step *step;  /* that is being done; NULL between two */
+	bool holds_signals;       /* an operation runs that must not be interrupted */
 };
 
 /* Around the doing of a step: `if (executor_begin(x, step, err) < 0) ...; result = ...;
- * return executor_end(x, step, result, err);` */
+ * return executor_end(x, step, result, err);`. No step begins after a signal. */
 int executor_begin(struct executor *executor, const struct step *step, struct err *err);
 int executor_end(struct executor *executor, const struct step *step, int result, struct err *err);
 
@@ -46,6 +49,9 @@ int executor_add_statements(struct executor *executor, const struct strv *statem
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err);
 bool executor_could_not_open(const struct err *err);
+/* ERR_INTERRUPTED naming what was about to begin, and 128 + the signal, when one was received. */
+int executor_check_interrupted(const char *before, struct err *err);
+
 int executor_run_dbt(struct executor *executor, const struct step *step,
 		     const struct strv *environment, struct runner_result *ret_result,
 		     struct err *err);

@@ -27,20 +27,23 @@ enum option_id {
 	OPTION_ALLOW_HOOKS,    /* list of unique_ids or names; "*" for all */
 	OPTION_ALLOW_SHARED,   /* selection words */
 	OPTION_ALLOW_UNTESTED, /* list of test names */
-	OPTION_BUILD,   /* selection words of the build; empty: everything, or +scope with select */
-	OPTION_EXCLUDE, /* selection words */
-	OPTION_FORCE,   /* flag; command line only */
-	OPTION_FROM,    /* target of the staging side */
-	OPTION_JSON,    /* flag; command line only */
-	OPTION_MANIFEST,        /* a file; command line only */
-	OPTION_MANIFEST_TO,     /* that of the other side; command line only */
-	OPTION_MAX_SHRINK,      /* percent of the rows; default 10 */
-	OPTION_OFFLINE,         /* flag; command line only */
-	OPTION_PROJECT_DIR,     /* command line only (DBT_PROJECT_DIR is dbt's own) */
-	OPTION_PUBLISH_TIMEOUT, /* seconds; default 30 */
-	OPTION_REQUIRE_TESTS,   /* some | each | none; default some */
-	OPTION_RESTORE_POINT,   /* bool; --no-restore-point; default true */
-	OPTION_ROUTE,           /* target | tag; default: target with `to`, else tag */
+	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
+	OPTION_BUILD_TIMEOUT,     /* seconds; no limit by default */
+	OPTION_EXCLUDE,           /* selection words */
+	OPTION_FORCE,             /* flag; command line only */
+	OPTION_FROM,              /* target of the staging side */
+	OPTION_JSON,              /* flag; command line only */
+	OPTION_MANIFEST,          /* a file; command line only */
+	OPTION_MANIFEST_TO,       /* that of the other side; command line only */
+	OPTION_MAX_SHRINK,        /* percent of the rows; default 10 */
+	OPTION_OFFLINE,           /* flag; command line only */
+	OPTION_OPERATION_TIMEOUT, /* seconds, for each start of dbt but the build; no limit by
+				     default */
+	OPTION_PROJECT_DIR,       /* command line only (DBT_PROJECT_DIR is dbt's own) */
+	OPTION_PUBLISH_TIMEOUT,   /* seconds; default 30 */
+	OPTION_REQUIRE_TESTS,     /* some | each | none; default some */
+	OPTION_RESTORE_POINT,     /* bool; --no-restore-point; default true */
+	OPTION_ROUTE,             /* target | tag; default: target with `to`, else tag */
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/
 	OPTION_SELECT, /* -s, selection words */
