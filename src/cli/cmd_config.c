@@ -41,6 +41,7 @@ static json_t *value_json(const struct config *config, const struct option_row *
 		return json_boolean(config_bool(config, row->id));
 	case OPTION_SECONDS:
 	case OPTION_PERCENT:
+	case OPTION_NUMBER:
 		return json_integer(config_number(config, row->id));
 	case OPTION_LIST:
 	case OPTION_WORDS:
@@ -48,6 +49,7 @@ static json_t *value_json(const struct config *config, const struct option_row *
 		return list_json(config_list(config, row->id));
 	case OPTION_STRING:
 	case OPTION_ENUM:
+	case OPTION_DURATION:
 		break;
 	}
 	return text ? report_string_json(text) : json_null();

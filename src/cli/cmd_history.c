@@ -44,6 +44,7 @@ static json_t *short_of(json_t *deployment)
 
 	json_object_del(copy, "tables");
 	json_object_del(copy, "objects");
+	json_object_del(copy, "restores");
 	json_object_del(copy, "events");
 	json_object_del(copy, "options");
 	return copy;

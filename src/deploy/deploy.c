@@ -174,7 +174,7 @@ static int observe(struct deploy *deploy, struct err *err)
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
-	if (observe_push_queries(&deploy->routes, NULL, false, &queries, err) < 0)
+	if (observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0)
 		return -1;
 	for (size_t i = 0; i < queries.n; i++)
 		ops_add_query(&ops, queries.v[i]);

@@ -193,7 +193,7 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
-	    observe_push_queries(&deploy->routes, NULL, false, &queries, err) < 0 ||
+	    observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
 	    executor_show(&deploy->executor, "lock", &begin, err) < 0 ||
 	    executor_show(&deploy->executor, "lock", &reads, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &begin, false, &ops, err) < 0 ||

@@ -66,6 +66,9 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 typedef int deploy_phase_fn(struct deploy *deploy, struct err *err);
 int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,
 		struct err *err);
+/* The rows of production as they were at the beginning, into `observed`. */
+int deploy_count_production(struct deploy *deploy, struct err *err);
+bool deploy_compares_content(const struct deploy *deploy);
 /* Records the intent and takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
 /* The steps publish and finish of `final_plan`. */

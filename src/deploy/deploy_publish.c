@@ -38,7 +38,9 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
 
 	if (state_push_log(&deploy->state, "intent", detail, &intent, err) < 0 ||
-	    observe_push_queries(&deploy->routes, &deploy->observed, true, &queries, err) < 0 ||
+	    observe_push_queries(&deploy->routes, &deploy->observed,
+				 deploy_compares_content(deploy) ? OBSERVE_CONTENT : OBSERVE_COUNTS,
+				 &queries, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &intent, false, &ops, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
@@ -47,6 +49,38 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 		observe_collect(reply.rows + intent.n, reply.n - intent.n, true, err);
 
 	return deploy_picture(picture, &deploy->built, err);
+}
+
+bool deploy_compares_content(const struct deploy *deploy)
+{
+	return config_is(deploy->request.config, OPTION_CONFLICT, "content");
+}
+
+int deploy_count_production(struct deploy *deploy, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	json_t *picture CLEANUP(js_free) = json_copy(deploy->observed.json);
+	json_t *rows = json_array();
+	struct observed counted = { 0 };
+
+	json_object_set_new(picture, "rows", rows);
+	if (observe_push_production(&deploy->routes, &deploy->observed,
+				    deploy_compares_content(deploy), &queries, err) < 0)
+		return -1;
+	if (queries.n == 0)
+		return 0;
+	if (executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+		return -1;
+	for (size_t i = 0; i < reply.n; i++)
+		json_array_extend(rows, reply.rows[i]);
+	if (observed_parse(picture, &counted, err) < 0)
+		return -1;
+	observed_release(&deploy->observed);
+	deploy->observed = counted;
+	return 0;
 }
 
 static void name_raised(struct err *err)

@@ -83,14 +83,20 @@ static int build(struct deploy *deploy, struct err *err)
 	return result;
 }
 
-static bool same_object(const struct table *a, const struct table *b)
+static bool same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+static bool is_unchanged(const struct table *a, const struct table *b)
 {
 	if (!a || !b)
 		return a == b;
-	return strcmp(a->object ? a->object : "", b->object ? b->object : "") == 0;
+	return same_text(a->object, b->object) && a->rows == b->rows &&
+	       same_text(a->content, b->content);
 }
 
-/* Production must be what the first picture showed: the object, not yet its rows. */
+/* Production must be what the first picture showed. */
 static int check_production(const struct deploy *deploy, struct err *err)
 {
 	const struct routes *routes = &deploy->routes;
@@ -99,14 +105,14 @@ static int check_production(const struct deploy *deploy, struct err *err)
 		const struct relation *to = &routes->items[i].to;
 
 		if (!routes->items[i].in_scope ||
-		    same_object(observed_table(&deploy->observed, routes->dialect, to),
-				observed_table(&deploy->built, routes->dialect, to)))
+		    is_unchanged(observed_table(&deploy->observed, routes->dialect, to),
+				 observed_table(&deploy->built, routes->dialect, to)))
 			continue;
 		char *name CLEANUP(mem_free_string) = relation_display(to);
 
 		return err_set(err, ERR_CONFLICT,
-			       "'%s' (production) was replaced, created or dropped by somebody "
-			       "else during the deployment",
+			       "'%s' (production) was changed, created or dropped by somebody else "
+			       "during the deployment",
 			       name);
 	}
 	return 0;
@@ -136,6 +142,7 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	struct reporter *reporter = deploy->request.reporter;
 
 	if (deploy_start(deploy, err) < 0 || deploy_lock(deploy, err) < 0 ||
+	    deploy_count_production(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < deploy->plan.warnings.n; i++)

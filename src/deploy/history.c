@@ -62,6 +62,8 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 		add_published(deployment, at, detail);
 	} else if (strcmp(event, "objects") == 0) {
 		json_object_set(deployment, "objects", (json_t *)(uintptr_t)detail);
+	} else if (strcmp(event, "restores") == 0) {
+		json_object_set(deployment, "restores", (json_t *)(uintptr_t)detail);
 	} else if (strcmp(event, "intent") == 0) {
 		json_object_set(deployment, "options", json_object_get(detail, "options"));
 		json_t *copy CLEANUP(js_free) = json_copy((json_t *)(uintptr_t)detail);

@@ -27,7 +27,7 @@ static size_t scope_relations(const struct routes *routes, struct relation **ret
 	return n;
 }
 
-static int push_rows(const struct routes *routes, const struct relation *relation,
+static int push_rows(const struct routes *routes, const struct relation *relation, bool content,
 		     struct strv *queries, struct err *err)
 {
 	const struct sql_arg args[] = {
@@ -35,31 +35,49 @@ static int push_rows(const struct routes *routes, const struct relation *relatio
 		SQL_ARG_RELATION("relation", relation),
 	};
 
-	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_ROWS, args, ARRAY_LEN(args),
-			    err);
+	return dialect_push(queries, routes->dialect,
+			    content ? DIALECT_OBSERVE_CONTENT : DIALECT_OBSERVE_ROWS, args,
+			    ARRAY_LEN(args), err);
 }
 
-static int push_counts(const struct routes *routes, const struct observed *before,
+static int push_rows_of_production(const struct routes *routes, const struct route *route,
+				   const struct observed *before, bool content,
+				   struct strv *queries, struct err *err)
+{
+	const struct table *to = observed_table(before, routes->dialect, &route->to);
+
+	if (!to || strcmp(to->kind, "table") != 0)
+		return 0;
+	return push_rows(routes, &route->to, content, queries, err);
+}
+
+int observe_push_production(const struct routes *routes, const struct observed *before,
+			    bool content, struct strv *queries, struct err *err)
+{
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope &&
+		    push_rows_of_production(routes, &routes->items[i], before, content, queries,
+					    err) < 0)
+			return -1;
+	return 0;
+}
+
+static int push_counts(const struct routes *routes, const struct observed *before, bool content,
 		       struct strv *queries, struct err *err)
 {
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
 
-		if (!route->in_scope)
-			continue;
-		if (push_rows(routes, &route->from, queries, err) < 0)
-			return -1;
-		const struct table *to = observed_table(before, routes->dialect, &route->to);
-
-		if (to && strcmp(to->kind, "table") == 0 &&
-		    push_rows(routes, &route->to, queries, err) < 0)
+		if (route->in_scope &&
+		    (push_rows(routes, &route->from, content, queries, err) < 0 ||
+		     push_rows_of_production(routes, route, before, content, queries, err) < 0))
 			return -1;
 	}
 	return 0;
 }
 
-int observe_push_queries(const struct routes *routes, const struct observed *before, bool counted,
-			 struct strv *queries, struct err *err)
+int observe_push_queries(const struct routes *routes, const struct observed *before,
+			 enum observe_rows rows, struct strv *queries, struct err *err)
 {
 	struct relation *relations;
 	size_t n = scope_relations(routes, &relations);
@@ -74,8 +92,8 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 		    0)
 		result = -1;
 	free(relations);
-	if (result == 0 && counted)
-		result = push_counts(routes, before, queries, err);
+	if (result == 0 && rows != OBSERVE_NO_ROWS)
+		result = push_counts(routes, before, rows == OBSERVE_CONTENT, queries, err);
 	return result;
 }
 

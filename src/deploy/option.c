@@ -6,6 +6,7 @@
 
 #include "option_internal.h"
 
+static const char *const conflict_values[] = { "identity", "content", NULL };
 static const char *const require_tests_values[] = { "some", "each", "none", NULL };
 static const char *const route_values[] = { "target", "tag", NULL };
 static const char *const shared_values[] = { "list", "refuse", NULL };
@@ -48,6 +49,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .argument = "SECONDS",
 	  .help = "how long the build and its tests may take; without it no limit" },
+	{ .id = OPTION_CONFLICT,
+	  .key = "conflict",
+	  .type = OPTION_ENUM,
+	  .values = conflict_values,
+	  .fallback = "identity",
+	  .argument = "identity|content",
+	  .help = "how changes by others are noticed: table and row count, or each row" },
 	{ .id = OPTION_EXCLUDE,
 	  .key = "exclude",
 	  .type = OPTION_WORDS,
@@ -72,6 +80,18 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "false",
 	  .command_line_only = true,
 	  .help = "one JSON document on stdout, on failure too" },
+	{ .id = OPTION_KEEP,
+	  .key = "keep",
+	  .type = OPTION_NUMBER,
+	  .fallback = "1",
+	  .argument = "NUMBER",
+	  .help = "newest restore points of a table that stay, however old they are" },
+	{ .id = OPTION_KEEP_FOR,
+	  .key = "keep_for",
+	  .type = OPTION_DURATION,
+	  .fallback = "7d",
+	  .argument = "DURATION",
+	  .help = "how long the other restore points stay: 7d, 12h, 90m; 0 for not at all" },
 	{ .id = OPTION_MANIFEST,
 	  .key = "manifest",
 	  .type = OPTION_STRING,
@@ -328,7 +348,7 @@ int64_t config_number(const struct config *config, enum option_id id)
 {
 	const char *text = config_text(config, id);
 
-	return text ? strtoimax(text, NULL, 10) : 0;
+	return text ? option_number(text) : 0;
 }
 
 const struct strv *config_list(const struct config *config, enum option_id id)

@@ -29,6 +29,8 @@ const char *option_nearest_strategy(const char *word); /* of both kinds; NULL: n
 int option_set(struct config *config, const struct option_place *place,
 	       const struct option_row *row, const struct strv *pieces, struct err *err);
 
+int64_t option_number(const char *text); /* of a text that was read: seconds of a duration */
+
 int option_no_value(const struct option_place *place, const struct option_row *row,
 		    struct err *err);
 int option_refuse_command_line_only(const struct option_row *row, const char *where,

@@ -8,6 +8,8 @@
 #include "option_internal.h"
 
 enum {
+	COUNT_MAX = 1000,
+	DURATION_MAX = 3650 * 86400,
 	SECONDS_MAX = 86400,
 };
 
@@ -112,6 +114,47 @@ static int read_percent(const struct option_place *place, const struct option_ro
 	return read_number(place, row, pieces, reading, 0, 100, err);
 }
 
+static int read_count(const struct option_place *place, const struct option_row *row,
+		      const struct strv *pieces, struct reading *reading, struct err *err)
+{
+	return read_number(place, row, pieces, reading, 1, COUNT_MAX, err);
+}
+
+static const struct {
+	char unit;
+	int64_t seconds;
+} units[] = { { 's', 1 }, { 'm', 60 }, { 'h', 3600 }, { 'd', 86400 }, { 'w', 604800 } };
+
+/* Of a text that was read: the number, times its unit where it has one. */
+int64_t option_number(const char *text)
+{
+	char *end;
+	int64_t number = strtoimax(text, &end, 10);
+
+	for (size_t i = 0; i < ARRAY_LEN(units); i++)
+		if (*end == units[i].unit)
+			return number * units[i].seconds;
+	return number;
+}
+
+static int read_duration(const struct option_place *place, const struct option_row *row,
+			 const struct strv *pieces, struct reading *reading, struct err *err)
+{
+	const char *text = pieces->v[0];
+	size_t digits = strspn(text, "0123456789");
+	bool has_unit = text[digits] && strchr("smhdw", text[digits]) && !text[digits + 1];
+	bool fits = digits && digits < 10 && (has_unit || strcmp(text, "0") == 0) &&
+		    option_number(text) <= DURATION_MAX;
+
+	if (!fits)
+		return err_set(err, ERR_CONFIG_INVALID,
+			       "%s: '%s' is '%s'; it can be a whole number with s, m, h, d or w "
+			       "behind it, as 12h or 7d, at most 3650d, or 0",
+			       place->name, row->key, text);
+	reading->text = mem_strdup(text);
+	return 0;
+}
+
 /* Splits and leaves out the blanks around each part. */
 static void split(struct strv *parts, const char *text, const char *separators)
 {
@@ -172,11 +215,12 @@ typedef int read_fn(const struct option_place *place, const struct option_row *r
 		    const struct strv *pieces, struct reading *reading, struct err *err);
 
 static read_fn *const readers[] = {
-	[OPTION_STRING] = read_string,   [OPTION_LIST] = read_list,
-	[OPTION_WORDS] = read_words,     [OPTION_BOOL] = read_bool,
-	[OPTION_FLAG] = read_bool,       [OPTION_ENUM] = read_enum,
-	[OPTION_MAP] = read_map,         [OPTION_SECONDS] = read_seconds,
-	[OPTION_PERCENT] = read_percent,
+	[OPTION_STRING] = read_string,     [OPTION_LIST] = read_list,
+	[OPTION_WORDS] = read_words,       [OPTION_BOOL] = read_bool,
+	[OPTION_FLAG] = read_bool,         [OPTION_ENUM] = read_enum,
+	[OPTION_MAP] = read_map,           [OPTION_SECONDS] = read_seconds,
+	[OPTION_PERCENT] = read_percent,   [OPTION_NUMBER] = read_count,
+	[OPTION_DURATION] = read_duration,
 };
 
 static bool holds_list(const struct option_row *row)

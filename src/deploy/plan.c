@@ -158,6 +158,9 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 		   plan->atomic ? ", in one transaction" : ", one at a time");
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);
+	if (plan->conflict)
+		buf_printf(out, "conflict: %s; not seen: %s\n", plan->conflict,
+			   plan->conflict_unseen);
 	for (size_t i = 0; i < plan->warnings.n; i++)
 		buf_printf(out, "warning: %s\n", plan->warnings.v[i]);
 	for (size_t i = 0; i < plan->step_count; i++)
@@ -231,9 +234,10 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 
 	for (size_t i = 0; i < plan->step_count; i++)
 		json_array_append_new(steps, step_json(plan->steps[i]));
-	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:o, s:o, s:o}", "version", 1, "strategy",
-			 plan->strategy, "from", plan->from, "to", plan->to, "adapter",
-			 plan->dialect->name, "atomic", (int)plan->atomic, "routes",
-			 routes_json(routes), "steps", steps, "warnings",
+	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:{s:s?, s:s?}, s:o, s:o, s:o}",
+			 "version", 1, "strategy", plan->strategy, "from", plan->from, "to",
+			 plan->to, "adapter", plan->dialect->name, "atomic", (int)plan->atomic,
+			 "conflict", "by", plan->conflict, "unseen", plan->conflict_unseen,
+			 "routes", routes_json(routes), "steps", steps, "warnings",
 			 strings_json(&plan->warnings, false));
 }

@@ -11,11 +11,15 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	*w = (struct publication) {
 		.in = input,
 		.plan = plan,
-		.set = { .lock_attempt_ms = 300,
+		.set = { .by_content = config_is(input->config, OPTION_CONFLICT, "content"),
+			 .lock_attempt_ms = 300,
 			 .timeout_ms =
 				 config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000 },
 	};
 	plan->atomic = input->dialect->changes_set_atomically;
+	plan->conflict = w->set.by_content ? "content" : "identity";
+	plan->conflict_unseen = w->set.by_content ? input->dialect->unseen_by_content
+						  : input->dialect->unseen_by_identity;
 	state_init(&w->state, input->dialect, input->database, input->routes);
 }
 
@@ -177,9 +181,39 @@ static json_t *published_detail(const struct publication *w)
 			 config_text(w->in->config, OPTION_TO), "tables", tables);
 }
 
+static bool keeps_any(const struct publication *w)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		if (w->set.tables[i].restore.identifier)
+			return true;
+	return false;
+}
+
+/* The restore points one by one; the warehouse adds object and size. NULL before the build. */
+static json_t *restores_detail(const struct publication *w)
+{
+	if (!w->in->observed->built)
+		return NULL;
+	json_t *restores = json_array();
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+
+		if (t->restore.identifier)
+			json_array_append_new(
+				restores, json_pack("{s:I, s:[s, s, s], s:I, s:s?}", "number",
+						    (json_int_t)t->number, "of", t->to->database,
+						    t->to->schema, t->to->identifier, "rows",
+						    (json_int_t)t->to_table->rows, "content",
+						    t->to_table->content));
+	}
+	return restores;
+}
+
 static int push_record(struct publication *w, struct strv *statements, struct err *err)
 {
 	json_t *detail CLEANUP(js_free) = published_detail(w);
+	json_t *restores CLEANUP(js_free) = restores_detail(w);
 	struct relation *relations =
 		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
 
@@ -187,7 +221,9 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 		relations[i] = *w->set.tables[i].to;
 	if (state_push_log(&w->state, STATE_PUBLISHED, detail, statements, err) < 0)
 		return -1;
-	return state_push_objects(&w->state, relations, w->set.n, statements, err);
+	if (state_push_objects(&w->state, relations, w->set.n, statements, err) < 0)
+		return -1;
+	return keeps_any(w) ? state_push_restores(&w->state, restores, statements, err) : 0;
 }
 
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err)

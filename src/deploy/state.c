@@ -180,6 +180,27 @@ int state_push_objects(const struct state *state, const struct relation *relatio
 			    err);
 }
 
+int state_push_restores(const struct state *state, const json_t *detail, struct strv *statements,
+			struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	if (detail)
+		write_detail(detail, &text);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
+		{ .name = "detail",
+		  .kind = SQL_LITERAL,
+		  .text = buf_cstr(&text),
+		  .undecided = detail ? NULL : "the restore points" },
+	};
+
+	return dialect_push(statements, state->dialect, DIALECT_LOG_RESTORES, args, ARRAY_LEN(args),
+			    err);
+}
+
 int state_push_history(const struct state *state, const char *id, struct strv *queries,
 		       struct err *err)
 {

@@ -12,6 +12,7 @@
 #include "airlock/deploy/publication.h"
 #include "airlock/deploy/strategy_rows.h"
 #include "airlock/format/json.h"
+#include "airlock/warehouse/marker.h"
 
 struct past {
 	const json_t *record;   /* the deployment that is taken back, as history.h shapes it */
@@ -106,9 +107,58 @@ static int check_unchanged(const struct publication *w, const struct past *past,
 	return 0;
 }
 
+static int not_the_restore_point(const struct past *past, const struct publish_table *t,
+				 const char *how, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->from);
+	char *of CLEANUP(mem_free_string) = relation_display(t->to);
+
+	err_set(err, ERR_CONFLICT,
+		"'%s' is not the restore point of '%s' that deployment '%s' kept: %s", name, of,
+		js_get_string(past->record, "id"), how);
+	return err_hint(err, "look at it; to put '%s' back to what it holds now, say --force", of);
+}
+
+/* What the history says of the restore point; NULL when it says nothing. */
+static const json_t *find_restore(const struct past *past, json_int_t number)
+{
+	const json_t *restores = js_get_array(past->record, "restores");
+
+	for (size_t i = 0; i < json_array_size(restores); i++)
+		if (js_get_integer(json_array_get(restores, i), "number", 0) == number)
+			return json_array_get(restores, i);
+	return NULL;
+}
+
+/* Its comment, the object and the rows must be those that were recorded. */
+static int check_restore(const struct publication *w, const struct past *past,
+			 const struct publish_table *t, const struct table *seen, json_int_t number,
+			 struct err *err)
+{
+	const char *id = js_get_string(past->record, "id");
+	char *marker CLEANUP(mem_free_string) = marker_restore(id, (size_t)number, t->to);
+	const json_t *restore = find_restore(past, number);
+
+	if (config_bool(w->in->config, OPTION_FORCE))
+		return 0;
+	if (!seen->comment || strcmp(seen->comment, marker) != 0)
+		return not_the_restore_point(past, t,
+					     "its comment, which says what it is, is another", err);
+	if (!restore)
+		return not_the_restore_point(past, t, "the history does not know it", err);
+	if (differs(js_get_string(restore, "object"), seen->object))
+		return not_the_restore_point(past, t, "it is another table of that name", err);
+	if (!t->decided)
+		return 0;
+	if (js_get_integer(restore, "rows", -1) != seen->rows ||
+	    differs(js_get_string(restore, "content"), seen->content))
+		return not_the_restore_point(past, t, "its rows were changed", err);
+	return 0;
+}
+
 /* What the history says the table was, with the identity of the restore point that has its rows. */
 static int choose_source(const struct publication *w, const struct past *past,
-			 struct publish_table *t, struct err *err)
+			 struct publish_table *t, const json_t *record, struct err *err)
 {
 	const struct table *before = observed_table(&past->before, w->in->dialect, t->to);
 	const struct table *seen = observed_table(w->in->observed, w->in->dialect, t->from);
@@ -122,6 +172,8 @@ static int choose_source(const struct publication *w, const struct past *past,
 				    : "the restore point '%s' is gone",
 			       name);
 	}
+	if (check_restore(w, past, t, seen, js_get_integer(record, "restore", 0), err) < 0)
+		return -1;
 	*source = *before;
 	source->object = seen->object;
 	source->rows = seen->rows;
@@ -142,7 +194,7 @@ static int choose_way(const struct publication *w, const struct past *past, stru
 		*ret_reason = "production had no such table before";
 		return 0;
 	}
-	if (choose_source(w, past, t, err) < 0)
+	if (choose_source(w, past, t, record, err) < 0)
 		return -1;
 	if (!moves) {
 		t->way = t->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;

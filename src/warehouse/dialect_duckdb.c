@@ -12,10 +12,26 @@ extern const char duckdb_observe_sql[];
 /* As the engine compares names: letters of ASCII only, which lower() is not limited to. */
 #define FOLD(NAME) "translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
 
+#define ROW_WIDTH                                                                                  \
+	"(select sum(case when c.data_type in ('BOOLEAN', 'TINYINT', 'UTINYINT') then 1 "          \
+	"when c.data_type in ('SMALLINT', 'USMALLINT') then 2 "                                    \
+	"when c.data_type in ('INTEGER', 'UINTEGER', 'DATE', 'FLOAT') then 4 "                     \
+	"when c.data_type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'TIME', 'TIMESTAMP', "                \
+	"'TIMESTAMP WITH TIME ZONE') then 8 else 16 end)::bigint from duckdb_columns() c "         \
+	"where c.database_oid = t.database_oid and c.table_oid = t.table_oid)"
+
 #define HOLDER_COLUMNS                                                                             \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
 	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
+
+/* Nothing else identifies a table. */
+#define OBSERVE_ROWS                                                                               \
+	"select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, "                   \
+	"'object', '', 'rows', q.n, 'content', q.h)::varchar "                                     \
+	"from (values {names:names}) as w (d, s, i), "                                             \
+	"(select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h "       \
+	"from {relation:relation}) q"
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
@@ -28,12 +44,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 			"w.d") " "
 			       "and " FOLD("n.schema_name") " = " FOLD("w.s"),
 	[DIALECT_OBSERVE_RELATIONS] = duckdb_observe_sql,
-	[DIALECT_OBSERVE_ROWS] =
-		"select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, "
-		"'object', '', 'rows', q.n, 'content', q.h)::varchar "
-		"from (values {names:names}) as w (d, s, i), "
-		"(select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h "
-		"from {relation:relation}) q",
+	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS,
+	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS,
 	[DIALECT_SCHEMA_CREATE] = "create schema if not exists {schema:schema}",
 	[DIALECT_LOG_CREATE] =
 		"create table if not exists {log:relation} (id varchar not null, "
@@ -93,6 +105,16 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 			       "and " FOLD("t.schema_name") " = " FOLD(
 				       "w.s") " "
 					      "and " FOLD("t.table_name") " = " FOLD("w.i"),
+	/* The size is an estimate, of rows as they are in memory: blocks are given out later. */
+	[DIALECT_LOG_RESTORES] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', now(), 'restores', "
+		"coalesce(to_json(list(json_merge_patch(e.value, json_object("
+		"'bytes', (e.value ->> 'rows')::bigint * " ROW_WIDTH "))))::varchar, '[]') "
+		"from json_each({detail:literal}::json) e "
+		"join duckdb_tables() t on t.database_name = current_database() "
+		"and t.schema_name = {restore_schema:literal} "
+		"and t.table_name = 'r_{id:bind}_' || (e.value ->> 'number')",
 	[DIALECT_LOG_READ] =
 		"select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', "
 		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar "
@@ -114,6 +136,8 @@ const struct dialect dialect_duckdb = {
 	.moves_objects = false,
 	.one_writer = true,
 	.changes_set_atomically = true,
+	.unseen_by_identity = "a change of comments, constraints or indexes",
+	.unseen_by_content = "a change of comments, constraints or indexes",
 	.transaction = DIALECT_TRANSACTION_STRING,
 	.transaction_settings = transaction_settings,
 	.templates = templates,

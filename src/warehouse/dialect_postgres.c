@@ -14,6 +14,14 @@ extern const char postgres_observe_sql[];
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
 	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
 
+#define OBSERVE_ROWS(CONTENT)                                                                      \
+	"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, "             \
+	"'object', c.oid::text || '/' || c.relfilenode::text, " CONTENT                            \
+	"'rows', (select count(*) from {relation:relation}))::text "                               \
+	"from (values {names:names}) as w (d, s, i) "                                              \
+	"join pg_namespace n on n.nspname = w.s "                                                  \
+	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i"
+
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
 		"select json_build_object('user', current_user, 'database', current_database(), "
@@ -23,13 +31,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s",
 	[DIALECT_OBSERVE_RELATIONS] = postgres_observe_sql,
-	[DIALECT_OBSERVE_ROWS] =
-		"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, "
-		"'object', c.oid::text || '/' || c.relfilenode::text, "
-		"'rows', (select count(*) from {relation:relation}))::text "
-		"from (values {names:names}) as w (d, s, i) "
-		"join pg_namespace n on n.nspname = w.s "
-		"join pg_class c on c.relnamespace = n.oid and c.relname = w.i",
+	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS("'content', (select " POSTGRES_CONTENT
+						 " from {relation:relation} x), "),
+	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS(""),
 	[DIALECT_SCHEMA_CREATE] =
 		"do begin "
 		"if not exists (select 1 from pg_namespace where nspname = {name:literal}) then "
@@ -100,6 +104,16 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s "
 		"join pg_class c on c.relnamespace = n.oid and c.relname = w.i",
+	[DIALECT_LOG_RESTORES] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', clock_timestamp(), 'restores', "
+		"coalesce(json_agg(e || jsonb_build_object('object', "
+		"c.oid::text || '/' || c.relfilenode::text, "
+		"'bytes', pg_total_relation_size(c.oid)))::text, '[]') "
+		"from jsonb_array_elements({detail:literal}::jsonb) e "
+		"join pg_class c on c.relname = 'r_{id:bind}_' || (e ->> 'number') "
+		"join pg_namespace n on n.oid = c.relnamespace and n.nspname = "
+		"{restore_schema:literal}",
 	[DIALECT_LOG_READ] =
 		"select json_build_object('id', id, 'at', to_char(logged_at at time zone 'utc', "
 		"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'event', event, 'detail', detail)::text "
@@ -130,6 +144,9 @@ const struct dialect dialect_postgres = {
 	.moves_objects = true,
 	.one_writer = false,
 	.changes_set_atomically = true,
+	.unseen_by_identity = "an update that leaves the number of rows as it was, and a change of "
+			      "comments or grants",
+	.unseen_by_content = "a change of comments or grants",
 	.transaction = DIALECT_TRANSACTION_CALLS,
 	.transaction_settings = transaction_settings,
 	.templates = templates,

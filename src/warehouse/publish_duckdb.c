@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
 
 /* hash(t) would be that of the column t where there is one. */
 #define ASSERT_TEXT                                                                                \
@@ -61,14 +62,20 @@ static int push_assert(struct strv *statements, const struct dialect *dialect,
 static int push_restore(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
+	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("restore", &t->restore),
 		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_LITERAL("marker", marker),
 	};
 
 	if (!t->to_table || !t->restore.identifier)
 		return 0;
-	return dialect_push_text(statements, dialect, "create table {restore} as from {to}", args,
+	if (dialect_push_text(statements, dialect, "create table {restore} as from {to}", args,
+			      ARRAY_LEN(args), err) < 0)
+		return -1;
+	return dialect_push_text(statements, dialect,
+				 "comment on table {restore} is {marker:literal}", args,
 				 ARRAY_LEN(args), err);
 }
 

@@ -17,6 +17,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "airlock/warehouse/marker.h"
 #include "publish_postgres.h"
 
 #define LOCK_BODY                                                                                  \
@@ -45,10 +46,10 @@
 	"end if; end; "                                                                            \
 	"perform pg_sleep(pause); pause := least(pause * 2, 1); end loop; end"
 
-#define ASSERT_BODY                                                                                \
+#define ASSERT_BODY(CONTENT, ALIAS)                                                                \
 	"do declare found text; begin "                                                            \
 	"select c.oid::text || '/' || c.relfilenode::text || '/' "                                 \
-	"|| (select count(*) from {relation:relation}) into found "                                \
+	"|| (select count(*)" CONTENT " from {relation:relation}" ALIAS ") into found "            \
 	"from pg_class c join pg_namespace n on n.oid = c.relnamespace "                           \
 	"where n.nspname = {schema:literal} and c.relname = {identifier:literal}; "                \
 	"if found is distinct from {identity:literal} then "                                       \
@@ -179,12 +180,15 @@ static int push_writer_locks(struct strv *statements, const struct dialect *dial
 
 static int push_assert(struct strv *statements, const struct dialect *dialect,
 		       const struct relation *relation, const struct table *table, bool decided,
-		       const char *format, struct err *err)
+		       bool by_content, const char *format, struct err *err)
 {
 	char *display CLEANUP(mem_free_string) = relation_display(relation);
 	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", display, format);
+	const char *content = by_content && decided && table->content ? table->content : "";
 	char *identity CLEANUP(mem_free_string) =
-		decided ? mem_printf("%s/%lld", table->object, (long long)table->rows) : NULL;
+		decided ? mem_printf("%s/%lld%s%s", table->object, (long long)table->rows,
+				     by_content ? "/" : "", content)
+			: NULL;
 	char *undecided CLEANUP(mem_free_string) = mem_printf("identity of %s", display);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("relation", relation),
@@ -197,7 +201,10 @@ static int push_assert(struct strv *statements, const struct dialect *dialect,
 		SQL_ARG_LITERAL("message", message),
 	};
 
-	return dialect_push_text(statements, dialect, ASSERT_BODY, args, ARRAY_LEN(args), err);
+	return dialect_push_text(statements, dialect,
+				 by_content ? ASSERT_BODY(" || '/' || " POSTGRES_CONTENT, " x")
+					    : ASSERT_BODY("", ""),
+				 args, ARRAY_LEN(args), err);
 }
 
 static int push_asserts(struct strv *statements, const struct dialect *dialect,
@@ -207,13 +214,15 @@ static int push_asserts(struct strv *statements, const struct dialect *dialect,
 		const struct publish_table *t = &set->tables[i];
 
 		if (t->from && push_assert(statements, dialect, t->from, t->from_table, t->decided,
+					   set->by_content,
 					   t->is_exact ? "(the restore point) changed"
 						       : "(staging) changed after its tests",
 					   err) < 0)
 			return -1;
 		if (t->to_table &&
 		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
-				"(production) was changed by somebody else", err) < 0)
+				set->by_content, "(production) was changed by somebody else",
+				err) < 0)
 			return -1;
 	}
 	return 0;
@@ -319,6 +328,16 @@ int postgres_push_comments(struct strv *statements, const struct dialect *dialec
 	return push_column_comments(statements, dialect, t, on, has, err);
 }
 
+int postgres_push_marker(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_table *t, struct err *err)
+{
+	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
+	const struct postgres_words words = { .text = marker };
+
+	return postgres_push_on(statements, dialect, &t->restore,
+				"comment on table {table} is {text:literal}", &words, err);
+}
+
 static int push_new(struct strv *statements, const struct dialect *dialect,
 		    const struct publish_table *t, struct err *err)
 {
@@ -371,8 +390,9 @@ static int push_rewrite(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
 	if (t->restore.identifier &&
-	    postgres_push_pair(statements, dialect, "create table {a} as table {b}", &t->restore,
-			       t->to, err) < 0)
+	    (postgres_push_pair(statements, dialect, "create table {a} as table {b}", &t->restore,
+				t->to, err) < 0 ||
+	     postgres_push_marker(statements, dialect, t, err) < 0))
 		return -1;
 	if (postgres_push_pair(statements, dialect, "delete from {a}", t->to, t->to, err) < 0 ||
 	    postgres_push_insert(statements, dialect, t, t->to, err) < 0)

@@ -39,6 +39,10 @@ int postgres_push_comments(struct strv *statements, const struct dialect *dialec
 			   const struct publish_table *t, const struct relation *on,
 			   const struct table *has, struct err *err);
 
+/* The comment that says what the restore point is. */
+int postgres_push_marker(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_table *t, struct err *err);
+
 /* Builds the new table beside the old one, while readers still read that. */
 int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err);

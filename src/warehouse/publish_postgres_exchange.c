@@ -353,8 +353,10 @@ static int push_away(struct strv *statements, const struct dialect *dialect,
 	    postgres_push_on(statements, dialect, t->to, "alter table {table} rename to {name}",
 			     &rename, err) < 0)
 		return -1;
-	return postgres_push_on(statements, dialect, &moved,
-				"alter table {table} set schema {name}", &schema, err);
+	if (postgres_push_on(statements, dialect, &moved, "alter table {table} set schema {name}",
+			     &schema, err) < 0)
+		return -1;
+	return postgres_push_marker(statements, dialect, t, err);
 }
 
 static int push_final_name(struct strv *statements, const struct dialect *dialect,
@@ -460,6 +462,7 @@ int postgres_push_return(struct strv *statements, const struct dialect *dialect,
 	const struct relation moved = beside(t, t->from->identifier);
 	const struct postgres_words schema = { .name = t->to->schema };
 	const struct postgres_words rename = { .name = t->to->identifier };
+	const struct postgres_words comment = { .text = t->from_table->comment };
 
 	if (t->to_table && postgres_push_removal(statements, dialect, t, err) < 0)
 		return -1;
@@ -467,7 +470,9 @@ int postgres_push_return(struct strv *statements, const struct dialect *dialect,
 			     &schema, err) < 0 ||
 	    postgres_push_on(statements, dialect, &moved, "alter table {table} rename to {name}",
 			     &rename, err) < 0 ||
-	    push_names_back(statements, dialect, t, err) < 0)
+	    push_names_back(statements, dialect, t, err) < 0 ||
+	    postgres_push_on(statements, dialect, t->to,
+			     "comment on table {table} is {text:literal}", &comment, err) < 0)
 		return -1;
 	return push_foreign_keys_back(statements, dialect, t, err);
 }

@@ -43,7 +43,8 @@ static int queries(struct planned *p, char *const *arguments, struct err *err)
 	if (planned_options(p, arguments + 3, err) < 0 ||
 	    planned_manifests(p, arguments[0], path_or_null(arguments[1]), err) < 0 ||
 	    planned_routes(p, err) < 0 || (before && planned_observe(p, before, err) < 0) ||
-	    observe_push_queries(&p->routes, &p->observed, before, &statements, err) < 0) {
+	    observe_push_queries(&p->routes, &p->observed,
+				 before ? OBSERVE_COUNTS : OBSERVE_NO_ROWS, &statements, err) < 0) {
 		json_decref(list);
 		return -1;
 	}

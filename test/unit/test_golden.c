@@ -109,6 +109,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] = "observe_session",
 	[DIALECT_OBSERVE_SCHEMAS] = "observe_schemas",
 	[DIALECT_OBSERVE_RELATIONS] = "observe_relations",
+	[DIALECT_OBSERVE_CONTENT] = "observe_content",
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
 	[DIALECT_SCHEMA_CREATE] = "schema_create",
 	[DIALECT_LOG_CREATE] = "log_create",
@@ -122,6 +123,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_FENCE_PRODUCTION] = "fence_production",
 	[DIALECT_LOG_INSERT] = "log_insert",
 	[DIALECT_LOG_OBJECTS] = "log_objects",
+	[DIALECT_LOG_RESTORES] = "log_restores",
 	[DIALECT_LOG_PROBE] = "log_probe",
 	[DIALECT_LOG_READ] = "log_read",
 };
@@ -132,12 +134,13 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 						   { "Wh", "mart", "orders" } };
 	const struct relation lock = { "Wh", "airlock", "airlock_lock_0123456789abcdef" };
 	const struct relation log = { "Wh", "airlock", "airlock_log" };
+	bool counts = which == DIALECT_OBSERVE_ROWS || which == DIALECT_OBSERVE_CONTENT;
 	const struct sql_arg args[] = {
 		/* The only template with a name that is no bind. */
 		{ .name = "name",
 		  .kind = which == DIALECT_SCHEMA_CREATE ? SQL_LITERAL : SQL_BIND,
 		  .text = which == DIALECT_SCHEMA_CREATE ? awkward[0].schema : "name" },
-		SQL_ARG_NAMES("names", awkward, which == DIALECT_OBSERVE_ROWS ? 1 : 2),
+		SQL_ARG_NAMES("names", awkward, counts ? 1 : 2),
 		SQL_ARG_RELATION("relation", &awkward[0]),
 		SQL_ARG_SCHEMA("schema", &awkward[0]),
 		SQL_ARG_RELATION("log", &log),
@@ -149,6 +152,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_LITERAL("event", "intent"),
 		SQL_ARG_LITERAL("detail", "{\"a\":\"it's \\\"b\\\"\"}"),
 		SQL_ARG_LITERAL("only", ""),
+		SQL_ARG_LITERAL("restore_schema", "airlock_restore"),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_BIND("user"),
 		SQL_ARG_BIND("host"),

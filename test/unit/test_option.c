@@ -110,7 +110,7 @@ static void the_table_is_sorted_and_documented(void **state)
 		assert_int_equal(row->id, i);
 		assert_non_null(row->help);
 		assert_in_range(strlen(row->help), 10, 90);
-		assert_true(row->type >= OPTION_STRING && row->type <= OPTION_PERCENT);
+		assert_true(row->type >= OPTION_STRING && row->type <= OPTION_DURATION);
 		assert_non_null(row->fallback);
 		assert_true((row->argument == NULL) == alone);
 		assert_true((row->values != NULL) == (row->type == OPTION_ENUM));
@@ -363,6 +363,15 @@ static void values_are_checked_and_the_message_says_where(void **state)
 		{ { .variables = "AIRLOCK_PUBLISH_TIMEOUT=5m" },
 		  "AIRLOCK_PUBLISH_TIMEOUT: 'publish_timeout' is '5m'; it can be a whole number, "
 		  "1 to 86400" },
+		{ { .arguments = "--keep 0" },
+		  "--keep: 'keep' is '0'; it can be a whole number, 1 to 1000" },
+		{ { .arguments = "--keep-for 7" },
+		  "--keep-for: 'keep_for' is '7'; it can be a whole number with s, m, h, d or w "
+		  "behind it, as 12h or 7d, at most 3650d, or 0" },
+		{ { .variables = "AIRLOCK_KEEP_FOR=522w" },
+		  "AIRLOCK_KEEP_FOR: 'keep_for' is '522w'; it can be a whole number with s, m, h, "
+		  "d "
+		  "or w behind it, as 12h or 7d, at most 3650d, or 0" },
 		{ { .arguments = "--max-shrink 101" },
 		  "--max-shrink: 'max_shrink' is '101'; it can be a whole number, 0 to 100" },
 		{ { .arguments = "--routes mart" },

@@ -175,7 +175,7 @@ static void the_json_has_the_shape_that_scripts_rely_on(void **state)
 	assert_string_equal(
 		buf_cstr(&out),
 		"{'version':1,'strategy':'wac','from':'staging','to':null,'adapter':'duckdb',"
-		"'atomic':true,'routes':["
+		"'atomic':true,'conflict':{'by':null,'unseen':null},'routes':["
 		"{'unique_id':'model.shop.orders','resource_type':'model','materialized':'table',"
 		"'tags':['mart'],'from':{'database':'db','schema':'stage','identifier':'orders',"
 		"'relation_name':null},'to':{'database':'db','schema':'mart',"

@@ -188,19 +188,22 @@ static void the_publish_is_fenced_made_and_recorded_in_this_order(void **state)
 			   place(&w, "stage.orders (staging) changed after its tests"),
 			   place(&w, "mart.orders (production) was changed"),
 			   place(&w, "create table \"db\".\"airlock_restore\".\"r_\1id\1_1\""),
+			   place(&w, "is 'airlock: restore point of deployment \1id\1, table 1: "
+				     "db.mart.orders'"),
 			   place(&w, "create or replace table"),
 			   place(&w, "insert into \"db\".\"mart\".\"orders\""),
 			   place(&w, DIALECT_RAISED_COUNT),
 			   place(&w, "'published', '{"),
-			   place(&w, "'objects', ") };
+			   place(&w, "'objects', "),
+			   place(&w, "'restores', ") };
 
 	for (size_t i = 0; i < ARRAY_LEN(order); i++) {
 		assert_true(order[i] > 0);
 		assert_true(i == 0 || order[i] > order[i - 1]);
 	}
-	assert_int_equal(order[10], sql_of(&w, "publish")->n);
-	assert_int_equal(place(&w, "\"restore\":1"), order[9]);
-	assert_int_equal(place(&w, "\"rows_before\":1"), order[9]);
+	assert_int_equal(order[12], sql_of(&w, "publish")->n);
+	assert_int_equal(place(&w, "\"restore\":1"), order[10]);
+	assert_int_equal(place(&w, "\"rows_before\":1"), order[10]);
 	assert_null(memmem(sql_of(&w, "publish")->v[0], 10, "\1?", 2));
 }
 

@@ -15,12 +15,21 @@
 #include "airlock/deploy/observed.h"
 #include "airlock/deploy/route.h"
 
+enum observe_rows {
+	OBSERVE_NO_ROWS = 0,
+	OBSERVE_COUNTS,  /* what the dialect's identity needs */
+	OBSERVE_CONTENT, /* and a hash of them */
+};
+
 /*
- * `counted`: identities and counts too, of both relations of every scope node; then `before` is
- * an earlier picture that says which of production's tables exist.
+ * With rows: of both relations of every scope node; then `before` is an earlier picture that says
+ * which of production's tables exist.
  */
-int observe_push_queries(const struct routes *routes, const struct observed *before, bool counted,
-			 struct strv *queries, struct err *err);
+int observe_push_queries(const struct routes *routes, const struct observed *before,
+			 enum observe_rows rows, struct strv *queries, struct err *err);
+/* The rows of production's tables alone: what others may change while staging is built. */
+int observe_push_production(const struct routes *routes, const struct observed *before,
+			    bool content, struct strv *queries, struct err *err);
 
 /* `answers` are the rows of those queries. A new reference, NULL with *err set. */
 json_t *observe_collect(json_t *const *answers, size_t n, bool counted, struct err *err);

@@ -29,10 +29,13 @@ enum option_id {
 	OPTION_ALLOW_UNTESTED, /* list of test names */
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,     /* seconds; no limit by default */
+	OPTION_CONFLICT,          /* identity | content; default identity */
 	OPTION_EXCLUDE,           /* selection words */
 	OPTION_FORCE,             /* flag; command line only */
 	OPTION_FROM,              /* target of the staging side */
 	OPTION_JSON,              /* flag; command line only */
+	OPTION_KEEP,              /* restore points of a relation; default 1 */
+	OPTION_KEEP_FOR,          /* duration; default 7d */
 	OPTION_MANIFEST,          /* a file; command line only */
 	OPTION_MANIFEST_TO,       /* that of the other side; command line only */
 	OPTION_MAX_SHRINK,        /* percent of the rows; default 10 */
@@ -63,9 +66,11 @@ enum option_type {
 	OPTION_BOOL,  /* --x, --no-x */
 	OPTION_FLAG,  /* --x, command line only */
 	OPTION_ENUM,
-	OPTION_MAP,     /* a=b pairs */
-	OPTION_SECONDS, /* a whole number, 1 to 86400 */
-	OPTION_PERCENT, /* a whole number, 0 to 100 */
+	OPTION_MAP,      /* a=b pairs */
+	OPTION_SECONDS,  /* a whole number, 1 to 86400 */
+	OPTION_PERCENT,  /* a whole number, 0 to 100 */
+	OPTION_NUMBER,   /* a whole number, 1 to 1000 */
+	OPTION_DURATION, /* a whole number with s, m, h, d or w behind it, or 0; at most 3650d */
 };
 
 enum option_source {
@@ -130,7 +135,8 @@ int config_set_project(struct config *config, const struct project *project, con
 /* NULL when not set; `route` always has a value, which follows from `to`. */
 const char *config_text(const struct config *config, enum option_id id);
 bool config_bool(const struct config *config, enum option_id id);
-int64_t config_number(const struct config *config, enum option_id id); /* SECONDS, PERCENT */
+/* SECONDS, PERCENT, NUMBER; seconds of a DURATION */
+int64_t config_number(const struct config *config, enum option_id id);
 const struct strv *config_list(const struct config *config, enum option_id id);
 bool config_is(const struct config *config, enum option_id id, const char *value);
 /* The schema that `routes` gives a tag, else the tag itself. */

@@ -53,7 +53,9 @@ struct plan {
 	const char *from;
 	const char *to; /* NULL without */
 	const struct dialect *dialect;
-	bool atomic; /* readers see the old set or the new set */
+	const char *conflict;        /* how changes by others are noticed, before the publish */
+	const char *conflict_unseen; /* which are not */
+	bool atomic;                 /* readers see the old set or the new set */
 	struct step **steps;
 	size_t step_count;
 	size_t step_cap;

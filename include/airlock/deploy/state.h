@@ -62,6 +62,9 @@ int state_push_log(const struct state *state, const char *event, const json_t *d
 /* Which objects stand under these names, as the event `objects`. */
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
 		       struct strv *statements, struct err *err);
+/* What the restore points are, as the event `restores`; `detail` NULL: not known yet. */
+int state_push_restores(const struct state *state, const json_t *detail, struct strv *statements,
+			struct err *err);
 /* The events of one deployment, or of all (NULL), oldest first. */
 int state_push_history(const struct state *state, const char *id, struct strv *queries,
 		       struct err *err);

@@ -30,6 +30,8 @@ enum dialect_template {
 	DIALECT_OBSERVE_SESSION,   /* ? {"user", "database", "version"} */
 	DIALECT_OBSERVE_SCHEMAS,   /* ? names; {"database", "schema"} of each that exists */
 	DIALECT_OBSERVE_RELATIONS, /* ? names; struct table as JSON */
+	/* ? the same, and a hash of the rows in any order as "content" */
+	DIALECT_OBSERVE_CONTENT,
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
 	DIALECT_SCHEMA_CREATE, /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,    /* log: unless it exists */
@@ -46,8 +48,11 @@ enum dialect_template {
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
 	DIALECT_LOG_OBJECTS,      /* log, names: records which objects stand there now */
-	DIALECT_LOG_PROBE,        /* ? log; {"published": bool} */
-	DIALECT_LOG_READ, /* ? log, only:literal ('' for all); {"id", "at", "event", "detail"} */
+	/* log, restore_schema:literal, detail:literal: records the restore points that stand there
+	 * now: `detail` with "object" and "bytes" of each; [{"number", "of", "rows", ..}] */
+	DIALECT_LOG_RESTORES,
+	DIALECT_LOG_PROBE, /* ? log; {"published": bool} */
+	DIALECT_LOG_READ,  /* ? log, only:literal ('' for all); {"id", "at", "event", "detail"} */
 	DIALECT_TEMPLATE_COUNT,
 };
 
@@ -89,6 +94,7 @@ struct publish_table {
 struct publish_set {
 	struct publish_table *tables; /* sorted by to */
 	size_t n;
+	bool by_content;         /* rows are compared, not only their number */
 	int64_t lock_attempt_ms; /* longest that a waiting lock may make readers wait */
 	int64_t timeout_ms;      /* after which getting the locks is given up */
 };
@@ -103,6 +109,9 @@ struct dialect {
 	bool moves_objects;          /* a table can change its schema and keep all it has */
 	bool one_writer;             /* one process at a time may have the database open */
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
+	/* What a comparison with an earlier picture does not notice. */
+	const char *unseen_by_identity;
+	const char *unseen_by_content;
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */
 	/* A template that starts with "do " is the body of an anonymous block. */

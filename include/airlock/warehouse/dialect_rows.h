@@ -6,6 +6,9 @@
 
 #include "airlock/warehouse/dialect.h"
 
+/* The rows of a table called x, in any order; x.* is no column of it. */
+#define POSTGRES_CONTENT "coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text"
+
 extern const struct dialect dialect_duckdb;
 extern const struct dialect dialect_postgres;
 

@@ -96,6 +96,9 @@ join r on r.fd = w.fd and r.fs = w.fs and r.fi = w.fi
 order by w.d, w.s, w.i
 ;
 
+-- observe_content
+select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', '', 'rows', q.n, 'content', q.h)::varchar from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i), (select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h from "Wh"."ma""rt"."it's {{ all }} $$") q;
+
 -- observe_rows
 select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', '', 'rows', q.n, 'content', q.h)::varchar from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i), (select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h from "Wh"."ma""rt"."it's {{ all }} $$") q;
 
@@ -134,6 +137,9 @@ insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) values (
 
 -- log_objects
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'objects', coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', null)))::varchar, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join duckdb_tables() t on translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.d, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.schema_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.s, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.table_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.i, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');
+
+-- log_restores
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'restores', coalesce(to_json(list(json_merge_patch(e.value, json_object('bytes', (e.value ->> 'rows')::bigint * (select sum(case when c.data_type in ('BOOLEAN', 'TINYINT', 'UTINYINT') then 1 when c.data_type in ('SMALLINT', 'USMALLINT') then 2 when c.data_type in ('INTEGER', 'UINTEGER', 'DATE', 'FLOAT') then 4 when c.data_type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE') then 8 else 16 end)::bigint from duckdb_columns() c where c.database_oid = t.database_oid and c.table_oid = t.table_oid)))))::varchar, '[]') from json_each('{"a":"it''s \"b\""}'::json) e join duckdb_tables() t on t.database_name = current_database() and t.schema_name = 'airlock_restore' and t.table_name = 'r_<id>_' || (e.value ->> 'number');
 
 -- log_probe
 select json_object('published', exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published'))::varchar;

@@ -125,6 +125,9 @@ where c.relkind in ('r', 'v', 'm', 'p', 'f')
 order by n.nspname, c.relname
 ;
 
+-- observe_content
+select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'content', (select coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text from "ma""rt"."it's {{ all }} $$" x), 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
+
 -- observe_rows
 select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
 
@@ -163,6 +166,9 @@ insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>
 
 -- log_objects
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'objects', coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, 'identifier', c.relname, 'object', c.oid::text || '/' || c.relfilenode::text))::text, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
+
+-- log_restores
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'restores', coalesce(json_agg(e || jsonb_build_object('object', c.oid::text || '/' || c.relfilenode::text, 'bytes', pg_total_relation_size(c.oid)))::text, '[]') from jsonb_array_elements('{"a":"it''s \"b\""}'::jsonb) e join pg_class c on c.relname = 'r_<id>_' || (e ->> 'number') join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'airlock_restore';
 
 -- log_probe
 select json_build_object('published', exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event = 'published'))::text;

@@ -1,0 +1,18 @@
+/*
+ * marker: the comment of a table that airlock keeps: which deployment made it, and of what. The
+ * statement that makes the table is followed by the comment in the same transaction; nothing is
+ * put back or dropped whose comment is another.
+ *
+ * Ownership: returned strings are freed by the caller.
+ */
+#ifndef AIRLOCK_WAREHOUSE_MARKER_H
+#define AIRLOCK_WAREHOUSE_MARKER_H
+
+#include <stddef.h>
+
+#include "airlock/warehouse/relation.h"
+
+/* Of the restore point r_<id>_<number>. `id` NULL: the bind of that name. */
+char *marker_restore(const char *id, size_t number, const struct relation *of);
+
+#endif

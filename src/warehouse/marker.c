@@ -1,0 +1,16 @@
+#include "airlock/warehouse/marker.h"
+
+#include <stdlib.h>
+
+#include "airlock/base/mem.h"
+#include "airlock/warehouse/sql.h"
+
+char *marker_restore(const char *id, size_t number, const struct relation *of)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(of);
+	char *rest CLEANUP(mem_free_string) = mem_printf(", table %zu: %s", number, name);
+
+	if (!id)
+		return sql_bind_mark("airlock: restore point of deployment ", "id", rest);
+	return mem_printf("airlock: restore point of deployment %s%s", id, rest);
+}
