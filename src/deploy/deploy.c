@@ -53,6 +53,7 @@ void deploy_close(struct deploy *deploy)
 	strv_release(&deploy->build_select);
 	json_decref(deploy->finish);
 	json_decref(deploy->rolled_back);
+	json_decref(deploy->resumed);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
 	fs_lock_release(&deploy->project_lock);

@@ -180,6 +180,21 @@ static int read_locks_again(struct deploy *deploy, struct err *err)
 	return check_locks(deploy, reply.rows, false, &again, err);
 }
 
+/* What the history says from the moment of the lock on: enough to do the same again elsewhere, and
+ * to tell whether this process still lives. */
+static void set_begun(struct deploy *deploy)
+{
+	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
+
+	json_object_set_new(detail, "options", record_options(deploy->request.config));
+	json_object_set_new(detail, "dbt", record_dbt_options(deploy->request.cmdline));
+	json_object_set_new(detail, "locks", state_lock_names(&deploy->state));
+	json_object_set_new(detail, "boot", json_string(deploy_bound(deploy, "boot")));
+	json_object_set_new(detail, "pid", json_string(deploy_bound(deploy, "pid")));
+	json_object_set_new(detail, "start", json_string(deploy_bound(deploy, "start")));
+	state_set_begun(&deploy->state, detail);
+}
+
 /* Takes the lock and looks at the warehouse, in one operation. */
 static int lock_and_observe(struct deploy *deploy, struct err *err)
 {
@@ -191,6 +206,7 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 	size_t locks = deploy->state.staging_count;
 	bool again;
 
+	set_begun(deploy);
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
 	    observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
@@ -235,7 +251,7 @@ json_t *deploy_who(const struct deploy *deploy)
 {
 	const struct config *config = deploy->request.config;
 
-	return record_who(&(struct record_who) {
+	json_t *who = record_who(&(struct record_who) {
 		.strategy = deploy->strategy->name,
 		.name = config->deployment ? config->deployment : "",
 		.from = deploy->sides.from,
@@ -245,6 +261,10 @@ json_t *deploy_who(const struct deploy *deploy)
 		.started_at = deploy_bound(deploy, "since"),
 		.commit = deploy->commit,
 	});
+
+	if (deploy->rolled_back)
+		json_object_set(who, "of", json_object_get(deploy->rolled_back, "id"));
+	return who;
 }
 
 static int push_end(struct deploy *deploy, const struct err *failure, struct strv *statements,
@@ -253,12 +273,11 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
 	bool published = deploy->result.production_changed;
 
-	if (!deploy->locked)
-		return 0;
 	record_end(detail, deploy_outcome_name(deploy->result.outcome), deploy->result.audit,
 		   failure);
-	return state_push_log(&deploy->state, published ? "finished" : "aborted", detail,
-			      statements, err);
+	/* Nothing is written when the lock is no longer, or not yet, ours. */
+	return state_push_log_held(&deploy->state, published ? STATE_FINISHED : STATE_ABORTED,
+				   detail, statements, err);
 }
 
 /* Whatever stopped the deployment: its end is recorded and its lock released. `failure` is NULL

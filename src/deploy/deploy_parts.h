@@ -36,6 +36,7 @@ struct deploy {
 	bool locked;         /* all of them were read back */
 	char *commit;        /* of the project; NULL before a run */
 	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
+	json_t *resumed;     /* the record of the deployment that is resumed; NULL: a new one */
 	json_t *finish;      /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
@@ -69,9 +70,11 @@ int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, 
 /* The rows of production as they were at the beginning, into `observed`. */
 int deploy_count_production(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);
-/* Records the intent and takes the picture `built`, rows counted. */
+/* Takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
-/* The steps publish and finish of `final_plan`. */
+/* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
+int deploy_check_tested(const struct deploy *deploy, struct err *err);
+/* The steps publish and finish of `final_plan`; records the intent before them. */
 int deploy_publish(struct deploy *deploy, struct err *err);
 
 /* deploy_signal.c. From here on each signal is answered with what state things are in. */

@@ -7,14 +7,10 @@
 #include "airlock/base/md5.h"
 #include "airlock/format/json.h"
 
-static void add_container(struct state *state, const struct relation *relation, bool production)
+static void add_name(struct state *state, const char *name, bool production)
 {
-	struct relation schema = { relation->database, relation->schema, NULL };
-	char *name CLEANUP(mem_free_string) = relation_display(&schema);
 	char hash[MD5_HEX_SIZE];
 
-	for (char *p = name; state->dialect->folds_case && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
 	for (size_t i = 0; i < state->n; i++)
 		if (strcmp(state->containers[i].name, name) == 0)
 			return;
@@ -25,6 +21,16 @@ static void add_container(struct state *state, const struct relation *relation, 
 		.lock = { state->schema.database, STATE_SCHEMA,
 			  arena_printf(&state->arena, "airlock_lock_%.16s", hash) },
 	};
+}
+
+static void add_container(struct state *state, const struct relation *relation, bool production)
+{
+	struct relation schema = { relation->database, relation->schema, NULL };
+	char *name CLEANUP(mem_free_string) = relation_display(&schema);
+
+	for (char *p = name; state->dialect->folds_case && *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	add_name(state, name, production);
 }
 
 static void sort_containers(struct state_container *containers, size_t n)
@@ -39,8 +45,7 @@ static void sort_containers(struct state_container *containers, size_t n)
 	}
 }
 
-void state_init(struct state *state, const struct dialect *dialect, const char *database,
-		const struct routes *routes)
+static void init(struct state *state, const struct dialect *dialect, const char *database, size_t n)
 {
 	*state = (struct state) { .dialect = dialect };
 	arena_init(&state->arena);
@@ -48,10 +53,15 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 	state->schema.schema = STATE_SCHEMA;
 	state->log = state->schema;
 	state->log.identifier = "airlock_log";
+	state->containers = arena_alloc(&state->arena, (n + 1) * sizeof(*state->containers));
+}
+
+void state_init(struct state *state, const struct dialect *dialect, const char *database,
+		const struct routes *routes)
+{
+	init(state, dialect, database, routes ? 2 * routes->n : 0);
 	if (!routes)
 		return;
-	state->containers =
-		arena_alloc(&state->arena, (2 * routes->n + 1) * sizeof(*state->containers));
 	for (size_t i = 0; i < routes->n; i++)
 		add_container(state, &routes->items[i].from, false);
 	state->staging_count = state->n;
@@ -62,10 +72,56 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 	sort_containers(state->containers + state->staging_count, state->n - state->staging_count);
 }
 
+void state_init_names(struct state *state, const struct dialect *dialect, const char *database,
+		      const json_t *names)
+{
+	init(state, dialect, database, json_array_size(names));
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (name)
+			add_name(state, name, false);
+	}
+	state->staging_count = state->n;
+	sort_containers(state->containers, state->n);
+}
+
 void state_release(struct state *state)
 {
 	arena_release(&state->arena);
 	*state = (struct state) { 0 };
+}
+
+static void write_detail(const json_t *detail, struct buf *out)
+{
+	js_write_line(detail, out);
+	while (out->len > 0 && out->data[out->len - 1] == '\n')
+		out->data[--out->len] = '\0';
+}
+
+void state_set_begun(struct state *state, const json_t *detail)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	write_detail(detail, &text);
+	state->begun = arena_strdup(&state->arena, buf_cstr(&text));
+}
+
+json_t *state_lock_names(const struct state *state)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < state->staging_count; i++)
+		json_array_append_new(names, json_string(state->containers[i].name));
+	return names;
+}
+
+static struct sql_arg begun_arg(const struct state *state)
+{
+	return (struct sql_arg) { .name = "begun",
+				  .kind = SQL_LITERAL,
+				  .text = state->begun ? state->begun : "",
+				  .undecided = state->begun ? NULL : "what 'begun' records" };
 }
 
 static int push_lock(const struct state *state, enum dialect_template which, size_t i,
@@ -75,6 +131,7 @@ static int push_lock(const struct state *state, enum dialect_template which, siz
 		SQL_ARG_RELATION("lock", &state->containers[i].lock),
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_LITERAL("container", state->containers[i].name),
+		begun_arg(state),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_BIND("name"),
 		SQL_ARG_BIND("user"),
@@ -138,15 +195,8 @@ int state_push_raise(const struct state *state, struct strv *statements, struct 
 	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->staging_count, statements, err);
 }
 
-static void write_detail(const json_t *detail, struct buf *out)
-{
-	js_write_line(detail, out);
-	while (out->len > 0 && out->data[out->len - 1] == '\n')
-		out->data[--out->len] = '\0';
-}
-
-int state_push_log(const struct state *state, const char *event, const json_t *detail,
-		   struct strv *statements, struct err *err)
+static int push_log(const struct state *state, enum dialect_template which, const char *event,
+		    const json_t *detail, struct strv *statements, struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 	char *undecided CLEANUP(mem_free_string) = mem_printf("what '%s' records", event);
@@ -154,8 +204,10 @@ int state_push_log(const struct state *state, const char *event, const json_t *d
 	if (detail)
 		write_detail(detail, &text);
 	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("lock", state->n ? &state->containers[0].lock : &state->log),
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_BIND("id"),
+		SQL_ARG_BIND("nonce"),
 		SQL_ARG_LITERAL("event", event),
 		{ .name = "detail",
 		  .kind = SQL_LITERAL,
@@ -163,8 +215,19 @@ int state_push_log(const struct state *state, const char *event, const json_t *d
 		  .undecided = detail ? NULL : undecided },
 	};
 
-	return dialect_push(statements, state->dialect, DIALECT_LOG_INSERT, args, ARRAY_LEN(args),
-			    err);
+	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
+}
+
+int state_push_log(const struct state *state, const char *event, const json_t *detail,
+		   struct strv *statements, struct err *err)
+{
+	return push_log(state, DIALECT_LOG_INSERT, event, detail, statements, err);
+}
+
+int state_push_log_held(const struct state *state, const char *event, const json_t *detail,
+			struct strv *statements, struct err *err)
+{
+	return push_log(state, DIALECT_LOG_HELD, event, detail, statements, err);
 }
 
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
@@ -257,15 +320,18 @@ int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 	return 0;
 }
 
-int state_push_take(const struct state *state, const struct state_lock *seen, const json_t *detail,
-		    struct strv *statements, struct err *err)
+static int push_taking(const struct state *state, enum dialect_template which,
+		       const struct state_lock *seen, const json_t *detail, struct strv *statements,
+		       struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
-	write_detail(detail, &text);
+	if (detail)
+		write_detail(detail, &text);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("lock", &seen->container->lock),
 		SQL_ARG_RELATION("log", &state->log),
+		begun_arg(state),
 		SQL_ARG_LITERAL("dead", seen->id),
 		SQL_ARG_LITERAL("detail", buf_cstr(&text)),
 		SQL_ARG_LITERAL("holder", seen->nonce),
@@ -281,8 +347,25 @@ int state_push_take(const struct state *state, const struct state_lock *seen, co
 		SQL_ARG_BIND("nonce"),
 	};
 
-	return dialect_push(statements, state->dialect, DIALECT_LOCK_TAKE, args, ARRAY_LEN(args),
-			    err);
+	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
+}
+
+int state_push_take(const struct state *state, const struct state_lock *seen, const json_t *detail,
+		    struct strv *statements, struct err *err)
+{
+	return push_taking(state, DIALECT_LOCK_TAKE, seen, detail, statements, err);
+}
+
+int state_push_resume(const struct state *state, const struct state_lock *seen,
+		      struct strv *statements, struct err *err)
+{
+	return push_taking(state, DIALECT_LOCK_RESUME, seen, NULL, statements, err);
+}
+
+int state_push_acquire(const struct state *state, size_t i, struct strv *statements,
+		       struct err *err)
+{
+	return push_lock(state, DIALECT_LOCK_ACQUIRE, i, statements, err);
 }
 
 int state_locked_error(const struct state_lock *lock, struct err *err)

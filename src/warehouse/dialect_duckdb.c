@@ -33,6 +33,12 @@ extern const char duckdb_observe_sql[];
 	"(select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h "       \
 	"from {relation:relation}) q"
 
+#define BEGUN                                                                                      \
+	"insert into {log:relation} (id, logged_at, event, detail) "                               \
+	"select '{id:bind}', now(), 'begun', {begun:literal} from {lock:relation} "                \
+	"where nonce = '{nonce:bind}' and not exists (select 1 from {log:relation} "               \
+	"where id = '{id:bind}' and event = 'begun'); "
+
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
 		"select json_object('user', current_user, 'database', current_database(), "
@@ -56,7 +62,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"''::varchar as username, ''::varchar as host, ''::varchar as boot, "
 		"0::bigint as pid, ''::varchar as start, ''::varchar as since, "
 		"''::varchar as phase",
-	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_ACQUIRE] = "begin; update {lock:relation} set " HOLDER_COLUMNS
+				 " where nonce = ''; " BEGUN "commit",
 	[DIALECT_LOCK_TAKE] =
 		"begin; update {lock:relation} set " HOLDER_COLUMNS
 		" where nonce = {holder:literal} and fence = {seen:number}; "
@@ -66,8 +73,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"then 'finished' else 'aborted' end, {detail:literal} "
 		"from {lock:relation} where nonce = '{nonce:bind}' and not exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event in ('finished', "
-		"'aborted')); "
-		"commit",
+		"'aborted')); " BEGUN "commit",
+	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
+				" where nonce = {holder:literal} and fence = {seen:number}",
 	[DIALECT_LOCK_READ] =
 		"select json_object('container', {container:literal}, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
@@ -93,6 +101,12 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"|| host || ' since ' || since from {lock:relation})) end",
 	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
 			       "values ('{id:bind}', now(), {event:literal}, {detail:literal})",
+	[DIALECT_LOG_HELD] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', now(), {event:literal}, {detail:literal} "
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
+		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal}))",
 	/* Nothing identifies a table: an oid is given anew whenever the file is opened. */
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "

@@ -14,13 +14,23 @@ extern const char postgres_observe_sql[];
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
 	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
 
+/* The version: which transaction wrote each row, and where it stands. A view has neither. */
 #define OBSERVE_ROWS(CONTENT)                                                                      \
 	"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, "             \
 	"'object', c.oid::text || '/' || c.relfilenode::text, " CONTENT                            \
-	"'rows', (select count(*) from {relation:relation}))::text "                               \
+	"'rows', q.n, 'version', q.v)::text "                                                      \
 	"from (values {names:names}) as w (d, s, i) "                                              \
 	"join pg_namespace n on n.nspname = w.s "                                                  \
-	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i"
+	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i "                           \
+	"cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral "        \
+	"(select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select "                    \
+	"hashtextextended(ctid::text || ' ' || xmin::text, 0) as h "                               \
+	"from {relation:relation}) r) q"
+
+#define BEGUN                                                                                      \
+	"insert into {log:relation} (id, logged_at, event, detail) "                               \
+	"select '{id:bind}', clock_timestamp(), 'begun', {begun:literal} where not exists "        \
+	"(select 1 from {log:relation} where id = '{id:bind}' and event = 'begun'); "
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
@@ -53,17 +63,22 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"''::text as since, ''::text as phase; "
 		"exception when duplicate_table or duplicate_object or unique_violation then null; "
 		"end",
-	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_ACQUIRE] =
+		"do begin update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''; "
+		"if found then " BEGUN "end if; end",
 	/* The update waits for a publish of the dead one; the statements behind it see its end. */
 	[DIALECT_LOCK_TAKE] =
 		"do begin update {lock:relation} set " HOLDER_COLUMNS
 		" where nonce = {holder:literal} and fence = {seen:number}; "
-		"if found and not exists (select 1 from {log:relation} where id = {dead:literal} "
+		"if not found then return; end if; "
+		"if not exists (select 1 from {log:relation} where id = {dead:literal} "
 		"and event in ('finished', 'aborted')) then "
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ({dead:literal}, clock_timestamp(), case when exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event = 'published') "
-		"then 'finished' else 'aborted' end, {detail:literal}); end if; end",
+		"then 'finished' else 'aborted' end, {detail:literal}); end if; " BEGUN "end",
+	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
+				" where nonce = {holder:literal} and fence = {seen:number}",
 	[DIALECT_LOCK_READ] =
 		"select json_build_object('container', {container:literal}, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
@@ -95,6 +110,14 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_INSERT] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
+	/* The share makes it wait for somebody who is taking the lock, and see that. */
+	[DIALECT_LOG_HELD] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', clock_timestamp(), {event:literal}, {detail:literal} "
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
+		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal})) "
+		"for share of l",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', clock_timestamp(), 'objects', "

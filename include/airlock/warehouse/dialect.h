@@ -36,10 +36,15 @@ enum dialect_template {
 	DIALECT_SCHEMA_CREATE, /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,    /* log: unless it exists */
 	DIALECT_LOCK_CREATE,   /* lock: the table and its one row */
-	DIALECT_LOCK_ACQUIRE,  /* lock: takes a free one */
+	/* lock, log, begun:literal: takes a free one, and records the beginning, both or neither */
+	DIALECT_LOCK_ACQUIRE,
 	/* lock, log, seen:number, holder:literal, dead:literal, detail:literal: takes the lock of a
-	 * dead holder and ends its deployment `dead` in the history, both or neither */
+	 * dead holder, ends its deployment `dead` in the history and records the own beginning
+	 * (begun:literal), all or nothing */
 	DIALECT_LOCK_TAKE,
+	/* lock, seen:number, holder:literal: takes the lock of a dead holder for that deployment
+	 * itself; waits for a transaction that used the fence */
+	DIALECT_LOCK_RESUME,
 	DIALECT_LOCK_READ, /* ? lock, log, container:literal: who holds it, whether it published */
 	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
 	DIALECT_FENCE_RAISE, /* lock: waits for a transaction that used the fence, then raises it */
@@ -47,7 +52,10 @@ enum dialect_template {
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
-	DIALECT_LOG_OBJECTS,      /* log, names: records which objects stand there now */
+	/* lock, log, event:literal, detail:literal: the same while the lock is ours, once, and only
+	 * before the end */
+	DIALECT_LOG_HELD,
+	DIALECT_LOG_OBJECTS, /* log, names: records which objects stand there now */
 	/* log, restore_schema:literal, detail:literal: records the restore points that stand there
 	 * now: `detail` with "object" and "bytes" of each; [{"number", "of", "rows", ..}] */
 	DIALECT_LOG_RESTORES,
