@@ -13,6 +13,7 @@ setup_file() {
 
 setup() {
   thaw
+  unset AIRLOCK_FORK_SERVER
 }
 
 teardown_file() {
