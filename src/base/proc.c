@@ -169,6 +169,7 @@ struct child {
 	int64_t started_at;
 	int64_t reaped_at;
 	int64_t next_stage_at;
+	int64_t beaten_at;
 };
 
 struct run {
@@ -361,6 +362,24 @@ static int64_t timeout_at(const struct child *child)
 	return after(child->started_at, child->spec->timeout_ms);
 }
 
+static int64_t beat_at(const struct child *child)
+{
+	if (!child->spec->on_beat || !child->spawned.pid || is_ending(child) || child->is_reaped)
+		return never;
+	return after(child->beaten_at, child->spec->beat_ms);
+}
+
+static void beat(struct child *child)
+{
+	if (host_monotonic_ms() < beat_at(child))
+		return;
+	if (!child->spec->on_beat(child->spec->context)) {
+		child->result.stopped = true;
+		enter_next_stage(child, host_monotonic_ms());
+	}
+	child->beaten_at = host_monotonic_ms();
+}
+
 static int64_t drained_at(const struct child *child)
 {
 	return child->is_reaped && has_output(child) ? after(child->reaped_at, DRAIN_MS) : never;
@@ -392,7 +411,7 @@ static int64_t earlier(int64_t a, int64_t b)
 
 static int64_t next_act_at(const struct child *child, int64_t now)
 {
-	int64_t at = earlier(timeout_at(child), drained_at(child));
+	int64_t at = earlier(earlier(timeout_at(child), drained_at(child)), beat_at(child));
 
 	if (is_done(child) || !is_ending(child) || child->is_group_gone)
 		return at;
@@ -439,8 +458,9 @@ static void wait_for_something(struct run *run)
 }
 
 /*
- * The order matters: the callbacks of pump() may read the signals through proc_interrupted(), so
- * children are reaped after them and before the next poll, whether or not a SIGCHLD was seen.
+ * The order matters: the callbacks of pump() may read the signals through proc_interrupted(), and
+ * those of beat() run other children, so these are reaped after them and before the next poll,
+ * whether or not a SIGCHLD was seen.
  */
 static void turn(struct run *run)
 {
@@ -451,6 +471,8 @@ static void turn(struct run *run)
 		for (size_t which = 0; which < 2; which++)
 			if (run->polled[1 + POLLED * i + which].revents)
 				pump(run, &run->children[i], which);
+	for (size_t i = 0; i < run->n; i++)
+		beat(&run->children[i]);
 	note_signals();
 	now = host_monotonic_ms();
 	for (size_t i = 0; i < run->n; i++)
@@ -467,7 +489,7 @@ static int start(struct child *child, struct err *err)
 	if (proc_spawn(spec, &supervision.origin, -1, &child->spawned, err))
 		return -1;
 	child->result.start_errno = child->spawned.start_errno;
-	child->started_at = host_monotonic_ms();
+	child->started_at = child->beaten_at = host_monotonic_ms();
 	if (child->spawned.pid && spec->on_start)
 		spec->on_start(spec->context, child->spawned.pid);
 	return 0;

@@ -185,9 +185,10 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 
 	find_next(invocation, result, err, &next);
 	return json_pack(
-		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}", "version",
-		1, "id", result && *result->id ? report_string_json(result->id) : json_null(),
-		"strategy", strategy ? report_string_json(strategy) : json_null(), "outcome",
+		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+		"version", 1, "id",
+		result && *result->id ? report_string_json(result->id) : json_null(), "strategy",
+		strategy ? report_string_json(strategy) : json_null(), "outcome",
 		deploy_outcome_name(result ? result->outcome : DEPLOY_FAILED), "production_changed",
 		result ? (int)result->production_changed : 0, "exit",
 		failed ? err_exit_status(err) : 0, "nodes",
@@ -195,6 +196,8 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 		tests_json(result ? result->audit : NULL), "published", published_json(result),
 		"failures", failures_json(result ? result->audit : NULL), "next",
 		strings_json(&next), "error", failed ? report_error_json(err) : json_null(),
+		"skipped",
+		result && result->skipped ? report_string_json(result->skipped) : json_null(),
 		"dbt_starts", (json_int_t)(result ? result->dbt_starts : 0), "elapsed_ms",
 		(json_int_t)(result ? result->seconds * 1000 : 0));
 }
@@ -322,7 +325,10 @@ int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *re
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 
-	if (!err_is_set(err))
+	if (!err_is_set(err) && result->skipped)
+		buf_printf(&text, "skipped: %s\nnothing was done, production was not changed\n",
+			   result->skipped);
+	else if (!err_is_set(err))
 		write_success(invocation, result, &text);
 	else if (result && result->audit && result->audit->failure_count)
 		write_failure(invocation, result, err, &text);

@@ -96,7 +96,8 @@ static const struct command commands[] = {
 		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
 		.details = "Without an id the newest deployment that was not taken back. It is a "
 			   "deployment itself:\nrecorded, and with restore points of its own.\n",
-		.options = WHERE | BIT(YES) | BIT(FORCE) | BIT(PUBLISH_TIMEOUT),
+		.options = WHERE | BIT(YES) | BIT(FORCE) | BIT(IF_LOCKED) | BIT(LEASE) |
+			   BIT(LOCK_TIMEOUT) | BIT(PUBLISH_TIMEOUT),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -113,7 +114,8 @@ static const struct command commands[] = {
 			"--manifest\nread manifests that are there, and start nothing.\n",
 		.options = OF_ROUTES |
 			   (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
-				    BIT(BUILD_TIMEOUT) | BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) |
+				    BIT(BUILD_TIMEOUT) | BIT(IF_LOCKED) | BIT(LEASE) |
+				    BIT(LOCK_TIMEOUT) | BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) |
 				    BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(YES))),
 		.takes_dbt_options = true,
 		.starts_dbt = true,

@@ -88,6 +88,8 @@ static void add_as_string(struct ops *ops, const char *const *settings,
 void ops_add_transaction(struct ops *ops, const struct dialect *dialect,
 			 const struct strv *statements)
 {
+	size_t first = ops->n;
+
 	if (!statements->n)
 		return;
 	switch (dialect->transaction) {
@@ -98,6 +100,8 @@ void ops_add_transaction(struct ops *ops, const struct dialect *dialect,
 		add_as_string(ops, dialect->transaction_settings, statements);
 		break;
 	}
+	for (size_t i = first; i < ops->n; i++)
+		ops->calls[i].in_transaction = true;
 }
 
 void ops_jinja_literal(struct buf *out, const char *s)
@@ -394,6 +398,7 @@ static int run_in_slot(const struct ops_connection *connection, const struct slo
 		.arguments = &arguments,
 		.environment = &environment,
 		.hold_signals = hold_signals,
+		.timeout_ms = connection->timeout_ms,
 		.on_event = on_event,
 		.on_start = on_start,
 		.context = running,

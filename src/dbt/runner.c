@@ -34,6 +34,13 @@ static void on_start(void *context, pid_t pid)
 		listener->command->on_start(listener->command->context, pid);
 }
 
+static bool on_beat(void *context)
+{
+	struct listener *listener = context;
+
+	return listener->command->on_beat(listener->command->context);
+}
+
 static void on_event(void *context, const struct event *event)
 {
 	struct listener *listener = context;
@@ -144,6 +151,8 @@ static int plain_run(struct runner *runner, const struct runner_command *command
 			.hold_signals = commands[i].hold_signals,
 			.timeout_ms = commands[i].timeout_ms ? commands[i].timeout_ms
 							     : runner->timeout_ms,
+			.beat_ms = commands[i].beat_ms,
+			.on_beat = commands[i].on_beat ? on_beat : NULL,
 			.on_start = on_start,
 			.on_stdout = on_stdout,
 			.on_stderr = on_stderr,

@@ -53,7 +53,6 @@ void deploy_close(struct deploy *deploy)
 	strv_release(&deploy->build_select);
 	json_decref(deploy->finish);
 	json_decref(deploy->rolled_back);
-	json_decref(deploy->resumed);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
 	fs_lock_release(&deploy->project_lock);
@@ -209,6 +208,8 @@ const char *deploy_outcome_name(enum deploy_outcome outcome)
 		return "published";
 	case DEPLOY_UNKNOWN:
 		return "unknown";
+	case DEPLOY_SKIPPED:
+		return "skipped";
 	}
 	return "";
 }

@@ -14,6 +14,8 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
+enum { MOST_PASSES = 20 };
+
 /* Binds stand inside quotes in the statements: what else a user or host name may hold is "_". */
 static const char *plain_value(struct deploy *deploy, char *owned)
 {
@@ -25,6 +27,13 @@ static const char *plain_value(struct deploy *deploy, char *owned)
 
 	free(owned);
 	return value;
+}
+
+static const char *name_of(const struct deploy *deploy)
+{
+	const char *name = deploy->request.config->deployment;
+
+	return name && *name ? name : deploy->strategy->name;
 }
 
 static void identify(struct deploy *deploy)
@@ -43,7 +52,7 @@ static void identify(struct deploy *deploy)
 	snprintf(deploy->id + n, sizeof(deploy->id) - n, "_%s", random);
 	const struct sql_binding bindings[DEPLOY_BIND_COUNT] = {
 		[DEPLOY_BIND_ID] = { "id", deploy->id },
-		{ "name", plain_value(deploy, mem_strdup(deploy->strategy->name)) },
+		{ "name", plain_value(deploy, mem_strdup(name_of(deploy))) },
 		{ "user", plain_value(deploy, host_user()) },
 		{ "host", plain_value(deploy, host_name()) },
 		{ "boot", plain_value(deploy, host_boot_id()) },
@@ -52,8 +61,10 @@ static void identify(struct deploy *deploy)
 		  plain_value(deploy, mem_printf("%llu", (unsigned long long)host_process_start(
 								 getpid()))) },
 		{ "since", plain_value(deploy, mem_strdup(now)) },
-		{ "phase", "begin" },
+		{ "phase", deploy->request.ask || deploy->rolled_back ? "begin" : "build" },
 		[DEPLOY_BIND_NONCE] = { "nonce", plain_value(deploy, mem_strdup(nonce)) },
+		{ "lease", plain_value(deploy, mem_strdup(config_text(deploy->request.config,
+								      OPTION_LEASE))) },
 	};
 
 	memcpy(deploy->bindings, bindings, sizeof(bindings));
@@ -72,26 +83,14 @@ static int project_locked(const char *holder_file, struct err *err)
 {
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 	json_t *holder CLEANUP(js_free) = js_read_file(holder_file, 65536, ERR_FILE, &ignored);
-	const char *id = js_get_string(holder, "id");
+	struct state_lock lock;
 
-	if (!id)
+	state_lock_of(holder, &lock);
+	if (!*lock.id)
 		return err_set(err, ERR_LOCKED, "another deployment of this project is running");
-	return err_set(err, ERR_LOCKED,
-		       "this project is held by deployment '%s' of %s on %s, process %s, since %s",
-		       id, js_get_string(holder, "user"), js_get_string(holder, "host"),
-		       js_get_string(holder, "pid"), js_get_string(holder, "since"));
-}
+	char *words CLEANUP(mem_free_string) = state_holder(&lock);
 
-static int write_holder(const struct deploy *deploy, const char *holder_file, struct err *err)
-{
-	struct buf text CLEANUP(buf_release) = BUF_INIT;
-	json_t *holder CLEANUP(js_free) =
-		json_pack("{s:s, s:s, s:s, s:s, s:s}", "id", deploy->id, "user",
-			  deploy_bound(deploy, "user"), "host", deploy_bound(deploy, "host"), "pid",
-			  deploy_bound(deploy, "pid"), "since", deploy_bound(deploy, "since"));
-
-	js_write_pretty(holder, &text);
-	return fs_write_atomic(holder_file, text.data, text.len, 0644, err);
+	return err_set(err, ERR_LOCKED, "this project is held by %s", words);
 }
 
 /* Where one process at a time can open the database, a lock inside it could only be seen by
@@ -99,14 +98,24 @@ static int write_holder(const struct deploy *deploy, const char *holder_file, st
 static int lock_project(struct deploy *deploy, struct err *err)
 {
 	char *holder_file CLEANUP(mem_free_string) = fs_join(deploy->sides.home, "holder.json");
+	struct deploy_wait wait CLEANUP(deploy_wait_release);
 	int held;
 
+	deploy_wait_init(deploy, &wait);
+	wait.backoff.next_ms = 100;
+	wait.backoff.longest_ms = 1000;
 	if (!deploy->sides.dialect->one_writer)
 		return 0;
-	held = fs_lock_try(deploy->sides.project.file, &deploy->project_lock, err);
-	if (held > 0)
-		return project_locked(holder_file, err);
-	return held < 0 ? -1 : write_holder(deploy, holder_file, err);
+	for (;;) {
+		held = fs_lock_try(deploy->sides.project.file, &deploy->project_lock, err);
+		if (held == 0)
+			return deploy_write_holder(deploy, "begin", err);
+		if (held < 0)
+			return -1;
+		project_locked(holder_file, err);
+		if (!deploy_wait(deploy, &wait, err))
+			return -1;
+	}
 }
 
 int deploy_start(struct deploy *deploy, struct err *err)
@@ -145,58 +154,37 @@ static bool is_ours(const struct deploy *deploy, const struct state_lock *lock)
 	return strcmp(lock->nonce, deploy_bound(deploy, "nonce")) == 0;
 }
 
-/* Reads the locks back; those of dead holders are taken over and read once more. */
-static int check_locks(struct deploy *deploy, json_t *const *rows, bool may_take, bool *ret_again,
-		       struct err *err)
+/*
+ * Reads the locks back and takes over those of dead holders. Each is taken behind the one before
+ * it: what became free only now, or is behind a dead one, has to be asked for again.
+ */
+static int check_locks(struct deploy *deploy, json_t *const *rows, bool *ret_again, struct err *err)
 {
 	*ret_again = false;
+	deploy->holds_lock = false;
 	for (size_t i = 0; i < deploy->state.staging_count; i++) {
 		struct state_lock lock;
 
 		if (state_read_lock(&deploy->state, i, rows[i], &lock, err) < 0)
 			return -1;
-		if (is_ours(deploy, &lock))
+		if (is_ours(deploy, &lock)) {
+			deploy->holds_lock = true;
 			continue;
-		if (!may_take || !deploy_holder_is_dead(deploy, &lock))
+		}
+		*ret_again = true;
+		if (!*lock.nonce)
+			continue;
+		if (!lock.expired && !deploy_holder_is_dead(deploy, &lock))
 			return state_locked_error(&lock, err);
+		deploy->holds_lock = true;
 		if (deploy_take_over(deploy, &lock, err) < 0)
 			return -1;
-		*ret_again = true;
 	}
 	return 0;
 }
 
-static int read_locks_again(struct deploy *deploy, struct err *err)
-{
-	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	bool again;
-
-	if (state_push_read(&deploy->state, &queries, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
-	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
-		return -1;
-	return check_locks(deploy, reply.rows, false, &again, err);
-}
-
-/* What the history says from the moment of the lock on: enough to do the same again elsewhere, and
- * to tell whether this process still lives. */
-static void set_begun(struct deploy *deploy)
-{
-	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
-
-	json_object_set_new(detail, "options", record_options(deploy->request.config));
-	json_object_set_new(detail, "dbt", record_dbt_options(deploy->request.cmdline));
-	json_object_set_new(detail, "locks", state_lock_names(&deploy->state));
-	json_object_set_new(detail, "boot", json_string(deploy_bound(deploy, "boot")));
-	json_object_set_new(detail, "pid", json_string(deploy_bound(deploy, "pid")));
-	json_object_set_new(detail, "start", json_string(deploy_bound(deploy, "start")));
-	state_set_begun(&deploy->state, detail);
-}
-
 /* Takes the lock and looks at the warehouse, in one operation. */
-static int lock_and_observe(struct deploy *deploy, struct err *err)
+static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *err)
 {
 	struct strv begin CLEANUP(strv_release) = STRV_INIT;
 	struct strv reads CLEANUP(strv_release) = STRV_INIT;
@@ -204,14 +192,10 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	size_t locks = deploy->state.staging_count;
-	bool again;
 
-	set_begun(deploy);
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
 	    observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
-	    executor_show(&deploy->executor, "lock", &begin, err) < 0 ||
-	    executor_show(&deploy->executor, "lock", &reads, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &begin, false, &ops, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &reads, true, &ops, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
@@ -219,19 +203,87 @@ static int lock_and_observe(struct deploy *deploy, struct err *err)
 	deploy->holds_lock = true;
 	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0) {
 		/* A statement failed before the first that takes a lock. */
-		if (err->code == ERR_LOCKED ||
+		if (executor_sent_nothing(&deploy->executor, &reply, err) ||
 		    (err->code == ERR_WAREHOUSE && reply.calls_done < begin.n - locks))
 			deploy->holds_lock = false;
 		return -1;
 	}
-	if (check_locks(deploy, reply.rows + begin.n, true, &again, err) < 0 ||
-	    (again && read_locks_again(deploy, err) < 0))
+	if (check_locks(deploy, reply.rows + begin.n, ret_again, err) < 0)
 		return -1;
+	if (*ret_again)
+		return 0;
 	deploy->locked = true;
 	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows + begin.n + locks,
 							   reply.n - begin.n - locks, false, err);
 
 	return deploy_picture(picture, &deploy->observed, err);
+}
+
+static int show_lock(struct deploy *deploy, struct err *err)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+
+	if (state_push_begin(&deploy->state, &statements, err) < 0 ||
+	    state_push_read(&deploy->state, &statements, err) < 0)
+		return -1;
+	return executor_show(&deploy->executor, "lock", &statements, err);
+}
+
+/* Who waits holds nothing. */
+static int give_back(struct deploy *deploy, struct err *err)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (!deploy->holds_lock)
+		return 0;
+	if (state_push_release(&deploy->state, &statements, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &statements, false, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+		return -1;
+	deploy->holds_lock = false;
+	return 0;
+}
+
+static int wait_for_lock(struct deploy *deploy, struct deploy_wait *wait, struct err *err)
+{
+	struct err failure CLEANUP(err_release) = ERR_INIT;
+
+	if (give_back(deploy, &failure) < 0) {
+		err_release(err);
+		*err = failure;
+		failure = (struct err)ERR_INIT;
+		return -1;
+	}
+	return deploy_wait(deploy, wait, err) ? 0 : -1;
+}
+
+static int lock_when_free(struct deploy *deploy, struct err *err)
+{
+	struct deploy_wait wait CLEANUP(deploy_wait_release);
+	bool again = true;
+
+	deploy_wait_init(deploy, &wait);
+	/* It is waited for here, like any other lock. */
+	deploy->executor.open_wait_ms = 0;
+	if (show_lock(deploy, err) < 0)
+		return -1;
+	for (unsigned passes = 0; again; passes++) {
+		if (lock_and_observe(deploy, &again, err) == 0) {
+			if (again && passes > MOST_PASSES)
+				return err_set(err, ERR_NO_ANSWER,
+					       "the lock is free and cannot be taken");
+			continue;
+		}
+		if (err->code != ERR_LOCKED || wait_for_lock(deploy, &wait, err) < 0)
+			return -1;
+		again = true;
+		passes = 0;
+	}
+	deploy->executor.open_wait_ms =
+		config_number(deploy->request.config, OPTION_LOCK_TIMEOUT) * 1000;
+	return 0;
 }
 
 int deploy_lock(struct deploy *deploy, struct err *err)
@@ -244,14 +296,14 @@ int deploy_lock(struct deploy *deploy, struct err *err)
 
 	if (executor_begin(&deploy->executor, &step, err) < 0)
 		return -1;
-	return executor_end(&deploy->executor, &step, lock_and_observe(deploy, err), err);
+	return executor_end(&deploy->executor, &step, lock_when_free(deploy, err), err);
 }
 
 json_t *deploy_who(const struct deploy *deploy)
 {
 	const struct config *config = deploy->request.config;
 
-	json_t *who = record_who(&(struct record_who) {
+	return record_who(&(struct record_who) {
 		.strategy = deploy->strategy->name,
 		.name = config->deployment ? config->deployment : "",
 		.from = deploy->sides.from,
@@ -261,10 +313,6 @@ json_t *deploy_who(const struct deploy *deploy)
 		.started_at = deploy_bound(deploy, "since"),
 		.commit = deploy->commit,
 	});
-
-	if (deploy->rolled_back)
-		json_object_set(who, "of", json_object_get(deploy->rolled_back, "id"));
-	return who;
 }
 
 static int push_end(struct deploy *deploy, const struct err *failure, struct strv *statements,
@@ -273,11 +321,12 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
 	bool published = deploy->result.production_changed;
 
+	if (!deploy->locked)
+		return 0;
 	record_end(detail, deploy_outcome_name(deploy->result.outcome), deploy->result.audit,
 		   failure);
-	/* Nothing is written when the lock is no longer, or not yet, ours. */
-	return state_push_log_held(&deploy->state, published ? STATE_FINISHED : STATE_ABORTED,
-				   detail, statements, err);
+	return state_push_end(&deploy->state, published ? "finished" : "aborted", detail,
+			      statements, err);
 }
 
 /* Whatever stopped the deployment: its end is recorded and its lock released. `failure` is NULL

@@ -4,6 +4,7 @@
 #ifndef AIRLOCK_DEPLOY_DEPLOY_PARTS_H
 #define AIRLOCK_DEPLOY_DEPLOY_PARTS_H
 
+#include "airlock/base/backoff.h"
 #include "airlock/base/fs.h"
 #include "airlock/deploy/deploy.h"
 #include "airlock/deploy/executor.h"
@@ -13,7 +14,7 @@
 #include "airlock/deploy/strategy.h"
 
 /* Who runs a deployment, as values of binds. */
-enum { DEPLOY_BIND_ID, DEPLOY_BIND_NONCE = 9, DEPLOY_BIND_COUNT = 10 };
+enum { DEPLOY_BIND_ID, DEPLOY_BIND_NONCE = 9, DEPLOY_BIND_COUNT = 11 };
 
 struct deploy {
 	struct deploy_request request;
@@ -36,7 +37,6 @@ struct deploy {
 	bool locked;         /* all of them were read back */
 	char *commit;        /* of the project; NULL before a run */
 	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
-	json_t *resumed;     /* the record of the deployment that is resumed; NULL: a new one */
 	json_t *finish;      /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
@@ -63,18 +63,35 @@ bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock 
 /* Takes the lock of a dead holder over, and records how its deployment ended. */
 int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err);
 
-/* deploy_publish.c. A step of a plan around its doing. */
+/* deploy_lease.c. What the lock says of the phase, with a new lease, where the ops begin. */
+int deploy_add_phase(struct deploy *deploy, const char *phase, struct ops *ops, struct err *err);
+/* The same in a file beside the project, where nobody else can read the database meanwhile. */
+int deploy_write_holder(const struct deploy *deploy, const char *phase, struct err *err);
+int deploy_begin_build(struct deploy *deploy, struct err *err);
+
+/* Waits for somebody else's lock, as the configuration has it, and says for whom. */
+struct deploy_wait {
+	struct backoff backoff;
+	char *said;
+};
+
+void deploy_wait_init(const struct deploy *deploy, struct deploy_wait *wait);
+void deploy_wait_release(struct deploy_wait *wait);
+/* True: try again, and *err is released. False: it stays, or says that a signal came. */
+bool deploy_wait(struct deploy *deploy, struct deploy_wait *wait, struct err *err);
+
+/* deploy_publish.c. What the statements of airlock raised gets its own code; `what` stopped. */
+void deploy_name_raised(struct err *err, const char *what);
+/* A step of a plan around its doing. */
 typedef int deploy_phase_fn(struct deploy *deploy, struct err *err);
 int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,
 		struct err *err);
 /* The rows of production as they were at the beginning, into `observed`. */
 int deploy_count_production(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);
-/* Takes the picture `built`, rows counted. */
+/* Records the intent and takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
-/* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
-int deploy_check_tested(const struct deploy *deploy, struct err *err);
-/* The steps publish and finish of `final_plan`; records the intent before them. */
+/* The steps publish and finish of `final_plan`. */
 int deploy_publish(struct deploy *deploy, struct err *err);
 
 /* deploy_signal.c. From here on each signal is answered with what state things are in. */

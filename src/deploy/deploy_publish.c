@@ -11,127 +11,52 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static json_t *identity(const struct table *table)
-{
-	if (!table)
-		return json_null();
-	return json_pack("{s:s?, s:I, s:s?, s:s?}", "object", table->object, "rows",
-			 (json_int_t)table->rows, "content", table->content, "version",
-			 table->version);
-}
+enum { TRANSIENT_LIMIT_MS = 15000 };
 
-/* What was tested, and what is to be replaced by it: with this another process can publish it. */
 static json_t *intent_detail(const struct deploy *deploy)
 {
-	const struct plan *plan = &deploy->final_plan;
 	json_t *tables = json_array();
 	json_t *detail = deploy_who(deploy);
 
-	record_end(detail, deploy_outcome_name(DEPLOY_PUBLISHED), deploy->result.audit, NULL);
-	json_object_del(detail, "outcome");
-	json_object_del(detail, "exit");
-	for (size_t i = 0; i < plan->table_count; i++) {
-		const struct route *route = plan->tables[i].route;
-		char *from CLEANUP(mem_free_string) = relation_display(&route->from);
+	for (size_t i = 0; i < deploy->plan.table_count; i++) {
+		const struct route *route = deploy->plan.tables[i].route;
 		char *to CLEANUP(mem_free_string) = relation_display(&route->to);
 
-		json_array_append_new(
-			tables, json_pack("{s:s, s:s, s:s, s:o, s:o}", "unique_id",
-					  route->node->unique_id, "from", from, "to", to, "tested",
-					  identity(observed_table(&deploy->built, plan->dialect,
-								  &route->from)),
-					  "replaces",
-					  identity(observed_table(&deploy->built, plan->dialect,
-								  &route->to))));
+		json_array_append_new(tables, json_pack("{s:s, s:s}", "unique_id",
+							route->node->unique_id, "to", to));
 	}
 	json_object_set_new(detail, "tables", tables);
+	json_object_set_new(detail, "options", record_options(deploy->request.config));
 	return detail;
 }
 
-static const char *key_that_differs(const json_t *recorded, const json_t *found)
-{
-	static const char *const keys[] = { "object", "rows", "content", "version" };
-
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (!json_equal(json_object_get(recorded, keys[i]),
-				json_object_get(found, keys[i])))
-			return keys[i];
-	return json_is_null(recorded) == json_is_null(found) ? NULL : "object";
-}
-
-static const json_t *find_table(const json_t *tables, const char *unique_id)
-{
-	for (size_t i = 0; i < json_array_size(tables); i++) {
-		const json_t *table = json_array_get(tables, i);
-
-		if (strcmp(js_get_string(table, "unique_id"), unique_id) == 0)
-			return table;
-	}
-	return NULL;
-}
-
-static int check_tested(const json_t *recorded, const json_t *now, struct err *err)
-{
-	const char *name = js_get_string(now, "unique_id");
-	static const char *const sides[] = { "from", "to" };
-
-	if (!recorded)
-		return err_set(err, ERR_CONFLICT, "'%s' is not among the tables that were tested",
-			       name);
-	for (size_t i = 0; i < ARRAY_LEN(sides); i++)
-		if (!json_equal(json_object_get(recorded, sides[i]),
-				json_object_get(now, sides[i])))
-			return err_set(err, ERR_CONFLICT,
-				       "'%s' was tested as '%s' for '%s', and this project has "
-				       "'%s' for '%s'",
-				       name, js_get_string(recorded, "from"),
-				       js_get_string(recorded, "to"), js_get_string(now, "from"),
-				       js_get_string(now, "to"));
-	if (key_that_differs(json_object_get(recorded, "tested"), json_object_get(now, "tested")))
-		return err_set(err, ERR_CONFLICT, "'%s': staging changed after the tests",
-			       js_get_string(now, "from"));
-	if (key_that_differs(json_object_get(recorded, "replaces"),
-			     json_object_get(now, "replaces")))
-		return err_set(err, ERR_CONFLICT,
-			       "'%s' (production) was changed by somebody else since the tests",
-			       js_get_string(now, "to"));
-	return 0;
-}
-
-int deploy_check_tested(const struct deploy *deploy, struct err *err)
-{
-	json_t *now CLEANUP(js_free) = intent_detail(deploy);
-	const json_t *recorded = js_get_array(deploy->resumed, "intended");
-	const json_t *tables = js_get_array(now, "tables");
-
-	for (size_t i = 0; i < json_array_size(tables); i++) {
-		const json_t *table = json_array_get(tables, i);
-
-		if (check_tested(find_table(recorded, js_get_string(table, "unique_id")), table,
-				 err) < 0)
-			return -1;
-	}
-	if (json_array_size(tables) != json_array_size(recorded))
-		return err_set(err, ERR_CONFLICT,
-			       "%zu tables were tested, and this project publishes %zu",
-			       json_array_size(recorded), json_array_size(tables));
-	return 0;
-}
-
-/* What was tested, and production as it is now, counted. */
+/* What was tested, and production as it is now, counted; the intent is recorded with it. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err)
 {
+	struct strv intent CLEANUP(strv_release) = STRV_INIT;
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
+	size_t first;
 
-	if (observe_push_queries(&deploy->routes, &deploy->observed,
+	/* First, so that nothing is recorded of one whose lock is lost. */
+	if (deploy_add_phase(deploy, "audit", &ops, err) < 0 ||
+	    state_push_log(&deploy->state, "intent", detail, &intent, err) < 0 ||
+	    observe_push_queries(&deploy->routes, &deploy->observed,
 				 deploy_compares_content(deploy) ? OBSERVE_CONTENT : OBSERVE_COUNTS,
 				 &queries, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
-	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+	    executor_add_statements(&deploy->executor, &intent, false, &ops, err) < 0)
 		return -1;
-	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, reply.n, true, err);
+	first = ops.n;
+	if (executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
+		return -1;
+	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0) {
+		deploy_name_raised(err, "the deployment was stopped");
+		return -1;
+	}
+	json_t *picture CLEANUP(js_free) =
+		observe_collect(reply.rows + first, reply.n - first, true, err);
 
 	return deploy_picture(picture, &deploy->built, err);
 }
@@ -168,14 +93,14 @@ int deploy_count_production(struct deploy *deploy, struct err *err)
 	return 0;
 }
 
-static void name_raised(struct err *err)
+void deploy_name_raised(struct err *err, const char *what)
 {
 	static const struct {
 		const char *begins;
 		enum err_code code;
 	} raised[] = {
 		{ DIALECT_RAISED_CONFLICT, ERR_CONFLICT },
-		{ DIALECT_RAISED_FENCE, ERR_LOCKED },
+		{ DIALECT_RAISED_FENCE, ERR_LOCK_LOST },
 		{ DIALECT_RAISED_HELD, ERR_LOCKED },
 		{ DIALECT_RAISED_LOCK, ERR_PUBLISH_FAILED },
 		{ DIALECT_RAISED_COUNT, ERR_PUBLISH_FAILED },
@@ -190,11 +115,19 @@ static void name_raised(struct err *err)
 		at += strlen(raised[i].begins);
 		int len = (int)strcspn(at, "\n");
 
-		err_set(err, raised[i].code, "the publish was stopped:%.*s", len, at);
+		err_set(err, raised[i].code, "%s:%.*s", what, len, at);
 		return;
 	}
-	if (err->code == ERR_WAREHOUSE)
-		err_set(err, ERR_PUBLISH_FAILED, "the publish failed: %s", message);
+}
+
+static void name_failure(struct err *err)
+{
+	deploy_name_raised(err, "the publish was stopped");
+	if (err->code != ERR_WAREHOUSE)
+		return;
+	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
+
+	err_set(err, ERR_PUBLISH_FAILED, "the publish failed: %s", message);
 }
 
 /* After a publish whose end is not known: waits for the transaction if it still runs, makes the
@@ -216,9 +149,26 @@ static int probe(struct deploy *deploy)
 	return js_get_bool(json_array_get(reply.rows[raise.n], 0), "published", false);
 }
 
-static int settle_publish(struct deploy *deploy, struct err *err)
+/* For somebody who holds production, and for what passes by itself. */
+struct publish_waits {
+	struct deploy_wait held;
+	struct backoff transient;
+};
+
+static void publish_waits_init(const struct deploy *deploy, struct publish_waits *waits)
 {
-	if (executor_could_not_open(err))
+	deploy_wait_init(deploy, &waits->held);
+	backoff_init(&waits->transient, 500, 4000, TRANSIENT_LIMIT_MS);
+}
+
+static void publish_waits_release(struct publish_waits *waits)
+{
+	deploy_wait_release(&waits->held);
+}
+
+static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, struct err *err)
+{
+	if (executor_sent_nothing(&deploy->executor, reply, err))
 		return -1;
 	switch (probe(deploy)) {
 	case 1:
@@ -230,7 +180,7 @@ static int settle_publish(struct deploy *deploy, struct err *err)
 		err_release(err);
 		return 0;
 	case 0:
-		name_raised(err);
+		name_failure(err);
 		return -1;
 	default:
 		deploy->result.outcome = DEPLOY_UNKNOWN;
@@ -238,10 +188,9 @@ static int settle_publish(struct deploy *deploy, struct err *err)
 			"the publish failed and whether it was committed cannot be read: %s",
 			err->message);
 		err_hint(err,
-			 "'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
-			 "back "
-			 "if it was not; so does the next deployment",
-			 deploy->id, deploy->id);
+			 "look for an event 'published' of '%s' in the table airlock.airlock_log; "
+			 "the lock is kept until the next deployment",
+			 deploy->id);
 		err->production = ERR_PRODUCTION_UNKNOWN;
 		deploy->holds_lock = false;
 		return -1;
@@ -274,28 +223,73 @@ static void list_published(struct deploy *deploy)
 	deploy->result.published_count = plan->table_count;
 }
 
-/* In one operation: the intent, the transaction, and the end: record and unlock. */
+/* A failed publish whose record is known to be missing: whether it is worth another try. */
+static bool may_publish_again(struct deploy *deploy, struct publish_waits *waits, bool transient,
+			      struct err *err)
+{
+	if (deploy->result.outcome == DEPLOY_UNKNOWN)
+		return false;
+	if (err->code == ERR_LOCKED)
+		return deploy_wait(deploy, &waits->held, err);
+	if (!transient || !backoff_wait(&waits->transient))
+		return false;
+	char *text CLEANUP(mem_free_string) = mem_printf(
+		"publishing again: %.*s", (int)strcspn(err->message, "\n"), err->message);
+
+	deploy->request.reporter->note(deploy->request.reporter, text);
+	err_release(err);
+	return true;
+}
+
+static int try_publish(struct deploy *deploy, const struct ops *ops, struct publish_waits *waits,
+		       bool *ret_again, bool *ret_finished, struct err *err)
+{
+	struct executor *x = &deploy->executor;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	bool transient;
+
+	*ret_again = false;
+	if (executor_run_ops(x, ops, true, &reply, err) == 0) {
+		*ret_finished = reply.finished;
+		return 0;
+	}
+	transient = executor_is_transient(x, err);
+	if (settle_publish(deploy, &reply, err) == 0)
+		return 0;
+	json_t *fields CLEANUP(js_free) = json_pack("{s:s?}", "message", err->message);
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (!may_publish_again(deploy, waits, transient, err))
+		return -1;
+	journal_write(&deploy->journal, "retry", "publish", fields, &ignored);
+	*ret_again = true;
+	return 0;
+}
+
+/* The transaction, and in the same operation the end: record and unlock. */
 int deploy_publish(struct deploy *deploy, struct err *err)
 {
 	struct executor *x = &deploy->executor;
 	const struct step *step = plan_step(&deploy->final_plan, "publish");
 	const struct step *finish = plan_step(&deploy->final_plan, "finish");
-	struct strv intent CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
+	struct publish_waits waits CLEANUP(publish_waits_release);
+	bool again = true;
+	bool finished = false;
 
+	publish_waits_init(deploy, &waits);
 	if (executor_check_interrupted("publish", err) < 0)
 		return -1;
-	if (state_push_log_held(&deploy->state, STATE_INTENT, detail, &intent, err) < 0 ||
-	    executor_add_statements(x, &intent, false, &ops, err) < 0 ||
+	/* The phase is seen by others before the transaction that sets it as well has ended. */
+	if (deploy_add_phase(deploy, "publish", &ops, err) < 0 ||
 	    executor_add(x, step, &ops, err) < 0 || executor_add(x, finish, &ops, err) < 0)
 		return -1;
-	if (executor_run_ops(x, &ops, true, &reply, err) < 0 && settle_publish(deploy, err) < 0)
-		return -1;
+	while (again)
+		if (try_publish(deploy, &ops, &waits, &again, &finished, err) < 0)
+			return -1;
 	deploy->result.production_changed = true;
 	deploy->result.outcome = DEPLOY_PUBLISHED;
-	if (reply.finished)
+	if (finished)
 		deploy->holds_lock = false;
 	list_published(deploy);
 	return 0;

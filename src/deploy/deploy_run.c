@@ -74,6 +74,8 @@ static int build(struct deploy *deploy, struct err *err)
 	int result;
 
 	warm_up(deploy);
+	if (deploy_begin_build(deploy, err) < 0)
+		return -1;
 	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &built, err);
 	if (result == 0 && !runner_succeeded(&built))
 		result = judge_failure(deploy, &built, err);
@@ -157,12 +159,28 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	return deploy_step(deploy, &deploy->final_plan, "publish", deploy_publish, err);
 }
 
+/* Held by others is no failure where the configuration says so. */
+static bool is_skipped(const struct deploy *deploy, const struct err *err)
+{
+	return err->code == ERR_LOCKED && !deploy->result.production_changed &&
+	       config_is(deploy->request.config, OPTION_IF_LOCKED, "skip");
+}
+
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err)
 {
+	bool skipped = result < 0 && is_skipped(deploy, err);
+
+	if (skipped)
+		deploy->result.outcome = DEPLOY_SKIPPED;
 	if (deploy->state.n > 0)
 		deploy_leave(deploy, result < 0 ? err : NULL);
 	if (result < 0 && deploy->result.production_changed)
 		err->production = ERR_PRODUCTION_CHANGED;
+	if (skipped) {
+		deploy->result.skipped = arena_strdup(&deploy->arena, err->message);
+		err_release(err);
+		result = 0;
+	}
 	deploy->result.dbt_starts = deploy->sides.runner->starts;
 	deploy->result.seconds = (double)(host_monotonic_ms() - began) / 1000.0;
 	return result;

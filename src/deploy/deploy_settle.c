@@ -30,7 +30,8 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
-	if (state_push_take(&deploy->state, seen, detail, &take, err) < 0 ||
+	if (state_push_take(&deploy->state, seen, deploy_holder_is_dead(deploy, seen), detail,
+			    &take, err) < 0 ||
 	    state_push_probe(&deploy->state, &probe, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||
 	    executor_add_statements(&dead, &probe, true, &ops, err) < 0 ||

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/backoff.h"
 #include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "airlock/format/json.h"
@@ -136,7 +137,7 @@ int executor_add_statements(struct executor *executor, const struct strv *statem
 	return 0;
 }
 
-static void on_start(void *context, pid_t pid)
+void executor_started(void *context, pid_t pid)
 {
 	struct executor *executor = context;
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
@@ -147,38 +148,25 @@ static void on_start(void *context, pid_t pid)
 	journal_write(executor->journal, "process", NULL, fields, &ignored);
 }
 
-bool executor_could_not_open(const struct err *err)
-{
-	return err->message && strstr(err->message, "Could not set lock on file");
-}
-
-int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
-		     struct ops_reply *ret_reply, struct err *err)
-{
-	int rc;
-
-	executor->holds_signals = hold_signals;
-	rc = ops_run(executor->connection, ops, hold_signals, on_start, executor, ret_reply, err);
-	executor->holds_signals = false;
-	if (rc == 0)
-		return 0;
-	if (!executor_could_not_open(err))
-		return -1;
-	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
-
-	return err_set(err, ERR_LOCKED, "another process has the database open: %s", message);
-}
-
 static void on_event(void *context, const struct event *event)
 {
 	struct executor *executor = context;
 
+	executor->saw_node = executor->saw_node || event->kind == EVENT_NODE_START ||
+			     event->kind == EVENT_NODE_RESULT;
 	executor->reporter->event(executor->reporter, event);
 }
 
-int executor_run_dbt(struct executor *executor, const struct step *step,
-		     const struct strv *environment, struct runner_result *ret_result,
-		     struct err *err)
+static bool on_beat(void *context)
+{
+	struct executor *executor = context;
+
+	return executor->beat(executor->beat_context, executor->beat_err) == 0;
+}
+
+static int run_dbt(struct executor *executor, const struct step *step,
+		   const struct strv *environment, struct runner_result *ret_result,
+		   struct err *err)
 {
 	const struct runner_command command = {
 		.arguments = &step->command,
@@ -186,9 +174,45 @@ int executor_run_dbt(struct executor *executor, const struct step *step,
 		/* The limit of the other starts is not its own. */
 		.timeout_ms = executor->build_timeout_ms ? executor->build_timeout_ms : INT64_MAX,
 		.on_event = on_event,
-		.on_start = on_start,
+		.on_start = executor_started,
+		.beat_ms = executor->beat_ms,
+		.on_beat = executor->beat ? on_beat : NULL,
 		.context = executor,
 	};
+	struct err stopped CLEANUP(err_release) = ERR_INIT;
+	int result;
 
-	return runner_run(executor->connection->runner, &command, ret_result, err);
+	executor->beat_err = &stopped;
+	result = runner_run(executor->connection->runner, &command, ret_result, err);
+	executor->beat_err = NULL;
+	if (result < 0 || !err_is_set(&stopped))
+		return result;
+	runner_result_release(ret_result);
+	err_release(err);
+	*err = stopped;
+	stopped = (struct err)ERR_INIT;
+	return -1;
+}
+
+int executor_run_dbt(struct executor *executor, const struct step *step,
+		     const struct strv *environment, struct runner_result *ret_result,
+		     struct err *err)
+{
+	struct backoff backoff = { 0 };
+
+	executor->saw_node = false;
+	executor_begin_waiting(executor, false, &backoff);
+	while (run_dbt(executor, step, environment, ret_result, err) == 0) {
+		const char *said = ret_result->first_error;
+
+		if (runner_succeeded(ret_result) || executor->saw_node ||
+		    !executor_is_unreachable(executor, said) || !backoff_wait(&backoff))
+			return 0;
+		char *message CLEANUP(mem_free_string) = mem_strdup(said);
+
+		runner_result_release(ret_result);
+		if (executor_record_wait(executor, &backoff, message, err) < 0)
+			return -1;
+	}
+	return -1;
 }

@@ -73,8 +73,6 @@ int publication_plan_lock(struct publication *w, struct err *err)
 	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
 					  "one deployment at a time writes this staging");
 
-	if (w->in->begun)
-		state_set_begun(&w->state, w->in->begun);
 	step->idempotent = true;
 	step->undo = "release the lock";
 	if (state_push_begin(&w->state, &step->sql, err) < 0)
@@ -252,7 +250,7 @@ int publication_plan_finish(struct publication *w, struct err *err)
 
 	step->idempotent = true;
 	step->undo = "nothing";
-	if (state_push_log_held(&w->state, STATE_FINISHED, w->in->finish, &step->sql, err) < 0)
+	if (state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0)
 		return -1;
 	return state_push_release(&w->state, &step->sql, err);
 }

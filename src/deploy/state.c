@@ -7,10 +7,14 @@
 #include "airlock/base/md5.h"
 #include "airlock/format/json.h"
 
-static void add_name(struct state *state, const char *name, bool production)
+static void add_container(struct state *state, const struct relation *relation, bool production)
 {
+	struct relation schema = { relation->database, relation->schema, NULL };
+	char *name CLEANUP(mem_free_string) = relation_display(&schema);
 	char hash[MD5_HEX_SIZE];
 
+	for (char *p = name; state->dialect->folds_case && *p; p++)
+		*p = (char)tolower((unsigned char)*p);
 	for (size_t i = 0; i < state->n; i++)
 		if (strcmp(state->containers[i].name, name) == 0)
 			return;
@@ -21,16 +25,6 @@ static void add_name(struct state *state, const char *name, bool production)
 		.lock = { state->schema.database, STATE_SCHEMA,
 			  arena_printf(&state->arena, "airlock_lock_%.16s", hash) },
 	};
-}
-
-static void add_container(struct state *state, const struct relation *relation, bool production)
-{
-	struct relation schema = { relation->database, relation->schema, NULL };
-	char *name CLEANUP(mem_free_string) = relation_display(&schema);
-
-	for (char *p = name; state->dialect->folds_case && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	add_name(state, name, production);
 }
 
 static void sort_containers(struct state_container *containers, size_t n)
@@ -45,7 +39,8 @@ static void sort_containers(struct state_container *containers, size_t n)
 	}
 }
 
-static void init(struct state *state, const struct dialect *dialect, const char *database, size_t n)
+void state_init(struct state *state, const struct dialect *dialect, const char *database,
+		const struct routes *routes)
 {
 	*state = (struct state) { .dialect = dialect };
 	arena_init(&state->arena);
@@ -53,15 +48,10 @@ static void init(struct state *state, const struct dialect *dialect, const char 
 	state->schema.schema = STATE_SCHEMA;
 	state->log = state->schema;
 	state->log.identifier = "airlock_log";
-	state->containers = arena_alloc(&state->arena, (n + 1) * sizeof(*state->containers));
-}
-
-void state_init(struct state *state, const struct dialect *dialect, const char *database,
-		const struct routes *routes)
-{
-	init(state, dialect, database, routes ? 2 * routes->n : 0);
 	if (!routes)
 		return;
+	state->containers =
+		arena_alloc(&state->arena, (2 * routes->n + 1) * sizeof(*state->containers));
 	for (size_t i = 0; i < routes->n; i++)
 		add_container(state, &routes->items[i].from, false);
 	state->staging_count = state->n;
@@ -72,66 +62,21 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 	sort_containers(state->containers + state->staging_count, state->n - state->staging_count);
 }
 
-void state_init_names(struct state *state, const struct dialect *dialect, const char *database,
-		      const json_t *names)
-{
-	init(state, dialect, database, json_array_size(names));
-	for (size_t i = 0; i < json_array_size(names); i++) {
-		const char *name = json_string_value(json_array_get(names, i));
-
-		if (name)
-			add_name(state, name, false);
-	}
-	state->staging_count = state->n;
-	sort_containers(state->containers, state->n);
-}
-
 void state_release(struct state *state)
 {
 	arena_release(&state->arena);
 	*state = (struct state) { 0 };
 }
 
-static void write_detail(const json_t *detail, struct buf *out)
-{
-	js_write_line(detail, out);
-	while (out->len > 0 && out->data[out->len - 1] == '\n')
-		out->data[--out->len] = '\0';
-}
-
-void state_set_begun(struct state *state, const json_t *detail)
-{
-	struct buf text CLEANUP(buf_release) = BUF_INIT;
-
-	write_detail(detail, &text);
-	state->begun = arena_strdup(&state->arena, buf_cstr(&text));
-}
-
-json_t *state_lock_names(const struct state *state)
-{
-	json_t *names = json_array();
-
-	for (size_t i = 0; i < state->staging_count; i++)
-		json_array_append_new(names, json_string(state->containers[i].name));
-	return names;
-}
-
-static struct sql_arg begun_arg(const struct state *state)
-{
-	return (struct sql_arg) { .name = "begun",
-				  .kind = SQL_LITERAL,
-				  .text = state->begun ? state->begun : "",
-				  .undecided = state->begun ? NULL : "what 'begun' records" };
-}
-
 static int push_lock(const struct state *state, enum dialect_template which, size_t i,
-		     struct strv *statements, struct err *err)
+		     const char *phase, struct strv *statements, struct err *err)
 {
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("lock", &state->containers[i].lock),
+		SQL_ARG_RELATION("previous", &state->containers[i > 0 ? i - 1 : 0].lock),
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_LITERAL("container", state->containers[i].name),
-		begun_arg(state),
+		SQL_ARG_LITERAL("doing", phase),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_BIND("name"),
 		SQL_ARG_BIND("user"),
@@ -141,6 +86,8 @@ static int push_lock(const struct state *state, enum dialect_template which, siz
 		SQL_ARG_BIND("start"),
 		SQL_ARG_BIND("since"),
 		SQL_ARG_BIND("nonce"),
+		SQL_ARG_BIND("phase"),
+		SQL_ARG_BIND("lease"),
 	};
 
 	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
@@ -150,7 +97,16 @@ static int push_locks(const struct state *state, enum dialect_template which, si
 		      size_t end, struct strv *statements, struct err *err)
 {
 	for (size_t i = first; i < end; i++)
-		if (push_lock(state, which, i, statements, err) < 0)
+		if (push_lock(state, which, i, NULL, statements, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int push_acquire(const struct state *state, struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < state->staging_count; i++)
+		if (push_lock(state, i > 0 ? DIALECT_LOCK_ACQUIRE_NEXT : DIALECT_LOCK_ACQUIRE, i,
+			      NULL, statements, err) < 0)
 			return -1;
 	return 0;
 }
@@ -169,7 +125,7 @@ int state_push_begin(const struct state *state, struct strv *statements, struct 
 			 err) < 0 ||
 	    push_locks(state, DIALECT_LOCK_CREATE, 0, state->n, statements, err) < 0)
 		return -1;
-	return push_locks(state, DIALECT_LOCK_ACQUIRE, 0, state->staging_count, statements, err);
+	return push_acquire(state, statements, err);
 }
 
 int state_push_read(const struct state *state, struct strv *queries, struct err *err)
@@ -177,9 +133,18 @@ int state_push_read(const struct state *state, struct strv *queries, struct err 
 	return push_locks(state, DIALECT_LOCK_READ, 0, state->staging_count, queries, err);
 }
 
+int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
+		     struct err *err)
+{
+	for (size_t i = 0; i < state->staging_count; i++)
+		if (push_lock(state, DIALECT_FENCE_CHECK, i, phase, statements, err) < 0)
+			return -1;
+	return 0;
+}
+
 int state_push_fences(const struct state *state, struct strv *statements, struct err *err)
 {
-	if (push_locks(state, DIALECT_FENCE_CHECK, 0, state->staging_count, statements, err) < 0)
+	if (state_push_phase(state, "publish", statements, err) < 0)
 		return -1;
 	return push_locks(state, DIALECT_FENCE_PRODUCTION, state->staging_count, state->n,
 			  statements, err);
@@ -195,8 +160,15 @@ int state_push_raise(const struct state *state, struct strv *statements, struct 
 	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->staging_count, statements, err);
 }
 
-static int push_log(const struct state *state, enum dialect_template which, const char *event,
-		    const json_t *detail, struct strv *statements, struct err *err)
+static void write_detail(const json_t *detail, struct buf *out)
+{
+	js_write_line(detail, out);
+	while (out->len > 0 && out->data[out->len - 1] == '\n')
+		out->data[--out->len] = '\0';
+}
+
+static int push_event(const struct state *state, enum dialect_template which, const char *event,
+		      const json_t *detail, struct strv *statements, struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 	char *undecided CLEANUP(mem_free_string) = mem_printf("what '%s' records", event);
@@ -204,10 +176,8 @@ static int push_log(const struct state *state, enum dialect_template which, cons
 	if (detail)
 		write_detail(detail, &text);
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("lock", state->n ? &state->containers[0].lock : &state->log),
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_BIND("id"),
-		SQL_ARG_BIND("nonce"),
 		SQL_ARG_LITERAL("event", event),
 		{ .name = "detail",
 		  .kind = SQL_LITERAL,
@@ -221,13 +191,13 @@ static int push_log(const struct state *state, enum dialect_template which, cons
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err)
 {
-	return push_log(state, DIALECT_LOG_INSERT, event, detail, statements, err);
+	return push_event(state, DIALECT_LOG_INSERT, event, detail, statements, err);
 }
 
-int state_push_log_held(const struct state *state, const char *event, const json_t *detail,
-			struct strv *statements, struct err *err)
+int state_push_end(const struct state *state, const char *event, const json_t *detail,
+		   struct strv *statements, struct err *err)
 {
-	return push_log(state, DIALECT_LOG_HELD, event, detail, statements, err);
+	return push_event(state, DIALECT_LOG_END, event, detail, statements, err);
 }
 
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
@@ -303,8 +273,14 @@ int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 		return err_set(err, ERR_NO_ANSWER,
 			       "the lock table of '%s' does not hold exactly one row",
 			       container->name);
+	state_lock_of(row, ret_lock);
+	ret_lock->container = container;
+	return 0;
+}
+
+void state_lock_of(const json_t *row, struct state_lock *ret_lock)
+{
 	*ret_lock = (struct state_lock) {
-		.container = container,
 		.fence = js_get_integer(row, "fence", -1),
 		.nonce = text_of(row, "nonce"),
 		.id = text_of(row, "id"),
@@ -314,28 +290,36 @@ int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 		.boot = text_of(row, "boot"),
 		.start = text_of(row, "start"),
 		.since = text_of(row, "since"),
+		.phase = text_of(row, "phase"),
+		.expires = text_of(row, "expires"),
 		.pid = js_get_integer(row, "pid", 0),
+		.expired = js_get_bool(row, "expired", false),
 		.published = js_get_bool(row, "published", false),
 	};
-	return 0;
 }
 
-static int push_taking(const struct state *state, enum dialect_template which,
-		       const struct state_lock *seen, const json_t *detail, struct strv *statements,
-		       struct err *err)
+char *state_holder(const struct state_lock *lock)
+{
+	return mem_printf("deployment '%s' (%s) of %s on %s, process %lld, since %s%s%s%s%s",
+			  lock->id, lock->name, lock->user, lock->host, (long long)lock->pid,
+			  lock->since, *lock->phase ? ", phase " : "", lock->phase,
+			  *lock->expires ? ", its lease ends " : "", lock->expires);
+}
+
+int state_push_take(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
+		    const json_t *detail, struct strv *statements, struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
-	if (detail)
-		write_detail(detail, &text);
+	write_detail(detail, &text);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("lock", &seen->container->lock),
 		SQL_ARG_RELATION("log", &state->log),
-		begun_arg(state),
 		SQL_ARG_LITERAL("dead", seen->id),
 		SQL_ARG_LITERAL("detail", buf_cstr(&text)),
 		SQL_ARG_LITERAL("holder", seen->nonce),
 		SQL_ARG_NUMBER("seen", seen->fence),
+		SQL_ARG_NUMBER("dead_for_sure", dead_for_sure),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_BIND("name"),
 		SQL_ARG_BIND("user"),
@@ -345,33 +329,17 @@ static int push_taking(const struct state *state, enum dialect_template which,
 		SQL_ARG_BIND("start"),
 		SQL_ARG_BIND("since"),
 		SQL_ARG_BIND("nonce"),
+		SQL_ARG_BIND("phase"),
+		SQL_ARG_BIND("lease"),
 	};
 
-	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
-}
-
-int state_push_take(const struct state *state, const struct state_lock *seen, const json_t *detail,
-		    struct strv *statements, struct err *err)
-{
-	return push_taking(state, DIALECT_LOCK_TAKE, seen, detail, statements, err);
-}
-
-int state_push_resume(const struct state *state, const struct state_lock *seen,
-		      struct strv *statements, struct err *err)
-{
-	return push_taking(state, DIALECT_LOCK_RESUME, seen, NULL, statements, err);
-}
-
-int state_push_acquire(const struct state *state, size_t i, struct strv *statements,
-		       struct err *err)
-{
-	return push_lock(state, DIALECT_LOCK_ACQUIRE, i, statements, err);
+	return dialect_push(statements, state->dialect, DIALECT_LOCK_TAKE, args, ARRAY_LEN(args),
+			    err);
 }
 
 int state_locked_error(const struct state_lock *lock, struct err *err)
 {
-	return err_set(err, ERR_LOCKED,
-		       "'%s' is held by deployment '%s' (%s) of %s on %s, process %lld, since %s",
-		       lock->container->name, lock->id, lock->name, lock->user, lock->host,
-		       (long long)lock->pid, lock->since);
+	char *holder CLEANUP(mem_free_string) = state_holder(lock);
+
+	return err_set(err, ERR_LOCKED, "'%s' is held by %s", lock->container->name, holder);
 }

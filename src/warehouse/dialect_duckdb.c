@@ -23,7 +23,12 @@ extern const char duckdb_observe_sql[];
 #define HOLDER_COLUMNS                                                                             \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
-	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
+	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = '{phase:bind}'"
+
+/* No lease: while dbt builds nobody else can open the file, so it could not be renewed. */
+#define HOLDER                                                                                     \
+	"'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host "        \
+	"|| ', process ' || pid || ', since ' || since || ', phase ' || phase"
 
 /* Nothing else identifies a table. */
 #define OBSERVE_ROWS                                                                               \
@@ -32,12 +37,6 @@ extern const char duckdb_observe_sql[];
 	"from (values {names:names}) as w (d, s, i), "                                             \
 	"(select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h "       \
 	"from {relation:relation}) q"
-
-#define BEGUN                                                                                      \
-	"insert into {log:relation} (id, logged_at, event, detail) "                               \
-	"select '{id:bind}', now(), 'begun', {begun:literal} from {lock:relation} "                \
-	"where nonce = '{nonce:bind}' and not exists (select 1 from {log:relation} "               \
-	"where id = '{id:bind}' and event = 'begun'); "
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
@@ -61,52 +60,61 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"''::varchar as nonce, ''::varchar as id, ''::varchar as name, "
 		"''::varchar as username, ''::varchar as host, ''::varchar as boot, "
 		"0::bigint as pid, ''::varchar as start, ''::varchar as since, "
-		"''::varchar as phase",
-	[DIALECT_LOCK_ACQUIRE] = "begin; update {lock:relation} set " HOLDER_COLUMNS
-				 " where nonce = ''; " BEGUN "commit",
+		"''::varchar as phase, {container:literal}::varchar as container",
+	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_ACQUIRE_NEXT] =
+		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = '' and exists "
+		"(select 1 from {previous:relation} p where p.nonce = '{nonce:bind}')",
 	[DIALECT_LOCK_TAKE] =
 		"begin; update {lock:relation} set " HOLDER_COLUMNS
-		" where nonce = {holder:literal} and fence = {seen:number}; "
+		" where nonce = {holder:literal} and fence = {seen:number} "
+		"and {dead_for_sure:number} = 1; "
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select {dead:literal}, now(), case when exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event = 'published') "
 		"then 'finished' else 'aborted' end, {detail:literal} "
 		"from {lock:relation} where nonce = '{nonce:bind}' and not exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event in ('finished', "
-		"'aborted')); " BEGUN "commit",
-	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
-				" where nonce = {holder:literal} and fence = {seen:number}",
+		"'aborted')); "
+		"commit",
 	[DIALECT_LOCK_READ] =
-		"select json_object('container', {container:literal}, "
+		"select json_object('container', l.container, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
 		"'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, "
 		"'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, "
-		"'since', l.since, 'phase', l.phase, 'published', exists (select 1 "
+		"'since', l.since, 'phase', l.phase, 'expired', false, 'published', exists (select "
+		"1 "
 		"from {log:relation} g where g.id = l.id and g.event = 'published'))::varchar "
 		"from {lock:relation} l",
+	[DIALECT_LOCK_LIST] =
+		"select json_object('identifier', t.table_name)::varchar from duckdb_tables() t "
+		"where " FOLD("t.database_name") " = " FOLD(
+			"{database:literal}") " "
+					      "and t.schema_name = {state:literal} "
+					      "and starts_with(t.table_name, 'airlock_lock_') "
+					      "order by t.table_name",
 	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
 				 "nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_RAISE] =
 		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_CHECK] =
+		"update {lock:relation} set phase = {doing:literal} where nonce = '{nonce:bind}'; "
 		"select case when (select count(*) from {lock:relation} "
 		"where nonce = '{nonce:bind}') = 1 then 'held' else error('" DIALECT_RAISED_FENCE
 		" the lock of ' || {container:literal} "
-		"|| ' was taken over by another deployment') end",
+		"|| ' was taken from this deployment and is held by ' || (select case nonce "
+		"when '' then 'nobody' else " HOLDER " end from {lock:relation})) end",
 	[DIALECT_FENCE_PRODUCTION] =
 		"select case when (select count(*) from {lock:relation} "
 		"where nonce in ('', '{nonce:bind}')) = 1 then 'free' "
 		"else error('" DIALECT_RAISED_HELD " ' || {container:literal} "
-		"|| ' is held by deployment ' || (select id || ' of ' || username || ' on ' "
-		"|| host || ' since ' || since from {lock:relation})) end",
+		"|| ' is held by ' || (select " HOLDER " from {lock:relation})) end",
 	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
 			       "values ('{id:bind}', now(), {event:literal}, {detail:literal})",
-	[DIALECT_LOG_HELD] =
-		"insert into {log:relation} (id, logged_at, event, detail) "
-		"select '{id:bind}', now(), {event:literal}, {detail:literal} "
-		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
-		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
-		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal}))",
+	[DIALECT_LOG_END] = "insert into {log:relation} (id, logged_at, event, detail) "
+			    "select '{id:bind}', now(), {event:literal}, {detail:literal} "
+			    "where not exists (select 1 from {log:relation} where id = '{id:bind}' "
+			    "and event in ('finished', 'aborted'))",
 	/* Nothing identifies a table: an oid is given anew whenever the file is opened. */
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
@@ -140,6 +148,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 
 static const char *const transaction_settings[] = { NULL };
 
+static const char *const transient[] = { NULL };
+
+/* The file was not opened: nothing was sent. */
+static const char *const unreachable[] = { "Could not set lock on file", NULL };
+
 const struct dialect dialect_duckdb = {
 	.name = "duckdb",
 	.title = "DuckDB",
@@ -154,6 +167,8 @@ const struct dialect dialect_duckdb = {
 	.unseen_by_content = "a change of comments, constraints or indexes",
 	.transaction = DIALECT_TRANSACTION_STRING,
 	.transaction_settings = transaction_settings,
+	.transient = transient,
+	.unreachable = unreachable,
 	.templates = templates,
 	.choose_way = duckdb_choose_way,
 	.publish = duckdb_publish,

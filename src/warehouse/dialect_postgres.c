@@ -12,25 +12,26 @@ extern const char postgres_observe_sql[];
 #define HOLDER_COLUMNS                                                                             \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
-	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = 'begin'"
+	"pid = {pid:bind}, start = '{start:bind}', since = '{since:bind}', phase = "               \
+	"'{phase:bind}', "                                                                         \
+	"expires = " LEASE
 
-/* The version: which transaction wrote each row, and where it stands. A view has neither. */
+/* By the clock of the server: those of the holders may differ. */
+#define LEASE "clock_timestamp() + interval '{lease:bind} seconds'"
+
+#define HOLDER                                                                                     \
+	"format('deployment ''%s'' (%s) of %s on %s, process %s, since %s, phase %s, "             \
+	"its lease ends %s', id, name, username, host, pid, since, phase, " UTC("expires") ")"
+
+#define UTC(TIME) "to_char(" TIME " at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
+
 #define OBSERVE_ROWS(CONTENT)                                                                      \
 	"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, "             \
 	"'object', c.oid::text || '/' || c.relfilenode::text, " CONTENT                            \
-	"'rows', q.n, 'version', q.v)::text "                                                      \
+	"'rows', (select count(*) from {relation:relation}))::text "                               \
 	"from (values {names:names}) as w (d, s, i) "                                              \
 	"join pg_namespace n on n.nspname = w.s "                                                  \
-	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i "                           \
-	"cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral "        \
-	"(select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select "                    \
-	"hashtextextended(ctid::text || ' ' || xmin::text, 0) as h "                               \
-	"from {relation:relation}) r) q"
-
-#define BEGUN                                                                                      \
-	"insert into {log:relation} (id, logged_at, event, detail) "                               \
-	"select '{id:bind}', clock_timestamp(), 'begun', {begun:literal} where not exists "        \
-	"(select 1 from {log:relation} where id = '{id:bind}' and event = 'begun'); "
+	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i"
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
@@ -60,64 +61,71 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"create table if not exists {lock:relation} as select 0::bigint as fence, "
 		"''::text as nonce, ''::text as id, ''::text as name, ''::text as username, "
 		"''::text as host, ''::text as boot, 0::bigint as pid, ''::text as start, "
-		"''::text as since, ''::text as phase; "
+		"''::text as since, ''::text as phase, null::timestamptz as expires, "
+		"{container:literal}::text as container; "
 		"exception when duplicate_table or duplicate_object or unique_violation then null; "
 		"end",
-	[DIALECT_LOCK_ACQUIRE] =
-		"do begin update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''; "
-		"if found then " BEGUN "end if; end",
+	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_ACQUIRE_NEXT] =
+		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = '' and exists "
+		"(select 1 from {previous:relation} p where p.nonce = '{nonce:bind}')",
 	/* The update waits for a publish of the dead one; the statements behind it see its end. */
 	[DIALECT_LOCK_TAKE] =
 		"do begin update {lock:relation} set " HOLDER_COLUMNS
-		" where nonce = {holder:literal} and fence = {seen:number}; "
-		"if not found then return; end if; "
-		"if not exists (select 1 from {log:relation} where id = {dead:literal} "
+		" where nonce = {holder:literal} and fence = {seen:number} "
+		"and ({dead_for_sure:number} = 1 or expires < clock_timestamp()); "
+		"if found and not exists (select 1 from {log:relation} where id = {dead:literal} "
 		"and event in ('finished', 'aborted')) then "
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ({dead:literal}, clock_timestamp(), case when exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event = 'published') "
-		"then 'finished' else 'aborted' end, {detail:literal}); end if; " BEGUN "end",
-	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
-				" where nonce = {holder:literal} and fence = {seen:number}",
+		"then 'finished' else 'aborted' end, {detail:literal}); end if; end",
 	[DIALECT_LOCK_READ] =
-		"select json_build_object('container', {container:literal}, "
+		"select json_build_object('container', l.container, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
 		"'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, "
 		"'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, "
-		"'since', l.since, 'phase', l.phase, 'published', exists (select 1 "
-		"from {log:relation} g where g.id = l.id and g.event = 'published'))::text "
-		"from {lock:relation} l",
+		"'since', l.since, 'phase', l.phase, 'expires', " UTC(
+			"l.expires") ", "
+				     "'expired', coalesce(l.expires < clock_timestamp(), false), "
+				     "'published', exists (select 1 "
+				     "from {log:relation} g where g.id = l.id and g.event = "
+				     "'published'))::text "
+				     "from {lock:relation} l",
+	[DIALECT_LOCK_LIST] =
+		"select json_build_object('identifier', c.relname)::text from pg_class c "
+		"join pg_namespace n on n.oid = c.relnamespace "
+		"where n.nspname = {state:literal} and c.relkind = 'r' "
+		"and starts_with(c.relname, 'airlock_lock_') order by c.relname",
 	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
 				 "nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_RAISE] =
 		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_CHECK] =
-		"do declare n bigint; begin "
-		"update {lock:relation} set phase = 'publish' where nonce = '{nonce:bind}'; "
+		"do declare n bigint; holder text; begin "
+		"update {lock:relation} set phase = {doing:literal}, expires = " LEASE
+		" where nonce = '{nonce:bind}'; "
 		"get diagnostics n = row_count; "
-		"if n <> 1 then raise exception '" DIALECT_RAISED_FENCE
-		" the lock of % was taken over by another deployment', {container:literal}; "
-		"end if; end",
+		"if n <> 1 then select case nonce when '' then 'nobody' else " HOLDER " end "
+		"into holder from {lock:relation}; raise exception '" DIALECT_RAISED_FENCE
+		" the lock of % was taken from this deployment and is held by %', "
+		"{container:literal}, holder; end if; end",
 	[DIALECT_FENCE_PRODUCTION] =
 		"do declare n bigint; holder text; begin "
 		"update {lock:relation} set fence = fence + 1 "
 		"where nonce in ('', '{nonce:bind}'); "
 		"get diagnostics n = row_count; "
-		"if n <> 1 then select format('%s of %s on %s since %s', id, username, host, "
-		"since) "
-		"into holder from {lock:relation}; raise exception '" DIALECT_RAISED_HELD
-		" % is held by deployment %', {container:literal}, holder; end if; end",
+		"if n <> 1 then select " HOLDER
+		" into holder from {lock:relation}; raise exception '" DIALECT_RAISED_HELD
+		" % is held by %', {container:literal}, holder; end if; end",
 	[DIALECT_LOG_INSERT] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
-	/* The share makes it wait for somebody who is taking the lock, and see that. */
-	[DIALECT_LOG_HELD] =
+	[DIALECT_LOG_END] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', clock_timestamp(), {event:literal}, {detail:literal} "
-		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
-		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
-		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal})) "
-		"for share of l",
+		"where not exists (select 1 from {log:relation} where id = '{id:bind}' "
+		"and event in ('finished', 'aborted'))",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', clock_timestamp(), 'objects', "
@@ -157,6 +165,26 @@ static const char *const transaction_settings[] = {
 	NULL,
 };
 
+/* The statement was undone by the server, and may meet better luck. */
+static const char *const transient[] = {
+	"canceling statement due to lock timeout",
+	"could not serialize access",
+	"deadlock detected",
+	"tuple concurrently",
+	NULL,
+};
+
+/* There was no session: nothing was sent. */
+static const char *const unreachable[] = {
+	"Connection refused",
+	"Temporary failure in name resolution",
+	"remaining connection slots",
+	"sorry, too many clients already",
+	"the database system is shutting down",
+	"the database system is starting up",
+	NULL,
+};
+
 const struct dialect dialect_postgres = {
 	.name = "postgres",
 	.title = "PostgreSQL",
@@ -172,6 +200,8 @@ const struct dialect dialect_postgres = {
 	.unseen_by_content = "a change of comments or grants",
 	.transaction = DIALECT_TRANSACTION_CALLS,
 	.transaction_settings = transaction_settings,
+	.transient = transient,
+	.unreachable = unreachable,
 	.templates = templates,
 	.choose_way = postgres_choose_way,
 	.publish = postgres_publish,

@@ -58,7 +58,7 @@ let_go() {
   else
     hold "update mart.customers set country = 'XX' where customer_id = 1"
   fi
-  deploy --publish-timeout 3
+  deploy --publish-timeout 3 --lock-timeout 2
   [ "$status" -ne 0 ]
   assert_says "$holder"
   let_go
@@ -75,7 +75,7 @@ let_go() {
     sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/' models/mart/customers.sql
     hold 'select count(*) from mart.customers'
   fi
-  deploy --publish-timeout 3
+  deploy --publish-timeout 3 --lock-timeout 2
   [ "$status" -ne 0 ]
   assert_says "$holder"
   let_go

@@ -372,7 +372,7 @@ class InTheWay(Lab):
         self.prepare(ORDERS)
         self.sql(f"""update {self.lock_of('mart')} set nonce = 'another', id = 'd1', username = 'ada',
                      host = 'h', since = 'noon'""")
-        self.assert_stopped("airlock-held", "lab.mart", "d1 of ada on h since noon")
+        self.assert_stopped("airlock-held", "lab.mart", "'d1'", "of ada on h, process", "since noon")
 
     def test_what_others_make_does_not_look_like_another_table(self):
         first = Deployment(ENGINE, self.database, ORDERS)
@@ -479,7 +479,7 @@ class State(Lab):
         self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
         self.assertEqual(
             {event[1]: event[2] for event in events},
-            {"begun": None, "published": "lab.mart.orders", "objects": None, "finished": None},
+            {"published": "lab.mart.orders", "objects": None, "finished": None},
         )
 
     def test_looking_writes_nothing(self):

@@ -623,7 +623,7 @@ class InTheWay(Lab):
         self.prepare(ORDERS)
         self.rows("update airlock.airlock_lock_" + self.lock_of("mart") +
                   " set nonce = 'another', id = 'd1', username = 'ada', host = 'h', since = 'noon'", self.postgres)
-        self.assert_stopped("airlock-held", "mart", "d1 of ada on h since noon")
+        self.assert_stopped("airlock-held", "mart", "'d1'", "of ada on h, process", "since noon")
 
     def lock_of(self, schema):
         import hashlib
@@ -786,7 +786,7 @@ class State(Lab):
         self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
         self.assertEqual(
             {event[1]: event[2] for event in events},
-            {"begun": None, "published": f"{self.database}.mart.orders", "objects": None, "finished": None},
+            {"published": f"{self.database}.mart.orders", "objects": None, "finished": None},
         )
 
     def test_many_who_begin_at_once_leave_one_row(self):

@@ -82,7 +82,6 @@ int planned_plan(struct planned *planned, struct err *err)
 		.dialect = planned->dialect,
 		.observed = &planned->observed,
 		.runs = planned->runs,
-		.begun = planned->finish,
 		.finish = planned->finish,
 		.build_options = &planned->build_options,
 		.build_select = &planned->build_select,

@@ -63,7 +63,8 @@ static int bind(const struct strv *statements, const char *id, struct strv *ret_
 		{ "user", "tester" }, { "host", "here" },
 		{ "boot", "once" },   { "pid", "7" },
 		{ "start", "8" },     { "since", "2026-01-02T03:04:05Z" },
-		{ "nonce", nonce },
+		{ "nonce", nonce },   { "phase", "build" },
+		{ "lease", "600" },
 	};
 
 	for (size_t i = 0; i < statements->n; i++) {
@@ -167,8 +168,8 @@ static int add_lists(const struct state *state, char *const *arguments, json_t *
 	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", id);
 
 	if (add_list(lists, "read", state_push_read(state, &sql, err), &sql, id, err) < 0 ||
-	    add_list(lists, "take", state_push_take(state, &seen, detail, &sql, err), &sql, id,
-		     err) < 0 ||
+	    add_list(lists, "take", state_push_take(state, &seen, true, detail, &sql, err), &sql,
+		     id, err) < 0 ||
 	    add_list(lists, "raise", state_push_raise(state, &sql, err), &sql, id, err) < 0 ||
 	    add_list(lists, "probe", state_push_probe(state, &sql, err), &sql, id, err) < 0)
 		return -1;
@@ -185,9 +186,6 @@ static int state(struct planned *p, char *const *arguments, struct err *err)
 	    planned_routes(p, err) < 0)
 		goto fail;
 	state_init(&state, p->dialect, manifest_node(p->from, 0)->relation.database, &p->routes);
-	json_t *begun CLEANUP(js_free) = json_object();
-
-	state_set_begun(&state, begun);
 	if (add_lists(&state, arguments, lists, err) < 0)
 		goto fail;
 	print(json_pack("{s:o}", "steps", lists));

@@ -233,10 +233,11 @@ static void a_dead_holder_is_replaced_only_as_it_was_seen(void **state)
 	};
 	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", "d2");
 
-	assert_int_equal(state_push_take(&w.state, &seen, detail, &w.sql, &w.err), 0);
+	assert_int_equal(state_push_take(&w.state, &seen, true, detail, &w.sql, &w.err), 0);
 	assert_int_equal(w.sql.n, 1);
 	/* One block, so that lock and record change together. */
-	assert_non_null(strstr(w.sql.v[0], "where nonce = ''it''''s'' and fence = 41"));
+	assert_non_null(strstr(
+		w.sql.v[0], "where nonce = ''it''''s'' and fence = 41 and (1 = 1 or expires < "));
 	assert_non_null(strstr(w.sql.v[0], "fence = fence + 1, nonce = ''\1nonce\1''"));
 	assert_non_null(strstr(w.sql.v[0], "values (''dead'', "));
 	assert_non_null(strstr(w.sql.v[0], "''{\"by\":\"d2\"}''"));
@@ -254,12 +255,15 @@ static void who_holds_it_is_named(void **state)
 					 .user = "ada",
 					 .host = "h",
 					 .since = "noon",
+					 .phase = "build",
+					 .expires = "one",
 					 .pid = 7 };
 
 	assert_int_equal(state_locked_error(&lock, &w.err), -1);
 	assert_int_equal(w.err.code, ERR_LOCKED);
-	assert_string_equal(w.err.message, "'db.other' is held by deployment 'd1' (wac) of ada on "
-					   "h, process 7, since noon");
+	assert_string_equal(w.err.message,
+			    "'db.other' is held by deployment 'd1' (wac) of ada on "
+			    "h, process 7, since noon, phase build, its lease ends one");
 }
 
 int main(void)

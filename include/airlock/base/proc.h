@@ -38,6 +38,10 @@ typedef void proc_output_fn(void *context, const char *data, size_t len);
 /* Called once the child runs, before any of its output. */
 typedef void proc_started_fn(void *context, pid_t pid);
 
+/* Called between two polls. False: the child is ended as at the end of its time. It may run other
+ * children meanwhile; the output of this one waits. */
+typedef bool proc_beat_fn(void *context);
+
 struct proc_spec {
 	char *const *argv; /* argv[0] is the path that is executed, relative to cwd */
 	char *const *envp;
@@ -46,6 +50,8 @@ struct proc_spec {
 	bool hold_signals;
 	int64_t timeout_ms;        /* 0: none; at the end INT, grace, TERM, KILL */
 	int64_t grace_ms;          /* 0: 25,000 */
+	int64_t beat_ms;           /* between two calls of on_beat */
+	proc_beat_fn *on_beat;     /* NULL: none */
 	proc_started_fn *on_start; /* may be NULL */
 	proc_output_fn *on_stdout; /* NULL: discarded */
 	proc_output_fn *on_stderr;
@@ -64,6 +70,7 @@ struct proc_result {
 	int signal;      /* PROC_SIGNALLED */
 	int start_errno;
 	bool timed_out;
+	bool stopped;       /* because on_beat said so */
 	int interrupted_by; /* the signal airlock received while it ran, or 0 */
 	int64_t elapsed_ms;
 };

@@ -32,6 +32,7 @@
 struct ops_call {
 	char *sql;
 	bool wants_rows;
+	bool in_transaction; /* commits together with its neighbours, or is a transaction itself */
 };
 
 struct ops {
@@ -61,6 +62,7 @@ struct ops_connection {
 	const struct strv *options; /* --profiles-dir, --profile, --vars, ... for every start */
 	const struct strv *environment;
 	struct runner *runner;
+	int64_t timeout_ms; /* 0: none of its own */
 };
 
 struct ops_reply {

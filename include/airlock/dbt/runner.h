@@ -25,6 +25,8 @@ struct runner_command {
 	const struct strv *environment;             /* cleaned: cmdline_clean_environment() */
 	bool hold_signals;                          /* while a publish runs */
 	int64_t timeout_ms;                         /* 0: that of the runner */
+	int64_t beat_ms;                            /* between two calls of on_beat */
+	bool (*on_beat)(void *context);             /* as in proc.h; NULL: none */
 	event_fn *on_event;                         /* may be NULL */
 	void (*on_start)(void *context, pid_t pid); /* may be NULL */
 	void *context;

@@ -48,6 +48,7 @@ enum deploy_outcome {
 	DEPLOY_BLOCKED,    /* by a test or a failing node: production untouched */
 	DEPLOY_PUBLISHED,
 	DEPLOY_UNKNOWN,
+	DEPLOY_SKIPPED, /* somebody else holds the lock, and if_locked is skip: nothing was done */
 };
 
 struct deploy_published {
@@ -61,6 +62,7 @@ struct deploy_result {
 	char id[32];
 	enum deploy_outcome outcome;
 	bool production_changed;
+	const char *skipped;         /* why, in words; NULL unless the outcome is that */
 	const struct audit *audit;   /* NULL before the audit */
 	const struct routes *routes; /* NULL before the parse */
 	const struct deploy_published *published;

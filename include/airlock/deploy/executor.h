@@ -27,6 +27,14 @@ struct executor {
 	int64_t build_timeout_ms; /* 0: none */
 	const struct step *step;  /* that is being done; NULL between two */
 	bool holds_signals;       /* an operation runs that must not be interrupted */
+	int64_t open_wait_ms; /* how long a database that another process has open is waited for */
+	/* Called every beat_ms while executor_run_dbt() runs (NULL: not); -1 with *err set ends it.
+	 */
+	int (*beat)(void *context, struct err *err);
+	void *beat_context;
+	int64_t beat_ms;
+	struct err *beat_err;
+	bool saw_node; /* the dbt that runs has begun a node */
 };
 
 /* Around the doing of a step: `if (executor_begin(x, step, err) < 0) ...; result = ...;
@@ -44,14 +52,35 @@ int executor_show(struct executor *executor, const char *step, const struct strv
 int executor_add_statements(struct executor *executor, const struct strv *statements,
 			    bool are_queries, struct ops *ops, struct err *err);
 
-/* ERR_LOCKED when another process has the database open: then no statement was run, which
- * executor_could_not_open() says of the error. */
+/*
+ * Runs them, and what failed again where that is safe and promises something, with growing waits
+ * that are recorded: the session that could not be opened, from its first call on; the statement
+ * that the warehouse says it undid (lock timeout, deadlock, serialization), from it on. Never one
+ * whose outcome is not known, and nothing that began in a transaction.
+ * ERR_LOCKED when another process has the database open for longer than open_wait_ms.
+ */
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err);
-bool executor_could_not_open(const struct err *err);
 /* ERR_INTERRUPTED naming what was about to begin, and 128 + the signal, when one was received. */
 int executor_check_interrupted(const char *before, struct err *err);
-
+/* Once, in at most timeout_ms. */
+int executor_try_ops(struct executor *executor, const struct ops *ops, int64_t timeout_ms,
+		     struct ops_reply *ret_reply, struct err *err);
+/* The session was never opened: nothing of the ops was run. */
+bool executor_sent_nothing(const struct executor *executor, const struct ops_reply *reply,
+			   const struct err *err);
+/* The failed statement was undone by the warehouse and may be run again. */
+bool executor_is_transient(const struct executor *executor, const struct err *err);
+/* What a dbt command said of its end is that it could open no session. */
+bool executor_is_unreachable(const struct executor *executor, const char *message);
+struct backoff;
+/* Of what cannot be opened: how long it is tried. */
+void executor_begin_waiting(const struct executor *executor, bool hold_signals,
+			    struct backoff *ret_backoff);
+int executor_record_wait(struct executor *executor, const struct backoff *backoff,
+			 const char *message, struct err *err);
+void executor_started(void *context, pid_t pid); /* records the process; context: the executor */
+/* Again while the database cannot be opened and nothing was begun, as executor_run_ops(). */
 int executor_run_dbt(struct executor *executor, const struct step *step,
 		     const struct strv *environment, struct runner_result *ret_result,
 		     struct err *err);

@@ -33,9 +33,12 @@ enum option_id {
 	OPTION_EXCLUDE,           /* selection words */
 	OPTION_FORCE,             /* flag; command line only */
 	OPTION_FROM,              /* target of the staging side */
+	OPTION_IF_LOCKED,         /* wait | fail | skip; default wait */
 	OPTION_JSON,              /* flag; command line only */
 	OPTION_KEEP,              /* restore points of a relation; default 1 */
 	OPTION_KEEP_FOR,          /* duration; default 7d */
+	OPTION_LEASE,             /* seconds; default 600 */
+	OPTION_LOCK_TIMEOUT,      /* seconds; default 60 */
 	OPTION_MANIFEST,          /* a file; command line only */
 	OPTION_MANIFEST_TO,       /* that of the other side; command line only */
 	OPTION_MAX_SHRINK,        /* percent of the rows; default 10 */

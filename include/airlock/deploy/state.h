@@ -4,13 +4,14 @@
  *
  * In the schema `airlock` of the database that publishes: `airlock_log` (id, logged_at, event,
  * detail) and one table `airlock_lock_<hash>` per container (a schema that the build writes or the
- * publish changes), with one row: fence, nonce of the holder ('' when free), and who that is. A
- * lock is held if one row exists and holds our nonce when read back by a later statement.
+ * publish changes), with one row: fence, nonce of the holder ('' when free), who that is, what it
+ * does (begin, build, audit, publish) and, by the clock of the warehouse, until when it is to be
+ * left alone. A lock is held if one row exists and holds our nonce when read back by a later
+ * statement. One lock after the other is taken, each only behind the one before it, so that of two
+ * that want the same ones somebody always gets on.
  *
- * Events of the log: begun (with the first lock: who, and what it takes to do the same again),
- * intent (before production changes: what was tested), published and objects (in the publishing
- * transaction), finished, aborted (production was not changed); resumed, by whom, as often as that
- * happened.
+ * Events of the log: intent (before production changes), published and objects (in the publishing
+ * transaction), finished, aborted (production was not changed).
  *
  * Life cycle: state_init(), state_push_*(), state_release().
  */
@@ -29,12 +30,7 @@
 
 #define STATE_SCHEMA "airlock"
 #define STATE_RESTORE_SCHEMA "airlock_restore"
-#define STATE_BEGUN "begun"
-#define STATE_INTENT "intent"
-#define STATE_RESUMED "resumed"
 #define STATE_PUBLISHED "published"
-#define STATE_FINISHED "finished"
-#define STATE_ABORTED "aborted"
 
 struct state_container {
 	const char *name; /* database.schema, for people */
@@ -50,34 +46,28 @@ struct state {
 	struct state_container *containers; /* sorted by name: staging first, then production */
 	size_t n;
 	size_t staging_count;
-	const char *begun; /* JSON; NULL: not known yet, printed as <what 'begun' records> */
 };
 
 /* Without routes there are no containers: the log alone. */
 void state_init(struct state *state, const struct dialect *dialect, const char *database,
 		const struct routes *routes);
-/* Of a deployment of which the log says what it locked: those containers, as staging. */
-void state_init_names(struct state *state, const struct dialect *dialect, const char *database,
-		      const json_t *names);
 void state_release(struct state *state);
-
-/* What the event `begun` says. */
-void state_set_begun(struct state *state, const json_t *detail);
-/* The staging containers, by name. A new reference. */
-json_t *state_lock_names(const struct state *state);
 
 /* The tables, where they are missing, and our names in free staging locks. */
 int state_push_begin(const struct state *state, struct strv *statements, struct err *err);
 /* One query for each staging lock. */
 int state_push_read(const struct state *state, struct strv *queries, struct err *err);
+/* What each staging lock says of its holder's doing, and a new lease; an error if it is lost. */
+int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
+		     struct err *err);
 /* First in the publishing transaction. */
 int state_push_fences(const struct state *state, struct strv *statements, struct err *err);
 /* `detail` NULL: not known yet, printed as <what the event records>. */
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err);
-/* The same if the lock is still ours, and unless the end, or just this, was recorded. */
-int state_push_log_held(const struct state *state, const char *event, const json_t *detail,
-			struct strv *statements, struct err *err);
+/* The same, unless its end is recorded already: by who took the lock from it. */
+int state_push_end(const struct state *state, const char *event, const json_t *detail,
+		   struct strv *statements, struct err *err);
 /* Which objects stand under these names, as the event `objects`. */
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
 		       struct strv *statements, struct err *err);
@@ -97,24 +87,24 @@ struct state_lock {
 	const struct state_container *container;
 	json_int_t fence;
 	const char *nonce; /* "" free */
-	const char *id, *name, *user, *host, *boot, *start, *since;
+	const char *id, *name, *user, *host, *boot, *start, *since, *phase;
+	const char *expires; /* of its lease; "" without one */
 	json_int_t pid;
+	bool expired;
 	bool published; /* the holder's deployment has published */
 };
 
+/* What the row says of the holder; `container` stays NULL. */
+void state_lock_of(const json_t *row, struct state_lock *ret_lock);
+char *state_holder(const struct state_lock *lock); /* in words, for messages; free() it */
+
 int state_read_lock(const struct state *state, size_t i, const json_t *rows,
 		    struct state_lock *ret_lock, struct err *err);
-/* Statement that takes a dead holder's lock, exactly as it was seen, and records the end of its
- * deployment: finished if it has published, else aborted. */
-int state_push_take(const struct state *state, const struct state_lock *seen, const json_t *detail,
-		    struct strv *statements, struct err *err);
-/* Statement that takes it for the same deployment, by binds with another nonce. It waits for a
- * publish that the server may still be ending. */
-int state_push_resume(const struct state *state, const struct state_lock *seen,
-		      struct strv *statements, struct err *err);
-/* Takes the staging lock i if it is free. */
-int state_push_acquire(const struct state *state, size_t i, struct strv *statements,
-		       struct err *err);
+/* Statement that takes the lock of a holder that is dead, exactly as it was seen, and records the
+ * end of its deployment: finished if it has published, else aborted. Not `dead_for_sure`: only if
+ * its lease has still ended. */
+int state_push_take(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
+		    const json_t *detail, struct strv *statements, struct err *err);
 /* ERR_LOCKED that names the holder. Returns -1. */
 int state_locked_error(const struct state_lock *lock, struct err *err);
 

@@ -23,7 +23,6 @@ struct strategy_input {
 	const struct strv *build_select;  /* selection words of the build; empty: everything */
 	const char *database; /* of the connection that publishes: where the state tables are */
 	const json_t *rolled_back; /* of a rollback: the deployment, as history.h shapes it */
-	const json_t *begun;       /* what the beginning records; NULL: printed as <...> */
 	const json_t *finish;      /* what the end records; NULL before the audit */
 };
 

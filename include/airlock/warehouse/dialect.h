@@ -24,7 +24,7 @@ enum dialect_transaction {
 
 /*
  * The statements that every warehouse has, with their arguments. Binds are id, name, user, host,
- * boot, pid, start, since, nonce. Those marked ? answer with one text column of JSON.
+ * boot, pid, start, since, phase, nonce, lease. Those marked ? answer with one text column of JSON.
  */
 enum dialect_template {
 	DIALECT_OBSERVE_SESSION,   /* ? {"user", "database", "version"} */
@@ -33,29 +33,27 @@ enum dialect_template {
 	/* ? the same, and a hash of the rows in any order as "content" */
 	DIALECT_OBSERVE_CONTENT,
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
-	DIALECT_SCHEMA_CREATE, /* schema, name:literal: unless it exists */
-	DIALECT_LOG_CREATE,    /* log: unless it exists */
-	DIALECT_LOCK_CREATE,   /* lock: the table and its one row */
-	/* lock, log, begun:literal: takes a free one, and records the beginning, both or neither */
-	DIALECT_LOCK_ACQUIRE,
-	/* lock, log, seen:number, holder:literal, dead:literal, detail:literal: takes the lock of a
-	 * dead holder, ends its deployment `dead` in the history and records the own beginning
-	 * (begun:literal), all or nothing */
+	DIALECT_SCHEMA_CREATE,     /* schema, name:literal: unless it exists */
+	DIALECT_LOG_CREATE,        /* log: unless it exists */
+	DIALECT_LOCK_CREATE,       /* lock, container:literal: the table and its one row */
+	DIALECT_LOCK_ACQUIRE,      /* lock: takes a free one */
+	DIALECT_LOCK_ACQUIRE_NEXT, /* lock, previous: the same, if the previous one is ours */
+	/* lock, log, seen:number, holder:literal, dead:literal, detail:literal,
+	 * dead_for_sure:number: takes the lock of a holder that is dead (1), or if its lease has
+	 * ended (0), and ends its deployment `dead` in the history, both or neither */
 	DIALECT_LOCK_TAKE,
-	/* lock, seen:number, holder:literal: takes the lock of a dead holder for that deployment
-	 * itself; waits for a transaction that used the fence */
-	DIALECT_LOCK_RESUME,
-	DIALECT_LOCK_READ, /* ? lock, log, container:literal: who holds it, whether it published */
+	DIALECT_LOCK_READ, /* ? lock, log: who holds it, whether it published */
+	DIALECT_LOCK_LIST, /* ? state:literal, database:literal: {"identifier"} of each there is */
 	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
 	DIALECT_FENCE_RAISE, /* lock: waits for a transaction that used the fence, then raises it */
-	DIALECT_FENCE_CHECK, /* lock, container: in a transaction: raises unless still ours */
+	/* lock, container, doing:literal: raises unless still ours; sets phase and renews the
+	 * lease. In a transaction nobody can take it before that ends. */
+	DIALECT_FENCE_CHECK,
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
-	/* lock, log, event:literal, detail:literal: the same while the lock is ours, once, and only
-	 * before the end */
-	DIALECT_LOG_HELD,
-	DIALECT_LOG_OBJECTS, /* log, names: records which objects stand there now */
+	DIALECT_LOG_END,          /* the same, unless an end is recorded already */
+	DIALECT_LOG_OBJECTS,      /* log, names: records which objects stand there now */
 	/* log, restore_schema:literal, detail:literal: records the restore points that stand there
 	 * now: `detail` with "object" and "bytes" of each; [{"number", "of", "rows", ..}] */
 	DIALECT_LOG_RESTORES,
@@ -122,6 +120,10 @@ struct dialect {
 	const char *unseen_by_content;
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */
+	/* Parts of messages, NULL-ended. Those of a statement that was undone and may be run again;
+	 * those of a session that was never opened. */
+	const char *const *transient;
+	const char *const *unreachable;
 	/* A template that starts with "do " is the body of an anonymous block. */
 	const char *const *templates; /* DIALECT_TEMPLATE_COUNT of them */
 	/* ERR_UNSUPPORTED naming relation and feature when it cannot be published. `reason` is

@@ -109,19 +109,22 @@ create schema if not exists "Wh"."ma""rt";
 create table if not exists "Wh"."airlock"."airlock_log" (id varchar not null, logged_at timestamptz not null, event varchar not null, detail varchar not null);
 
 -- lock_create
-create table if not exists "Wh"."airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''::varchar as nonce, ''::varchar as id, ''::varchar as name, ''::varchar as username, ''::varchar as host, ''::varchar as boot, 0::bigint as pid, ''::varchar as start, ''::varchar as since, ''::varchar as phase;
+create table if not exists "Wh"."airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''::varchar as nonce, ''::varchar as id, ''::varchar as name, ''::varchar as username, ''::varchar as host, ''::varchar as boot, 0::bigint as pid, ''::varchar as start, ''::varchar as since, ''::varchar as phase, 'Wh."it''s"'::varchar as container;
 
 -- lock_acquire
-begin; update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = ''; insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'begun', '{"host":"it''s"}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'begun'); commit;
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>' where nonce = '';
+
+-- lock_acquire_next
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>' where nonce = '' and exists (select 1 from "Wh"."airlock"."airlock_lock_0123456789abcdef" p where p.nonce = '<nonce>');
 
 -- lock_take
-begin; update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = '0011223344556677' and fence = 41; insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '20260102030405_abcdef', now(), case when exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event = 'published') then 'finished' else 'aborted' end, '{"a":"it''s \"b\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event in ('finished', 'aborted')); insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'begun', '{"host":"it''s"}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'begun'); commit;
-
--- lock_resume
-update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = '0011223344556677' and fence = 41;
+begin; update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>' where nonce = '0011223344556677' and fence = 41 and 0 = 1; insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '20260102030405_abcdef', now(), case when exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event = 'published') then 'finished' else 'aborted' end, '{"a":"it''s \"b\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event in ('finished', 'aborted')); commit;
 
 -- lock_read
-select json_object('container', 'Wh."it''s"', 'rows', (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'published', exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::varchar from "Wh"."airlock"."airlock_lock_0123456789abcdef" l;
+select json_object('container', l.container, 'rows', (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'expired', false, 'published', exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::varchar from "Wh"."airlock"."airlock_lock_0123456789abcdef" l;
+
+-- lock_list
+select json_object('identifier', t.table_name)::varchar from duckdb_tables() t where translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate('Wh', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and t.schema_name = 'airlock' and starts_with(t.table_name, 'airlock_lock_') order by t.table_name;
 
 -- lock_release
 update "Wh"."airlock"."airlock_lock_0123456789abcdef" set nonce = '', phase = 'free' where nonce = '<nonce>';
@@ -130,16 +133,16 @@ update "Wh"."airlock"."airlock_lock_0123456789abcdef" set nonce = '', phase = 'f
 update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce = '<nonce>';
 
 -- fence_check
-select case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>') = 1 then 'held' else error('airlock-fence: the lock of ' || 'Wh."it''s"' || ' was taken over by another deployment') end;
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set phase = 'build' where nonce = '<nonce>'; select case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>') = 1 then 'held' else error('airlock-fence: the lock of ' || 'Wh."it''s"' || ' was taken from this deployment and is held by ' || (select case nonce when '' then 'nobody' else 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid || ', since ' || since || ', phase ' || phase end from "Wh"."airlock"."airlock_lock_0123456789abcdef")) end;
 
 -- fence_production
-select case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce in ('', '<nonce>')) = 1 then 'free' else error('airlock-held: ' || 'Wh."it''s"' || ' is held by deployment ' || (select id || ' of ' || username || ' on ' || host || ' since ' || since from "Wh"."airlock"."airlock_lock_0123456789abcdef")) end;
+select case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce in ('', '<nonce>')) = 1 then 'free' else error('airlock-held: ' || 'Wh."it''s"' || ' is held by ' || (select 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid || ', since ' || since || ', phase ' || phase from "Wh"."airlock"."airlock_lock_0123456789abcdef")) end;
 
 -- log_insert
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', now(), 'intent', '{"a":"it''s \"b\""}');
 
--- log_held
-insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'intent', '{"a":"it''s \"b\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and g.detail = '{"a":"it''s \"b\""}'));
+-- log_end
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'intent', '{"a":"it''s \"b\""}' where not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event in ('finished', 'aborted'));
 
 -- log_objects
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'objects', coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', null)))::varchar, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join duckdb_tables() t on translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.d, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.schema_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.s, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.table_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.i, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');

@@ -126,10 +126,10 @@ order by n.nspname, c.relname
 ;
 
 -- observe_content
-select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'content', (select coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text from "ma""rt"."it's {{ all }} $$" x), 'rows', q.n, 'version', q.v)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral (select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select hashtextextended(ctid::text || ' ' || xmin::text, 0) as h from "ma""rt"."it's {{ all }} $$") r) q;
+select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'content', (select coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text from "ma""rt"."it's {{ all }} $$" x), 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
 
 -- observe_rows
-select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', q.n, 'version', q.v)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral (select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select hashtextextended(ctid::text || ' ' || xmin::text, 0) as h from "ma""rt"."it's {{ all }} $$") r) q;
+select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
 
 -- schema_create
 do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') then create schema "ma""rt"; end if; exception when duplicate_schema or unique_violation then null; end';
@@ -138,19 +138,22 @@ do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') t
 do 'begin create table if not exists "airlock"."airlock_log" (id text not null, logged_at timestamptz not null, event text not null, detail text not null); exception when duplicate_table or duplicate_object or unique_violation then null; end';
 
 -- lock_create
-do 'begin create table if not exists "airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''''::text as nonce, ''''::text as id, ''''::text as name, ''''::text as username, ''''::text as host, ''''::text as boot, 0::bigint as pid, ''''::text as start, ''''::text as since, ''''::text as phase; exception when duplicate_table or duplicate_object or unique_violation then null; end';
+do 'begin create table if not exists "airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''''::text as nonce, ''''::text as id, ''''::text as name, ''''::text as username, ''''::text as host, ''''::text as boot, 0::bigint as pid, ''''::text as start, ''''::text as since, ''''::text as phase, null::timestamptz as expires, ''Wh."it''''s"''::text as container; exception when duplicate_table or duplicate_object or unique_violation then null; end';
 
 -- lock_acquire
-do 'begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = ''<nonce>'', id = ''<id>'', name = ''<name>'', username = ''<user>'', host = ''<host>'', boot = ''<boot>'', pid = <pid>, start = ''<start>'', since = ''<since>'', phase = ''begin'' where nonce = ''''; if found then insert into "airlock"."airlock_log" (id, logged_at, event, detail) select ''<id>'', clock_timestamp(), ''begun'', ''{"host":"it''''s"}'' where not exists (select 1 from "airlock"."airlock_log" where id = ''<id>'' and event = ''begun''); end if; end';
+update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>', expires = clock_timestamp() + interval '<lease> seconds' where nonce = '';
+
+-- lock_acquire_next
+update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>', expires = clock_timestamp() + interval '<lease> seconds' where nonce = '' and exists (select 1 from "airlock"."airlock_lock_0123456789abcdef" p where p.nonce = '<nonce>');
 
 -- lock_take
-do 'begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = ''<nonce>'', id = ''<id>'', name = ''<name>'', username = ''<user>'', host = ''<host>'', boot = ''<boot>'', pid = <pid>, start = ''<start>'', since = ''<since>'', phase = ''begin'' where nonce = ''0011223344556677'' and fence = 41; if not found then return; end if; if not exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event in (''finished'', ''aborted'')) then insert into "airlock"."airlock_log" (id, logged_at, event, detail) values (''20260102030405_abcdef'', clock_timestamp(), case when exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event = ''published'') then ''finished'' else ''aborted'' end, ''{"a":"it''''s \"b\""}''); end if; insert into "airlock"."airlock_log" (id, logged_at, event, detail) select ''<id>'', clock_timestamp(), ''begun'', ''{"host":"it''''s"}'' where not exists (select 1 from "airlock"."airlock_log" where id = ''<id>'' and event = ''begun''); end';
-
--- lock_resume
-update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = 'begin' where nonce = '0011223344556677' and fence = 41;
+do 'begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = ''<nonce>'', id = ''<id>'', name = ''<name>'', username = ''<user>'', host = ''<host>'', boot = ''<boot>'', pid = <pid>, start = ''<start>'', since = ''<since>'', phase = ''<phase>'', expires = clock_timestamp() + interval ''<lease> seconds'' where nonce = ''0011223344556677'' and fence = 41 and (0 = 1 or expires < clock_timestamp()); if found and not exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event in (''finished'', ''aborted'')) then insert into "airlock"."airlock_log" (id, logged_at, event, detail) values (''20260102030405_abcdef'', clock_timestamp(), case when exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event = ''published'') then ''finished'' else ''aborted'' end, ''{"a":"it''''s \"b\""}''); end if; end';
 
 -- lock_read
-select json_build_object('container', 'Wh."it''s"', 'rows', (select count(*) from "airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'published', exists (select 1 from "airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::text from "airlock"."airlock_lock_0123456789abcdef" l;
+select json_build_object('container', l.container, 'rows', (select count(*) from "airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'expires', to_char(l.expires at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'expired', coalesce(l.expires < clock_timestamp(), false), 'published', exists (select 1 from "airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::text from "airlock"."airlock_lock_0123456789abcdef" l;
+
+-- lock_list
+select json_build_object('identifier', c.relname)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'airlock' and c.relkind = 'r' and starts_with(c.relname, 'airlock_lock_') order by c.relname;
 
 -- lock_release
 update "airlock"."airlock_lock_0123456789abcdef" set nonce = '', phase = 'free' where nonce = '<nonce>';
@@ -159,16 +162,16 @@ update "airlock"."airlock_lock_0123456789abcdef" set nonce = '', phase = 'free' 
 update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce = '<nonce>';
 
 -- fence_check
-do 'declare n bigint; begin update "airlock"."airlock_lock_0123456789abcdef" set phase = ''publish'' where nonce = ''<nonce>''; get diagnostics n = row_count; if n <> 1 then raise exception ''airlock-fence: the lock of % was taken over by another deployment'', ''Wh."it''''s"''; end if; end';
+do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_0123456789abcdef" set phase = ''build'', expires = clock_timestamp() + interval ''<lease> seconds'' where nonce = ''<nonce>''; get diagnostics n = row_count; if n <> 1 then select case nonce when '''' then ''nobody'' else format(''deployment ''''%s'''' (%s) of %s on %s, process %s, since %s, phase %s, its lease ends %s'', id, name, username, host, pid, since, phase, to_char(expires at time zone ''utc'', ''YYYY-MM-DD"T"HH24:MI:SS"Z"'')) end into holder from "airlock"."airlock_lock_0123456789abcdef"; raise exception ''airlock-fence: the lock of % was taken from this deployment and is held by %'', ''Wh."it''''s"'', holder; end if; end';
 
 -- fence_production
-do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce in ('''', ''<nonce>''); get diagnostics n = row_count; if n <> 1 then select format(''%s of %s on %s since %s'', id, username, host, since) into holder from "airlock"."airlock_lock_0123456789abcdef"; raise exception ''airlock-held: % is held by deployment %'', ''Wh."it''''s"'', holder; end if; end';
+do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce in ('''', ''<nonce>''); get diagnostics n = row_count; if n <> 1 then select format(''deployment ''''%s'''' (%s) of %s on %s, process %s, since %s, phase %s, its lease ends %s'', id, name, username, host, pid, since, phase, to_char(expires at time zone ''utc'', ''YYYY-MM-DD"T"HH24:MI:SS"Z"'')) into holder from "airlock"."airlock_lock_0123456789abcdef"; raise exception ''airlock-held: % is held by %'', ''Wh."it''''s"'', holder; end if; end';
 
 -- log_insert
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}');
 
--- log_held
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}' from "airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and g.detail = '{"a":"it''s \"b\""}')) for share of l;
+-- log_end
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}' where not exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event in ('finished', 'aborted'));
 
 -- log_objects
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'objects', coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, 'identifier', c.relname, 'object', c.oid::text || '/' || c.relfilenode::text))::text, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
