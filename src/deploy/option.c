@@ -8,6 +8,7 @@
 
 static const char *const conflict_values[] = { "identity", "content", NULL };
 static const char *const if_locked_values[] = { "wait", "fail", "skip", NULL };
+static const char *const publish_by_values[] = { "rebuild", "copy", "clone", NULL };
 static const char *const require_tests_values[] = { "some", "each", "none", NULL };
 static const char *const route_values[] = { "target", "tag", NULL };
 static const char *const shared_values[] = { "list", "refuse", NULL };
@@ -151,6 +152,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .command_line_only = true,
 	  .argument = "DIR",
 	  .help = "directory of dbt_project.yml, when it is neither here nor above" },
+	{ .id = OPTION_PUBLISH_BY,
+	  .key = "publish_by",
+	  .type = OPTION_ENUM,
+	  .values = publish_by_values,
+	  .fallback = "rebuild",
+	  .argument = "rebuild|copy|clone",
+	  .help = "wap: build production anew by dbt, or publish the audited tables themselves" },
 	{ .id = OPTION_PUBLISH_TIMEOUT,
 	  .key = "publish_timeout",
 	  .type = OPTION_SECONDS,
@@ -230,11 +238,10 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .help = "do not ask before anything is built" },
 };
 
-static const char *const strategies[] = { "wac", NULL };
+static const char *const strategies[] = { "wac", "wap", NULL };
 
 /* Later versions have these: no deployment may take their names. */
-static const char *const later_strategies[] = { "blue-green", "mirror", "production-rollback",
-						"wap" };
+static const char *const later_strategies[] = { "blue-green", "mirror", "production-rollback" };
 
 const struct option_row *option_row(enum option_id id)
 {
@@ -393,6 +400,12 @@ const char *config_route(const struct config *config, const char *tag)
 		if (strncmp(pairs->v[i - 1], tag, len) == 0 && pairs->v[i - 1][len] == '=')
 			return pairs->v[i - 1] + len + 1;
 	return tag;
+}
+
+bool config_rebuilds(const struct config *config)
+{
+	return config->strategy && strcmp(config->strategy, "wap") == 0 &&
+	       config_is(config, OPTION_PUBLISH_BY, "rebuild");
 }
 
 bool config_is_set(const struct config *config, enum option_id id)

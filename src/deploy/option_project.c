@@ -273,7 +273,7 @@ static int refuse_unknown(const struct reading *reading, const char *what, struc
 		err_hint(err, "did you mean '%s'?", nearest);
 	} else {
 		list_deployments(reading, &names);
-		err_hint(err, "the strategy is 'wac'%s%s",
+		err_hint(err, "the strategies are 'wac' and 'wap'%s%s",
 			 names.len ? "; the deployments are " : "", buf_cstr(&names));
 	}
 	free(candidates);
@@ -283,7 +283,8 @@ static int refuse_unknown(const struct reading *reading, const char *what, struc
 static int choose_strategy(struct config *config, const char *name, struct err *err)
 {
 	if (!option_is_strategy(name)) {
-		err_set(err, ERR_UNSUPPORTED, "strategy '%s' is not in this version; wac is", name);
+		err_set(err, ERR_UNSUPPORTED,
+			"strategy '%s' is not in this version; wac and wap are", name);
 		return err_hint(err, "use 'wac': build, test, then publish the tested tables");
 	}
 	free(config->strategy);

@@ -65,9 +65,9 @@ static void leave_out_view(const struct resolve *r, struct route *route)
 {
 	const char *kind = route->node->materialized;
 
-	route->reason =
-		arena_printf(&r->routes->arena,
-			     "its materialization is %s, and wac publishes tables only", kind);
+	route->reason = arena_printf(&r->routes->arena,
+				     "its materialization is %s, and %s publishes tables only",
+				     kind, r->config->strategy);
 	if (config_is(r->config, OPTION_VIEWS, "refuse"))
 		route_conflict(r->routes, ERR_UNSUPPORTED, route->node->unique_id,
 			       "make it a table, take it out of the scope, or say views: skip",
@@ -181,8 +181,8 @@ static int check_tags(const struct resolve *r, struct err *err)
 			continue;
 		if (strv_contains(&known, tag))
 			return err_set(err, ERR_SCOPE_EMPTY,
-				       "the tag '%s' matches only views, and wac publishes tables",
-				       tag);
+				       "the tag '%s' matches only views, and %s publishes tables",
+				       tag, r->config->strategy);
 		const char *nearest = strv_nearest(tag, (const char *const *)known.v, known.n);
 
 		err_set(err, ERR_SCOPE_EMPTY, "no node has the tag '%s'", tag);
@@ -223,6 +223,12 @@ static int prepare(struct resolve *r, struct err *err)
 	const char *to = config_text(r->config, OPTION_TO);
 
 	r->tags = config_list(r->config, OPTION_TAGS);
+	if (strcmp(r->config->strategy, "wac") != 0 && !to) {
+		err_set(err, ERR_CONFIG_INVALID, "%s needs 'to': which target is production?",
+			r->config->strategy);
+		return err_hint(err, "give --to TARGET, or set it beside 'from' under 'vars: "
+				     "airlock:'");
+	}
 	r->by_tag = config_is_set(r->config, OPTION_ROUTE)
 			    ? config_is(r->config, OPTION_ROUTE, "tag")
 			    : to == NULL;

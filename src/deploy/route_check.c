@@ -349,4 +349,5 @@ void route_check_all(const struct config *config, const struct manifest *from,
 	check_shared(config, allowed_shared, routes);
 	check_views_of_shared(config, to, allowed_shared, routes);
 	check_hooks(config, from, routes);
+	route_check_audit(config, from, allowed_shared, routes);
 }

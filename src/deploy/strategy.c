@@ -6,6 +6,7 @@
 
 static const struct strategy *const strategies[] = {
 	&strategy_wac,
+	&strategy_wap,
 };
 
 const struct strategy *const *strategy_all(size_t *ret_n)

@@ -10,8 +10,14 @@ static void plan_build(struct publication *w)
 {
 	static const char *const no_defer[] = { "--no-defer", NULL };
 	bool defers = strv_contains(w->in->build_options, "--defer");
+	bool shares = false;
 
-	publication_plan_build(w, "build and test in staging; production is not touched",
+	for (size_t i = 0; i < w->in->routes->n; i++)
+		shares |= w->in->routes->items[i].is_shared;
+	publication_plan_build(w,
+			       shares ? "build and test in staging; of production only what both "
+					"sides share is touched"
+				      : "build and test in staging; production is not touched",
 			       defers ? NULL : no_defer);
 }
 

@@ -72,6 +72,8 @@ static json_t *node_json(const struct made_node *node, const char *unique_id)
 		"post-hook", hooks, "grants", grants_json(node->grants), "enabled", 1);
 	if (is_of(node, "source"))
 		json_object_set(json, "identifier", json_object_get(json, "alias"));
+	if (node->has_no_schema)
+		json_object_set_new(json_object_get(json, "config"), "schema", json_null());
 	if (node->compiled_path)
 		json_object_set_new(json, "compiled_path", json_string(node->compiled_path));
 	return json;
@@ -111,9 +113,11 @@ void made_config(struct config *config, const char *options)
 	struct err err = ERR_INIT;
 
 	config_init(config);
-	config->strategy = mem_strdup("wac");
 	strv_split(&list, options, " ");
-	for (size_t i = 0; i < list.n; i++) {
+	bool named = list.n > 0 && *list.v[0] != '-';
+
+	config->strategy = mem_strdup(named ? list.v[0] : "wac");
+	for (size_t i = named; i < list.n; i++) {
 		bool negated;
 		const struct option_row *row = option_find(list.v[i], &negated);
 		bool alone = !row || row->type == OPTION_FLAG || row->type == OPTION_BOOL;

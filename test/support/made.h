@@ -6,6 +6,7 @@
 #ifndef AIRLOCK_TEST_MADE_H
 #define AIRLOCK_TEST_MADE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include "airlock/dbt/manifest.h"
@@ -26,11 +27,12 @@ struct made_node {
 	const char *hooks;   /* post-hooks, or the SQL of an operation; one */
 	const char *compiled_path;
 	const char *grants; /* privilege=grantee,... */
+	bool has_no_schema; /* config.schema is null */
 };
 
 struct manifest *made_manifest(const char *adapter, const struct made_node *nodes, size_t n);
 
-/* Of the options of a command line, with spaces between. */
+/* Of the options of a command line, with spaces between. Before them a strategy; without, wac. */
 void made_config(struct config *config, const char *options);
 
 /* Of JSON, in which ' stands for ". */

@@ -1,5 +1,6 @@
 #include "planned.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "airlock/deploy/strategy.h"
@@ -28,6 +29,10 @@ void planned_release(struct planned *planned)
 
 int planned_options(struct planned *planned, char *const *words, struct err *err)
 {
+	if (*words && **words != '-') {
+		free(planned->config.strategy);
+		planned->config.strategy = mem_strdup(*words++);
+	}
 	for (; *words; words++) {
 		bool negated;
 		const struct option_row *row = option_find(*words, &negated);
@@ -88,7 +93,7 @@ int planned_plan(struct planned *planned, struct err *err)
 		.database = planned->routes.items[0].to.database,
 	};
 
-	return strategy_plan(strategy_find("wac"), &input, &planned->plan, err);
+	return strategy_plan(strategy_find(planned->config.strategy), &input, &planned->plan, err);
 }
 
 int planned_all(struct planned *planned, const char *from, const char *to, const char *picture,

@@ -54,11 +54,15 @@ static void is_golden(const char *name, const struct buf *text)
 }
 
 struct plan_case {
+	const char *strategy;
 	const char *dialect;
 	const char *name;    /* what follows the dialect in the name of the file */
 	const char *picture; /* of test/golden/input/<dialect> */
-	bool by_tag;
+	const char *options;
 };
+
+#define TO_PROD "--from staging --to prod --tags mart,utils"
+#define BY_TAG "--from staging --tags mart,utils"
 
 static void plan_is_golden(const struct plan_case *c)
 {
@@ -67,8 +71,10 @@ static void plan_is_golden(const struct plan_case *c)
 	CLEANUP(mem_free_string) char *to = mem_printf("%sinput/%s/prod.json", GOLDEN, c->dialect);
 	CLEANUP(mem_free_string)
 	char *picture = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect, c->picture);
-	CLEANUP(mem_free_string) char *text_name = mem_printf("wac/%s%s.txt", c->dialect, c->name);
-	CLEANUP(mem_free_string) char *json_name = mem_printf("wac/%s%s.json", c->dialect, c->name);
+	CLEANUP(mem_free_string)
+	char *text_name = mem_printf("%s/%s%s.txt", c->strategy, c->dialect, c->name);
+	CLEANUP(mem_free_string)
+	char *json_name = mem_printf("%s/%s%s.json", c->strategy, c->dialect, c->name);
 	CLEANUP(strv_release) struct strv options = STRV_INIT;
 	CLEANUP(planned_release) struct planned planned;
 	CLEANUP(err_release) struct err err = ERR_INIT;
@@ -76,12 +82,10 @@ static void plan_is_golden(const struct plan_case *c)
 	CLEANUP(buf_release) struct buf json = BUF_INIT;
 
 	planned_init(&planned);
-	strv_split(&options,
-		   c->by_tag ? "--from staging --tags mart,utils"
-			     : "--from staging --to prod --tags mart,utils",
-		   " ");
-	if (planned_all(&planned, from, c->by_tag ? NULL : to, picture, strv_argv(&options), &err) <
-	    0)
+	strv_push(&options, c->strategy);
+	strv_split(&options, c->options, " ");
+	if (planned_all(&planned, from, strstr(c->options, "--to") ? to : NULL, picture,
+			strv_argv(&options), &err) < 0)
 		fail_msg("%s", err.message);
 	plan_write_text(&planned.plan, &planned.routes, &text);
 	is_golden(text_name, &text);
@@ -95,9 +99,24 @@ static void plan_is_golden(const struct plan_case *c)
 static void plans_of_wac(void **state)
 {
 	static const struct plan_case cases[] = {
-		{ "duckdb", "", "before", false },        { "duckdb", "_built", "built", false },
-		{ "duckdb", "_by_tag", "built", true },   { "postgres", "", "before", false },
-		{ "postgres", "_built", "built", false }, { "postgres", "_by_tag", "built", true },
+		{ "wac", "duckdb", "", "before", TO_PROD },
+		{ "wac", "duckdb", "_built", "built", TO_PROD },
+		{ "wac", "duckdb", "_by_tag", "built", BY_TAG },
+		{ "wac", "postgres", "", "before", TO_PROD },
+		{ "wac", "postgres", "_built", "built", TO_PROD },
+		{ "wac", "postgres", "_by_tag", "built", BY_TAG },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		plan_is_golden(&cases[i]);
+}
+
+static void plans_of_wap(void **state)
+{
+	static const struct plan_case cases[] = {
+		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy" },
+		{ "wap", "postgres", "_copy", "built", TO_PROD " --publish-by copy" },
 	};
 
 	(void)state;
@@ -205,6 +224,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_of_wac),
+		cmocka_unit_test(plans_of_wap),
 		cmocka_unit_test(templates_of_every_dialect),
 	};
 

@@ -441,24 +441,24 @@ static void the_word_behind_the_verb_is_a_strategy_or_a_deployment(void **state)
 		"there is no strategy or deployment 'wca'", "did you mean 'wac'?");
 	refuses(&(struct input) { .project = TWO_DEPLOYMENTS, .what = "quux" }, ERR_USAGE,
 		"there is no strategy or deployment 'quux'",
-		"the strategy is 'wac'; the deployments are 'hourly', 'nightly'");
+		"the strategies are 'wac' and 'wap'; the deployments are 'hourly', 'nightly'");
 }
 
 static void strategies_of_later_versions_are_refused_by_name(void **state)
 {
-	static const char *const later[] = { "blue-green", "mirror", "production-rollback", "wap" };
+	static const char *const later[] = { "blue-green", "mirror", "production-rollback" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
 		CLEANUP(mem_free_string)
-		char *message =
-			mem_printf("strategy '%s' is not in this version; wac is", later[i]);
+		char *message = mem_printf("strategy '%s' is not in this version; wac and wap are",
+					   later[i]);
 
 		refuses(&(struct input) { .what = later[i] }, ERR_UNSUPPORTED, message, NULL);
 	}
 	refuses(&(struct input) { .project = TWO_DEPLOYMENTS, .what = "nightly" }, ERR_UNSUPPORTED,
 		"deployment 'nightly': strategy 'production-rollback' is not in this version; wac "
-		"is",
+		"and wap are",
 		NULL);
 }
 

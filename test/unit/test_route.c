@@ -524,6 +524,88 @@ static void shared_models_may_read_each_other(void **state)
 	accepted(&w);
 }
 
+#define WAP "wap --from audit --to prod --tags mart"
+
+static void a_shared_view_must_not_read_what_only_staging_has(void **state)
+{
+#define OVER_RAW(SCHEMA)                                                                           \
+	{ .name = "raw", .schema = (SCHEMA) },                                                     \
+		{ .name = "inner", .materialized = "ephemeral", .parents = "model.shop.raw" },     \
+		{ .name = "over",                                                                  \
+		  .schema = "shared",                                                              \
+		  .materialized = "view",                                                          \
+		  .parents = "model.shop.inner" },                                                 \
+		{ .name = "top",                                                                   \
+		  .schema = "shared",                                                              \
+		  .materialized = "view",                                                          \
+		  .parents = "model.shop.over" }
+#define MART(SCHEMA)                                                                               \
+	{                                                                                          \
+		.name = "mart", .schema = (SCHEMA), .tags = "mart", .parents = "model.shop.top"    \
+	}
+	WORLD = { .options = WAP,
+		  .from = NODES(OVER_RAW("unaudited"), MART("unaudited")),
+		  .to = NODES(OVER_RAW("raw"), MART("mart")) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'db.shared.over' ('model.shop.over') is a view that both sides share, and the "
+		"build would let it read 'db.unaudited.raw', which only 'audit' has",
+		"generate_schema_name");
+	assert_int_equal(w.routes.conflict_count, 1);
+}
+
+static void an_audit_must_not_overwrite_a_model_of_the_default_schema(void **state)
+{
+#define DEFAULT_SCHEMA { .name = "calendar", .schema = "analytics", .has_no_schema = true }
+#define SEED                                                                                       \
+	{                                                                                          \
+		.name = "raw", .type = "seed", .schema = "analytics", .has_no_schema = true        \
+	}
+	WORLD = { .options = WAP,
+		  .from = NODES(DEFAULT_SCHEMA, SEED, MART("unaudited")),
+		  .to = NODES(DEFAULT_SCHEMA, SEED, MART("mart")) };
+	CLEANUP(world_release)
+	struct world v = { .options = WAP,
+			   .allowed_shared = "model.shop.calendar",
+			   .from = NODES(DEFAULT_SCHEMA, SEED, MART("unaudited")),
+			   .to = NODES(DEFAULT_SCHEMA, SEED, MART("mart")) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.calendar' has no schema of its own, so the audit build would "
+		"overwrite 'db.analytics.calendar' in production",
+		"allow_shared");
+	assert_int_equal(w.routes.conflict_count, 1);
+	accepted(&v);
+}
+
+static void the_shared_layer_of_an_audit_is_listed(void **state)
+{
+#define LAYER                                                                                      \
+	{ .name = "raw", .type = "seed", .schema = "staging" }, { .name = "stg",                   \
+								  .schema = "staging",             \
+								  .materialized = "view",          \
+								  .parents = "seed.shop.raw" }
+	WORLD = { .options = WAP,
+		  .from = NODES(LAYER, MART("unaudited")),
+		  .to = NODES(LAYER, MART("mart")) };
+
+	(void)state;
+	accepted(&w);
+	warns(&w, "'db.staging.raw' ('seed.shop.raw') is shared by both sides");
+	warns(&w, "'db.staging.stg' ('model.shop.stg') is shared by both sides");
+	in_scope(&w, "model.shop.mart", "has the tag mart");
+}
+
+static void wap_is_told_where_production_is(void **state)
+{
+	WORLD = { STAGING, .options = "wap --from audit --tags mart" };
+
+	(void)state;
+	refused(&w, ERR_CONFIG_INVALID, "wap needs 'to': which target is production?", "--to");
+}
+
 #define HOOK(SQL)                                                                                  \
 	.from = NODES({ .name = "a", .hooks = (SQL) }),                                            \
 	.to = NODES({ .name = "a", .schema = "mart", .hooks = (SQL) })
@@ -615,6 +697,10 @@ int main(void)
 		cmocka_unit_test(a_view_is_followed_through_views_and_ephemeral_models),
 		cmocka_unit_test(a_table_between_keeps_its_view_safe),
 		cmocka_unit_test(shared_models_may_read_each_other),
+		cmocka_unit_test(a_shared_view_must_not_read_what_only_staging_has),
+		cmocka_unit_test(an_audit_must_not_overwrite_a_model_of_the_default_schema),
+		cmocka_unit_test(the_shared_layer_of_an_audit_is_listed),
+		cmocka_unit_test(wap_is_told_where_production_is),
 		cmocka_unit_test(hooks_are_listed),
 		cmocka_unit_test(a_hook_that_names_production_is_refused),
 		cmocka_unit_test(a_hook_of_the_project_counts_too),

@@ -46,6 +46,7 @@ enum option_id {
 	OPTION_OPERATION_TIMEOUT, /* seconds, for each start of dbt but the build; no limit by
 				     default */
 	OPTION_PROJECT_DIR,       /* command line only (DBT_PROJECT_DIR is dbt's own) */
+	OPTION_PUBLISH_BY,        /* rebuild | copy | clone; of wap; default rebuild */
 	OPTION_PUBLISH_TIMEOUT,   /* seconds; default 30 */
 	OPTION_REQUIRE_TESTS,     /* some | each | none; default some */
 	OPTION_RESTORE_POINT,     /* bool; --no-restore-point; default true */
@@ -112,7 +113,7 @@ struct option_value {
 
 struct config {
 	struct option_value values[OPTION_COUNT];
-	char *strategy;   /* "wac" */
+	char *strategy;   /* "wac", "wap" */
 	char *deployment; /* name of the block, "" without */
 };
 
@@ -144,6 +145,8 @@ const struct strv *config_list(const struct config *config, enum option_id id);
 bool config_is(const struct config *config, enum option_id id, const char *value);
 /* The schema that `routes` gives a tag, else the tag itself. */
 const char *config_route(const struct config *config, const char *tag);
+/* Of strategy wap: production is built anew by dbt, after the audit. */
+bool config_rebuilds(const struct config *config);
 bool config_is_set(const struct config *config, enum option_id id);
 
 /* Strategies this version deploys, for messages and checks. NULL-ended. */

@@ -16,6 +16,14 @@ void route_check_all(const struct config *config, const struct manifest *from,
 /* Of one manifest by itself: relations that two nodes share. */
 void route_check_one(struct routes *routes);
 
+/*
+ * What a build beside a shared layer would do to production before its tests (route_audit.c): a
+ * shared view that would read a relation which only `from` has; under wap a model that both sides
+ * share because it has no schema of its own.
+ */
+void route_check_audit(const struct config *config, const struct manifest *from,
+		       const struct strv *allowed_shared, struct routes *routes);
+
 /* Adds a conflict; text is copied. `hint` may be NULL (that of the code). */
 void route_conflict(struct routes *routes, enum err_code code, const char *unique_id,
 		    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);

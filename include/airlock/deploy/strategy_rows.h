@@ -8,5 +8,6 @@
 
 extern const struct strategy strategy_rollback;
 extern const struct strategy strategy_wac;
+extern const struct strategy strategy_wap;
 
 #endif

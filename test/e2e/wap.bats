@@ -1,0 +1,92 @@
+#!/usr/bin/env bats
+# airlock deploy wap, with real dbt: an audit target beside production, in a project that has the
+# recipe's generate_schema_name and nothing else.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file classic
+  dbt --quiet build --target prod
+  sed -i 's/^5,prices,31/5,prices,41/' seeds/raw_visits.csv
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+wap() { # wap [OPTION...], into $status and $output
+  run --separate-stderr airlock deploy wap --from prod_audit --to prod --tags mart --yes "$@"
+}
+
+mart() {
+  sql "select page, visits, seconds from mart.pages order by page"
+}
+
+@test "copy: the project as it stands is built aside, tested, and published" {
+  wap --publish-by copy --json
+  assert_status 0
+  assert_json 'd["strategy"]' wap
+  assert_json 'sorted(p["unique_id"] for p in d["published"])' \
+    '["model.classic.pages", "model.classic.visits"]'
+  [ "$(mart)" = "$(sql 'select page, visits, seconds from unaudited.pages order by page')" ]
+  assert_sql "select seconds from mart.pages where page = 'prices'" 89
+}
+
+@test "the plan lists the shared layer" {
+  run airlock plan wap --from prod_audit --to prod --tags mart --publish-by copy
+  assert_status 0
+  assert_says "staging.raw_visits' ('seed.classic.raw_visits') is shared by both sides" \
+    "staging.stg_visits' ('model.classic.stg_visits') is shared by both sides" \
+    "intermediate.int_visits' ('model.classic.int_visits') is shared by both sides"
+}
+
+@test "copy: a failing test keeps the marts as they were, and the next run gets through" {
+  before=$(mart)
+  cp seeds/raw_visits.csv good.csv
+  echo '5,prices,1' >>seeds/raw_visits.csv
+  wap --publish-by copy
+  assert_status 1
+  assert_says unique_visits_visit_id 'production was not changed'
+  [ "$(mart)" = "$before" ]
+  mv good.csv seeds/raw_visits.csv
+  wap --publish-by copy
+  assert_status 0
+  assert_sql "select seconds from mart.pages where page = 'prices'" 89
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+}
+
+# bats test_tags=engine:any
+@test "refused: a shared view that reads what only the audit side has" {
+  remember_production
+  sed -i '/^seeds:/,/^models:/s/+schema: .*/+schema: raw/' dbt_project.yml
+  wap --publish-by copy
+  assert_status 125
+  assert_says "staging.stg_visits' ('model.classic.stg_visits') is a view that both sides share" \
+    'unaudited.raw_visits' generate_schema_name
+  assert_production_unchanged
+}
+
+# bats test_tags=engine:any
+@test "refused: a model without a schema of its own that the audit would overwrite" {
+  remember_production
+  sed -i 's/schema: unaudited/schema: analytics/' profiles.yml
+  echo 'select 1 as day' >models/calendar.sql
+  wap --publish-by copy
+  assert_status 125
+  assert_says "'model.classic.calendar' has no schema of its own" analytics.calendar allow_shared
+  assert_production_unchanged
+}
+
+# bats test_tags=engine:any
+@test "refused: wap without a production side" {
+  run airlock deploy wap --from prod_audit --tags mart --yes
+  assert_status 125
+  assert_says "wap needs 'to'" --to
+}
