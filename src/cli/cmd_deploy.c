@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "airlock/deploy/scope_build.h"
 #include "airlock/warehouse/relation.h"
 #include "columns.h"
 #include "command_internal.h"
@@ -61,6 +62,11 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 			continue;
 		buf_add_char(&line, ' ');
 		buf_add_shell_word(&line, name);
+	}
+	if (scope_build_is_wanted(&arguments->config) &&
+	    config_is(&arguments->config, OPTION_PARENTS, "defer")) {
+		buf_add_str(&line, " --defer --favor-state --state target/airlock/state/");
+		buf_add_shell_word(&line, from);
 	}
 	for (size_t i = 0; i < arguments->cmdline.every.n; i++) {
 		buf_add_char(&line, ' ');

@@ -44,6 +44,7 @@ static const struct key_row config_rows[] = {
 	KEY("severity", SLOT_CONFIG_SEVERITY, NULL),
 	KEY("post-hook", SLOT_CONFIG_POST_HOOK, NULL),
 	KEY("post_hook", SLOT_CONFIG_POST_HOOK_2, NULL),
+	KEY("full_refresh", SLOT_CONFIG_FULL_REFRESH, NULL),
 	KEY("materialized", SLOT_CONFIG_MATERIALIZED, NULL),
 };
 static const struct key_row depends_on_rows[] = { KEY("nodes", SLOT_DEPENDS_ON_NODES, NULL) };

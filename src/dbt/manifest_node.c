@@ -207,6 +207,9 @@ static int read_config(struct reader *x, struct manifest_node *node)
 	    get(x, SLOT_CONFIG_SEVERITY, &node->severity) < 0 || read_grants(x, node) < 0)
 		return -1;
 	node->severity = node->type == MANIFEST_TEST ? lower(x, node->severity) : "";
+	node->full_refresh = jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "true")    ? "true"
+			     : jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "false") ? "false"
+											  : "";
 	node->config = x->slots[SLOT_CONFIG];
 	return 0;
 }

@@ -5,6 +5,7 @@
 
 #include "airlock/base/proc.h"
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -70,6 +71,24 @@ static int select_shared(struct deploy *deploy, struct strv *ret_selected, struc
 	return sides_select_words(&deploy->sides, words, ret_selected, err);
 }
 
+/* The scope alone, or what the user says; what else it reads follows from that. */
+static int choose_scope_build(struct deploy *deploy, struct err *err)
+{
+	const struct config *config = deploy->request.config;
+	const struct strv *words = config_list(config, OPTION_BUILD);
+	struct strv wanted CLEANUP(strv_release) = STRV_INIT;
+
+	if (words->n > 0 && sides_select_words(&deploy->sides, words, &wanted, err) < 0)
+		return -1;
+	scope_build_choose(config, deploy->sides.from_manifest, words->n > 0 ? &wanted : NULL,
+			   &deploy->routes);
+	if (words->n > 0)
+		strv_push_all(&deploy->build_select, words);
+	else
+		scope_build_push_words(&deploy->routes, &deploy->build_select);
+	return 0;
+}
+
 /* With a selection the build is the scope and all that it reads. */
 static void choose_build(struct deploy *deploy)
 {
@@ -109,7 +128,10 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 		    routes_resolve(config, sides->dialect, sides->from_manifest, sides->to_manifest,
 				   selects ? &selected : NULL, &shared, &deploy->routes, err) < 0)
 			return -1;
-		choose_build(deploy);
+		if (!deploy->strategy->builds_scope)
+			choose_build(deploy);
+		else if (choose_scope_build(deploy, err) < 0)
+			return -1;
 	}
 	*ret_routes = &deploy->routes;
 	return 0;

@@ -130,6 +130,8 @@ int deploy_start(struct deploy *deploy, struct err *err)
 	deploy->commit =
 		record_commit(deploy->sides.project.directory, deploy->request.environment);
 	state_init(&deploy->state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
+	if (deploy->strategy->holds_production)
+		state_hold_production(&deploy->state);
 	deploy->executor = (struct executor) {
 		.journal = &deploy->journal,
 		.reporter = deploy->request.reporter,
@@ -162,7 +164,7 @@ static int check_locks(struct deploy *deploy, json_t *const *rows, bool *ret_aga
 {
 	*ret_again = false;
 	deploy->holds_lock = false;
-	for (size_t i = 0; i < deploy->state.staging_count; i++) {
+	for (size_t i = 0; i < deploy->state.held_count; i++) {
 		struct state_lock lock;
 
 		if (state_read_lock(&deploy->state, i, rows[i], &lock, err) < 0)
@@ -191,7 +193,7 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	size_t locks = deploy->state.staging_count;
+	size_t locks = deploy->state.held_count;
 
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
@@ -292,7 +294,9 @@ int deploy_lock(struct deploy *deploy, struct err *err)
 	const struct step step = { .id = "lock",
 				   .phase = "observe",
 				   .kind = STEP_OPERATION,
-				   .reason = "one deployment at a time writes this staging" };
+				   .reason = deploy->strategy->holds_production
+						     ? STATE_LOCKS_BOTH
+						     : STATE_LOCKS_STAGING };
 
 	if (executor_begin(&deploy->executor, &step, err) < 0)
 		return -1;

@@ -89,6 +89,9 @@ int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, 
 /* The rows of production as they were at the beginning, into `observed`. */
 int deploy_count_production(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);
+/* deploy_prepare.c: the step prepare, and what the build needs besides. */
+int deploy_prepare(struct deploy *deploy, struct err *err);
+int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state of the build */
 /* Records the intent and takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
 /* The steps publish and finish of `final_plan`. */

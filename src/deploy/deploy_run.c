@@ -74,7 +74,8 @@ static int build(struct deploy *deploy, struct err *err)
 	int result;
 
 	warm_up(deploy);
-	if (deploy_begin_build(deploy, err) < 0)
+	if ((deploy->plan.read_count > 0 && deploy_write_state(deploy, err) < 0) ||
+	    deploy_begin_build(deploy, err) < 0)
 		return -1;
 	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &built, err);
 	if (result == 0 && !runner_succeeded(&built))
@@ -153,7 +154,9 @@ static int run_phases(struct deploy *deploy, struct err *err)
 		err_set(err, ERR_INTERRUPTED, "not confirmed");
 		return err_hint(err, "answer yes, or give --yes");
 	}
-	if (deploy_step(deploy, &deploy->plan, "build", build, err) < 0 ||
+	if ((plan_step(&deploy->plan, "prepare") &&
+	     deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err) < 0) ||
+	    deploy_step(deploy, &deploy->plan, "build", build, err) < 0 ||
 	    deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0)
 		return -1;
 	return deploy_step(deploy, &deploy->final_plan, "publish", deploy_publish, err);

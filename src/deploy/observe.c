@@ -9,26 +9,32 @@
 /* The first three queries; counts follow. */
 enum { QUERY_SESSION, QUERY_SCHEMAS, QUERY_RELATIONS, QUERY_ROWS };
 
-static size_t scope_relations(const struct routes *routes, struct relation **ret_relations)
+static size_t relations_of(const struct routes *routes, struct relation **ret_relations)
 {
 	struct relation *relations = mem_alloc((2 * routes->n + 1) * sizeof(*relations));
 	size_t n = 0;
 
+	size_t last = 0;
+
 	for (size_t i = 0; i < routes->n; i++) {
-		if (!routes->items[i].in_scope)
+		const struct route *route = &routes->items[i];
+
+		if (!route->in_scope && !((route->is_built || route->is_read) && route->has_to))
 			continue;
-		relations[n++] = routes->items[i].from;
-		relations[n++] = routes->items[i].to;
+		relations[n++] = route->from;
+		relations[n++] = route->to;
+		if (route->in_scope)
+			last = n - 1;
 	}
 	/* The schema for restore points is looked up like those of production. */
-	relations[n] = relations[n - 1];
+	relations[n] = relations[last];
 	relations[n].schema = STATE_RESTORE_SCHEMA;
 	*ret_relations = relations;
 	return n;
 }
 
-static int push_rows(const struct routes *routes, const struct relation *relation, bool content,
-		     struct strv *queries, struct err *err)
+int observe_push_rows(const struct routes *routes, const struct relation *relation, bool content,
+		      struct strv *queries, struct err *err)
 {
 	const struct sql_arg args[] = {
 		SQL_ARG_NAMES("names", relation, 1),
@@ -48,7 +54,7 @@ static int push_rows_of_production(const struct routes *routes, const struct rou
 
 	if (!to || strcmp(to->kind, "table") != 0)
 		return 0;
-	return push_rows(routes, &route->to, content, queries, err);
+	return observe_push_rows(routes, &route->to, content, queries, err);
 }
 
 int observe_push_production(const struct routes *routes, const struct observed *before,
@@ -69,7 +75,7 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 		const struct route *route = &routes->items[i];
 
 		if (route->in_scope &&
-		    (push_rows(routes, &route->from, content, queries, err) < 0 ||
+		    (observe_push_rows(routes, &route->from, content, queries, err) < 0 ||
 		     push_rows_of_production(routes, route, before, content, queries, err) < 0))
 			return -1;
 	}
@@ -80,7 +86,7 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 			 enum observe_rows rows, struct strv *queries, struct err *err)
 {
 	struct relation *relations;
-	size_t n = scope_relations(routes, &relations);
+	size_t n = relations_of(routes, &relations);
 	const struct sql_arg of_scope = SQL_ARG_NAMES("names", relations, n);
 	const struct sql_arg with_restore = SQL_ARG_NAMES("names", relations, n + 1);
 	int result = 0;

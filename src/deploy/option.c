@@ -8,6 +8,7 @@
 
 static const char *const conflict_values[] = { "identity", "content", NULL };
 static const char *const if_locked_values[] = { "wait", "fail", "skip", NULL };
+static const char *const parents_values[] = { "defer", "copy", NULL };
 static const char *const publish_by_values[] = { "rebuild", "copy", "clone", NULL };
 static const char *const require_tests_values[] = { "some", "each", "none", NULL };
 static const char *const route_values[] = { "target", "tag", NULL };
@@ -145,6 +146,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .argument = "SECONDS",
 	  .help = "how long any other start of dbt may take; without it no limit" },
+	{ .id = OPTION_PARENTS,
+	  .key = "parents",
+	  .type = OPTION_ENUM,
+	  .values = parents_values,
+	  .fallback = "defer",
+	  .argument = "defer|copy",
+	  .help = "of production-rollback: read what is not built from production, or copy it" },
 	{ .id = OPTION_PROJECT_DIR,
 	  .key = "project_dir",
 	  .type = OPTION_STRING,
@@ -238,10 +246,10 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .help = "do not ask before anything is built" },
 };
 
-static const char *const strategies[] = { "wac", "wap", NULL };
+static const char *const strategies[] = { "wac", "wap", "production-rollback", NULL };
 
 /* Later versions have these: no deployment may take their names. */
-static const char *const later_strategies[] = { "blue-green", "mirror", "production-rollback" };
+static const char *const later_strategies[] = { "blue-green", "mirror" };
 
 const struct option_row *option_row(enum option_id id)
 {
@@ -336,6 +344,19 @@ void config_init(struct config *config)
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		if (*rows[i].fallback)
 			config->values[i].text = mem_strdup(rows[i].fallback);
+}
+
+void config_set_strategy(struct config *config, const char *name)
+{
+	struct option_value *conflict = &config->values[OPTION_CONFLICT];
+
+	free(config->strategy);
+	config->strategy = mem_strdup(name);
+	if (conflict->source != OPTION_BY_DEFAULT || strcmp(name, "production-rollback") != 0)
+		return;
+	/* Rows of production that others add meanwhile would be lost with what was copied. */
+	free(conflict->text);
+	conflict->text = mem_strdup("content");
 }
 
 void config_release(struct config *config)

@@ -273,7 +273,7 @@ static int refuse_unknown(const struct reading *reading, const char *what, struc
 		err_hint(err, "did you mean '%s'?", nearest);
 	} else {
 		list_deployments(reading, &names);
-		err_hint(err, "the strategies are 'wac' and 'wap'%s%s",
+		err_hint(err, "the strategies are 'wac', 'wap' and 'production-rollback'%s%s",
 			 names.len ? "; the deployments are " : "", buf_cstr(&names));
 	}
 	free(candidates);
@@ -283,12 +283,11 @@ static int refuse_unknown(const struct reading *reading, const char *what, struc
 static int choose_strategy(struct config *config, const char *name, struct err *err)
 {
 	if (!option_is_strategy(name)) {
-		err_set(err, ERR_UNSUPPORTED,
-			"strategy '%s' is not in this version; wac and wap are", name);
-		return err_hint(err, "use 'wac': build, test, then publish the tested tables");
+		err_set(err, ERR_UNSUPPORTED, "strategy '%s' is not in this version", name);
+		return err_hint(err, "use 'wac': build, test, then publish the tested tables; or "
+				     "'production-rollback', which copies production first");
 	}
-	free(config->strategy);
-	config->strategy = mem_strdup(name);
+	config_set_strategy(config, name);
 	return 0;
 }
 
@@ -334,7 +333,8 @@ static int set_tags_to_clone(struct config *config, const struct variable *tags,
 	struct option_value *value = &config->values[OPTION_TAGS];
 	char *origin;
 
-	if (!tags->node || config_is_set(config, OPTION_TAGS))
+	if (!tags->node || config_is_set(config, OPTION_TAGS) ||
+	    strcmp(config->strategy, "wac") != 0)
 		return 0;
 	if (set_node(config, OPTION_BY_PROJECT, tags->document, tags->node, option_row(OPTION_TAGS),
 		     err) < 0)

@@ -127,6 +127,27 @@ static void write_table(const struct plan_table *table, struct buf *out)
 		   table->route->reason, from, to, publish_way_name(table->way), table->reason);
 }
 
+static void write_copies(const struct plan *plan, struct buf *out)
+{
+	for (size_t i = 0; i < plan->copy_count; i++) {
+		const struct plan_copy *copy = &plan->copies[i];
+		char *from CLEANUP(mem_free_string) = relation_display(&copy->route->to);
+		char *to CLEANUP(mem_free_string) = relation_display(&copy->route->from);
+
+		if (copy->way == PUBLISH_REMOVE)
+			buf_printf(out, "  removed from staging before the build: %s\n", to);
+		else
+			buf_printf(out, "  copied before the build: %s -> %s\n", from, to);
+		buf_printf(out, "      %s: %s\n", copy->route->node->unique_id, copy->reason);
+	}
+	for (size_t i = 0; i < plan->read_count; i++) {
+		char *name CLEANUP(mem_free_string) = relation_display(&plan->reads[i]->to);
+
+		buf_printf(out, "  read from production: %s (%s)\n", name,
+			   plan->reads[i]->node->unique_id);
+	}
+}
+
 static void write_step(const struct step *step, size_t number, struct buf *out)
 {
 	buf_printf(out, "%zu. %s (%s, %s): %s\n", number, step->id, step->phase,
@@ -158,6 +179,7 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 		   plan->atomic ? ", in one transaction" : ", one at a time");
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);
+	write_copies(plan, out);
 	if (plan->conflict)
 		buf_printf(out, "conflict: %s; not seen: %s\n", plan->conflict,
 			   plan->conflict_unseen);
@@ -228,16 +250,48 @@ static json_t *step_json(const struct step *step)
 			 (int)step->changes_production);
 }
 
+/* Keys that only a strategy with copies has. */
+static void add_copies(const struct plan *plan, json_t *document)
+{
+	json_t *copies = json_array();
+	json_t *reads = json_array();
+
+	for (size_t i = 0; i < plan->copy_count; i++) {
+		const struct plan_copy *copy = &plan->copies[i];
+		char *from CLEANUP(mem_free_string) = relation_display(&copy->route->to);
+		char *to CLEANUP(mem_free_string) = relation_display(&copy->route->from);
+
+		json_array_append_new(copies,
+				      json_pack("{s:s, s:s, s:s, s:s, s:s}", "unique_id",
+						copy->route->node->unique_id, "from", from, "to",
+						to, "way", publish_way_name(copy->way), "reason",
+						copy->reason));
+	}
+	for (size_t i = 0; i < plan->read_count; i++) {
+		char *name CLEANUP(mem_free_string) = relation_display(&plan->reads[i]->to);
+
+		json_array_append_new(reads,
+				      json_pack("{s:s, s:s}", "unique_id",
+						plan->reads[i]->node->unique_id, "relation", name));
+	}
+	json_object_set_new(document, "copies", copies);
+	json_object_set_new(document, "reads", reads);
+}
+
 json_t *plan_json(const struct plan *plan, const struct routes *routes)
 {
 	json_t *steps = json_array();
 
 	for (size_t i = 0; i < plan->step_count; i++)
 		json_array_append_new(steps, step_json(plan->steps[i]));
-	return json_pack("{s:i, s:s, s:s, s:s?, s:s, s:b, s:{s:s?, s:s?}, s:o, s:o, s:o}",
-			 "version", 1, "strategy", plan->strategy, "from", plan->from, "to",
-			 plan->to, "adapter", plan->dialect->name, "atomic", (int)plan->atomic,
-			 "conflict", "by", plan->conflict, "unseen", plan->conflict_unseen,
-			 "routes", routes_json(routes), "steps", steps, "warnings",
-			 strings_json(&plan->warnings, false));
+	json_t *document = json_pack(
+		"{s:i, s:s, s:s, s:s?, s:s, s:b, s:{s:s?, s:s?}, s:o, s:o, s:o}", "version", 1,
+		"strategy", plan->strategy, "from", plan->from, "to", plan->to, "adapter",
+		plan->dialect->name, "atomic", (int)plan->atomic, "conflict", "by", plan->conflict,
+		"unseen", plan->conflict_unseen, "routes", routes_json(routes), "steps", steps,
+		"warnings", strings_json(&plan->warnings, false));
+
+	if (plan->copies)
+		add_copies(plan, document);
+	return document;
 }

@@ -70,8 +70,9 @@ void publication_choose_restore(const struct publication *w, struct publish_tabl
 
 int publication_plan_lock(struct publication *w, struct err *err)
 {
+	bool both = w->state.held_count > w->state.staging_count;
 	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
-					  "one deployment at a time writes this staging");
+					  both ? STATE_LOCKS_BOTH : STATE_LOCKS_STAGING);
 
 	step->idempotent = true;
 	step->undo = "release the lock";
@@ -115,8 +116,8 @@ void publication_plan_audit(struct publication *w)
 	step->undo = "nothing";
 }
 
-static int push_schema(struct publication *w, const struct relation *schema,
-		       struct strv *statements, struct err *err)
+int publication_push_schema(struct publication *w, const struct relation *schema,
+			    struct strv *statements, struct err *err)
 {
 	const struct sql_arg args[] = {
 		SQL_ARG_SCHEMA("schema", schema),
@@ -139,13 +140,13 @@ static int push_schemas(struct publication *w, struct strv *statements, struct e
 
 		/* Sorted: tables of one schema are neighbours. */
 		if ((!last || !relation_same_schema(w->in->dialect, last, t->to)) &&
-		    push_schema(w, t->to, statements, err) < 0)
+		    publication_push_schema(w, t->to, statements, err) < 0)
 			return -1;
 		last = t->to;
 		if (t->restore.identifier)
 			restore = &t->restore;
 	}
-	return restore ? push_schema(w, restore, statements, err) : 0;
+	return restore ? publication_push_schema(w, restore, statements, err) : 0;
 }
 
 static json_t *table_detail(const struct publication *w, size_t i)

@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "airlock/deploy/scope_build.h"
+
 void route_conflict(struct routes *routes, enum err_code code, const char *unique_id,
 		    const char *hint, const char *format, ...)
 {
@@ -205,7 +207,7 @@ static void check_shared(const struct config *config, const struct strv *allowed
 				       route_cure(routes, config_text(config, OPTION_FROM)),
 				       "'%s' is '%s' on both sides, and 'shared: refuse' is set",
 				       route->node->unique_id, name);
-		else if (!route->in_scope)
+		else if (!route->in_scope && !scope_build_is_wanted(config))
 			strv_pushf(&routes->warnings,
 				   "'%s' ('%s') is shared by both sides: the build writes it "
 				   "before its tests",
@@ -347,7 +349,9 @@ void route_check_all(const struct config *config, const struct manifest *from,
 	check_sources(from, routes);
 	check_names(routes);
 	check_shared(config, allowed_shared, routes);
-	check_views_of_shared(config, to, allowed_shared, routes);
+	/* A build of the scope alone leaves what is shared as it is. */
+	if (!scope_build_is_wanted(config))
+		check_views_of_shared(config, to, allowed_shared, routes);
 	check_hooks(config, from, routes);
 	route_check_audit(config, from, allowed_shared, routes);
 }

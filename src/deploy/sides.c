@@ -7,6 +7,7 @@
 #include "airlock/base/fs.h"
 #include "airlock/dbt/find.h"
 #include "airlock/dbt/server.h"
+#include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
 
@@ -18,6 +19,11 @@ int sides_check_targets(const struct config *config, struct err *err)
 	if (!from) {
 		err_set(err, ERR_CONFIG_INVALID, "no 'from': which target is staging?");
 		return err_hint(err, "give --from TARGET, or set it under 'vars: airlock:'");
+	}
+	if (!to && scope_build_is_wanted(config)) {
+		err_set(err, ERR_CONFIG_INVALID, "no 'to': which target is production?");
+		return err_hint(err, "give --to TARGET: %s copies production and publishes to it",
+				config->strategy);
 	}
 	if (to && strcmp(from, to) == 0)
 		return err_set(err, ERR_CONFIG_INVALID, "'from' and 'to' are both '%s'", from);

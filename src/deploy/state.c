@@ -60,6 +60,12 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 		if (routes->items[i].in_scope)
 			add_container(state, &routes->items[i].to, true);
 	sort_containers(state->containers + state->staging_count, state->n - state->staging_count);
+	state->held_count = state->staging_count;
+}
+
+void state_hold_production(struct state *state)
+{
+	state->held_count = state->n;
 }
 
 void state_release(struct state *state)
@@ -104,7 +110,7 @@ static int push_locks(const struct state *state, enum dialect_template which, si
 
 static int push_acquire(const struct state *state, struct strv *statements, struct err *err)
 {
-	for (size_t i = 0; i < state->staging_count; i++)
+	for (size_t i = 0; i < state->held_count; i++)
 		if (push_lock(state, i > 0 ? DIALECT_LOCK_ACQUIRE_NEXT : DIALECT_LOCK_ACQUIRE, i,
 			      NULL, statements, err) < 0)
 			return -1;
@@ -130,13 +136,13 @@ int state_push_begin(const struct state *state, struct strv *statements, struct 
 
 int state_push_read(const struct state *state, struct strv *queries, struct err *err)
 {
-	return push_locks(state, DIALECT_LOCK_READ, 0, state->staging_count, queries, err);
+	return push_locks(state, DIALECT_LOCK_READ, 0, state->held_count, queries, err);
 }
 
 int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
 		     struct err *err)
 {
-	for (size_t i = 0; i < state->staging_count; i++)
+	for (size_t i = 0; i < state->held_count; i++)
 		if (push_lock(state, DIALECT_FENCE_CHECK, i, phase, statements, err) < 0)
 			return -1;
 	return 0;
@@ -146,18 +152,18 @@ int state_push_fences(const struct state *state, struct strv *statements, struct
 {
 	if (state_push_phase(state, "publish", statements, err) < 0)
 		return -1;
-	return push_locks(state, DIALECT_FENCE_PRODUCTION, state->staging_count, state->n,
-			  statements, err);
+	return push_locks(state, DIALECT_FENCE_PRODUCTION, state->held_count, state->n, statements,
+			  err);
 }
 
 int state_push_release(const struct state *state, struct strv *statements, struct err *err)
 {
-	return push_locks(state, DIALECT_LOCK_RELEASE, 0, state->staging_count, statements, err);
+	return push_locks(state, DIALECT_LOCK_RELEASE, 0, state->held_count, statements, err);
 }
 
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err)
 {
-	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->staging_count, statements, err);
+	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->held_count, statements, err);
 }
 
 static void write_detail(const json_t *detail, struct buf *out)

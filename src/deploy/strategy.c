@@ -5,6 +5,7 @@
 #include "airlock/deploy/strategy_rows.h"
 
 static const struct strategy *const strategies[] = {
+	&strategy_production_rollback,
 	&strategy_wac,
 	&strategy_wap,
 };
@@ -17,7 +18,7 @@ const struct strategy *const *strategy_all(size_t *ret_n)
 
 const struct strategy *strategy_find(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(strategies); i++)
+	for (size_t i = 0; name && i < ARRAY_LEN(strategies); i++)
 		if (strcmp(strategies[i]->name, name) == 0)
 			return strategies[i];
 	return NULL;

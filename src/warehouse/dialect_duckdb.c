@@ -172,4 +172,6 @@ const struct dialect dialect_duckdb = {
 	.templates = templates,
 	.choose_way = duckdb_choose_way,
 	.publish = duckdb_publish,
+	.choose_copy = duckdb_choose_copy,
+	.copy = duckdb_copy,
 };

@@ -205,4 +205,6 @@ const struct dialect dialect_postgres = {
 	.templates = templates,
 	.choose_way = postgres_choose_way,
 	.publish = postgres_publish,
+	.choose_copy = postgres_choose_copy,
+	.copy = postgres_copy,
 };

@@ -7,6 +7,8 @@
  */
 #include <string.h>
 
+#include "airlock/base/md5.h"
+
 #include "airlock/warehouse/dialect_rows.h"
 #include "airlock/warehouse/marker.h"
 
@@ -122,7 +124,7 @@ static int write_definition(struct buf *list, const struct dialect *dialect,
 			return -1;
 	}
 	for (size_t i = 0; i < from->constraint_count; i++)
-		if (t->is_exact || !table_is_foreign_key(&from->constraints[i]))
+		if ((t->is_exact && !t->is_copy) || !table_is_foreign_key(&from->constraints[i]))
 			add_constraint(list, &from->constraints[i]);
 	for (size_t i = 0; to && i < to->constraint_count; i++)
 		if (!table_has_constraint(from, &to->constraints[i]) &&
@@ -364,6 +366,57 @@ int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 	for (size_t i = 0; i < set->n; i++)
 		if (set->tables[i].from &&
 		    push_count(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+enum publish_way duckdb_choose_copy(const struct publish_table *table)
+{
+	if (!table->from_table)
+		return PUBLISH_REMOVE;
+	return table->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
+}
+
+/* Names of indexes are one per schema, and staging may be one schema for many of production's:
+ * the table's name makes them different there. */
+static int push_copied_index(struct strv *statements, const struct dialect *dialect,
+			     const struct publish_table *t, const struct table_part *index,
+			     struct err *err)
+{
+	char *whole CLEANUP(mem_free_string) = mem_printf("%s.%s", t->to->identifier, index->name);
+	char name[2 + MD5_HEX_SIZE] = "i_";
+
+	md5_hex(whole, strlen(whole), name + 2);
+	return push_index(statements, dialect, t, index, name, err);
+}
+
+static int push_copy(struct strv *statements, const struct dialect *dialect,
+		     const struct publish_table *t, struct err *err)
+{
+	const struct sql_arg args[] = { SQL_ARG_RELATION("to", t->to) };
+
+	/* `create or replace table` does not replace a view. */
+	if (t->to_table && strcmp(t->to_table->kind, "table") != 0 &&
+	    dialect_push_text(statements, dialect, "drop view {to}", args, 1, err) < 0)
+		return -1;
+	if (t->way == PUBLISH_REMOVE)
+		return strcmp(t->to_table->kind, "table") == 0
+			       ? push_removal(statements, dialect, t, err)
+			       : 0;
+	if (push_table(statements, dialect, t, err) < 0)
+		return -1;
+	for (size_t i = 0; i < t->from_table->index_count; i++)
+		if (push_copied_index(statements, dialect, t, &t->from_table->indexes[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Views of staging keep the name of what they read and follow it. */
+int duckdb_copy(const struct dialect *dialect, const struct publish_set *set,
+		struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (push_copy(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	return 0;
 }

@@ -2,8 +2,9 @@
 
 For each engine the manifests of both sides of the sample project, parsed by real dbt, and two pictures
 of a real warehouse by airlock's own queries: before the first build of staging, and after it.
-Production has one table as staging builds it, with all that people add by hand, one whose columns
-changed, and the others not at all. What differs from one machine or run to another is left out.
+In these two production has one table as staging builds it, with all that people add by hand, one whose columns
+changed, and the others not at all. A third picture has both sides whole, as production-rollback
+finds them, with an index that only production has. What differs from one machine or run to another is left out.
 """
 
 import json
@@ -54,6 +55,8 @@ BY_HAND = {
         comment on index mart.customers_once is 'by hand'""",
 }
 
+WHOLE = "production-rollback --tags mart,utils,history --parents copy".split()
+
 NODE = (
     "unique_id resource_type name package_name database schema alias relation_name tags fqn"
 ).split()
@@ -103,10 +106,10 @@ def write(engine, name, document):
     return path
 
 
-def queries(engine, before):
+def queries(engine, before, options):
     sides = [str(INPUT / engine / f"{side}.json") for side in ("staging", "prod")]
-    command = [sys.argv[1], "queries", *sides, before, "--from", "staging", "--to", "prod"]
-    output = subprocess.run([*command, "--tags", "mart,utils"], check=True, capture_output=True)
+    command = [sys.argv[1], "queries", *sides, before, *options, "--from", "staging", "--to", "prod"]
+    output = subprocess.run(command, check=True, capture_output=True)
     return json.loads(output.stdout)["queries"]
 
 
@@ -124,11 +127,11 @@ def steady(picture):
     return picture
 
 
-def take_picture(engine, name, before, built):
+def take_picture(engine, name, before, built, options=("wac", "--tags", "mart,utils")):
     connection = warehouse.connect(read_only=True)
     answers = [
         [json.loads(row[0]) for row in warehouse.rows(connection, sql)]
-        for sql in queries(engine, before)
+        for sql in queries(engine, before, options)
     ]
     connection.close()
     picture = {
@@ -161,8 +164,13 @@ def make(engine, directory):
     for side in ("staging", "prod"):
         write(engine, side, manifest(dbt("parse", side)))
     dbt("build", "prod")
+    dbt("build", "staging")
     connection = warehouse.connect(read_only=False)
-    for statement in BY_HAND[engine].split(";\n"):
+    connection.cursor().execute("create unique index revenue_once on mart.revenue_by_day (ordered_on)")
+    connection.close()
+    take_picture(engine, "whole", "-", False, WHOLE)
+    connection = warehouse.connect(read_only=False)
+    for statement in [*BY_HAND[engine].split(";\n"), "drop schema stage cascade"]:
         connection.cursor().execute(statement)
     connection.close()
     before = take_picture(engine, "before", "-", False)

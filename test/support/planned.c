@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/strategy.h"
 #include "airlock/format/json.h"
 
@@ -12,7 +13,7 @@ void planned_init(struct planned *planned)
 {
 	*planned = (struct planned) { .from = NULL };
 	config_init(&planned->config);
-	planned->config.strategy = mem_strdup("wac");
+	config_set_strategy(&planned->config, "wac");
 }
 
 void planned_release(struct planned *planned)
@@ -30,8 +31,7 @@ void planned_release(struct planned *planned)
 int planned_options(struct planned *planned, char *const *words, struct err *err)
 {
 	if (*words && **words != '-') {
-		free(planned->config.strategy);
-		planned->config.strategy = mem_strdup(*words++);
+		config_set_strategy(&planned->config, *words++);
 	}
 	for (; *words; words++) {
 		bool negated;
@@ -69,6 +69,10 @@ int planned_routes(struct planned *planned, struct err *err)
 	if (routes_resolve(&planned->config, planned->dialect, planned->from, planned->to, NULL,
 			   NULL, &planned->routes, err) < 0)
 		return -1;
+	if (scope_build_is_wanted(&planned->config)) {
+		scope_build_choose(&planned->config, planned->from, NULL, &planned->routes);
+		scope_build_push_words(&planned->routes, &planned->build_select);
+	}
 	return routes_check(&planned->routes, err);
 }
 

@@ -30,7 +30,7 @@ struct planned {
 void planned_init(struct planned *planned);
 void planned_release(struct planned *planned);
 
-/* Options of the command line, NULL-ended. */
+/* Options of the command line, NULL-ended; the first word may be the strategy (else wac). */
 int planned_options(struct planned *planned, char *const *words, struct err *err);
 int planned_manifests(struct planned *planned, const char *from, const char *to, struct err *err);
 int planned_routes(struct planned *planned, struct err *err); /* checked */

@@ -59,6 +59,7 @@ struct plan_case {
 	const char *name;    /* what follows the dialect in the name of the file */
 	const char *picture; /* of test/golden/input/<dialect> */
 	const char *options;
+	const char *build; /* an option of dbt's for the build; NULL: none */
 };
 
 #define TO_PROD "--from staging --to prod --tags mart,utils"
@@ -84,6 +85,8 @@ static void plan_is_golden(const struct plan_case *c)
 	planned_init(&planned);
 	strv_push(&options, c->strategy);
 	strv_split(&options, c->options, " ");
+	if (c->build)
+		strv_push(&planned.build_options, c->build);
 	if (planned_all(&planned, from, strstr(c->options, "--to") ? to : NULL, picture,
 			strv_argv(&options), &err) < 0)
 		fail_msg("%s", err.message);
@@ -99,12 +102,12 @@ static void plan_is_golden(const struct plan_case *c)
 static void plans_of_wac(void **state)
 {
 	static const struct plan_case cases[] = {
-		{ "wac", "duckdb", "", "before", TO_PROD },
-		{ "wac", "duckdb", "_built", "built", TO_PROD },
-		{ "wac", "duckdb", "_by_tag", "built", BY_TAG },
-		{ "wac", "postgres", "", "before", TO_PROD },
-		{ "wac", "postgres", "_built", "built", TO_PROD },
-		{ "wac", "postgres", "_by_tag", "built", BY_TAG },
+		{ "wac", "duckdb", "", "before", TO_PROD, NULL },
+		{ "wac", "duckdb", "_built", "built", TO_PROD, NULL },
+		{ "wac", "duckdb", "_by_tag", "built", BY_TAG, NULL },
+		{ "wac", "postgres", "", "before", TO_PROD, NULL },
+		{ "wac", "postgres", "_built", "built", TO_PROD, NULL },
+		{ "wac", "postgres", "_by_tag", "built", BY_TAG, NULL },
 	};
 
 	(void)state;
@@ -115,13 +118,37 @@ static void plans_of_wac(void **state)
 static void plans_of_wap(void **state)
 {
 	static const struct plan_case cases[] = {
-		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy" },
-		{ "wap", "postgres", "_copy", "built", TO_PROD " --publish-by copy" },
+		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy", NULL },
+		{ "wap", "postgres", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
 		plan_is_golden(&cases[i]);
+}
+
+static void plans_of_production_rollback(void **state)
+{
+	static const struct {
+		const char *name, *options, *build;
+	} kinds[] = {
+		{ "", TO_PROD ",history", NULL },
+		{ "_full_refresh", TO_PROD ",history", "--full-refresh" },
+		{ "_parents_copy", TO_PROD ",history --parents copy", NULL },
+	};
+	static const char *const dialects[] = { "duckdb", "postgres" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(dialects); i++)
+		for (size_t k = 0; k < ARRAY_LEN(kinds); k++)
+			plan_is_golden(&(const struct plan_case) {
+				.dialect = dialects[i],
+				.name = kinds[k].name,
+				.picture = "whole",
+				.strategy = "production-rollback",
+				.options = kinds[k].options,
+				.build = kinds[k].build,
+			});
 }
 
 static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
@@ -225,6 +252,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_of_wac),
 		cmocka_unit_test(plans_of_wap),
+		cmocka_unit_test(plans_of_production_rollback),
 		cmocka_unit_test(templates_of_every_dialect),
 	};
 

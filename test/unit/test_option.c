@@ -441,25 +441,47 @@ static void the_word_behind_the_verb_is_a_strategy_or_a_deployment(void **state)
 		"there is no strategy or deployment 'wca'", "did you mean 'wac'?");
 	refuses(&(struct input) { .project = TWO_DEPLOYMENTS, .what = "quux" }, ERR_USAGE,
 		"there is no strategy or deployment 'quux'",
-		"the strategies are 'wac' and 'wap'; the deployments are 'hourly', 'nightly'");
+		"the strategies are 'wac', 'wap' and 'production-rollback'; the deployments are "
+		"'hourly', "
+		"'nightly'");
 }
 
 static void strategies_of_later_versions_are_refused_by_name(void **state)
 {
-	static const char *const later[] = { "blue-green", "mirror", "production-rollback" };
+	static const char *const later[] = { "blue-green", "mirror" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
 		CLEANUP(mem_free_string)
-		char *message = mem_printf("strategy '%s' is not in this version; wac and wap are",
-					   later[i]);
+		char *message = mem_printf("strategy '%s' is not in this version", later[i]);
 
 		refuses(&(struct input) { .what = later[i] }, ERR_UNSUPPORTED, message, NULL);
 	}
-	refuses(&(struct input) { .project = TWO_DEPLOYMENTS, .what = "nightly" }, ERR_UNSUPPORTED,
-		"deployment 'nightly': strategy 'production-rollback' is not in this version; wac "
-		"and wap are",
+	refuses(&(struct input) { .project = "  airlock:\n    deployments:\n"
+					     "      daily: {strategy: mirror}\n",
+				  .what = "daily" },
+		ERR_UNSUPPORTED, "deployment 'daily': strategy 'mirror' is not in this version",
 		NULL);
+}
+
+static void production_rollback_has_defaults_of_its_own(void **state)
+{
+	CLEANUP(config_release) struct config wac, rollback, said;
+
+	(void)state;
+	accepts(&(struct input) { .project = "  tags_to_clone: [mart]\n", .what = "wac" }, &wac);
+	assert_string_equal(config_text(&wac, OPTION_CONFLICT), "identity");
+	assert_int_equal(config_list(&wac, OPTION_TAGS)->n, 1);
+	accepts(&(struct input) { .project = "  tags_to_clone: [mart]\n",
+				  .what = "production-rollback" },
+		&rollback);
+	assert_string_equal(config_text(&rollback, OPTION_CONFLICT), "content");
+	assert_string_equal(config_text(&rollback, OPTION_PARENTS), "defer");
+	assert_int_equal(config_list(&rollback, OPTION_TAGS)->n, 0);
+	accepts(&(struct input) { .project = "  airlock: {conflict: identity}\n",
+				  .what = "production-rollback" },
+		&said);
+	assert_string_equal(config_text(&said, OPTION_CONFLICT), "identity");
 }
 
 static void deployments_are_checked(void **state)
@@ -529,6 +551,7 @@ int main(void)
 		cmocka_unit_test(misspelt_variables_are_refused),
 		cmocka_unit_test(the_word_behind_the_verb_is_a_strategy_or_a_deployment),
 		cmocka_unit_test(strategies_of_later_versions_are_refused_by_name),
+		cmocka_unit_test(production_rollback_has_defaults_of_its_own),
 		cmocka_unit_test(deployments_are_checked),
 		cmocka_unit_test(nothing_under_the_key_is_nothing_said),
 	};

@@ -68,6 +68,7 @@ struct manifest_node {
 	const char *const *grants; /* "privilege", "grantee" pairs of config.grants */
 	size_t grant_count;        /* number of pairs */
 	const char *severity;      /* of a test: "error", "warn"; "" otherwise */
+	const char *full_refresh;  /* config.full_refresh: "true", "false"; "" when it is not set */
 	struct jslice config;      /* as it stands in the file: for manifest_json() */
 	struct jslice json;        /* the whole node */
 };

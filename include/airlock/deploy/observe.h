@@ -31,6 +31,10 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 int observe_push_production(const struct routes *routes, const struct observed *before,
 			    bool content, struct strv *queries, struct err *err);
 
+/* One more: the identity and the rows of a table that exists. */
+int observe_push_rows(const struct routes *routes, const struct relation *relation, bool content,
+		      struct strv *queries, struct err *err);
+
 /* `answers` are the rows of those queries. A new reference, NULL with *err set. */
 json_t *observe_collect(json_t *const *answers, size_t n, bool counted, struct err *err);
 

@@ -29,7 +29,7 @@ enum option_id {
 	OPTION_ALLOW_UNTESTED, /* list of test names */
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,     /* seconds; no limit by default */
-	OPTION_CONFLICT,          /* identity | content; default identity */
+	OPTION_CONFLICT,          /* identity | content; the default is the strategy's */
 	OPTION_EXCLUDE,           /* selection words */
 	OPTION_FORCE,             /* flag; command line only */
 	OPTION_FROM,              /* target of the staging side */
@@ -45,6 +45,7 @@ enum option_id {
 	OPTION_OFFLINE,           /* flag; command line only */
 	OPTION_OPERATION_TIMEOUT, /* seconds, for each start of dbt but the build; no limit by
 				     default */
+	OPTION_PARENTS,           /* defer | copy; default defer */
 	OPTION_PROJECT_DIR,       /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PUBLISH_BY,        /* rebuild | copy | clone; of wap; default rebuild */
 	OPTION_PUBLISH_TIMEOUT,   /* seconds; default 30 */
@@ -135,6 +136,9 @@ int config_set_environment(struct config *config, const struct strv *env, struct
  */
 int config_set_project(struct config *config, const struct project *project, const char *vars_text,
 		       const char *what, struct err *err);
+
+/* Its name; and the defaults that are its own, of options that were not set. */
+void config_set_strategy(struct config *config, const char *name);
 
 /* NULL when not set; `route` always has a value, which follows from `to`. */
 const char *config_text(const struct config *config, enum option_id id);

@@ -47,6 +47,13 @@ struct plan_table {
 	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
 };
 
+/* What staging gets from production before the build. */
+struct plan_copy {
+	const struct route *route;
+	enum publish_way way;
+	const char *reason;
+};
+
 struct plan {
 	struct arena arena;
 	const char *strategy;
@@ -61,6 +68,10 @@ struct plan {
 	size_t step_cap;
 	struct plan_table *tables; /* sorted by where they are published */
 	size_t table_count;
+	struct plan_copy *copies;
+	size_t copy_count;
+	const struct route **reads; /* from production, by the build */
+	size_t read_count;
 	struct strv warnings;
 };
 

@@ -35,6 +35,10 @@ void publication_link_routes(struct publication *w);
 /* Where the rows go that a table of production has now; `number` must be set. */
 void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep);
 
+/* Creates it unless the picture shows that it exists. */
+int publication_push_schema(struct publication *w, const struct relation *schema,
+			    struct strv *statements, struct err *err);
+
 int publication_plan_lock(struct publication *w, struct err *err);
 /* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);

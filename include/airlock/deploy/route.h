@@ -30,6 +30,8 @@ struct route {
 	bool has_to;
 	bool in_scope;
 	bool is_shared;     /* both sides are one relation */
+	bool is_built;      /* scope_build.h: by a build of the scope alone */
+	bool is_read;       /* scope_build.h: by that build, which does not make it */
 	const char *reason; /* why it is in or out of scope */
 };
 

@@ -32,6 +32,10 @@
 #define STATE_RESTORE_SCHEMA "airlock_restore"
 #define STATE_PUBLISHED "published"
 
+/* Why a lock is taken, for people. */
+#define STATE_LOCKS_STAGING "one deployment at a time writes this staging"
+#define STATE_LOCKS_BOTH STATE_LOCKS_STAGING ", and nobody else publishes meanwhile"
+
 struct state_container {
 	const char *name; /* database.schema, for people */
 	bool is_production;
@@ -46,16 +50,19 @@ struct state {
 	struct state_container *containers; /* sorted by name: staging first, then production */
 	size_t n;
 	size_t staging_count;
+	size_t held_count; /* of them, those that are held from begin to finish */
 };
 
 /* Without routes there are no containers: the log alone. */
 void state_init(struct state *state, const struct dialect *dialect, const char *database,
 		const struct routes *routes);
+/* Production is held from the beginning too: of a strategy that copies it. */
+void state_hold_production(struct state *state);
 void state_release(struct state *state);
 
-/* The tables, where they are missing, and our names in free staging locks. */
+/* The tables, where they are missing, and our names in the free ones that are held. */
 int state_push_begin(const struct state *state, struct strv *statements, struct err *err);
-/* One query for each staging lock. */
+/* One query for each lock that is held. */
 int state_push_read(const struct state *state, struct strv *queries, struct err *err);
 /* What each staging lock says of its holder's doing, and a new lease; an error if it is lost. */
 int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
@@ -82,7 +89,7 @@ int state_push_release(const struct state *state, struct strv *statements, struc
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err);
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err);
 
-/* A staging lock as it was read back. Strings belong to the answer. */
+/* A lock as it was read back. Strings belong to the answer. */
 struct state_lock {
 	const struct state_container *container;
 	json_int_t fence;

@@ -28,11 +28,13 @@ struct strategy_input {
 
 struct strategy {
 	const char *name;
-	const char *summary; /* one line for help */
+	const char *summary;   /* one line for help */
+	bool builds_scope;     /* not what the scope reads (scope_build.h) */
+	bool holds_production; /* its lock, from the beginning: it copies production */
 	int (*plan)(const struct strategy_input *input, struct plan *plan, struct err *err);
 };
 
-const struct strategy *strategy_find(const char *name);
+const struct strategy *strategy_find(const char *name); /* NULL: none, or no name */
 const struct strategy *const *strategy_all(size_t *ret_n);
 
 /* strategy->plan() on an initialised plan. */

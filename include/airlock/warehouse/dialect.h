@@ -68,6 +68,7 @@ enum dialect_template {
 #define DIALECT_RAISED_CONFLICT "airlock-conflict:"
 #define DIALECT_RAISED_LOCK "airlock-lock:"
 #define DIALECT_RAISED_COUNT "airlock-count:"
+#define DIALECT_RAISED_USED "airlock-used:"
 
 /* How one table gets its new rows. */
 enum publish_way {
@@ -91,6 +92,7 @@ struct publish_table {
 	enum publish_way way;
 	/* from_table is all that the table shall be: nothing that to_table has besides is kept. */
 	bool is_exact;
+	bool is_copy; /* into staging: exact, but for foreign keys, comments and index names */
 	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
 	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
@@ -103,6 +105,9 @@ struct publish_set {
 	bool by_content;         /* rows are compared, not only their number */
 	int64_t lock_attempt_ms; /* longest that a waiting lock may make readers wait */
 	int64_t timeout_ms;      /* after which getting the locks is given up */
+	/* Of a copy: views of this project in staging, which go with a table that they read. */
+	const struct relation *views;
+	size_t view_count;
 };
 
 struct dialect {
@@ -133,6 +138,14 @@ struct dialect {
 	/* The statements of the publish between the fences and the record, in one transaction. */
 	int (*publish)(const struct dialect *dialect, const struct publish_set *set,
 		       struct strv *statements, struct err *err);
+	/*
+	 * The other direction: `to` is staging's, and gets the rows and the shape of production's
+	 * `from`: NEW, REWRITE, REPLACE, or REMOVE where production has none (`from_table` NULL).
+	 * The columns of both are known.
+	 */
+	enum publish_way (*choose_copy)(const struct publish_table *table);
+	int (*copy)(const struct dialect *dialect, const struct publish_set *set,
+		    struct strv *statements, struct err *err);
 };
 
 const struct dialect *dialect_find(const char *adapter_type); /* NULL: not known */

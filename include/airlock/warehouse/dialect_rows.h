@@ -21,6 +21,13 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err);
 
+enum publish_way duckdb_choose_copy(const struct publish_table *table);
+int duckdb_copy(const struct dialect *dialect, const struct publish_set *set,
+		struct strv *statements, struct err *err);
+enum publish_way postgres_choose_copy(const struct publish_table *table);
+int postgres_copy(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err);
+
 /* ERR_UNSUPPORTED for what no way can publish: the wrong kind, a feature that would be lost. */
 int publish_check(const struct publish_table *table, struct err *err);
 /* With commas between; free() it. */

@@ -1,0 +1,129 @@
+/*
+ * What comes between the lock and the build of a strategy that has it: staging is filled from
+ * production, exactly as the first picture shows it. Only staging is written.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/fs.h"
+#include "airlock/deploy/observe.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+/* The copies of tables of the scope. */
+static int push_queries(const struct deploy *deploy, struct strv *queries, struct err *err)
+{
+	for (size_t i = 0; i < deploy->plan.copy_count; i++) {
+		const struct plan_copy *copy = &deploy->plan.copies[i];
+
+		if (copy->way != PUBLISH_REMOVE && copy->route->in_scope &&
+		    observe_push_rows(&deploy->routes, &copy->route->from,
+				      deploy_compares_content(deploy), queries, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool is_like(const json_t *copy, const struct table *table)
+{
+	const char *content = js_get_string(copy, "content");
+
+	return js_get_integer(copy, "rows", -1) == table->rows &&
+	       (!content || !table->content || strcmp(content, table->content) == 0);
+}
+
+/* What was copied is what production was at the beginning, which the publish compares again. */
+static int check_copies(const struct deploy *deploy, json_t *const *answers, struct err *err)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < deploy->plan.copy_count; i++) {
+		const struct plan_copy *copy = &deploy->plan.copies[i];
+		const struct relation *from = &copy->route->to;
+		const struct table *table =
+			observed_table(&deploy->observed, deploy->routes.dialect, from);
+
+		if (copy->way == PUBLISH_REMOVE || !copy->route->in_scope)
+			continue;
+		if (is_like(json_array_get(answers[n++], 0), table))
+			continue;
+		char *name CLEANUP(mem_free_string) = relation_display(from);
+
+		return err_set(err, ERR_CONFLICT,
+			       "'%s' (production) was changed by somebody else while it was copied",
+			       name);
+	}
+	return 0;
+}
+
+static void name_failure(const char *from, struct err *err)
+{
+	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
+	const char *used = strstr(message, DIALECT_RAISED_USED);
+
+	if (used) {
+		used += strlen(DIALECT_RAISED_USED);
+		err_set(err, ERR_UNSUPPORTED, "the prepare was stopped:%.*s",
+			(int)strcspn(used, "\n"), used);
+		err_hint(err, "drop what uses it, or let it be built by this project");
+	} else if (err->code == ERR_WAREHOUSE) {
+		err_set(err, ERR_WAREHOUSE, "staging could not be filled from production: %s",
+			message);
+		err_hint(err,
+			 "the target '%s' has to read production and write staging; "
+			 "production was not touched",
+			 from);
+	}
+}
+
+/* Through the connection of staging, whose tables they become. */
+int deploy_prepare(struct deploy *deploy, struct err *err)
+{
+	struct ops_connection connection = deploy->sides.connection;
+	struct executor x = deploy->executor;
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	connection.target = deploy->sides.from;
+	x.connection = &connection;
+	if (executor_add(&x, plan_step(&deploy->plan, "prepare"), &ops, err) < 0 ||
+	    push_queries(deploy, &queries, err) < 0)
+		return -1;
+	size_t statements = ops.n;
+
+	if (executor_add_statements(&x, &queries, true, &ops, err) < 0)
+		return -1;
+	if (executor_run_ops(&x, &ops, false, &reply, err) < 0) {
+		name_failure(deploy->sides.from, err);
+		return -1;
+	}
+	return check_copies(deploy, reply.rows + statements, err);
+}
+
+/* The manifest of production as this deployment read it, where nobody parses into it. */
+int deploy_write_state(struct deploy *deploy, struct err *err)
+{
+	const struct sides *sides = &deploy->sides;
+	char *from CLEANUP(mem_free_string) =
+		sides_parse_path(sides->project.directory, sides->to, "manifest.json");
+	char *name CLEANUP(mem_free_string) = mem_printf("state/%s", sides->from);
+	char *directory CLEANUP(mem_free_string) = fs_join(sides->home, name);
+	char *to CLEANUP(mem_free_string) = fs_join(directory, "manifest.json");
+	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
+	struct manifest *manifest = NULL;
+	int result = -1;
+
+	if (sides_lock_parses(sides, &lock, err) < 0 || fs_make_directories(directory, err) < 0 ||
+	    fs_copy(from, to, err) < 0 || manifest_read(to, &manifest, err) < 0)
+		return -1;
+	if (strcmp(manifest_invocation_id(manifest), manifest_invocation_id(sides->to_manifest)) ==
+	    0)
+		result = 0;
+	else
+		err_set(err, ERR_PROJECT_CHANGED,
+			"'%s' was written by another parse than the one this deployment read",
+			from);
+	manifest_free(manifest);
+	return result;
+}
