@@ -191,7 +191,7 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 
 	find_next(invocation, result, err, &next);
 	return json_pack(
-		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I}",
+		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
 		"version", 1, "id",
 		result && *result->id ? report_string_json(result->id) : json_null(), "strategy",
 		strategy ? report_string_json(strategy) : json_null(), "outcome",
@@ -204,6 +204,7 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 		strings_json(&next), "error", failed ? report_error_json(err) : json_null(),
 		"skipped",
 		result && result->skipped ? report_string_json(result->skipped) : json_null(),
+		"restore_points_dropped", (json_int_t)(result ? result->restores_dropped : 0),
 		"dbt_starts", (json_int_t)(result ? result->dbt_starts : 0), "elapsed_ms",
 		(json_int_t)(result ? result->seconds * 1000 : 0));
 }
@@ -254,6 +255,9 @@ static void write_success(const struct invocation *invocation, const struct depl
 			   "published\n",
 			   audit->nodes_built, audit->tests_passed, audit->tests_warned,
 			   audit->scope_tests);
+	if (result->restores_dropped)
+		buf_printf(out, "dropped %zu expired restore point%s\n", result->restores_dropped,
+			   result->restores_dropped == 1 ? "" : "s");
 	buf_printf(out, "dbt was started %u times; %.1f seconds\n", result->dbt_starts,
 		   result->seconds);
 }

@@ -41,6 +41,22 @@ static const struct command commands[] = {
 		.failure = cmd_deploy_failure,
 	},
 	{
+		.name = "gc",
+		.summary = "list what deployments left, and drop what is expired",
+		.usage = "[OPTION...] [-- DBT-OPTION...]",
+		.details =
+			"A restore point is expired when `keep` newer ones of its table exist and "
+			"it is older than\n`keep_for`: as the deployment that made it was told, or "
+			"as given here. Only what the\nhistory and the comment say is ours is "
+			"dropped. Without --yes it asks on a terminal, and\nonly lists "
+			"elsewhere.\n",
+		.options = WHERE | BIT(KEEP) | BIT(KEEP_FOR) | BIT(YES),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_gc,
+		.failure = command_failure,
+	},
+	{
 		.name = "help",
 		.summary = "explain a command or a topic",
 		.operand = "COMMAND|TOPIC",

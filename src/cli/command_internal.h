@@ -11,6 +11,7 @@
 
 int cmd_config(struct invocation *invocation, struct err *err);
 int cmd_deploy(struct invocation *invocation, struct err *err);
+int cmd_gc(struct invocation *invocation, struct err *err);
 int cmd_help(struct invocation *invocation, struct err *err);
 int cmd_history(struct invocation *invocation, struct err *err);
 int cmd_inspect(struct invocation *invocation, struct err *err);

@@ -217,21 +217,26 @@ static bool read_answer(char *answer, size_t size)
 	return true;
 }
 
-static bool on_confirm(struct reporter *reporter, const struct plan *plan,
-		       const struct routes *routes)
+bool report_ask(struct report *report, struct buf *text, const char *question)
 {
-	struct report *report = report_of(reporter);
-	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	char answer[ANSWER_MAX];
 
-	plan_write_text(plan, routes, &text);
-	buf_add_str(&text, "Go on with this plan? Only 'yes' does: ");
+	buf_printf(text, "%s Only 'yes' does: ", question);
 	report_clear(report);
-	write_buf(report, &text);
+	write_buf(report, text);
 	if (read_answer(answer, sizeof(answer)))
 		return strcmp(answer, "yes") == 0;
 	(void)!write_all(report->progress, "\n", 1);
 	return false;
+}
+
+static bool on_confirm(struct reporter *reporter, const struct plan *plan,
+		       const struct routes *routes)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	plan_write_text(plan, routes, &text);
+	return report_ask(report_of(reporter), &text, "Go on with this plan?");
 }
 
 static bool is_said(const struct strv *environment, const char *name)

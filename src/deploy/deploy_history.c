@@ -6,7 +6,7 @@
 #include "deploy_parts.h"
 
 /* The table is made by the first deployment. */
-static bool is_missing_log(const struct err *err)
+bool deploy_is_log_missing(const struct err *err)
 {
 	return err->code == ERR_WAREHOUSE && strstr(err->message, "airlock_log") &&
 	       strstr(err->message, "does not exist");
@@ -34,7 +34,7 @@ static json_t *read_log(struct deploy *deploy, const char *id, struct err *err)
 		return NULL;
 	ops_add_query(&ops, query.v[0]);
 	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
-		return is_missing_log(err) ? no_history(id, err) : NULL;
+		return deploy_is_log_missing(err) ? no_history(id, err) : NULL;
 	return history_of(reply.rows[0], err);
 }
 

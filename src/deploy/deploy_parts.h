@@ -100,6 +100,23 @@ int deploy_publish(struct deploy *deploy, struct err *err);
 /* deploy_signal.c. From here on each signal is answered with what state things are in. */
 void deploy_watch_signals(struct deploy *deploy);
 
+/* deploy_history.c. Whether the query failed because nothing was deployed yet, or not for us. */
+bool deploy_is_log_missing(const struct err *err);
+
+/* deploy_expire.c. One try for each; what became of them is appended to `outcome`, an array of
+ * {"relation", "deployment", "of", "bytes", "message" (NULL: dropped)}. */
+struct deploy_drops {
+	const struct restore_point **points;
+	size_t n;
+	const struct strv *guards; /* statements in front of each, bound; NULL: none */
+	const char *by;
+};
+
+void deploy_drop_restores(struct deploy *deploy, const struct deploy_drops *drops, json_t *outcome);
+/* After a publish: what `final_plan` says is expired. Never fails; a warning says what could not
+ * be dropped. */
+void deploy_expire(struct deploy *deploy);
+
 /* The way out of a run, good or not: lock, end, figures. Returns `result`. */
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);
 

@@ -46,6 +46,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	    observe_push_queries(&deploy->routes, &deploy->observed,
 				 deploy_compares_content(deploy) ? OBSERVE_CONTENT : OBSERVE_COUNTS,
 				 &queries, err) < 0 ||
+	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &intent, false, &ops, err) < 0)
 		return -1;
 	first = ops.n;
@@ -56,8 +57,10 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 		return -1;
 	}
 	json_t *picture CLEANUP(js_free) =
-		observe_collect(reply.rows + first, reply.n - first, true, err);
+		observe_collect(reply.rows + first, reply.n - first - 1, true, err);
 
+	if (picture)
+		json_object_set(picture, "restores", reply.rows[reply.n - 1]);
 	return deploy_picture(picture, &deploy->built, err);
 }
 
@@ -77,15 +80,14 @@ int deploy_count_production(struct deploy *deploy, struct err *err)
 
 	json_object_set_new(picture, "rows", rows);
 	if (observe_push_production(&deploy->routes, &deploy->observed,
-				    deploy_compares_content(deploy), &queries, err) < 0)
-		return -1;
-	if (queries.n == 0)
-		return 0;
-	if (executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
+				    deploy_compares_content(deploy), &queries, err) < 0 ||
+	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
 		return -1;
-	for (size_t i = 0; i < reply.n; i++)
+	for (size_t i = 0; i + 1 < reply.n; i++)
 		json_array_extend(rows, reply.rows[i]);
+	json_object_set(picture, "restores", reply.rows[reply.n - 1]);
 	if (observed_parse(picture, &counted, err) < 0)
 		return -1;
 	observed_release(&deploy->observed);

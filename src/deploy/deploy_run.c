@@ -177,6 +177,8 @@ int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err
 		deploy->result.outcome = DEPLOY_SKIPPED;
 	if (deploy->state.n > 0)
 		deploy_leave(deploy, result < 0 ? err : NULL);
+	if (result == 0 && deploy->result.outcome == DEPLOY_PUBLISHED)
+		deploy_expire(deploy);
 	if (result < 0 && deploy->result.production_changed)
 		err->production = ERR_PRODUCTION_CHANGED;
 	if (skipped) {

@@ -53,6 +53,22 @@ static void add_published(json_t *deployment, const char *at, const json_t *deta
 	json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);
 }
 
+/* A restore point went: when, and who dropped it. */
+static void add_expired(json_t *deployment, const char *at, const json_t *detail)
+{
+	json_t *restores = js_get_array(deployment, "restores");
+	json_int_t number = js_get_integer(detail, "number", 0);
+
+	for (size_t i = 0; i < json_array_size(restores); i++) {
+		json_t *restore = json_array_get(restores, i);
+
+		if (js_get_integer(restore, "number", -1) != number)
+			continue;
+		json_object_set_new(restore, "dropped_at", json_string(at));
+		json_object_set(restore, "dropped_by", json_object_get(detail, "by"));
+	}
+}
+
 static void add_event(json_t *deployment, const char *event, const char *at, const json_t *detail)
 {
 	json_t *listed = json_pack("{s:s, s:s}", "at", at, "event", event);
@@ -62,6 +78,8 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 		add_published(deployment, at, detail);
 	} else if (strcmp(event, "objects") == 0) {
 		json_object_set(deployment, "objects", (json_t *)(uintptr_t)detail);
+	} else if (strcmp(event, "expired") == 0) {
+		add_expired(deployment, at, detail);
 	} else if (strcmp(event, "restores") == 0) {
 		json_object_set(deployment, "restores", (json_t *)(uintptr_t)detail);
 	} else if (strcmp(event, "intent") == 0) {

@@ -20,6 +20,7 @@ void plan_release(struct plan *plan)
 	}
 	free(plan->steps);
 	strv_release(&plan->warnings);
+	restore_release(&plan->restores);
 	arena_release(&plan->arena);
 	*plan = (struct plan) { 0 };
 }
@@ -183,6 +184,7 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 	if (plan->conflict)
 		buf_printf(out, "conflict: %s; not seen: %s\n", plan->conflict,
 			   plan->conflict_unseen);
+	restore_write_summary(&plan->restores, out);
 	for (size_t i = 0; i < plan->warnings.n; i++)
 		buf_printf(out, "warning: %s\n", plan->warnings.v[i]);
 	for (size_t i = 0; i < plan->step_count; i++)
@@ -285,11 +287,12 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 	for (size_t i = 0; i < plan->step_count; i++)
 		json_array_append_new(steps, step_json(plan->steps[i]));
 	json_t *document = json_pack(
-		"{s:i, s:s, s:s, s:s?, s:s, s:b, s:{s:s?, s:s?}, s:o, s:o, s:o}", "version", 1,
+		"{s:i, s:s, s:s, s:s?, s:s, s:b, s:{s:s?, s:s?}, s:o, s:o, s:o, s:o}", "version", 1,
 		"strategy", plan->strategy, "from", plan->from, "to", plan->to, "adapter",
 		plan->dialect->name, "atomic", (int)plan->atomic, "conflict", "by", plan->conflict,
-		"unseen", plan->conflict_unseen, "routes", routes_json(routes), "steps", steps,
-		"warnings", strings_json(&plan->warnings, false));
+		"unseen", plan->conflict_unseen, "restore_points", restore_summary(&plan->restores),
+		"routes", routes_json(routes), "steps", steps, "warnings",
+		strings_json(&plan->warnings, false));
 
 	if (plan->copies)
 		add_copies(plan, document);

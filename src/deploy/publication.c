@@ -202,11 +202,15 @@ static json_t *restores_detail(const struct publication *w)
 
 		if (t->restore.identifier)
 			json_array_append_new(
-				restores, json_pack("{s:I, s:[s, s, s], s:I, s:s?}", "number",
-						    (json_int_t)t->number, "of", t->to->database,
-						    t->to->schema, t->to->identifier, "rows",
-						    (json_int_t)t->to_table->rows, "content",
-						    t->to_table->content));
+				restores,
+				json_pack(
+					"{s:I, s:[s, s, s], s:I, s:s?, s:I, s:I}", "number",
+					(json_int_t)t->number, "of", t->to->database, t->to->schema,
+					t->to->identifier, "rows", (json_int_t)t->to_table->rows,
+					"content", t->to_table->content, "keep",
+					(json_int_t)config_number(w->in->config, OPTION_KEEP),
+					"keep_for",
+					(json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
 	}
 	return restores;
 }
@@ -244,6 +248,71 @@ int publication_plan_publish(struct publication *w, const char *reason, struct e
 	return push_record(w, &step->sql, err);
 }
 
+static bool concerns(const struct publication *w, const struct restore_point *point)
+{
+	const struct dialect *dialect = w->in->dialect;
+	bool is_of_set = false;
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+
+		if (t->from && relation_equal(dialect, &point->relation, t->from))
+			return false;
+		is_of_set = is_of_set || relation_equal(dialect, &point->of, t->to);
+	}
+	return is_of_set;
+}
+
+/* Which restore points of these tables there are, and which are expired once this is published. */
+static int read_restores(struct publication *w, struct err *err)
+{
+	struct restore_list *list = &w->plan->restores;
+	const json_t *rows = js_get_array(w->in->observed->json, "restores");
+	struct relation *made = arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*made));
+	const struct restore_policy policy = {
+		.keep = config_number(w->in->config, OPTION_KEEP),
+		.keep_for_s = config_number(w->in->config, OPTION_KEEP_FOR),
+	};
+	size_t made_count = 0;
+	size_t n = 0;
+
+	if (!rows)
+		return 0;
+	if (restore_read(rows, w->in->dialect, w->in->database, list, err) < 0)
+		return -1;
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].state != RESTORE_FOREIGN && concerns(w, &list->v[i]))
+			list->v[n++] = list->v[i];
+	list->n = n;
+	for (size_t i = 0; i < w->set.n; i++)
+		if (w->set.tables[i].restore.identifier)
+			made[made_count++] = *w->set.tables[i].to;
+	restore_judge(list, w->in->dialect, &policy, made, made_count);
+	return 0;
+}
+
+static int plan_expiry(struct publication *w, struct err *err)
+{
+	const struct restore_list *list = &w->plan->restores;
+	struct step *step = NULL;
+
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].state != RESTORE_EXPIRED)
+			continue;
+		if (!step) {
+			step = plan_add_step(w->plan, "expire", "finish", STEP_OPERATION,
+					     "expired restore points go, each in a transaction of "
+					     "its own");
+			step->idempotent = true;
+			step->undo = "nothing";
+		}
+		if (restore_push_drop(&w->state, &list->v[i], STATE_EXPIRED_BY_DEPLOY, &step->sql,
+				      err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int publication_plan_finish(struct publication *w, struct err *err)
 {
 	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
@@ -251,7 +320,11 @@ int publication_plan_finish(struct publication *w, struct err *err)
 
 	step->idempotent = true;
 	step->undo = "nothing";
+	if (read_restores(w, err) < 0)
+		return -1;
 	if (state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0)
 		return -1;
-	return state_push_release(&w->state, &step->sql, err);
+	if (state_push_release(&w->state, &step->sql, err) < 0)
+		return -1;
+	return plan_expiry(w, err);
 }

@@ -240,6 +240,44 @@ int state_push_restores(const struct state *state, const json_t *detail, struct 
 			    err);
 }
 
+int state_push_restore_list(const struct state *state, struct strv *queries, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
+	};
+
+	return dialect_push(queries, state->dialect, DIALECT_OBSERVE_RESTORES, args,
+			    ARRAY_LEN(args), err);
+}
+
+int state_push_left(const struct state *state, struct strv *queries, struct err *err)
+{
+	const struct sql_arg arg = SQL_ARG_RELATION("log", &state->log);
+
+	return dialect_push(queries, state->dialect, DIALECT_OBSERVE_LEFT, &arg, 1, err);
+}
+
+void state_add_locks(struct state *state, const struct strv *names)
+{
+	state->n = names->n;
+	state->containers = arena_alloc(&state->arena, (names->n + 1) * sizeof(*state->containers));
+	for (size_t i = 0; i < names->n; i++) {
+		const char *name = arena_strdup(&state->arena, names->v[i]);
+
+		state->containers[i] = (struct state_container) {
+			.name = name,
+			.is_production = true,
+			.lock = { state->schema.database, STATE_SCHEMA, name },
+		};
+	}
+}
+
+int state_push_read_all(const struct state *state, struct strv *queries, struct err *err)
+{
+	return push_locks(state, DIALECT_LOCK_READ, 0, state->n, queries, err);
+}
+
 int state_push_history(const struct state *state, const char *id, struct strv *queries,
 		       struct err *err)
 {

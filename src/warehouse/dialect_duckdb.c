@@ -51,6 +51,40 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_RELATIONS] = duckdb_observe_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS,
 	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS,
+	[DIALECT_OBSERVE_RESTORES] =
+		"select json_object('identifier', t.table_name, 'object', null, "
+		"'comment', t.comment, 'bytes', t.estimated_size * " ROW_WIDTH ", 'id', r.id, "
+		"'at', strftime(r.logged_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ'), "
+		"'age', date_diff('second', r.logged_at, now()), 'restore', r.e)::varchar "
+		"from duckdb_tables() t "
+		"left join (select l.id, l.logged_at, e.value as e from {log:relation} l, "
+		"json_each(l.detail::json) e where l.event = 'restores') r "
+		"on t.table_name = 'r_' || r.id || '_' || (r.e ->> 'number') "
+		"where t.database_name = current_database() "
+		"and t.schema_name = {restore_schema:literal} order by t.table_name",
+	[DIALECT_OBSERVE_LEFT] =
+		"select json_object('lock', table_name)::varchar from duckdb_tables() "
+		"where database_name = current_database() and schema_name = 'airlock' "
+		"and regexp_matches(table_name, '^airlock_lock_[0-9a-f]+$') "
+		"union all select json_object('side', schema_name || '.' || table_name)::varchar "
+		"from duckdb_tables() where database_name = current_database() "
+		"and schema_name <> 'airlock' "
+		"and regexp_matches(table_name, '^airlock_[0-9]{{14}_[0-9a-f]{{6}_[0-9]+$') "
+		"union all select json_object('unfinished', id)::varchar from {log:relation} "
+		"group by id having bool_or(event = 'intent') "
+		"and not bool_or(event in ('finished', 'aborted'))",
+	[DIALECT_RESTORE_CHECK] =
+		"select case when exists (select 1 from duckdb_tables() t, {log:relation} l, "
+		"json_each(l.detail::json) e where l.id = {maker:literal} "
+		"and l.event = 'restores' and t.database_name = current_database() "
+		"and t.schema_name = {restore_schema:literal} "
+		"and t.table_name = {identifier:literal} and t.comment = {marker:literal} "
+		"and 'r_' || l.id || '_' || (e.value ->> 'number') = t.table_name) then 'ours' "
+		"else error('" DIALECT_RAISED_CONFLICT " ' || {shown:literal} "
+		"|| ' is no longer what the history says') end",
+	[DIALECT_RESTORE_DROP] = "drop table {restore:relation}",
+	[DIALECT_RESTORE_DROPPED] = "insert into {log:relation} (id, logged_at, event, detail) "
+				    "values ({maker:literal}, now(), 'expired', {detail:literal})",
 	[DIALECT_SCHEMA_CREATE] = "create schema if not exists {schema:schema}",
 	[DIALECT_LOG_CREATE] =
 		"create table if not exists {log:relation} (id varchar not null, "

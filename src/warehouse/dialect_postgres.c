@@ -45,6 +45,50 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS("'content', (select " POSTGRES_CONTENT
 						 " from {relation:relation} x), "),
 	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS(""),
+	[DIALECT_OBSERVE_RESTORES] =
+		"select json_build_object('identifier', c.relname, "
+		"'object', c.oid::text || '/' || c.relfilenode::text, "
+		"'comment', obj_description(c.oid, 'pg_class'), "
+		"'bytes', pg_total_relation_size(c.oid), 'id', r.id, "
+		"'at', to_char(r.logged_at at time zone 'utc', "
+		"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), "
+		"'age', floor(extract(epoch from clock_timestamp() - r.logged_at))::bigint, "
+		"'restore', r.e)::text "
+		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+		"left join (select l.id, l.logged_at, e from {log:relation} l, "
+		"jsonb_array_elements(l.detail::jsonb) e where l.event = 'restores' "
+		"and l.id in (select substring(relname from '^r_(.*)_[0-9]+$') from pg_class)) r "
+		"on c.relname = 'r_' || r.id || '_' || (r.e ->> 'number') "
+		"where n.nspname = {restore_schema:literal} and c.relkind in ('r', 'p', 'v', 'm', "
+		"'f') "
+		"order by c.relname",
+	[DIALECT_OBSERVE_LEFT] =
+		"select json_build_object('lock', c.relname)::text "
+		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+		"where n.nspname = 'airlock' and c.relname ~ '^airlock_lock_[0-9a-f]+$' "
+		"union all select json_build_object('side', n.nspname || '.' || c.relname)::text "
+		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+		"where c.relkind = 'r' and n.nspname <> 'airlock' "
+		"and c.relname ~ '^airlock_[0-9]{{14}_[0-9a-f]{{6}_[0-9]+$' "
+		"union all select json_build_object('unfinished', id)::text from {log:relation} "
+		"group by id having bool_or(event = 'intent') "
+		"and not bool_or(event in ('finished', 'aborted'))",
+	[DIALECT_RESTORE_CHECK] =
+		"do begin perform set_config('lock_timeout', '3s', true); "
+		"if not exists (select 1 from pg_class c "
+		"join pg_namespace n on n.oid = c.relnamespace "
+		"join {log:relation} l on l.id = {maker:literal} and l.event = 'restores', "
+		"jsonb_array_elements(l.detail::jsonb) e "
+		"where n.nspname = {restore_schema:literal} and c.relname = {identifier:literal} "
+		"and c.relkind = 'r' and obj_description(c.oid, 'pg_class') = {marker:literal} "
+		"and 'r_' || l.id || '_' || (e ->> 'number') = c.relname "
+		"and split_part(e ->> 'object', '/', 1) = c.oid::text) then "
+		"raise exception '" DIALECT_RAISED_CONFLICT
+		" % is no longer what the history says', {shown:literal}; end if; end",
+	[DIALECT_RESTORE_DROP] = "drop table {restore:relation}",
+	[DIALECT_RESTORE_DROPPED] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"values ({maker:literal}, clock_timestamp(), 'expired', {detail:literal})",
 	[DIALECT_SCHEMA_CREATE] =
 		"do begin "
 		"if not exists (select 1 from pg_namespace where nspname = {name:literal}) then "

@@ -124,3 +124,151 @@ change_by_hand() {
   assert_status 0
   assert_sql 'select country from mart.customers where customer_id = 1' DE
 }
+
+# --- how long they stay
+
+# Names in the restore schema, one a line.
+restore_points() {
+  sql "select table_name from information_schema.tables where table_schema = 'airlock_restore' order by 1"
+}
+
+ids() {
+  run --separate-stderr airlock history --json
+  assert_status 0
+  json '" ".join(x["id"] for x in d["deployments"])'
+}
+
+@test "restore points that are expired go with the next good deployment, the newest never" {
+  deploy --keep-for 0
+  assert_status 0
+  refute_says 'dropped'
+  first=$(restore_points)
+  [ "$(wc -l <<<"$first")" -eq 5 ]
+  run airlock plan wac --from staging --to prod --tags mart,utils
+  assert_says 'restore points: 5 stay (' '0 expire ('
+  run airlock plan wac --from staging --to prod --tags mart,utils --keep-for 0
+  assert_says 'restore points: 0 stay (0 bytes), 5 expire (' 'expire (finish, operation)'
+  deploy --keep-for 0 --keep 2
+  assert_status 0
+  refute_says 'dropped'
+  [ "$(restore_points | wc -l)" -eq 10 ]
+  run --separate-stderr airlock deploy wac --from staging --to prod --tags mart,utils --yes --json --keep-for 0
+  assert_status 0
+  assert_json 'd["restore_points_dropped"]' 10
+  [ "$(restore_points | wc -l)" -eq 5 ]
+  remember_production
+  run airlock rollback --yes
+  assert_status 0
+}
+
+@test "gc lists what is expired, and drops it with --yes only" {
+  deploy
+  assert_status 0
+  deploy
+  assert_status 0
+  sql 'create table airlock_restore.mine as select 1 as one'
+  run airlock gc
+  assert_status 0
+  assert_says '0 restore points (0 bytes) and 0 directories are expired' airlock_restore.mine \
+    'left alone: no deployment in the history has made it'
+  run airlock gc --keep-for 0
+  assert_status 0
+  assert_says '5 restore points (' "'airlock gc --yes' drops them"
+  [ "$(restore_points | wc -l)" -eq 11 ]
+  remember_production
+  run --separate-stderr airlock gc --keep-for 0 --yes --json
+  assert_status 0
+  assert_json '(d["dropped"], d["failed"], d["error"])' '[5, 0, null]'
+  [ "$(restore_points | wc -l)" -eq 6 ]
+  assert_production_unchanged
+  run airlock gc --keep-for 0 --yes
+  assert_status 0
+  assert_says 'dropped 0 restore points and 0 directories; 0 failed'
+  run airlock rollback --yes
+  assert_status 0
+}
+
+@test "gc drops nothing whose comment is another, and nothing while a lock is held" {
+  deploy
+  assert_status 0
+  id=$(newest)
+  deploy
+  assert_status 0
+  sql "comment on table airlock_restore.r_${id}_1 is 'mine now'"
+  lock=$(sql "select table_name from information_schema.tables
+              where table_schema = 'airlock' and table_name like 'airlock_lock_%' order by 1 limit 1")
+  sql "update airlock.$lock set nonce = 'x', id = 'somebody', username = 'u', host = 'h', since = 's'"
+  run airlock gc --keep-for 0 --yes
+  assert_status 72
+  assert_says "deployment 'somebody' of u on h since s"
+  [ "$(restore_points | wc -l)" -eq 10 ]
+  sql "update airlock.$lock set nonce = ''"
+  run airlock gc --keep-for 0 --yes
+  assert_status 0
+  assert_says 'dropped 4 restore points'
+  [ "$(restore_points | wc -l)" -eq 6 ]
+  sql "select * from airlock_restore.r_${id}_1" >/dev/null
+}
+
+@test "what cannot be dropped is a warning after a deployment, and an error of gc" {
+  [ "$ENGINE" = postgres ] || return 0 # on DuckDB no view holds a table
+  deploy
+  assert_status 0
+  id=$(newest)
+  sql "create view public.holds as select * from airlock_restore.r_${id}_1"
+  deploy --keep-for 0
+  assert_status 0
+  assert_says "airlock_restore.r_${id}_1' was not dropped" 'public.holds' 'dropped 4 expired'
+  run --separate-stderr airlock gc --keep-for 0 --yes --json
+  assert_status 125
+  assert_json '(d["dropped"], d["failed"], d["error"]["code"])' '[0, 1, "gc-failed"]'
+  sql 'drop view public.holds'
+  run airlock gc --keep-for 0 --yes
+  assert_status 0
+  assert_says 'dropped 1 restore points'
+}
+
+@test "gc removes the directories of deployments that ended long ago, and keeps the newest" {
+  local home=target/airlock/deployments number
+  for number in $(seq 10 39); do
+    mkdir -p "$home/202001010000${number}_00000a"
+    touch -d '30 days ago' "$home/202001010000${number}_00000a/journal.jsonl"
+  done
+  mkdir "$home/mine"
+  before=$(ls "$home" | wc -l)
+  run airlock gc
+  assert_status 0
+  assert_says "$((before - 20)) directories are expired"
+  run airlock gc --yes
+  assert_status 0
+  assert_says "and $((before - 20)) directories; 0 failed"
+  [ -d "$home/mine" ]
+  [ "$(ls "$home" | wc -l)" -eq 20 ]
+}
+
+@test "ten rounds of deploy and rollback, then gc: the warehouse is as it was" {
+  everything() {
+    "$PYTHON" "$ROOT/test/support/snapshot.py" --skip "$OWN_SCHEMAS"
+  }
+  sql "create index customers_by_country on mart.customers (country);
+       comment on column mart.customers.country is 'ISO 3166'"
+  sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/' models/mart/customers.sql
+  export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
+  everything >"$BATS_TEST_TMPDIR/before"
+  sql "select table_name from information_schema.tables where table_schema = 'airlock' order by 1" \
+    >"$BATS_TEST_TMPDIR/own"
+  for _ in $(seq 10); do
+    deploy
+    assert_status 0
+    run airlock rollback --yes
+    assert_status 0
+  done
+  run --separate-stderr airlock gc --keep-for 0 --yes --json
+  assert_status 0
+  everything | diff "$BATS_TEST_TMPDIR/before" -
+  sql "select table_name from information_schema.tables where table_schema = 'airlock' order by 1" |
+    diff "$BATS_TEST_TMPDIR/own" -
+  # The newest restore point of each table.
+  [ "$(restore_points | wc -l)" -eq 5 ]
+  [ "$(restore_points | sed 's/_[0-9]*$//' | sort -u | wc -l)" -eq 1 ]
+}

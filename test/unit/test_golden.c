@@ -157,6 +157,11 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_RELATIONS] = "observe_relations",
 	[DIALECT_OBSERVE_CONTENT] = "observe_content",
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
+	[DIALECT_OBSERVE_RESTORES] = "observe_restores",
+	[DIALECT_OBSERVE_LEFT] = "observe_left",
+	[DIALECT_RESTORE_CHECK] = "restore_check",
+	[DIALECT_RESTORE_DROP] = "restore_drop",
+	[DIALECT_RESTORE_DROPPED] = "restore_dropped",
 	[DIALECT_SCHEMA_CREATE] = "schema_create",
 	[DIALECT_LOG_CREATE] = "log_create",
 	[DIALECT_LOCK_CREATE] = "lock_create",
@@ -183,6 +188,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 						   { "Wh", "mart", "orders" } };
 	const struct relation lock = { "Wh", "airlock", "airlock_lock_0123456789abcdef" };
 	const struct relation log = { "Wh", "airlock", "airlock_log" };
+	const struct relation restore = { "Wh", "airlock_restore", "r_20260102030405_abcdef_1" };
 	bool counts = which == DIALECT_OBSERVE_ROWS || which == DIALECT_OBSERVE_CONTENT;
 	const struct sql_arg args[] = {
 		/* The only template with a name that is no bind. */
@@ -206,6 +212,11 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_LITERAL("event", "intent"),
 		SQL_ARG_LITERAL("detail", "{\"a\":\"it's \\\"b\\\"\"}"),
 		SQL_ARG_LITERAL("only", ""),
+		SQL_ARG_RELATION("restore", &restore),
+		SQL_ARG_LITERAL("identifier", restore.identifier),
+		SQL_ARG_LITERAL("marker", "airlock: it's ours"),
+		SQL_ARG_LITERAL("maker", "20260102030405_abcdef"),
+		SQL_ARG_LITERAL("shown", "Wh.airlock_restore.r"),
 		SQL_ARG_LITERAL("restore_schema", "airlock_restore"),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_BIND("user"),

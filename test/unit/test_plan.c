@@ -175,7 +175,9 @@ static void the_json_has_the_shape_that_scripts_rely_on(void **state)
 	assert_string_equal(
 		buf_cstr(&out),
 		"{'version':1,'strategy':'wac','from':'staging','to':null,'adapter':'duckdb',"
-		"'atomic':true,'conflict':{'by':null,'unseen':null},'routes':["
+		"'atomic':true,'conflict':{'by':null,'unseen':null},"
+		"'restore_points':{'kept':0,'kept_bytes':0,'expired':[],'expired_bytes':0},'routes'"
+		":["
 		"{'unique_id':'model.shop.orders','resource_type':'model','materialized':'table',"
 		"'tags':['mart'],'from':{'database':'db','schema':'stage','identifier':'orders',"
 		"'relation_name':null},'to':{'database':'db','schema':'mart',"

@@ -61,6 +61,7 @@ int fs_copy(const char *from, const char *to, struct err *err); /* by fs_write_a
 
 int fs_make_directories(const char *path, struct err *err); /* mkdir -p */
 int fs_remove(const char *path, struct err *err);           /* a file; missing is success */
+int fs_remove_directory(const char *path, struct err *err); /* with its files; not deeper */
 int fs_touch(const char *path, struct err *err);            /* creates an empty file if missing */
 
 /*

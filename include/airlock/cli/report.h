@@ -37,6 +37,9 @@ void report_clear(struct report *report);
 /* A line on stderr, "airlock: " in front of it. */
 void report_notice(struct report *report, const char *format, ...) PRINTF_LIKE(2, 3);
 
+/* Shows the text with the question behind it; whether the answer was yes. */
+bool report_ask(struct report *report, struct buf *text, const char *question);
+
 /* The error as main prints it: message, hint. */
 void report_error(struct report *report, const struct err *err);
 

@@ -67,6 +67,7 @@ struct deploy_result {
 	const struct routes *routes; /* NULL before the parse */
 	const struct deploy_published *published;
 	size_t published_count;
+	size_t restores_dropped; /* restore points that were expired */
 	unsigned dbt_starts;
 	double seconds;
 };
@@ -80,6 +81,15 @@ int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, s
  * not taken back. Errors: ERR_CONFLICT when production is no longer what that deployment left. */
 int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
 		    struct err *err);
+
+/* Lists what deployments left, and drops what is expired when `confirm` says so of the list.
+ * *ret_document (a new reference, NULL when nothing could be listed) is written on failure too:
+ * {"restore_points", "expired", "expired_bytes", "side_tables", "unfinished", "directories",
+ * "held_by"}, and when it dropped "outcome", "dropped", "removed" and "failed".
+ * Errors: ERR_LOCKED, ERR_GC_FAILED when one of them could not be dropped. */
+typedef bool deploy_gc_confirm(void *context, const json_t *document);
+int deploy_gc(struct deploy *deploy, deploy_gc_confirm *confirm, void *context,
+	      json_t **ret_document, struct err *err);
 
 /* The deployments that the log of the warehouse holds, newest first, as history.h shapes them; of
  * one id: that one, or ERR_DEPLOYMENT_UNKNOWN. A new reference, NULL with *err set. */

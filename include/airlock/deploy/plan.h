@@ -16,6 +16,7 @@
 #include "airlock/base/buf.h"
 #include "airlock/base/mem.h"
 #include "airlock/base/strv.h"
+#include "airlock/deploy/restore.h"
 #include "airlock/deploy/route.h"
 
 enum step_kind {
@@ -72,6 +73,8 @@ struct plan {
 	size_t copy_count;
 	const struct route **reads; /* from production, by the build */
 	size_t read_count;
+	struct restore_list
+		restores; /* those of its relations, judged; what it uses is not in it */
 	struct strv warnings;
 };
 

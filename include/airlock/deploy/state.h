@@ -31,6 +31,7 @@
 #define STATE_SCHEMA "airlock"
 #define STATE_RESTORE_SCHEMA "airlock_restore"
 #define STATE_PUBLISHED "published"
+#define STATE_EXPIRED_BY_DEPLOY "deploy" /* who dropped a restore point */
 
 /* Why a lock is taken, for people. */
 #define STATE_LOCKS_STAGING "one deployment at a time writes this staging"
@@ -84,6 +85,13 @@ int state_push_restores(const struct state *state, const json_t *detail, struct 
 /* The events of one deployment, or of all (NULL), oldest first. */
 int state_push_history(const struct state *state, const char *id, struct strv *queries,
 		       struct err *err);
+/* Every table in the restore schema, with what the history says of it. */
+int state_push_restore_list(const struct state *state, struct strv *queries, struct err *err);
+/* What crashed deployments may have left: lock tables, side tables, deployments without an end. */
+int state_push_left(const struct state *state, struct strv *queries, struct err *err);
+/* Lock tables by name, as containers of production: of whatever project they are. */
+void state_add_locks(struct state *state, const struct strv *names);
+int state_push_read_all(const struct state *state, struct strv *queries, struct err *err);
 int state_push_release(const struct state *state, struct strv *statements, struct err *err);
 /* Waits for a publish that may still run, then raises the fence. */
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err);

@@ -33,6 +33,18 @@ enum dialect_template {
 	/* ? the same, and a hash of the rows in any order as "content" */
 	DIALECT_OBSERVE_CONTENT,
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
+	/* ? log, restore_schema:literal: every table there, and what the history recorded of it;
+	 * {"identifier", "object", "comment", "bytes", "id", "at", "age", "restore"} */
+	DIALECT_OBSERVE_RESTORES,
+	/* ? log; {"lock"} each lock table, {"side"} tables that a publish builds aside,
+	 * {"unfinished"} ids of deployments without an end */
+	DIALECT_OBSERVE_LEFT,
+	/* In one transaction: raises unless the restore point is what `maker` made, drops it,
+	 * records that. log, restore, restore_schema, identifier, marker, maker, shown, detail,
+	 * literals but for the first two. */
+	DIALECT_RESTORE_CHECK,
+	DIALECT_RESTORE_DROP,
+	DIALECT_RESTORE_DROPPED,
 	DIALECT_SCHEMA_CREATE,     /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,        /* log: unless it exists */
 	DIALECT_LOCK_CREATE,       /* lock, container:literal: the table and its one row */

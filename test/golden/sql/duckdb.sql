@@ -102,6 +102,21 @@ select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', 
 -- observe_rows
 select json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', '', 'rows', q.n, 'content', q.h)::varchar from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i), (select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h from "Wh"."ma""rt"."it's {{ all }} $$") q;
 
+-- observe_restores
+select json_object('identifier', t.table_name, 'object', null, 'comment', t.comment, 'bytes', t.estimated_size * (select sum(case when c.data_type in ('BOOLEAN', 'TINYINT', 'UTINYINT') then 1 when c.data_type in ('SMALLINT', 'USMALLINT') then 2 when c.data_type in ('INTEGER', 'UINTEGER', 'DATE', 'FLOAT') then 4 when c.data_type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE') then 8 else 16 end)::bigint from duckdb_columns() c where c.database_oid = t.database_oid and c.table_oid = t.table_oid), 'id', r.id, 'at', strftime(r.logged_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ'), 'age', date_diff('second', r.logged_at, now()), 'restore', r.e)::varchar from duckdb_tables() t left join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, json_each(l.detail::json) e where l.event = 'restores') r on t.table_name = 'r_' || r.id || '_' || (r.e ->> 'number') where t.database_name = current_database() and t.schema_name = 'airlock_restore' order by t.table_name;
+
+-- observe_left
+select json_object('lock', table_name)::varchar from duckdb_tables() where database_name = current_database() and schema_name = 'airlock' and regexp_matches(table_name, '^airlock_lock_[0-9a-f]+$') union all select json_object('side', schema_name || '.' || table_name)::varchar from duckdb_tables() where database_name = current_database() and schema_name <> 'airlock' and regexp_matches(table_name, '^airlock_[0-9]{14}_[0-9a-f]{6}_[0-9]+$') union all select json_object('unfinished', id)::varchar from "Wh"."airlock"."airlock_log" group by id having bool_or(event = 'intent') and not bool_or(event in ('finished', 'aborted'));
+
+-- restore_check
+select case when exists (select 1 from duckdb_tables() t, "Wh"."airlock"."airlock_log" l, json_each(l.detail::json) e where l.id = '20260102030405_abcdef' and l.event = 'restores' and t.database_name = current_database() and t.schema_name = 'airlock_restore' and t.table_name = 'r_20260102030405_abcdef_1' and t.comment = 'airlock: it''s ours' and 'r_' || l.id || '_' || (e.value ->> 'number') = t.table_name) then 'ours' else error('airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says') end;
+
+-- restore_drop
+drop table "Wh"."airlock_restore"."r_20260102030405_abcdef_1";
+
+-- restore_dropped
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) values ('20260102030405_abcdef', now(), 'expired', '{"a":"it''s \"b\""}');
+
 -- schema_create
 create schema if not exists "Wh"."ma""rt";
 

@@ -131,6 +131,21 @@ select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'obj
 -- observe_rows
 select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
 
+-- observe_restores
+select json_build_object('identifier', c.relname, 'object', c.oid::text || '/' || c.relfilenode::text, 'comment', obj_description(c.oid, 'pg_class'), 'bytes', pg_total_relation_size(c.oid), 'id', r.id, 'at', to_char(r.logged_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'age', floor(extract(epoch from clock_timestamp() - r.logged_at))::bigint, 'restore', r.e)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace left join (select l.id, l.logged_at, e from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e where l.event = 'restores' and l.id in (select substring(relname from '^r_(.*)_[0-9]+$') from pg_class)) r on c.relname = 'r_' || r.id || '_' || (r.e ->> 'number') where n.nspname = 'airlock_restore' and c.relkind in ('r', 'p', 'v', 'm', 'f') order by c.relname;
+
+-- observe_left
+select json_build_object('lock', c.relname)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'airlock' and c.relname ~ '^airlock_lock_[0-9a-f]+$' union all select json_build_object('side', n.nspname || '.' || c.relname)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace where c.relkind = 'r' and n.nspname <> 'airlock' and c.relname ~ '^airlock_[0-9]{14}_[0-9a-f]{6}_[0-9]+$' union all select json_build_object('unfinished', id)::text from "airlock"."airlock_log" group by id having bool_or(event = 'intent') and not bool_or(event in ('finished', 'aborted'));
+
+-- restore_check
+do 'begin perform set_config(''lock_timeout'', ''3s'', true); if not exists (select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace join "airlock"."airlock_log" l on l.id = ''20260102030405_abcdef'' and l.event = ''restores'', jsonb_array_elements(l.detail::jsonb) e where n.nspname = ''airlock_restore'' and c.relname = ''r_20260102030405_abcdef_1'' and c.relkind = ''r'' and obj_description(c.oid, ''pg_class'') = ''airlock: it''''s ours'' and ''r_'' || l.id || ''_'' || (e ->> ''number'') = c.relname and split_part(e ->> ''object'', ''/'', 1) = c.oid::text) then raise exception ''airlock-conflict: % is no longer what the history says'', ''Wh.airlock_restore.r''; end if; end';
+
+-- restore_drop
+drop table "airlock_restore"."r_20260102030405_abcdef_1";
+
+-- restore_dropped
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('20260102030405_abcdef', clock_timestamp(), 'expired', '{"a":"it''s \"b\""}');
+
 -- schema_create
 do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') then create schema "ma""rt"; end if; exception when duplicate_schema or unique_violation then null; end';
 

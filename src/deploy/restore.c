@@ -1,0 +1,270 @@
+#include "airlock/deploy/restore.h"
+
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/format/json.h"
+#include "airlock/warehouse/marker.h"
+
+static const char *copy(struct restore_list *list, const char *text)
+{
+	return text ? arena_strdup(&list->arena, text) : NULL;
+}
+
+/* An oid stays when the table is written anew, as by a vacuum in full; the file does not. */
+static bool same_object(const char *recorded, const char *found)
+{
+	size_t len = recorded ? strcspn(recorded, "/") : 0;
+
+	return !recorded || !found ||
+	       (strncmp(recorded, found, len) == 0 && (!found[len] || found[len] == '/'));
+}
+
+static const char *why_foreign(const struct restore_point *point, const json_t *row,
+			       const json_t *restore)
+{
+	const char *comment = js_get_string(row, "comment");
+
+	if (!point->id || !point->of.schema || !point->of.identifier)
+		return "no deployment in the history has made it";
+	char *marker CLEANUP(mem_free_string) =
+		marker_restore(point->id, (size_t)point->number, &point->of);
+
+	if (!comment || strcmp(comment, marker) != 0)
+		return "its comment, which says what it is, is another";
+	if (!same_object(js_get_string(restore, "object"), js_get_string(row, "object")))
+		return "it is another table of that name";
+	return NULL;
+}
+
+static const char *part_of(struct restore_list *list, const json_t *restore, size_t i)
+{
+	return copy(list, json_string_value(json_array_get(js_get_array(restore, "of"), i)));
+}
+
+static int read_point(struct restore_list *list, const json_t *row, const char *database,
+		      struct restore_point *point, struct err *err)
+{
+	const json_t *restore = js_get_object(row, "restore");
+
+	*point = (struct restore_point) {
+		.relation = { copy(list, database), STATE_RESTORE_SCHEMA,
+			      copy(list, js_get_string(row, "identifier")) },
+		.state = RESTORE_KEPT,
+		.id = copy(list, js_get_string(row, "id")),
+		.number = js_get_integer(restore, "number", 0),
+		.of = { part_of(list, restore, 0), part_of(list, restore, 1),
+			part_of(list, restore, 2) },
+		.at = copy(list, js_get_string(row, "at")),
+		.age_s = js_get_integer(row, "age", 0),
+		.rows = js_get_integer(restore, "rows", -1),
+		.bytes = js_get_integer(row, "bytes", 0),
+		.keep = js_get_integer(restore, "keep", 1),
+		.keep_for_s = js_get_integer(restore, "keep_for", 0),
+	};
+	if (!point->relation.identifier)
+		return err_set(err, ERR_NO_ANSWER, "the list of restore points is not whole");
+	point->why = why_foreign(point, row, restore);
+	if (point->why)
+		point->state = RESTORE_FOREIGN;
+	return 0;
+}
+
+/* By relation, the newest first; what is not ours last. */
+static int compare_points(const void *a, const void *b, void *dialect)
+{
+	const struct restore_point *x = a;
+	const struct restore_point *y = b;
+	int of;
+
+	if ((x->state == RESTORE_FOREIGN) != (y->state == RESTORE_FOREIGN))
+		return x->state == RESTORE_FOREIGN ? 1 : -1;
+	if (x->state == RESTORE_FOREIGN)
+		return strcmp(x->relation.identifier, y->relation.identifier);
+	of = relation_compare(dialect, &x->of, &y->of);
+	if (of != 0)
+		return of;
+	if (x->age_s != y->age_s)
+		return x->age_s < y->age_s ? -1 : 1;
+	return strcmp(y->at, x->at) ? strcmp(y->at, x->at) : strcmp(y->id, x->id);
+}
+
+int restore_read(const json_t *rows, const struct dialect *dialect, const char *database,
+		 struct restore_list *ret_list, struct err *err)
+{
+	struct restore_list list = { .n = json_array_size(rows) };
+
+	arena_init(&list.arena);
+	list.v = arena_alloc(&list.arena, (list.n + 1) * sizeof(*list.v));
+	for (size_t i = 0; i < list.n; i++) {
+		if (read_point(&list, json_array_get(rows, i), database, &list.v[i], err) < 0) {
+			restore_release(&list);
+			return -1;
+		}
+	}
+	qsort_r(list.v, list.n, sizeof(*list.v), compare_points, (void *)(uintptr_t)dialect);
+	*ret_list = list;
+	return 0;
+}
+
+void restore_release(struct restore_list *list)
+{
+	arena_release(&list->arena);
+	*list = (struct restore_list) { .n = 0 };
+}
+
+static int64_t made_now(const struct dialect *dialect, const struct relation *of,
+			const struct relation *made, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (relation_equal(dialect, of, &made[i]))
+			return 1;
+	return 0;
+}
+
+void restore_judge(struct restore_list *list, const struct dialect *dialect,
+		   const struct restore_policy *policy, const struct relation *made, size_t n)
+{
+	struct restore_policy told = { 1, 0 };
+	const struct restore_point *before = NULL;
+
+	for (size_t i = 0; i < list->n; i++) {
+		struct restore_point *point = &list->v[i];
+
+		if (point->state == RESTORE_FOREIGN)
+			return;
+		bool first = !before || !relation_equal(dialect, &before->of, &point->of);
+
+		if (first)
+			told = policy ? *policy
+				      : (struct restore_policy) { point->keep, point->keep_for_s };
+		point->newer = first ? made_now(dialect, &point->of, made, n) : before->newer + 1;
+		point->state = point->newer >= told.keep && point->age_s >= told.keep_for_s
+				       ? RESTORE_EXPIRED
+				       : RESTORE_KEPT;
+		before = point;
+	}
+}
+
+const char *restore_state_name(enum restore_state state)
+{
+	switch (state) {
+	case RESTORE_KEPT:
+		return "kept";
+	case RESTORE_EXPIRED:
+		return "expired";
+	case RESTORE_FOREIGN:
+		return "foreign";
+	}
+	return "";
+}
+
+json_t *restore_json(const struct restore_point *point)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&point->relation);
+	char *of CLEANUP(mem_free_string) =
+		point->of.identifier ? relation_display(&point->of) : NULL;
+
+	return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:I}", "relation", name, "state",
+			 restore_state_name(point->state), "why", point->why, "deployment",
+			 point->id, "of", of, "at", point->at, "rows",
+			 point->rows < 0 ? json_null() : json_integer(point->rows), "bytes",
+			 (json_int_t)point->bytes);
+}
+
+void restore_write_size(struct buf *out, int64_t bytes)
+{
+	static const char *const units[] = { "bytes", "kB", "MB", "GB", "TB" };
+	size_t unit = 0;
+
+	for (; bytes >= 10240 && unit + 1 < ARRAY_LEN(units); unit++)
+		bytes = (bytes + 512) / 1024;
+	buf_printf(out, "%" PRId64 " %s", bytes, units[unit]);
+}
+
+static size_t count(const struct restore_list *list, enum restore_state state, int64_t *ret_bytes)
+{
+	size_t n = 0;
+
+	*ret_bytes = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		if (list->v[i].state != state)
+			continue;
+		n++;
+		*ret_bytes += list->v[i].bytes;
+	}
+	return n;
+}
+
+void restore_write_summary(const struct restore_list *list, struct buf *out)
+{
+	int64_t kept_bytes;
+	int64_t expired_bytes;
+	size_t kept = count(list, RESTORE_KEPT, &kept_bytes);
+	size_t expired = count(list, RESTORE_EXPIRED, &expired_bytes);
+
+	if (kept + expired == 0)
+		return;
+	buf_printf(out, "restore points: %zu stay (", kept);
+	restore_write_size(out, kept_bytes);
+	buf_printf(out, "), %zu expire%s (", expired, expired == 1 ? "s" : "");
+	restore_write_size(out, expired_bytes);
+	buf_add_str(out, expired ? "):\n" : ")\n");
+	for (size_t i = 0; i < list->n; i++) {
+		const struct restore_point *point = &list->v[i];
+
+		if (point->state != RESTORE_EXPIRED)
+			continue;
+		char *of CLEANUP(mem_free_string) = relation_display(&point->of);
+
+		buf_printf(out, "  %s.%s of %s, made %.19s\n", point->relation.schema,
+			   point->relation.identifier, of, point->at);
+	}
+}
+
+json_t *restore_summary(const struct restore_list *list)
+{
+	json_t *expired = json_array();
+	int64_t kept_bytes;
+	int64_t expired_bytes;
+	size_t kept = count(list, RESTORE_KEPT, &kept_bytes);
+
+	count(list, RESTORE_EXPIRED, &expired_bytes);
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].state == RESTORE_EXPIRED)
+			json_array_append_new(expired, restore_json(&list->v[i]));
+	return json_pack("{s:I, s:I, s:o, s:I}", "kept", (json_int_t)kept, "kept_bytes",
+			 (json_int_t)kept_bytes, "expired", expired, "expired_bytes",
+			 (json_int_t)expired_bytes);
+}
+
+int restore_push_drop(const struct state *state, const struct restore_point *point, const char *by,
+		      struct strv *statements, struct err *err)
+{
+	char *marker CLEANUP(mem_free_string) =
+		marker_restore(point->id, (size_t)point->number, &point->of);
+	char *name CLEANUP(mem_free_string) = relation_display(&point->relation);
+	json_t *detail CLEANUP(js_free) =
+		json_pack("{s:I, s:s, s:I}", "number", (json_int_t)point->number, "by", by, "bytes",
+			  (json_int_t)point->bytes);
+	char *text CLEANUP(mem_free_string) = json_dumps(detail, JSON_COMPACT);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_RELATION("restore", &point->relation),
+		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
+		SQL_ARG_LITERAL("identifier", point->relation.identifier),
+		SQL_ARG_LITERAL("marker", marker),
+		SQL_ARG_LITERAL("maker", point->id),
+		SQL_ARG_LITERAL("shown", name),
+		SQL_ARG_LITERAL("detail", text),
+	};
+
+	if (dialect_push(statements, state->dialect, DIALECT_RESTORE_CHECK, args, ARRAY_LEN(args),
+			 err) < 0 ||
+	    dialect_push(statements, state->dialect, DIALECT_RESTORE_DROP, args, ARRAY_LEN(args),
+			 err) < 0)
+		return -1;
+	return dialect_push(statements, state->dialect, DIALECT_RESTORE_DROPPED, args,
+			    ARRAY_LEN(args), err);
+}

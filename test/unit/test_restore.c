@@ -1,0 +1,111 @@
+/* Which restore points are expired, and which are not ours. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "airlock/deploy/restore.h"
+#include "airlock/format/json.h"
+
+#define OURS(ID, NUMBER, OF, AGE)                                                                  \
+	"{\"identifier\": \"r_" ID "_" NUMBER "\", \"object\": \"7/9\", \"comment\": "             \
+	"\"airlock: restore point of deployment " ID ", table " NUMBER ": db.mart." OF "\", "      \
+	"\"bytes\": 100, \"id\": \"" ID "\", \"at\": \"2026\", \"age\": " AGE ", \"restore\": "    \
+	"{\"number\": " NUMBER ", \"of\": [\"db\", \"mart\", \"" OF "\"], \"rows\": 3, "           \
+	"\"object\": \"7/8\", \"keep\": 1, \"keep_for\": 50}}"
+
+static void read_list(const char *text, struct restore_list *ret_list)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(js_free) json_t *rows = js_parse(text, strlen(text), "x", ERR_NO_ANSWER, &err);
+
+	assert_non_null(rows);
+	assert_int_equal(restore_read(rows, dialect_find("postgres"), "db", ret_list, &err), 0);
+}
+
+static enum restore_state state_of(const struct restore_list *list, const char *identifier)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i].relation.identifier, identifier) == 0)
+			return list->v[i].state;
+	fail_msg("no %s", identifier);
+	return 0;
+}
+
+static void both_rules_have_to_be_met(void **state)
+{
+	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
+	const struct restore_policy two = { .keep = 2, .keep_for_s = 50 };
+	const struct restore_policy at_once = { .keep = 1, .keep_for_s = 0 };
+
+	(void)state;
+	read_list("[" OURS("a", "1", "orders", "300") "," OURS("b", "1", "orders", "200") "," OURS(
+			  "c", "1", "orders", "40") "," OURS("d", "2", "customers", "999") "]",
+		  &list);
+	restore_judge(&list, dialect_find("postgres"), NULL, NULL, 0);
+	assert_int_equal(state_of(&list, "r_a_1"), RESTORE_EXPIRED);
+	assert_int_equal(state_of(&list, "r_b_1"), RESTORE_EXPIRED);
+	assert_int_equal(state_of(&list, "r_c_1"), RESTORE_KEPT);
+	assert_int_equal(state_of(&list, "r_d_2"), RESTORE_KEPT);
+	restore_judge(&list, dialect_find("postgres"), &two, NULL, 0);
+	assert_int_equal(state_of(&list, "r_a_1"), RESTORE_EXPIRED);
+	assert_int_equal(state_of(&list, "r_b_1"), RESTORE_KEPT);
+	restore_judge(&list, dialect_find("postgres"), &at_once, NULL, 0);
+	assert_int_equal(state_of(&list, "r_b_1"), RESTORE_EXPIRED);
+	assert_int_equal(state_of(&list, "r_c_1"), RESTORE_KEPT);
+	assert_int_equal(state_of(&list, "r_d_2"), RESTORE_KEPT);
+}
+
+static void one_that_is_made_now_counts_as_the_newest(void **state)
+{
+	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
+	const struct restore_policy at_once = { .keep = 1, .keep_for_s = 0 };
+	const struct relation made = { "db", "mart", "orders" };
+
+	(void)state;
+	read_list("[" OURS("a", "1", "orders", "300") "," OURS("d", "2", "customers", "999") "]",
+		  &list);
+	restore_judge(&list, dialect_find("postgres"), &at_once, &made, 1);
+	assert_int_equal(state_of(&list, "r_a_1"), RESTORE_EXPIRED);
+	assert_int_equal(state_of(&list, "r_d_2"), RESTORE_KEPT);
+}
+
+static void what_is_not_proved_to_be_ours_is_left_alone(void **state)
+{
+	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
+	const struct restore_policy at_once = { .keep = 1, .keep_for_s = 0 };
+
+	(void)state;
+	read_list("[{\"identifier\": \"mine\", \"comment\": null, \"bytes\": 1, \"id\": null, "
+		  "\"restore\": null},"
+		  "{\"identifier\": \"r_x_1\", \"comment\": \"mine now\", \"bytes\": 1, \"id\": "
+		  "\"x\", \"at\": \"2026\", \"age\": 900, \"restore\": {\"number\": 1, \"of\": "
+		  "[\"db\", \"mart\", \"orders\"]}},"
+		  "{\"identifier\": \"r_y_1\", \"object\": \"77/9\", \"comment\": \"airlock: "
+		  "restore point of deployment y, table 1: db.mart.orders\", \"bytes\": 1, "
+		  "\"id\": \"y\", \"at\": \"2026\", \"age\": 900, \"restore\": {\"number\": 1, "
+		  "\"object\": \"7/8\", \"of\": [\"db\", \"mart\", \"orders\"]}}," OURS(
+			  "z", "1", "orders", "999") "]",
+		  &list);
+	restore_judge(&list, dialect_find("postgres"), &at_once, NULL, 0);
+	assert_int_equal(state_of(&list, "mine"), RESTORE_FOREIGN);
+	assert_int_equal(state_of(&list, "r_x_1"), RESTORE_FOREIGN);
+	assert_int_equal(state_of(&list, "r_y_1"), RESTORE_FOREIGN);
+	/* They are not counted as newer ones either. */
+	assert_int_equal(state_of(&list, "r_z_1"), RESTORE_KEPT);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(both_rules_have_to_be_met),
+		cmocka_unit_test(one_that_is_made_now_counts_as_the_newest),
+		cmocka_unit_test(what_is_not_proved_to_be_ours_is_left_alone),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
