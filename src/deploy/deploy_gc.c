@@ -123,8 +123,8 @@ static int look(struct gc *gc, struct err *err)
 	}
 	sort_left(gc, reply.rows[1], &locks);
 	state_add_locks(&gc->state, &locks);
-	if (restore_read(reply.rows[0], gc->state.dialect, gc->state.schema.database, &gc->restores,
-			 err) < 0)
+	if (restore_parse(reply.rows[0], gc->state.dialect, gc->state.schema.database,
+			  &gc->restores, err) < 0)
 		return -1;
 	judge(gc);
 	return read_locks(gc, err);

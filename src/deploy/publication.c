@@ -278,7 +278,7 @@ static int read_restores(struct publication *w, struct err *err)
 
 	if (!rows)
 		return 0;
-	if (restore_read(rows, w->in->dialect, w->in->database, list, err) < 0)
+	if (restore_parse(rows, w->in->dialect, w->in->database, list, err) < 0)
 		return -1;
 	for (size_t i = 0; i < list->n; i++)
 		if (list->v[i].state != RESTORE_FOREIGN && concerns(w, &list->v[i]))

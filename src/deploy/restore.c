@@ -90,8 +90,8 @@ static int compare_points(const void *a, const void *b, void *dialect)
 	return strcmp(y->at, x->at) ? strcmp(y->at, x->at) : strcmp(y->id, x->id);
 }
 
-int restore_read(const json_t *rows, const struct dialect *dialect, const char *database,
-		 struct restore_list *ret_list, struct err *err)
+int restore_parse(const json_t *rows, const struct dialect *dialect, const char *database,
+		  struct restore_list *ret_list, struct err *err)
 {
 	struct restore_list list = { .n = json_array_size(rows) };
 

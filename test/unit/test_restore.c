@@ -24,7 +24,7 @@ static void read_list(const char *text, struct restore_list *ret_list)
 	CLEANUP(js_free) json_t *rows = js_parse(text, strlen(text), "x", ERR_NO_ANSWER, &err);
 
 	assert_non_null(rows);
-	assert_int_equal(restore_read(rows, dialect_find("postgres"), "db", ret_list, &err), 0);
+	assert_int_equal(restore_parse(rows, dialect_find("postgres"), "db", ret_list, &err), 0);
 }
 
 static enum restore_state state_of(const struct restore_list *list, const char *identifier)

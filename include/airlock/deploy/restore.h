@@ -6,7 +6,7 @@
  * when at least `keep` of ours are newer for the same relation and it is older than `keep_for`.
  * So the newest one of a relation never is. What is not ours is listed and left alone.
  *
- * Life cycle: restore_read() from the rows of DIALECT_OBSERVE_RESTORES, restore_judge(),
+ * Life cycle: restore_parse() from the rows of DIALECT_OBSERVE_RESTORES, restore_judge(),
  *             restore_release().
  * Ownership:  texts belong to the list's arena.
  */
@@ -57,8 +57,8 @@ struct restore_policy {
 	int64_t keep_for_s;
 };
 
-int restore_read(const json_t *rows, const struct dialect *dialect, const char *database,
-		 struct restore_list *ret_list, struct err *err);
+int restore_parse(const json_t *rows, const struct dialect *dialect, const char *database,
+		  struct restore_list *ret_list, struct err *err);
 void restore_release(struct restore_list *list);
 
 /* `made`: relations that get a newer one right now, n of them. */
