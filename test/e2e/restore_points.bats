@@ -19,6 +19,12 @@ teardown_file() {
   end_file
 }
 
+# One that makes PostgreSQL exchange the table. The stand-in dbt is told the same.
+add_column() {
+  sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/' models/mart/customers.sql
+  export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
+}
+
 newest() {
   run --separate-stderr airlock history --json
   assert_status 0
@@ -54,8 +60,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
 }
 
 @test "the comment of a replaced table comes back, and is not in the way of its marker" {
-  sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/' models/mart/customers.sql
-  export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
+  add_column
   remember_production
   deploy
   assert_status 0
@@ -130,12 +135,6 @@ change_by_hand() {
 # Names in the restore schema, one a line.
 restore_points() {
   sql "select table_name from information_schema.tables where table_schema = 'airlock_restore' order by 1"
-}
-
-ids() {
-  run --separate-stderr airlock history --json
-  assert_status 0
-  json '" ".join(x["id"] for x in d["deployments"])'
 }
 
 @test "restore points that are expired go with the next good deployment, the newest never" {
@@ -235,7 +234,7 @@ ids() {
     touch -d '30 days ago' "$home/202001010000${number}_00000a/journal.jsonl"
   done
   mkdir "$home/mine"
-  before=$(ls "$home" | wc -l)
+  before=$(find "$home" -mindepth 1 -maxdepth 1 | wc -l)
   run airlock gc
   assert_status 0
   assert_says "$((before - 20)) directories are expired"
@@ -243,7 +242,7 @@ ids() {
   assert_status 0
   assert_says "and $((before - 20)) directories; 0 failed"
   [ -d "$home/mine" ]
-  [ "$(ls "$home" | wc -l)" -eq 20 ]
+  [ "$(find "$home" -mindepth 1 -maxdepth 1 | wc -l)" -eq 20 ]
 }
 
 @test "ten rounds of deploy and rollback, then gc: the warehouse is as it was" {
@@ -252,8 +251,7 @@ ids() {
   }
   sql "create index customers_by_country on mart.customers (country);
        comment on column mart.customers.country is 'ISO 3166'"
-  sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/' models/mart/customers.sql
-  export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
+  add_column
   everything >"$BATS_TEST_TMPDIR/before"
   sql "select table_name from information_schema.tables where table_schema = 'airlock' order by 1" \
     >"$BATS_TEST_TMPDIR/own"
