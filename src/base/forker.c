@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -159,23 +158,9 @@ static void write_request(const struct proc_spec *spec, struct buf *out)
 static int open_request(const struct proc_spec *spec)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
-	int fd = memfd_create("airlock", MFD_CLOEXEC);
-	size_t done = 0;
 
 	write_request(spec, &text);
-	while (fd >= 0 && done < text.len) {
-		ssize_t n = write(fd, text.data + done, text.len - done);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n <= 0) {
-			close(fd);
-			fd = -1;
-		} else {
-			done += (size_t)n;
-		}
-	}
-	return fd;
+	return proc_memory_file(text.data, text.len);
 }
 
 static bool pass(int channel, const int fds[PASSED])

@@ -485,8 +485,16 @@ static void turn(struct run *run)
 static int start(struct child *child, struct err *err)
 {
 	const struct proc_spec *spec = child->spec;
+	int input = spec->input ? proc_memory_file(spec->input, spec->input_len) : -1;
+	int rc;
 
-	if (proc_spawn(spec, &supervision.origin, -1, &child->spawned, err))
+	if (spec->input && input < 0)
+		return err_set(err, ERR_FILE, "cannot start '%s': %s", spec->argv[0],
+			       strerror(errno));
+	rc = proc_spawn(spec, &supervision.origin, input, &child->spawned, err);
+	if (input >= 0)
+		close(input);
+	if (rc)
 		return -1;
 	child->result.start_errno = child->spawned.start_errno;
 	child->started_at = child->beaten_at = host_monotonic_ms();

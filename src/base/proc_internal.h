@@ -50,6 +50,9 @@ bool forker_fork(struct forker *forker, const struct proc_spec *spec, const int 
  */
 bool forker_reap(const struct proc_spawned *spawned, int *ret_status);
 
+/* The bytes as a file without a name, read from its beginning; -1 with errno set. */
+int proc_memory_file(const char *data, size_t len);
+
 /* Zombies do not count. */
 bool proc_group_is_empty(pid_t group);
 

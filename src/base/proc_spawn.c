@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -46,6 +47,27 @@ void proc_origin_restore_actions(const struct proc_origin *origin)
 	for (int number = 1; number < NSIG; number++)
 		if (origin->known[number] && number != SIGKILL && number != SIGSTOP)
 			sigaction(number, &origin->actions[number], NULL);
+}
+
+int proc_memory_file(const char *data, size_t len)
+{
+	int fd = memfd_create("airlock", MFD_CLOEXEC);
+	size_t done = 0;
+
+	while (fd >= 0 && done < len) {
+		ssize_t n = write(fd, data + done, len - done);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			close(fd);
+			return -1;
+		}
+		done += (size_t)n;
+	}
+	if (fd >= 0)
+		lseek(fd, 0, SEEK_SET);
+	return fd;
 }
 
 static void close_and_forget(int *fd)

@@ -169,3 +169,39 @@ const char *strv_nearest(const char *word, const char *const *candidates, size_t
 	}
 	return best;
 }
+
+/* One word; NULL when a quote is not closed. */
+static const char *take_word(const char *text, struct buf *word)
+{
+	char quote = '\0';
+
+	for (; *text && (quote || !strchr(" \t\r\n", *text)); text++) {
+		bool escapes = *text == '\\' && text[1] &&
+			       (!quote || (quote == '"' && strchr("\\\"$`", text[1])));
+
+		if (escapes)
+			buf_add_char(word, *++text);
+		else if (quote ? *text == quote : *text == '\'' || *text == '"')
+			quote = quote ? '\0' : *text;
+		else
+			buf_add_char(word, *text);
+	}
+	return quote ? NULL : text;
+}
+
+bool strv_split_shell(struct strv *strv, const char *text)
+{
+	for (;;) {
+		struct buf word = BUF_INIT;
+
+		text += strspn(text, " \t\r\n");
+		if (!*text)
+			return true;
+		text = take_word(text, &word);
+		if (!text) {
+			buf_release(&word);
+			return false;
+		}
+		strv_take(strv, buf_take(&word));
+	}
+}

@@ -209,6 +209,12 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 		(json_int_t)(result ? result->seconds * 1000 : 0));
 }
 
+json_t *cmd_deploy_document(const void *context, const struct deploy_result *result,
+			    const struct err *err)
+{
+	return document_of(context, result, err);
+}
+
 json_t *cmd_deploy_failure(const struct invocation *invocation, const struct err *err)
 {
 	return document_of(invocation, NULL, err);

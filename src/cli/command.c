@@ -13,6 +13,9 @@ _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one numb
 /* What says which warehouse a command looks into. */
 #define WHERE (BIT(FROM) | BIT(TO) | BIT(PROJECT_DIR) | BIT(JSON) | BIT(OPERATION_TIMEOUT))
 
+/* Commands of the user's that a deployment runs. */
+#define HOOKS (BIT(AFTER_FAILURE) | BIT(AFTER_PUBLISH) | BIT(BEFORE_PUBLISH) | BIT(HOOK_TIMEOUT))
+
 #define USAGE_OF_DEPLOYMENTS "[STRATEGY|DEPLOYMENT] [OPTION...] [-- DBT-OPTION...]"
 
 static const struct command commands[] = {
@@ -112,7 +115,7 @@ static const struct command commands[] = {
 		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
 		.details = "Without an id the newest deployment that was not taken back. It is a "
 			   "deployment itself:\nrecorded, and with restore points of its own.\n",
-		.options = WHERE | BIT(YES) | BIT(FORCE) | BIT(IF_LOCKED) | BIT(LEASE) |
+		.options = WHERE | HOOKS | BIT(YES) | BIT(FORCE) | BIT(IF_LOCKED) | BIT(LEASE) |
 			   BIT(LOCK_TIMEOUT) | BIT(PUBLISH_TIMEOUT),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
@@ -129,7 +132,7 @@ static const struct command commands[] = {
 			"Both sides are parsed by dbt; the warehouse is not asked. --offline and "
 			"--manifest\nread manifests that are there, and start nothing.\n",
 		.options = OF_ROUTES |
-			   (ALL & ~(BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
+			   (ALL & ~(HOOKS | BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BUILD) |
 				    BIT(BUILD_TIMEOUT) | BIT(IF_LOCKED) | BIT(LEASE) |
 				    BIT(LOCK_TIMEOUT) | BIT(MAX_SHRINK) | BIT(PUBLISH_TIMEOUT) |
 				    BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(YES))),
@@ -176,6 +179,8 @@ struct deploy_request command_request(const struct invocation *invocation)
 		.environment = invocation->environment,
 		.self = invocation->self,
 		.reporter = &invocation->report->reporter,
+		.document = cmd_deploy_document,
+		.document_context = invocation,
 		.ask = invocation->report->can_ask && !config_bool(&arguments->config, OPTION_YES),
 	};
 }

@@ -23,6 +23,9 @@ int cmd_routes(struct invocation *invocation, struct err *err);
  * -1. */
 int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *result,
 		   struct err *err);
+/* A deploy_document_fn; the context is the invocation. */
+json_t *cmd_deploy_document(const void *context, const struct deploy_result *result,
+			    const struct err *err);
 json_t *cmd_deploy_failure(const struct invocation *invocation, const struct err *err);
 json_t *command_failure(const struct invocation *invocation, const struct err *err);
 

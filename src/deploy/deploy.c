@@ -53,6 +53,7 @@ void deploy_close(struct deploy *deploy)
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
 	json_decref(deploy->finish);
+	json_decref(deploy->hooks);
 	json_decref(deploy->rolled_back);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
@@ -182,6 +183,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.runs = deploy->locked,
 		.build_options = &deploy->sides.build,
 		.build_select = &deploy->build_select,
+		.options = &deploy->sides.every,
 		.database = deploy_database(deploy),
 		.finish = deploy->finish,
 		.rolled_back = deploy->rolled_back,
@@ -249,6 +251,8 @@ const char *deploy_outcome_name(enum deploy_outcome outcome)
 		return "unknown";
 	case DEPLOY_SKIPPED:
 		return "skipped";
+	case DEPLOY_UNFINISHED:
+		return "unfinished";
 	}
 	return "";
 }

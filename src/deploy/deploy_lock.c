@@ -329,6 +329,8 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 		return 0;
 	record_end(detail, deploy_outcome_name(deploy->result.outcome), deploy->result.audit,
 		   failure);
+	if (deploy->hooks)
+		json_object_set(detail, "hooks", deploy->hooks);
 	return state_push_end(&deploy->state, published ? "finished" : "aborted", detail,
 			      statements, err);
 }

@@ -37,6 +37,7 @@ struct deploy {
 	bool locked;         /* all of them were read back */
 	char *commit;        /* of the project; NULL before a run */
 	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
+	json_t *hooks;       /* what those that ran came to; NULL: none ran */
 	json_t *finish;      /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
@@ -94,8 +95,13 @@ int deploy_prepare(struct deploy *deploy, struct err *err);
 int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state of the build */
 /* Records the intent and takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
-/* The steps publish and finish of `final_plan`. */
+/* The step publish of `final_plan`, and finish in the same operation unless a hook is to run
+ * between them. */
 int deploy_publish(struct deploy *deploy, struct err *err);
+
+/* deploy_hook.c. The step publish of `final_plan`, its hooks around it, and finish. */
+int deploy_publish_with_hooks(struct deploy *deploy, struct err *err);
+void deploy_after_failure(struct deploy *deploy, const struct err *failure);
 
 /* deploy_signal.c. From here on each signal is answered with what state things are in. */
 void deploy_watch_signals(struct deploy *deploy);

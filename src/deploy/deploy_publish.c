@@ -268,12 +268,14 @@ static int try_publish(struct deploy *deploy, const struct ops *ops, struct publ
 	return 0;
 }
 
-/* The transaction, and in the same operation the end: record and unlock. */
+/* The transaction, and in the same operation the end (record and unlock) unless a hook is to run
+ * before that. */
 int deploy_publish(struct deploy *deploy, struct err *err)
 {
 	struct executor *x = &deploy->executor;
 	const struct step *step = plan_step(&deploy->final_plan, "publish");
 	const struct step *finish = plan_step(&deploy->final_plan, "finish");
+	bool finishes = !plan_step(&deploy->final_plan, "after_publish");
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct publish_waits waits CLEANUP(publish_waits_release);
 	bool again = true;
@@ -284,14 +286,15 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 		return -1;
 	/* The phase is seen by others before the transaction that sets it as well has ended. */
 	if (deploy_add_phase(deploy, "publish", &ops, err) < 0 ||
-	    executor_add(x, step, &ops, err) < 0 || executor_add(x, finish, &ops, err) < 0)
+	    executor_add(x, step, &ops, err) < 0 ||
+	    (finishes && executor_add(x, finish, &ops, err) < 0))
 		return -1;
 	while (again)
 		if (try_publish(deploy, &ops, &waits, &again, &finished, err) < 0)
 			return -1;
 	deploy->result.production_changed = true;
 	deploy->result.outcome = DEPLOY_PUBLISHED;
-	if (finished)
+	if (finished && finishes)
 		deploy->holds_lock = false;
 	list_published(deploy);
 	return 0;

@@ -193,7 +193,7 @@ static int run(struct deploy *deploy, struct err *err)
 	}
 	if (deploy_step(deploy, &deploy->plan, "audit", check, err) < 0)
 		return -1;
-	return deploy_step(deploy, &deploy->final_plan, "publish", deploy_publish, err);
+	return deploy_publish_with_hooks(deploy, err);
 }
 
 static int prepare(struct deploy *deploy, const char *id, struct err *err)

@@ -159,7 +159,7 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	    deploy_step(deploy, &deploy->plan, "build", build, err) < 0 ||
 	    deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0)
 		return -1;
-	return deploy_step(deploy, &deploy->final_plan, "publish", deploy_publish, err);
+	return deploy_publish_with_hooks(deploy, err);
 }
 
 /* Held by others is no failure where the configuration says so. */
@@ -175,12 +175,14 @@ int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err
 
 	if (skipped)
 		deploy->result.outcome = DEPLOY_SKIPPED;
+	if (result < 0 && deploy->result.production_changed)
+		err->production = ERR_PRODUCTION_CHANGED;
+	if (result < 0 && !skipped)
+		deploy_after_failure(deploy, err);
 	if (deploy->state.n > 0)
 		deploy_leave(deploy, result < 0 ? err : NULL);
 	if (result == 0 && deploy->result.outcome == DEPLOY_PUBLISHED)
 		deploy_expire(deploy);
-	if (result < 0 && deploy->result.production_changed)
-		err->production = ERR_PRODUCTION_CHANGED;
 	if (skipped) {
 		deploy->result.skipped = arena_strdup(&deploy->arena, err->message);
 		err_release(err);

@@ -23,6 +23,9 @@ static const char *phase(const struct deploy *deploy)
 
 static const char *effect(const struct deploy *deploy, bool again)
 {
+	if (!deploy->executor.holds_signals && deploy->executor.step &&
+	    deploy->executor.step->kind == STEP_HOOK)
+		return again ? "the hook is killed" : "the hook was asked to end";
 	if (!deploy->executor.holds_signals)
 		return again ? "dbt is killed" : "dbt was asked to end";
 	return again ? "still held until the warehouse has answered"

@@ -16,7 +16,10 @@ enum {
 static const char *const prefixes[] = { "AIRLOCK_", "DBT_AIRLOCK_" };
 
 /* Variables of airlock that are no options. */
-static const char *const other_variables[] = { "DBT", "DEPTH", "FAULT", "FORK_SERVER" };
+static const char *const other_variables[] = { "DBT",     "DEPTH",       "FAULT",
+					       "EXIT",    "FORK_SERVER", "HOOK",
+					       "ID",      "OUTCOME",     "PRODUCTION_CHANGED",
+					       "STRATEGY" };
 
 /* What was read of one value, before anybody decides whether it counts. */
 struct reading {

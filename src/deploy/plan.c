@@ -59,6 +59,8 @@ const char *step_kind_name(enum step_kind kind)
 		return "dbt";
 	case STEP_CHECK:
 		return "check";
+	case STEP_HOOK:
+		return "hook";
 	}
 	return "";
 }
@@ -154,7 +156,7 @@ static void write_step(const struct step *step, size_t number, struct buf *out)
 	buf_printf(out, "%zu. %s (%s, %s): %s\n", number, step->id, step->phase,
 		   step_kind_name(step->kind), step->reason);
 	if (step->command.n > 0)
-		buf_add_str(out, "      dbt");
+		buf_add_str(out, step->kind == STEP_DBT ? "      dbt" : "     ");
 	for (size_t i = 0; i < step->command.n; i++) {
 		buf_add_char(out, ' ');
 		buf_add_shell_word(out, step->command.v[i]);

@@ -231,7 +231,7 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 	return keeps_any(w) ? state_push_restores(&w->state, restores, statements, err) : 0;
 }
 
-int publication_plan_publish(struct publication *w, const char *reason, struct err *err)
+static int plan_transaction(struct publication *w, const char *reason, struct err *err)
 {
 	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION, reason);
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
@@ -246,6 +246,14 @@ int publication_plan_publish(struct publication *w, const char *reason, struct e
 	    w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err) < 0)
 		return -1;
 	return push_record(w, &step->sql, err);
+}
+
+int publication_plan_publish(struct publication *w, const char *reason, struct err *err)
+{
+	if (publication_plan_hook(w, OPTION_BEFORE_PUBLISH, err) < 0 ||
+	    plan_transaction(w, reason, err) < 0)
+		return -1;
+	return publication_plan_hook(w, OPTION_AFTER_PUBLISH, err);
 }
 
 static bool concerns(const struct publication *w, const struct restore_point *point)
@@ -320,11 +328,9 @@ int publication_plan_finish(struct publication *w, struct err *err)
 
 	step->idempotent = true;
 	step->undo = "nothing";
-	if (read_restores(w, err) < 0)
+	if (read_restores(w, err) < 0 ||
+	    state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0 ||
+	    state_push_release(&w->state, &step->sql, err) < 0 || plan_expiry(w, err) < 0)
 		return -1;
-	if (state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0)
-		return -1;
-	if (state_push_release(&w->state, &step->sql, err) < 0)
-		return -1;
-	return plan_expiry(w, err);
+	return publication_plan_hook(w, OPTION_AFTER_FAILURE, err);
 }

@@ -193,6 +193,27 @@ static void a_child_leads_its_own_group_and_dies_with_its_parent(void **state)
 	assert_holds(own_group_scenario);
 }
 
+static int input_scenario(void)
+{
+	struct watch watch = { 0 };
+	struct proc_spec spec = spec_of(shell("cat; echo; cat"), &watch);
+	struct proc_result result;
+	struct err err = ERR_INIT;
+
+	spec.input = "{\"id\": 1}";
+	spec.input_len = strlen(spec.input);
+	CHECK(proc_run(&spec, &result, &err) == 0);
+	CHECK(result.end == PROC_EXITED && result.exit_status == 0);
+	CHECK(prints(&watch, "{\"id\": 1}\n"));
+	return 0;
+}
+
+static void a_child_reads_its_input_to_the_end(void **state)
+{
+	(void)state;
+	assert_holds(input_scenario);
+}
+
 static int original_signals_scenario(void)
 {
 	struct watch watch = { 0 };
@@ -565,6 +586,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(cwd_and_environment_are_those_of_the_spec),
 		cmocka_unit_test(stdin_is_empty),
 		cmocka_unit_test(a_child_leads_its_own_group_and_dies_with_its_parent),
+		cmocka_unit_test(a_child_reads_its_input_to_the_end),
 		cmocka_unit_test(a_child_gets_the_original_mask_and_dispositions),
 		cmocka_unit_test(a_held_child_has_the_signals_blocked),
 		cmocka_unit_test(a_child_has_descriptors_0_to_2_only),

@@ -166,6 +166,24 @@ static void the_nearest_of_several_wins(void **state)
 	assert_string_equal(strv_nearest("customer", candidates, 4), "customerz");
 }
 
+static void a_command_is_split_as_a_shell_does(void **state)
+{
+	struct strv words = STRV_INIT;
+
+	(void)state;
+	assert_true(strv_split_shell(&words, " run  'a b' \"c \\\" 'd'\" e\\ f '' g'h'"));
+	assert_int_equal(words.n, 6);
+	assert_string_equal(words.v[0], "run");
+	assert_string_equal(words.v[1], "a b");
+	assert_string_equal(words.v[2], "c \" 'd'");
+	assert_string_equal(words.v[3], "e f");
+	assert_string_equal(words.v[4], "");
+	assert_string_equal(words.v[5], "gh");
+	assert_false(strv_split_shell(&words, "run 'a b"));
+	assert_int_equal(words.n, 7);
+	strv_release(&words);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +194,7 @@ int main(void)
 		cmocka_unit_test(sort_is_by_bytes),
 		cmocka_unit_test(dedup_removes_equal_neighbours),
 		cmocka_unit_test(split_leaves_empty_parts_out),
+		cmocka_unit_test(a_command_is_split_as_a_shell_does),
 		cmocka_unit_test(join_puts_the_separator_between),
 		cmocka_unit_test(a_misspelling_finds_its_word),
 		cmocka_unit_test(another_word_finds_nothing),

@@ -4,7 +4,7 @@
  *
  * Each child has its own process group, the signal mask and dispositions that airlock was
  * started with (but INT, TERM and CHLD by default: it has to end when asked to), stdin from
- * /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
+ * `input` or /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
  * INT, TERM and HUP that reach airlock while children run are passed to each child's group
  * exactly once, as SIGINT (what makes dbt cancel its queries); `grace_ms` later SIGTERM, at most
  * 2 s after that SIGKILL; a second signal goes straight to SIGKILL. A child that was asked to end
@@ -47,6 +47,8 @@ struct proc_spec {
 	char *const *envp;
 	const char *cwd;       /* NULL: ours */
 	struct forker *forker; /* may start it sooner (forker.h); NULL: none */
+	const char *input;     /* bytes that become stdin; NULL: /dev/null */
+	size_t input_len;
 	bool hold_signals;
 	int64_t timeout_ms;        /* 0: none; at the end INT, grace, TERM, KILL */
 	int64_t grace_ms;          /* 0: 25,000 */

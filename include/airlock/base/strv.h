@@ -35,6 +35,8 @@ void strv_dedup(struct strv *strv); /* removes equal neighbours: sort first */
 
 /* Splits at any of `separators`, leaving empty parts out. */
 void strv_split(struct strv *strv, const char *s, const char *separators);
+/* As a shell splits: quotes and backslashes, nothing else. False when a quote is not closed. */
+bool strv_split_shell(struct strv *strv, const char *text);
 char *strv_join(const struct strv *strv, const char *separator); /* free() it */
 
 /*

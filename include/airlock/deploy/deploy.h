@@ -21,6 +21,11 @@
 #include "airlock/deploy/route.h"
 
 struct deploy;
+struct deploy_result;
+
+/* What hooks read of the deployment so far; a new reference. `err` may not be set. */
+typedef json_t *deploy_document_fn(const void *context, const struct deploy_result *result,
+				   const struct err *err);
 
 /* What the command line says: all borrowed for the life of the deploy. */
 struct deploy_request {
@@ -30,6 +35,8 @@ struct deploy_request {
 	const struct strv *environment; /* as airlock was started with */
 	const char *self;               /* path of this program */
 	struct reporter *reporter;
+	deploy_document_fn *document; /* NULL: hooks read an empty object */
+	const void *document_context;
 	bool ask; /* ask before anything is built */
 };
 
@@ -49,6 +56,7 @@ enum deploy_outcome {
 	DEPLOY_PUBLISHED,
 	DEPLOY_UNKNOWN,
 	DEPLOY_SKIPPED, /* somebody else holds the lock, and if_locked is skip: nothing was done */
+	DEPLOY_UNFINISHED, /* it still runs: what before_publish sees */
 };
 
 struct deploy_published {

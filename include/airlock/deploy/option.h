@@ -24,15 +24,19 @@
 
 enum option_id {
 	OPTION_ACCEPT,         /* list of names or unique_ids that may shrink */
+	OPTION_AFTER_FAILURE,  /* a command of the shell */
+	OPTION_AFTER_PUBLISH,  /* the same, or run-operation MACRO [--args YAML] */
 	OPTION_ALLOW_HOOKS,    /* list of unique_ids or names; "*" for all */
 	OPTION_ALLOW_SHARED,   /* selection words */
 	OPTION_ALLOW_UNTESTED, /* list of test names */
+	OPTION_BEFORE_PUBLISH, /* a command of the shell */
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,     /* seconds; no limit by default */
 	OPTION_CONFLICT,          /* identity | content; the default is the strategy's */
 	OPTION_EXCLUDE,           /* selection words */
 	OPTION_FORCE,             /* flag; command line only */
 	OPTION_FROM,              /* target of the staging side */
+	OPTION_HOOK_TIMEOUT,      /* seconds; default 600 */
 	OPTION_IF_LOCKED,         /* wait | fail | skip; default wait */
 	OPTION_JSON,              /* flag; command line only */
 	OPTION_KEEP,              /* restore points of a relation; default 1 */

@@ -24,6 +24,7 @@ enum step_kind {
 	STEP_TRANSACTION,   /* statements that commit together */
 	STEP_DBT,           /* a dbt command */
 	STEP_CHECK,         /* something airlock judges itself */
+	STEP_HOOK,          /* a command of the user's */
 };
 
 struct step {
@@ -31,7 +32,7 @@ struct step {
 	const char *phase; /* observe, prepare, build, audit, publish, finish */
 	enum step_kind kind;
 	const char *reason;
-	struct strv command; /* STEP_DBT: arguments without dbt's own path */
+	struct strv command; /* STEP_DBT: arguments without dbt's own path; STEP_HOOK: all of it */
 	struct strv sql;     /* statements */
 	bool changes_production;
 	bool idempotent;   /* may be done again when its outcome is not known */

@@ -43,6 +43,13 @@ int publication_plan_lock(struct publication *w, struct err *err);
 /* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);
 void publication_plan_audit(struct publication *w);
+/*
+ * The user's own commands: `before_publish` and `after_publish` stand around the step publish,
+ * `after_failure` behind finish. Each plan step has the name of its option; without the option
+ * there is none. ERR_CONFIG_INVALID for a `run-operation` that cannot be read.
+ */
+int publication_plan_hook(struct publication *w, enum option_id id, struct err *err);
+
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
 int publication_plan_finish(struct publication *w, struct err *err);
 

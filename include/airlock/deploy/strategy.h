@@ -21,6 +21,7 @@ struct strategy_input {
 	bool runs; /* a deployment makes it to run it; otherwise it is only shown */
 	const struct strv *build_options; /* the user's dbt options for the build */
 	const struct strv *build_select;  /* selection words of the build; empty: everything */
+	const struct strv *options;       /* the user's dbt options for every start; NULL: none */
 	const char *database; /* of the connection that publishes: where the state tables are */
 	const json_t *rolled_back; /* of a rollback: the deployment, as history.h shapes it */
 	const json_t *finish;      /* what the end records; NULL before the audit */
