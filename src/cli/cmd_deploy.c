@@ -230,7 +230,9 @@ static void write_published(const struct deploy_result *result, struct buf *out)
 
 		columns_add(&columns, "%s", to);
 		columns_add(&columns, "%s", published->way);
-		if (published->rows < 0)
+		if (published->is_view)
+			columns_add(&columns, "a view");
+		else if (published->rows < 0)
 			columns_add(&columns, "rows not counted");
 		else
 			columns_add(&columns, "%lld row%s", published->rows,
@@ -239,6 +241,8 @@ static void write_published(const struct deploy_result *result, struct buf *out)
 			columns_add(&columns, "restore point %s", published->restore);
 		else if (strcmp(published->way, publish_way_name(PUBLISH_NEW)) == 0)
 			columns_add(&columns, "nothing was replaced");
+		else if (published->is_view)
+			columns_add(&columns, "its old text is in the history");
 		else
 			columns_add(&columns, "no restore point");
 		columns_end_row(&columns);

@@ -52,6 +52,7 @@ void deploy_close(struct deploy *deploy)
 	state_release(&deploy->state);
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
+	json_decref(deploy->compiled);
 	json_decref(deploy->finish);
 	json_decref(deploy->hooks);
 	json_decref(deploy->rolled_back);
@@ -185,6 +186,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.build_select = &deploy->build_select,
 		.options = &deploy->sides.every,
 		.database = deploy_database(deploy),
+		.compiled = deploy->compiled,
 		.finish = deploy->finish,
 		.rolled_back = deploy->rolled_back,
 	};
@@ -231,7 +233,7 @@ int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
 		const struct routes **ret_routes, struct err *err)
 {
 	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0 ||
-	    observe_for_plan(deploy, err) < 0 ||
+	    observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	*ret_plan = &deploy->plan;

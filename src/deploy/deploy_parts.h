@@ -36,6 +36,7 @@ struct deploy {
 	bool holds_lock;     /* rows of the lock tables may hold our nonce */
 	bool locked;         /* all of them were read back */
 	char *commit;        /* of the project; NULL before a run */
+	json_t *compiled;    /* SQL of the views of the scope, by unique_id; NULL without */
 	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
 	json_t *hooks;       /* what those that ran came to; NULL: none ran */
 	json_t *finish;      /* what the end of this run records; NULL before the audit */
@@ -51,6 +52,8 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
 		     struct err *err);
 int deploy_check(struct deploy *deploy, struct err *err);
+/* deploy_compile.c. The SQL of the views of the scope; no dbt is started when there are none. */
+int deploy_compile(struct deploy *deploy, struct err *err);
 /* deploy_lock.c. The routes must be known: they say what is locked. */
 int deploy_start(struct deploy *deploy, struct err *err); /* id, journal, project lock */
 int deploy_lock(struct deploy *deploy, struct err *err);  /* and the first picture, `observed` */

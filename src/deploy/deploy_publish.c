@@ -106,6 +106,7 @@ void deploy_name_raised(struct err *err, const char *what)
 		{ DIALECT_RAISED_HELD, ERR_LOCKED },
 		{ DIALECT_RAISED_LOCK, ERR_PUBLISH_FAILED },
 		{ DIALECT_RAISED_COUNT, ERR_PUBLISH_FAILED },
+		{ DIALECT_RAISED_VIEW, ERR_PUBLISH_FAILED },
 	};
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 
@@ -215,6 +216,7 @@ static void list_published(struct deploy *deploy)
 
 		rows[i] = (struct deploy_published) { .route = t->route,
 						      .way = publish_way_name(t->way),
+						      .is_view = t->route->is_view,
 						      .rows = built ? built->rows : -1 };
 		if (t->restore.identifier &&
 		    sql_bind(&restore, t->restore.identifier, id, 1, &ignored) == 0)

@@ -111,6 +111,13 @@ static const struct manifest_node *node_of(struct deploy *deploy, const char *un
 	return gone;
 }
 
+static bool was_view(const json_t *table)
+{
+	const char *kind = js_get_string(js_get_object(table, "before"), "kind");
+
+	return kind && strcmp(kind, "view") == 0;
+}
+
 static int add_route(struct deploy *deploy, const json_t *table, const char *id, struct err *err)
 {
 	struct routes *routes = &deploy->routes;
@@ -126,13 +133,14 @@ static int add_route(struct deploy *deploy, const json_t *table, const char *id,
 			arena_strdup(arena, json_string_value(json_array_get(relation, 2))) },
 		.has_to = true,
 		.in_scope = true,
+		.is_view = was_view(table),
 		.reason = arena_printf(arena, "published by %s", id),
 	};
 	route->from = route->to;
 	if (restore > 0) {
 		route->from.schema = STATE_RESTORE_SCHEMA;
 		route->from.identifier = arena_printf(arena, "r_%s_%lld", id, (long long)restore);
-	} else if (js_get_object(table, "before")) {
+	} else if (js_get_object(table, "before") && !was_view(table)) {
 		return err_set(err, ERR_UNSUPPORTED,
 			       "deployment '%s' kept no restore point of '%s'", id,
 			       js_get_string(table, "to"));

@@ -145,7 +145,7 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	struct reporter *reporter = deploy->request.reporter;
 
 	if (deploy_start(deploy, err) < 0 || deploy_lock(deploy, err) < 0 ||
-	    deploy_count_production(deploy, err) < 0 ||
+	    deploy_count_production(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < deploy->plan.warnings.n; i++)

@@ -13,7 +13,7 @@ static const char *const publish_by_values[] = { "rebuild", "copy", "clone", NUL
 static const char *const require_tests_values[] = { "some", "each", "none", NULL };
 static const char *const route_values[] = { "target", "tag", NULL };
 static const char *const shared_values[] = { "list", "refuse", NULL };
-static const char *const views_values[] = { "skip", "refuse", NULL };
+static const char *const views_values[] = { "rebuild", "skip", "refuse", NULL };
 
 static const struct option_row rows[OPTION_COUNT] = {
 	{ .id = OPTION_ACCEPT,
@@ -243,6 +243,12 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "list",
 	  .argument = "list|refuse",
 	  .help = "what to do about relations that both sides share" },
+	{ .id = OPTION_STALE_OK,
+	  .key = "stale_ok",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "NODE,...",
+	  .help = "what a published view may read although it is not published; * for all" },
 	{ .id = OPTION_TAGS,
 	  .key = "tags",
 	  .type = OPTION_LIST,
@@ -259,9 +265,10 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .key = "views",
 	  .type = OPTION_ENUM,
 	  .values = views_values,
-	  .fallback = "skip",
-	  .argument = "skip|refuse",
-	  .help = "what to do about views of the scope: leave them out, or stop" },
+	  .fallback = "",
+	  .argument = "rebuild|skip|refuse",
+	  .help = "views of the scope: made with the SQL of `to` (default with one), left out, or "
+		  "stop" },
 	{ .id = OPTION_YES,
 	  .key = "yes",
 	  .short_name = "-y",
@@ -403,12 +410,21 @@ static const struct option_value *value_of(const struct config *config, enum opt
 	return &config->values[id];
 }
 
+/* It reads production's rows in staging, and publishes tables only. */
+static bool copies_production(const struct config *config)
+{
+	return config->strategy && strcmp(config->strategy, "production-rollback") == 0;
+}
+
 const char *config_text(const struct config *config, enum option_id id)
 {
 	const char *text = value_of(config, id)->text;
 
 	if (!text && id == OPTION_ROUTE)
 		return value_of(config, OPTION_TO)->text ? "target" : "tag";
+	if (!text && id == OPTION_VIEWS)
+		return value_of(config, OPTION_TO)->text && !copies_production(config) ? "rebuild"
+										       : "skip";
 	return text;
 }
 

@@ -176,10 +176,15 @@ static void write_step(const struct step *step, size_t number, struct buf *out)
 
 void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out)
 {
-	buf_printf(out, "%s from '%s'%s%s%s on %s: %zu table%s%s\n", plan->strategy, plan->from,
+	size_t tables = routes->scope_count - routes->view_count;
+
+	buf_printf(out, "%s from '%s'%s%s%s on %s: %zu table%s", plan->strategy, plan->from,
 		   plan->to ? " to '" : "", plan->to ? plan->to : "", plan->to ? "'" : "",
-		   plan->dialect->title, routes->scope_count, routes->scope_count == 1 ? "" : "s",
-		   plan->atomic ? ", in one transaction" : ", one at a time");
+		   plan->dialect->title, tables, tables == 1 ? "" : "s");
+	if (routes->view_count > 0)
+		buf_printf(out, " and %zu view%s", routes->view_count,
+			   routes->view_count == 1 ? "" : "s");
+	buf_printf(out, "%s\n", plan->atomic ? ", in one transaction" : ", one at a time");
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);
 	write_copies(plan, out);

@@ -59,7 +59,7 @@ void publication_choose_restore(const struct publication *w, struct publish_tabl
 	char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
 	char *name CLEANUP(mem_free_string) = sql_bind_mark("r_", "id", suffix);
 
-	if (!keep || !t->to_table)
+	if (!keep || !t->to_table || table_is_view(t->to_table))
 		return;
 	t->restore = (struct relation) {
 		.database = arena_strdup(arena, w->state.schema.database),
@@ -155,9 +155,10 @@ static json_t *table_detail(const struct publication *w, size_t i)
 	char *from CLEANUP(mem_free_string) = t->from ? relation_display(t->from) : NULL;
 	char *to CLEANUP(mem_free_string) = relation_display(t->to);
 
-	return json_pack("{s:s, s:s?, s:s, s:[s, s, s], s:s, s:I, s:s?, s:o, s:I, s:O?}",
+	return json_pack("{s:s, s:s?, s:s, s:[s, s, s], s:s, s:s, s:I, s:s?, s:o, s:I, s:O?}",
 			 "unique_id", w->plan->tables[i].route->node->unique_id, "from", from, "to",
-			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "way",
+			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "kind",
+			 t->view || t->way == PUBLISH_KEEP ? "view" : "table", "way",
 			 publish_way_name(t->way), "rows",
 			 (json_int_t)(t->from_table ? t->from_table->rows : -1), "content",
 			 t->from_table ? t->from_table->content : NULL, "restore",

@@ -52,6 +52,8 @@ static int add_table(struct publication *w, const struct route *route, struct er
 		.grants = node->grants,
 		.grant_count = node->grant_count,
 	};
+	if (route->is_view && publication_take_view(w, route, &t->view, err) < 0)
+		return -1;
 	if (t->decided && !t->from_table) {
 		char *name CLEANUP(mem_free_string) = relation_display(&route->from);
 
@@ -188,5 +190,7 @@ int publication_choose_tables(struct publication *w, struct err *err)
 	if (choose_ways(w, err) < 0)
 		return -1;
 	publication_link_routes(w);
+	if (publication_order_views(w, err) < 0)
+		return -1;
 	return check_shrinks(w, err);
 }

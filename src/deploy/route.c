@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/deploy/route_check.h"
+#include "airlock/deploy/scope_build.h"
 
 struct resolve {
 	const struct config *config;
@@ -12,6 +13,7 @@ struct resolve {
 	const struct strv *selected;
 	const struct strv *tags;
 	bool by_tag;
+	bool with_views;
 	struct routes *routes;
 };
 
@@ -66,8 +68,7 @@ static void leave_out_view(const struct resolve *r, struct route *route)
 	const char *kind = route->node->materialized;
 
 	route->reason = arena_printf(&r->routes->arena,
-				     "its materialization is %s, and %s publishes tables only",
-				     kind, r->config->strategy);
+				     "its materialization is %s, and views are left out", kind);
 	if (config_is(r->config, OPTION_VIEWS, "refuse"))
 		route_conflict(r->routes, ERR_UNSUPPORTED, route->node->unique_id,
 			       "make it a table, take it out of the scope, or say views: skip",
@@ -106,10 +107,12 @@ static void decide_scope(const struct resolve *r, struct route *route, const cha
 					     config_text(r->config, OPTION_TO));
 		strv_pushf(&r->routes->warnings, "'%s' is %s and is not published",
 			   route->node->unique_id, route->reason);
-	} else if (!manifest_is_table(route->node)) {
+	} else if (!manifest_is_table(route->node) && !r->with_views) {
 		leave_out_view(r, route);
 	} else {
 		route->in_scope = true;
+		route->is_view = !manifest_is_table(route->node);
+		r->routes->view_count += route->is_view;
 		if (r->by_tag)
 			check_one_schema(r, route, tag);
 		route->reason = tag ? arena_printf(&r->routes->arena, "has the tag %s", tag)
@@ -175,14 +178,14 @@ static int check_tags(const struct resolve *r, struct err *err)
 
 		for (size_t k = 0; k < r->routes->n; k++)
 			if (manifest_has_tag(r->routes->items[k].node, tag) &&
-			    manifest_is_table(r->routes->items[k].node))
+			    (r->with_views || manifest_is_table(r->routes->items[k].node)))
 				tables++;
 		if (tables > 0)
 			continue;
 		if (strv_contains(&known, tag))
 			return err_set(err, ERR_SCOPE_EMPTY,
-				       "the tag '%s' matches only views, and %s publishes tables",
-				       tag, r->config->strategy);
+				       "the tag '%s' matches only views, and views are left out",
+				       tag);
 		const char *nearest = strv_nearest(tag, (const char *const *)known.v, known.n);
 
 		err_set(err, ERR_SCOPE_EMPTY, "no node has the tag '%s'", tag);
@@ -204,7 +207,7 @@ static int check_scope(const struct resolve *r, struct err *err)
 	char *exclude CLEANUP(mem_free_string) =
 		strv_join(config_list(r->config, OPTION_EXCLUDE), " ");
 	char *selection CLEANUP(mem_free_string) = mem_printf(
-		"the selection (%s%s%s%s) leaves no table of it", *select ? "select " : "", select,
+		"the selection (%s%s%s%s) leaves nothing of it", *select ? "select " : "", select,
 		*exclude ? *select ? ", exclude " : "exclude " : "", exclude);
 
 	if (r->selected)
@@ -238,6 +241,14 @@ static int prepare(struct resolve *r, struct err *err)
 			       config_text(r->config, OPTION_FROM));
 	if (!r->by_tag && !r->to)
 		return err_set(err, ERR_CONFIG_INVALID, "'route: target' needs 'to'");
+	r->with_views = config_is(r->config, OPTION_VIEWS, "rebuild");
+	if (r->with_views && scope_build_is_wanted(r->config)) {
+		err_set(err, ERR_UNSUPPORTED, "'%s' publishes no views", r->config->strategy);
+		return err_hint(err, "say views: skip, or deploy with wac");
+	}
+	if (r->by_tag && r->with_views)
+		return err_set(err, ERR_CONFIG_INVALID,
+			       "'views: rebuild' needs 'to': the SQL of a view is compiled for it");
 	if (r->by_tag && r->tags->n == 0)
 		return err_set(err, ERR_SCOPE_EMPTY,
 			       "without 'to' the tags say where a table is published, and there "

@@ -215,63 +215,6 @@ static void check_shared(const struct config *config, const struct strv *allowed
 	}
 }
 
-static bool is_view(const struct manifest_node *node)
-{
-	return node->type == MANIFEST_MODEL && !manifest_is_table(node);
-}
-
-/* The shared relation that a view of production shows, followed through views and ephemeral
- * models; NULL when there is none. Nodes are at most as many as the manifest has: `seen` ends it.
- */
-static const struct route *shared_behind(const struct routes *routes,
-					 const struct manifest_node *view,
-					 const struct strv *allowed, struct strv *seen)
-{
-	for (size_t i = 0; i < view->parent_count; i++) {
-		const struct manifest_node *parent = view->parents[i];
-		const struct route *route = routes_find(routes, parent->unique_id);
-
-		if (strv_contains(seen, parent->unique_id))
-			continue;
-		strv_push(seen, parent->unique_id);
-		if (route && route->is_shared &&
-		    !(allowed && strv_contains(allowed, parent->unique_id)))
-			return route;
-		if (!is_view(parent) || seen->n > 1000)
-			continue;
-		const struct route *behind = shared_behind(routes, parent, allowed, seen);
-
-		if (behind)
-			return behind;
-	}
-	return NULL;
-}
-
-static void check_views_of_shared(const struct config *config, const struct manifest *to,
-				  const struct strv *allowed, struct routes *routes)
-{
-	for (size_t i = 0; to && i < manifest_count(to); i++) {
-		const struct manifest_node *view = manifest_node(to, i);
-		const struct route *own = routes_find(routes, view->unique_id);
-		struct strv seen CLEANUP(strv_release) = STRV_INIT;
-
-		if (!is_view(view) || !manifest_makes_relation(view) || (own && own->is_shared))
-			continue;
-		const struct route *shared = shared_behind(routes, view, allowed, &seen);
-
-		if (!shared)
-			continue;
-		char *name CLEANUP(mem_free_string) = relation_display(&shared->from);
-
-		route_conflict(routes, ERR_ROUTE_CONFLICT, view->unique_id,
-			       "build the shared relation apart in staging, or name it in "
-			       "allow_shared (a selector, such as 'path:models/staging')",
-			       "'%s' is a view of '%s' that reads '%s', which the build writes "
-			       "before its tests",
-			       view->unique_id, config_text(config, OPTION_TO), name);
-	}
-}
-
 static bool names_word(const char *text, const char *word)
 {
 	size_t len = strlen(word);
@@ -349,9 +292,7 @@ void route_check_all(const struct config *config, const struct manifest *from,
 	check_sources(from, routes);
 	check_names(routes);
 	check_shared(config, allowed_shared, routes);
-	/* A build of the scope alone leaves what is shared as it is. */
-	if (!scope_build_is_wanted(config))
-		check_views_of_shared(config, to, allowed_shared, routes);
+	route_check_views(config, to, allowed_shared, routes);
 	check_hooks(config, from, routes);
 	route_check_audit(config, from, allowed_shared, routes);
 }

@@ -182,6 +182,25 @@ static int choose_source(const struct publication *w, const struct past *past,
 	return 0;
 }
 
+/* Its text is what the history has of it; no relation holds it. */
+static int choose_view(const struct publication *w, struct publish_table *t,
+		       const struct table *before, const char **ret_reason, struct err *err)
+{
+	if (!before->definition) {
+		char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+		return err_set(err, ERR_RELATION_MISSING,
+			       "the history does not have the text of '%s'", name);
+	}
+	t->view = before->definition;
+	t->from = NULL;
+	t->from_table = before;
+	if (w->in->dialect->choose_way(t, &t->way, ret_reason, err) < 0)
+		return -1;
+	*ret_reason = "the view gets back the text it had";
+	return 0;
+}
+
 static int choose_way(const struct publication *w, const struct past *past, struct publish_table *t,
 		      const json_t *record, const char **ret_reason, struct err *err)
 {
@@ -191,9 +210,13 @@ static int choose_way(const struct publication *w, const struct past *past, stru
 	if (strcmp(way, publish_way_name(PUBLISH_NEW)) == 0) {
 		t->way = PUBLISH_REMOVE;
 		t->from = NULL;
-		*ret_reason = "production had no such table before";
+		*ret_reason = "production had no such relation before";
 		return 0;
 	}
+	const struct table *before = observed_table(&past->before, w->in->dialect, t->to);
+
+	if (before && table_is_view(before))
+		return choose_view(w, t, before, ret_reason, err);
 	if (choose_source(w, past, t, record, err) < 0)
 		return -1;
 	if (!moves) {
@@ -278,6 +301,8 @@ static int rollback_plan(const struct strategy_input *input, struct plan *plan, 
 		if (add_table(&w, &past, &routes->items[i], err) < 0)
 			return -1;
 	if (choose_ways(&w, &past, err) < 0)
+		return -1;
+	if (publication_order_views(&w, err) < 0)
 		return -1;
 	return plan_steps(&w, err);
 }

@@ -28,7 +28,10 @@ static int plan_steps(struct publication *w, struct err *err)
 	plan_build(w);
 	publication_plan_audit(w);
 	if (publication_plan_publish(
-		    w, "the tested tables take their place in production, all or none", err) < 0)
+		    w,
+		    "the tested tables and the views over them take their place in "
+		    "production, all or none",
+		    err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);
 }

@@ -80,12 +80,36 @@ const char *publish_way_name(enum publish_way way)
 		return "exchange";
 	case PUBLISH_REPLACE:
 		return "replace";
+	case PUBLISH_VIEW:
+		return "view";
+	case PUBLISH_REMAKE:
+		return "remake";
+	case PUBLISH_KEEP:
+		return "keep";
 	case PUBLISH_RETURN:
 		return "return";
 	case PUBLISH_REMOVE:
 		return "remove";
 	}
 	return "";
+}
+
+bool publish_way_moves(enum publish_way way)
+{
+	switch (way) {
+	case PUBLISH_EXCHANGE:
+	case PUBLISH_REMAKE:
+	case PUBLISH_RETURN:
+	case PUBLISH_REMOVE:
+		return true;
+	case PUBLISH_NEW:
+	case PUBLISH_REWRITE:
+	case PUBLISH_REPLACE:
+	case PUBLISH_VIEW:
+	case PUBLISH_KEEP:
+		break;
+	}
+	return false;
 }
 
 static int refuse(const struct publish_table *table, const char *what, struct err *err)
@@ -110,20 +134,22 @@ int publish_check(const struct publish_table *table, struct err *err)
 	const struct table *to = table->to_table;
 	const struct table *from = table->from_table;
 
-	if (from && table->decided && strcmp(from->kind, "table") != 0) {
-		char *display CLEANUP(mem_free_string) = relation_display(table->from);
+	const char *kind = table->view ? "view" : "table";
+
+	if (from && table->decided && strcmp(from->kind, kind) != 0) {
+		char *display CLEANUP(mem_free_string) =
+			relation_display(table->from ? table->from : table->to);
 
 		err_set(err, ERR_UNSUPPORTED,
-			"'%s' is a %s in staging, and only tables can be "
-			"published",
-			display, from->kind);
+			"'%s' is a %s in staging, and is to be published as a %s", display,
+			from->kind, kind);
 		return err_hint(err, "take the node out of the scope with --exclude");
 	}
 	if (!to)
 		return 0;
-	if (strcmp(to->kind, "table") != 0) {
+	if (strcmp(to->kind, "table") != 0 && !table_is_view(to)) {
 		char *what CLEANUP(mem_free_string) =
-			mem_printf("it is a %s in production and a table in staging", to->kind);
+			mem_printf("it is a %s in production and a %s in staging", to->kind, kind);
 
 		refuse(table, what, err);
 		return err_hint(err, "drop the %s in production once, then deploy again", to->kind);

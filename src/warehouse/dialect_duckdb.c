@@ -9,8 +9,7 @@
 
 extern const char duckdb_observe_sql[];
 
-/* As the engine compares names: letters of ASCII only, which lower() is not limited to. */
-#define FOLD(NAME) "translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
+#define FOLD(NAME) DUCKDB_FOLD(NAME)
 
 #define ROW_WIDTH                                                                                  \
 	"(select sum(case when c.data_type in ('BOOLEAN', 'TINYINT', 'UTINYINT') then 1 "          \
@@ -154,9 +153,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', now(), 'objects', "
 		"coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, "
-		"'identifier', w.i, 'object', null)))::varchar, '[]') "
+		"'identifier', w.i, 'object', t.object)))::varchar, '[]') "
 		"from (values {names:names}) as w (d, s, i) "
-		"join duckdb_tables() t on " FOLD("t.database_name") " = " FOLD(
+		"join (select database_name, schema_name, table_name, null as object "
+		"from duckdb_tables() union all select database_name, schema_name, view_name, "
+		"md5(sql) from duckdb_views()) t on " FOLD("t.database_name") " = " FOLD(
 			"w.d") " "
 			       "and " FOLD("t.schema_name") " = " FOLD(
 				       "w.s") " "
@@ -195,6 +196,7 @@ const struct dialect dialect_duckdb = {
 	.folds_case = true,     /* quoted names too */
 	.names_database = true,
 	.moves_objects = false,
+	.views_follow_names = true,
 	.one_writer = true,
 	.changes_set_atomically = true,
 	.unseen_by_identity = "a change of comments, constraints or indexes",

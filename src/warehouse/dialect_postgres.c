@@ -172,13 +172,16 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"and event in ('finished', 'aborted'))",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
-		"select '{id:bind}', clock_timestamp(), 'objects', "
+		"with p as materialized (select set_config('search_path', 'pg_catalog', true) as "
+		"path) select '{id:bind}', clock_timestamp(), 'objects', "
 		"coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, "
 		"'identifier', c.relname, 'object', "
-		"c.oid::text || '/' || c.relfilenode::text))::text, '[]') "
-		"from (values {names:names}) as w (d, s, i) "
+		"c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid)) "
+		"else c.relfilenode::text end))::text, '[]') "
+		"from p, (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s "
-		"join pg_class c on c.relnamespace = n.oid and c.relname = w.i",
+		"join pg_class c on c.relnamespace = n.oid and c.relname = w.i "
+		"where p.path is not null",
 	[DIALECT_LOG_RESTORES] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', clock_timestamp(), 'restores', "
@@ -237,6 +240,7 @@ const struct dialect dialect_postgres = {
 	.folds_case = false,  /* dbt quotes every name: stored as written */
 	.names_database = false,
 	.moves_objects = true,
+	.views_follow_names = false,
 	.one_writer = false,
 	.changes_set_atomically = true,
 	.unseen_by_identity = "an update that leaves the number of rows as it was, and a change of "

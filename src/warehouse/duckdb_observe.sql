@@ -11,12 +11,12 @@ b as (
 r as (
     select translate(database_name, upper, lower) as fd, translate(schema_name, upper, lower) as fs,
         translate(table_name, upper, lower) as fi, database_oid, schema_name, table_name,
-        table_oid as oid, 'table' as kind, comment, sql, temporary
+        table_oid as oid, 'table' as kind, comment, sql, temporary, '' as view_sql
     from duckdb_tables(), letters
     union all
     select translate(database_name, upper, lower), translate(schema_name, upper, lower),
         translate(view_name, upper, lower), database_oid, schema_name, view_name, view_oid, 'view',
-        comment, '', false
+        comment, '', false, sql
     from duckdb_views(), letters
 ),
 x as (
@@ -36,9 +36,12 @@ g as ( -- the first versions have no triggers and no function that lists them
         then 'select 0 as database_oid, '''' as schema_name, '''' as table_name, '''' as trigger_name where false'
         else 'select database_oid, schema_name, table_name, trigger_name from duckdb_triggers()' end)
 )
--- no object: an oid is given anew whenever the file is opened, and a replaced table keeps it
+-- a table has no object: an oid is given anew whenever the file is opened, and a replaced table keeps it
 select json_object(
-    'database', w.d, 'schema', w.s, 'identifier', w.i, 'kind', r.kind, 'object', null,
+    'database', w.d, 'schema', w.s, 'identifier', w.i, 'kind', r.kind,
+    'object', case when r.kind = 'view' then md5(r.view_sql) end,
+    'definition', nullif(regexp_extract(r.view_sql,
+        '^CREATE VIEW (?:(?:"(?:[^"]|"")*"|[^".( ]+)\.)*(?:"(?:[^"]|"")*"|[^".( ]+) ?((?:\([^()]*\) ?)?AS (?s:.*?));?\s*$', 1), ''),
     'owned', not b.readonly, 'comment', r.comment,
     'columns', (
         select to_json(list(json_object(

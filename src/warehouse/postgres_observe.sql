@@ -1,9 +1,25 @@
+-- What is asked for, and every view that reads it. Without a search path all names come whole.
+with recursive p as materialized (select set_config('search_path', 'pg_catalog', true) as path),
+found (d, oid) as (
+    select distinct w.d, c.oid
+    from (values {names:names}) as w (d, s, i)
+    join pg_namespace n on n.nspname = w.s
+    join pg_class c on c.relnamespace = n.oid and c.relname = w.i
+    union
+    select f.d, r.ev_class
+    from found f
+    join pg_depend d on d.refclassid = 'pg_class'::regclass and d.refobjid = f.oid
+        and d.classid = 'pg_rewrite'::regclass
+    join pg_rewrite r on r.oid = d.objid
+)
 select json_build_object(
     'database', w.d, 'schema', n.nspname, 'identifier', c.relname,
     'kind', case c.relkind when 'r' then 'table' when 'v' then 'view'
         when 'm' then 'materialized view' when 'p' then 'partitioned table'
         when 'f' then 'foreign table' else c.relkind::text end,
-    'object', c.oid::text || '/' || c.relfilenode::text,
+    'object', c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid))
+        else c.relfilenode::text end,
+    'definition', case c.relkind when 'v' then 'AS ' || rtrim(pg_get_viewdef(c.oid), ';') end,
     'owner', pg_get_userbyid(c.relowner),
     'owned', pg_has_role(c.relowner, 'usage'),
     'comment', obj_description(c.oid, 'pg_class'),
@@ -71,12 +87,14 @@ select json_build_object(
         ) f),
     'refuses_exchange', (
         select json_agg(distinct what) from (
-            select case v.relkind when 'm' then 'materialized view ' else 'view ' end
+            select case v.relkind when 'm' then 'materialized view ' else 'rule of ' end
                     || v.oid::regclass::text as what
                 from pg_depend d join pg_rewrite r on r.oid = d.objid
                 join pg_class v on v.oid = r.ev_class
                 where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
-                and d.refobjid = c.oid and v.oid <> c.oid
+                and d.refobjid = c.oid and v.oid <> c.oid and v.relkind <> 'v'
+            union all select 'default of column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.atthasdef and c.relkind = 'v'
             union all select 'function ' || d.objid::regprocedure::text
                 from pg_depend d
                 where d.classid = 'pg_proc'::regclass and (
@@ -98,6 +116,7 @@ select json_build_object(
             union all select 'statistics ' || s.stxname from pg_statistic_ext s
                 where s.stxrelid = c.oid
             union all select 'replica identity' where c.relreplident <> 'd'
+                and c.relkind <> 'v'
             union all select 'clustered on ' || x.indexrelid::regclass::text from pg_index x
                 where x.indrelid = c.oid and x.indisclustered
             union all select 'statistics of column ' || a.attname from pg_attribute a
@@ -111,8 +130,8 @@ select json_build_object(
                 where l.objoid = c.oid and l.classoid = 'pg_class'::regclass
         ) f)
 )::text
-from (values {names:names}) as w (d, s, i)
-join pg_namespace n on n.nspname = w.s
-join pg_class c on c.relnamespace = n.oid and c.relname = w.i
-where c.relkind in ('r', 'v', 'm', 'p', 'f')
+from p, found w
+join pg_class c on c.oid = w.oid
+join pg_namespace n on n.oid = c.relnamespace
+where p.path is not null and c.relkind in ('r', 'v', 'm', 'p', 'f')
 order by n.nspname, c.relname

@@ -24,15 +24,46 @@
 	"= (select count(*) from {to:relation}) then 'equal' "                                     \
 	"else error('" DIALECT_RAISED_COUNT " ' || {message:literal}) end"
 
+#define SAME_NAME(COLUMN, NAME) DUCKDB_FOLD(COLUMN) " = " DUCKDB_FOLD(NAME)
+#define SAME_DATABASE SAME_NAME("v.database_name", "{database:literal}")
+#define SAME_SCHEMA SAME_NAME("v.schema_name", "{schema:literal}")
+#define SAME_IDENTIFIER SAME_NAME("v.view_name", "{identifier:literal}")
+
+/* There is one or none. */
+#define ASSERT_VIEW_TEXT                                                                           \
+	"select case when (select coalesce(max(md5(v.sql)), '') from duckdb_views() v "            \
+	"where " SAME_DATABASE " and " SAME_SCHEMA " and " SAME_IDENTIFIER ") "                    \
+	"= {identity:literal} then 'unchanged' "                                                   \
+	"else error('" DIALECT_RAISED_CONFLICT " ' || {message:literal}) end"
+
+static int choose_view(const struct publish_table *table, enum publish_way *ret_way,
+		       const char **ret_reason)
+{
+	if (!table->to_table) {
+		*ret_way = PUBLISH_NEW;
+		*ret_reason = "production has no such view yet";
+	} else if (table_is_view(table->to_table)) {
+		*ret_way = PUBLISH_VIEW;
+		*ret_reason = "the view gets its new text";
+	} else {
+		*ret_way = PUBLISH_REMAKE;
+		*ret_reason = "the table makes room for the view";
+	}
+	return 0;
+}
+
 int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_way,
 		      const char **ret_reason, struct err *err)
 {
 	if (publish_check(table, err) < 0)
 		return -1;
+	if (table->view)
+		return choose_view(table, ret_way, ret_reason);
 	if (table->to_table) {
 		*ret_way = PUBLISH_REPLACE;
-		*ret_reason =
-			"the table is created anew with its constraints, comments and indexes";
+		*ret_reason = table_is_view(table->to_table) ? "the view makes room for a table"
+							     : "the table is created anew with its "
+							       "constraints, comments and indexes";
 	} else {
 		*ret_way = PUBLISH_NEW;
 		*ret_reason = "production has no such table yet";
@@ -61,6 +92,27 @@ static int push_assert(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, ASSERT_TEXT, args, ARRAY_LEN(args), err);
 }
 
+static int push_view_assert(struct strv *statements, const struct dialect *dialect,
+			    const struct relation *relation, const struct table *view, bool decided,
+			    const char *what, struct err *err)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(relation);
+	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", display, what);
+	char *undecided CLEANUP(mem_free_string) = mem_printf("identity of %s", display);
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("database", relation->database),
+		SQL_ARG_LITERAL("schema", relation->schema),
+		SQL_ARG_LITERAL("identifier", relation->identifier),
+		{ .name = "identity",
+		  .kind = SQL_LITERAL,
+		  .text = decided ? view->object : NULL,
+		  .undecided = decided ? NULL : undecided },
+		SQL_ARG_LITERAL("message", message),
+	};
+
+	return dialect_push_text(statements, dialect, ASSERT_VIEW_TEXT, args, ARRAY_LEN(args), err);
+}
+
 static int push_restore(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
@@ -71,7 +123,7 @@ static int push_restore(struct strv *statements, const struct dialect *dialect,
 		SQL_ARG_LITERAL("marker", marker),
 	};
 
-	if (!t->to_table || !t->restore.identifier)
+	if (!t->to_table || !t->restore.identifier || table_is_view(t->to_table))
 		return 0;
 	if (dialect_push_text(statements, dialect, "create table {restore} as from {to}", args,
 			      ARRAY_LEN(args), err) < 0)
@@ -160,8 +212,9 @@ static int push_table(struct strv *statements, const struct dialect *dialect,
 		  .n = names.n,
 		  .undecided = t->decided ? NULL : columns_of },
 	};
-	const char *create = t->to_table ? "create or replace table {to} ({definition:statement})"
-					 : "create table {to} ({definition:statement})";
+	const char *create = t->to_table && !table_is_view(t->to_table)
+				     ? "create or replace table {to} ({definition:statement})"
+				     : "create table {to} ({definition:statement})";
 
 	if (dialect_push_text(statements, dialect, create, args, ARRAY_LEN(args), err) < 0)
 		return -1;
@@ -274,8 +327,9 @@ static int push_comment(struct strv *statements, const struct dialect *dialect,
 	};
 
 	return dialect_push_text(statements, dialect,
-				 column ? "comment on column {to}.{column} is {comment:literal}"
-					: "comment on table {to} is {comment:literal}",
+				 column    ? "comment on column {to}.{column} is {comment:literal}"
+				 : t->view ? "comment on view {to} is {comment:literal}"
+					   : "comment on table {to} is {comment:literal}",
 				 args, ARRAY_LEN(args), err);
 }
 
@@ -322,12 +376,60 @@ static int push_count(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, COUNT_TEXT, args, ARRAY_LEN(args), err);
 }
 
+/* Its columns are resolved once more, by a query that reads no row. */
+static int push_view_check(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, struct err *err)
+{
+	const struct sql_arg args[] = { SQL_ARG_RELATION("to", t->to) };
+
+	return dialect_push_text(statements, dialect, "select 1 from {to} limit 0", args, 1, err);
+}
+
 static int push_removal(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
 	const struct sql_arg args[] = { SQL_ARG_RELATION("to", t->to) };
 
-	return dialect_push_text(statements, dialect, "drop table {to}", args, 1, err);
+	return dialect_push_text(statements, dialect,
+				 table_is_view(t->to_table) ? "drop view {to}" : "drop table {to}",
+				 args, 1, err);
+}
+
+static int push_view(struct strv *statements, const struct dialect *dialect,
+		     const struct publish_table *t, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_QUERY("query", t->view),
+	};
+
+	if (dialect_push_text(statements, dialect,
+			      t->way == PUBLISH_VIEW ? "create or replace view {to} {query:query}"
+						     : "create view {to} {query:query}",
+			      args, ARRAY_LEN(args), err) < 0)
+		return -1;
+	return push_comments(statements, dialect, t, err);
+}
+
+/* Behind the tables, each behind the views that it reads. */
+static int push_views(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_set *set, struct err *err)
+{
+	for (size_t turn = 1; turn < set->turns; turn++)
+		for (size_t i = 0; i < set->n; i++)
+			if (set->tables[i].turn == turn &&
+			    push_view(statements, dialect, &set->tables[i], err) < 0)
+				return -1;
+	return 0;
+}
+
+/* A view that reads another one may be dropped after it: views follow names here. */
+static bool makes_room(const struct publish_table *t)
+{
+	if (!t->to_table)
+		return false;
+	return t->way == PUBLISH_REMOVE || t->way == PUBLISH_REMAKE ||
+	       (t->way == PUBLISH_REPLACE && table_is_view(t->to_table));
 }
 
 static int push_change(struct strv *statements, const struct dialect *dialect,
@@ -336,36 +438,61 @@ static int push_change(struct strv *statements, const struct dialect *dialect,
 {
 	if (push_restore(statements, dialect, t, err) < 0)
 		return -1;
-	if (t->way == PUBLISH_REMOVE)
-		return push_removal(statements, dialect, t, err);
+	if (makes_room(t) && push_removal(statements, dialect, t, err) < 0)
+		return -1;
+	if (t->way == PUBLISH_REMOVE || t->way == PUBLISH_KEEP || t->view)
+		return 0;
 	if (push_table(statements, dialect, t, err) < 0 ||
 	    push_indexes(statements, dialect, set, t, err) < 0)
 		return -1;
 	return push_comments(statements, dialect, t, err);
 }
 
+static int push_assert_of(struct strv *statements, const struct dialect *dialect,
+			  const struct relation *relation, const struct table *table, bool is_view,
+			  bool decided, const char *what, struct err *err)
+{
+	if (is_view)
+		return push_view_assert(statements, dialect, relation, table, decided, what, err);
+	return push_assert(statements, dialect, relation, table, decided, what, err);
+}
+
+static int push_asserts(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, struct err *err)
+{
+	if (t->from &&
+	    push_assert_of(statements, dialect, t->from, t->from_table, t->view, t->decided,
+			   t->is_exact ? "(the restore point) changed"
+				       : "(staging) changed after its tests",
+			   err) < 0)
+		return -1;
+	if (!t->to_table)
+		return 0;
+	return push_assert_of(statements, dialect, t->to, t->to_table, table_is_view(t->to_table),
+			      t->decided, "(production) was changed by somebody else", err);
+}
+
+static int push_verify(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, struct err *err)
+{
+	if (t->view)
+		return push_view_check(statements, dialect, t, err);
+	return t->from ? push_count(statements, dialect, t, err) : 0;
+}
+
 int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err)
 {
-	for (size_t i = 0; i < set->n; i++) {
-		const struct publish_table *t = &set->tables[i];
-
-		if (t->from && push_assert(statements, dialect, t->from, t->from_table, t->decided,
-					   t->is_exact ? "(the restore point) changed"
-						       : "(staging) changed after its tests",
-					   err) < 0)
+	for (size_t i = 0; i < set->n; i++)
+		if (push_asserts(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
-		if (t->to_table &&
-		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
-				"(production) was changed by somebody else", err) < 0)
-			return -1;
-	}
 	for (size_t i = 0; i < set->n; i++)
 		if (push_change(statements, dialect, set, &set->tables[i], err) < 0)
 			return -1;
+	if (push_views(statements, dialect, set, err) < 0)
+		return -1;
 	for (size_t i = 0; i < set->n; i++)
-		if (set->tables[i].from &&
-		    push_count(statements, dialect, &set->tables[i], err) < 0)
+		if (push_verify(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	return 0;
 }

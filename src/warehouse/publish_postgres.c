@@ -6,10 +6,6 @@
  * compared with what the tests and the plan saw. (3) Rows are copied: in place (rewrite), or into
  * a new table built aside (exchange). (4) Only then are the tables to be exchanged locked against
  * readers, for as long as a few renames take. (5) Counts are compared, and the transaction commits.
- *
- * Locks are tried in attempts of `lock_attempt_ms` in all (lock_timeout counts per table, so what
- * is left of the attempt is set before each), released, and tried again after a pause: a reader
- * that comes behind a waiting lock waits no longer than one attempt.
  */
 #include <ctype.h>
 #include <stdint.h>
@@ -19,32 +15,6 @@
 
 #include "airlock/warehouse/marker.h"
 #include "publish_postgres.h"
-
-#define LOCK_BODY                                                                                  \
-	"do declare names text[] := array[{names:statement}]; "                                    \
-	"modes text[] := array[{modes:statement}]; n int; attempt timestamptz; holders text; "     \
-	"pause float := 0.1; "                                                                     \
-	"deadline timestamptz := clock_timestamp() + {timeout:number} * interval '1 ms'; "         \
-	"begin loop begin attempt := clock_timestamp(); n := 0; "                                  \
-	"while n < cardinality(names) loop n := n + 1; "                                           \
-	"perform set_config('lock_timeout', greatest(1, {budget:number} - extract(epoch from "     \
-	"clock_timestamp() - attempt) * 1000)::int || 'ms', true); "                               \
-	"execute format('lock table %s in %s mode', names[n], modes[n]); end loop; "               \
-	"perform set_config('lock_timeout', '{timeout:number}ms', true); exit; "                   \
-	"exception when lock_not_available or deadlock_detected then "                             \
-	"if clock_timestamp() > deadline then "                                                    \
-	"select string_agg(distinct format('pid %s (%s) in \"%s\"', a.pid, "                       \
-	"concat_ws(', ', a.usename, a.state), left(a.query, 120)), ', ') into holders "            \
-	"from pg_locks l join pg_stat_activity a on a.pid = l.pid "                                \
-	"where l.relation = names[n]::regclass and l.granted and l.pid <> pg_backend_pid() "       \
-	"and l.database = (select oid from pg_database where datname = current_database()) "       \
-	"and case modes[n] when 'access share' then l.mode = 'AccessExclusiveLock' "               \
-	"when 'access exclusive' then true "                                                       \
-	"else l.mode not in ('AccessShareLock', 'RowShareLock') end; "                             \
-	"raise exception '" DIALECT_RAISED_LOCK " no % lock on % within {timeout:number} ms; "     \
-	"held by %', modes[n], names[n], coalesce(holders, 'somebody who has gone'); "             \
-	"end if; end; "                                                                            \
-	"perform pg_sleep(pause); pause := least(pause * 2, 1); end loop; end"
 
 #define ASSERT_BODY(CONTENT, ALIAS)                                                                \
 	"do declare found text; begin "                                                            \
@@ -72,12 +42,15 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 
 	if (publish_check(table, err) < 0)
 		return -1;
+	if (table->view)
+		return postgres_choose_view(table, ret_way, ret_reason, err);
 	if (!to) {
 		*ret_way = PUBLISH_NEW;
 		*ret_reason = "production has no such table yet";
 		return 0;
 	}
-	if (!table->from_table || table_same_columns(&dialect_postgres, table->from_table, to)) {
+	if (!table_is_view(to) &&
+	    (!table->from_table || table_same_columns(&dialect_postgres, table->from_table, to))) {
 		*ret_way = PUBLISH_REWRITE;
 		*ret_reason = table->from_table ? "the columns are equal: the table stays and its "
 						  "rows are replaced"
@@ -92,13 +65,15 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 			publish_list(to->refuses_exchange, to->refuse_exchange_count);
 
 		err_set(err, ERR_UNSUPPORTED,
-			"the columns of '%s' changed, so a new table has to take its place, and "
-			"that would lose: %s",
-			display, lost);
+			"%s '%s'%s, so a new table has to take its place, and that would lose: %s",
+			table_is_view(to) ? "production has the view" : "the columns of", display,
+			table_is_view(to) ? "" : " changed", lost);
 		return err_hint(err, "drop it, deploy, and create it again");
 	}
 	*ret_way = PUBLISH_EXCHANGE;
-	*ret_reason = "the columns changed: a new table built aside takes the name";
+	*ret_reason = table_is_view(to) ? "the view makes room for a table built aside"
+					: "the columns changed: a new table built aside takes the "
+					  "name";
 	return 0;
 }
 
@@ -113,69 +88,6 @@ char *postgres_relation_text(const struct dialect *dialect, const struct relatio
 		return NULL;
 	}
 	return buf_take(&out);
-}
-
-static int add_literal(struct buf *list, const struct dialect *dialect, const char *text,
-		       struct err *err)
-{
-	const struct sql_arg arg = SQL_ARG_LITERAL("t", text);
-
-	if (list->len > 0)
-		buf_add_str(list, ", ");
-	return sql_render(list, dialect, "{t}", &arg, 1, err);
-}
-
-struct locks {
-	struct buf names;
-	struct buf modes;
-};
-
-static void locks_release(struct locks *locks)
-{
-	buf_release(&locks->names);
-	buf_release(&locks->modes);
-}
-
-static int add_lock(struct locks *locks, const struct dialect *dialect,
-		    const struct relation *relation, const char *mode, struct err *err)
-{
-	char *name CLEANUP(mem_free_string) = postgres_relation_text(dialect, relation, err);
-
-	if (!name || add_literal(&locks->names, dialect, name, err) < 0)
-		return -1;
-	return add_literal(&locks->modes, dialect, mode, err);
-}
-
-static int push_locks(struct strv *statements, const struct dialect *dialect,
-		      const struct publish_set *set, const struct locks *locks, struct err *err)
-{
-	const struct sql_arg args[] = {
-		SQL_ARG_STATEMENT("names", buf_cstr(&locks->names)),
-		SQL_ARG_STATEMENT("modes", buf_cstr(&locks->modes)),
-		SQL_ARG_NUMBER("budget", set->lock_attempt_ms),
-		SQL_ARG_NUMBER("timeout", set->timeout_ms),
-	};
-
-	if (locks->names.len == 0)
-		return 0;
-	return dialect_push_text(statements, dialect, LOCK_BODY, args, ARRAY_LEN(args), err);
-}
-
-/* Against writers of production and against anything that would replace a table of staging. */
-static int push_writer_locks(struct strv *statements, const struct dialect *dialect,
-			     const struct publish_set *set, struct err *err)
-{
-	struct locks locks CLEANUP(locks_release) = { BUF_INIT, BUF_INIT };
-
-	for (size_t i = 0; i < set->n; i++) {
-		const struct publish_table *t = &set->tables[i];
-
-		if (t->from && add_lock(&locks, dialect, t->from, "access share", err) < 0)
-			return -1;
-		if (t->to_table && add_lock(&locks, dialect, t->to, "share row exclusive", err) < 0)
-			return -1;
-	}
-	return push_locks(statements, dialect, set, &locks, err);
 }
 
 static int push_assert(struct strv *statements, const struct dialect *dialect,
@@ -207,19 +119,29 @@ static int push_assert(struct strv *statements, const struct dialect *dialect,
 				 args, ARRAY_LEN(args), err);
 }
 
+static int push_staging_assert(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_set *set, const struct publish_table *t,
+			       struct err *err)
+{
+	if (t->view)
+		return postgres_push_view_assert(statements, dialect, t->from,
+						 t->decided ? t->from_table : NULL,
+						 "(staging) changed after its tests", err);
+	return push_assert(statements, dialect, t->from, t->from_table, t->decided, set->by_content,
+			   t->is_exact ? "(the restore point) changed"
+				       : "(staging) changed after its tests",
+			   err);
+}
+
 static int push_asserts(struct strv *statements, const struct dialect *dialect,
 			const struct publish_set *set, struct err *err)
 {
 	for (size_t i = 0; i < set->n; i++) {
 		const struct publish_table *t = &set->tables[i];
 
-		if (t->from && push_assert(statements, dialect, t->from, t->from_table, t->decided,
-					   set->by_content,
-					   t->is_exact ? "(the restore point) changed"
-						       : "(staging) changed after its tests",
-					   err) < 0)
+		if (t->from && push_staging_assert(statements, dialect, set, t, err) < 0)
 			return -1;
-		if (t->to_table &&
+		if (t->to_table && !table_is_view(t->to_table) &&
 		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
 				set->by_content, "(production) was changed by somebody else",
 				err) < 0)
@@ -322,7 +244,9 @@ int postgres_push_comments(struct strv *statements, const struct dialect *dialec
 	/* `like` copies the comments of columns only. */
 	if ((words.text || t->is_exact) &&
 	    (has == t->from_table || !same_text(words.text, has->comment)) &&
-	    postgres_push_on(statements, dialect, on, "comment on table {table} is {text:literal}",
+	    postgres_push_on(statements, dialect, on,
+			     t->view ? "comment on view {table} is {text:literal}"
+				     : "comment on table {table} is {text:literal}",
 			     &words, err) < 0)
 		return -1;
 	return push_column_comments(statements, dialect, t, on, has, err);
@@ -403,9 +327,25 @@ static int push_rewrite(struct strv *statements, const struct dialect *dialect,
 	return postgres_push_comments(statements, dialect, t, t->to, t->to_table, err);
 }
 
-static bool moves_object(const struct publish_table *t)
+/* Once readers are locked out, and before anything has another name. */
+static int push_checks(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_set *set, struct err *err)
 {
-	return t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_RETURN || t->way == PUBLISH_REMOVE;
+	for (size_t i = 0; i < set->n; i++) {
+		const struct publish_table *t = &set->tables[i];
+
+		if (!t->to_table)
+			continue;
+		if (table_is_view(t->to_table) &&
+		    postgres_push_view_assert(statements, dialect, t->to,
+					      t->decided ? t->to_table : NULL,
+					      "(production) was changed by somebody else", err) < 0)
+			return -1;
+		if (publish_way_moves(t->way) &&
+		    postgres_push_unchanged(statements, dialect, set, t, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int push_move(struct strv *statements, const struct dialect *dialect,
@@ -416,26 +356,20 @@ static int push_move(struct strv *statements, const struct dialect *dialect,
 		return postgres_push_exchange(statements, dialect, t, err);
 	case PUBLISH_RETURN:
 		return postgres_push_return(statements, dialect, t, err);
+	case PUBLISH_REMAKE:
+		return postgres_push_room(statements, dialect, t, err);
 	case PUBLISH_REMOVE:
-		return postgres_push_removal(statements, dialect, t, err);
+		if (table_is_view(t->to_table))
+			return 0; /* dropped when nothing reads it any more */
+		return postgres_push_room(statements, dialect, t, err);
 	case PUBLISH_NEW:
 	case PUBLISH_REWRITE:
 	case PUBLISH_REPLACE:
+	case PUBLISH_VIEW:
+	case PUBLISH_KEEP:
 		break;
 	}
 	return 0;
-}
-
-static int push_reader_locks(struct strv *statements, const struct dialect *dialect,
-			     const struct publish_set *set, struct err *err)
-{
-	struct locks locks CLEANUP(locks_release) = { BUF_INIT, BUF_INIT };
-
-	for (size_t i = 0; i < set->n; i++)
-		if (moves_object(&set->tables[i]) && set->tables[i].to_table &&
-		    add_lock(&locks, dialect, set->tables[i].to, "access exclusive", err) < 0)
-			return -1;
-	return push_locks(statements, dialect, set, &locks, err);
 }
 
 static int push_count(struct strv *statements, const struct dialect *dialect,
@@ -518,6 +452,8 @@ static int push_grants(struct strv *statements, const struct dialect *dialect,
 static int push_rows(struct strv *statements, const struct dialect *dialect,
 		     const struct publish_table *t, struct err *err)
 {
+	if (t->view)
+		return 0;
 	switch (t->way) {
 	case PUBLISH_NEW:
 		return push_new(statements, dialect, t, err);
@@ -525,35 +461,65 @@ static int push_rows(struct strv *statements, const struct dialect *dialect,
 		return push_rewrite(statements, dialect, t, err);
 	case PUBLISH_EXCHANGE:
 		return postgres_push_aside(statements, dialect, t, err);
+	case PUBLISH_KEEP:
 	case PUBLISH_RETURN:
 	case PUBLISH_REMOVE:
 		return 0; /* moved once the readers are locked out */
 	case PUBLISH_REPLACE:
+	case PUBLISH_VIEW:
+	case PUBLISH_REMAKE:
 		break;
 	}
 	return err_set(err, ERR_INTERNAL, "no such way to publish on PostgreSQL");
 }
 
+/* Everything that readers wait for. */
+static int push_moves(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_set *set, struct err *err)
+{
+	if (push_checks(statements, dialect, set, err) < 0 ||
+	    postgres_push_views_aside(statements, dialect, set, err) < 0)
+		return -1;
+	for (size_t i = 0; i < set->n; i++)
+		if (push_move(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
+	if (postgres_push_views(statements, dialect, set, err) < 0 ||
+	    postgres_push_view_drops(statements, dialect, set, err) < 0)
+		return -1;
+	for (size_t i = 0; i < set->n; i++)
+		if (set->tables[i].to_table && publish_way_moves(set->tables[i].way) &&
+		    postgres_push_discard(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int push_verify(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, struct err *err)
+{
+	if (t->way == PUBLISH_REMOVE || t->way == PUBLISH_KEEP)
+		return 0;
+	if (t->view)
+		return postgres_push_view_check(statements, dialect, t, err);
+	return t->way == PUBLISH_RETURN ? 0 : push_count(statements, dialect, t, err);
+}
+
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err)
 {
-	if (push_writer_locks(statements, dialect, set, err) < 0 ||
+	if (postgres_push_writer_locks(statements, dialect, set, err) < 0 ||
 	    push_asserts(statements, dialect, set, err) < 0)
 		return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_rows(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
-	if (push_reader_locks(statements, dialect, set, err) < 0)
+	if (postgres_push_reader_locks(statements, dialect, set, err) < 0 ||
+	    push_moves(statements, dialect, set, err) < 0)
 		return -1;
-	for (size_t i = 0; i < set->n; i++)
-		if (push_move(statements, dialect, &set->tables[i], err) < 0)
-			return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < set->n; i++)
-		if (set->tables[i].way != PUBLISH_RETURN && set->tables[i].way != PUBLISH_REMOVE &&
-		    push_count(statements, dialect, &set->tables[i], err) < 0)
+		if (push_verify(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	return 0;
 }

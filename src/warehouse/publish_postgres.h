@@ -12,6 +12,13 @@
 char *postgres_relation_text(const struct dialect *dialect, const struct relation *relation,
 			     struct err *err);
 
+/* publish_postgres_locks.c: against writers of production, and against anything that would replace
+ * a table of staging; then against the readers of what makes room. */
+int postgres_push_writer_locks(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_set *set, struct err *err);
+int postgres_push_reader_locks(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_set *set, struct err *err);
+
 /* The rows of staging, by the names of its columns. */
 int postgres_push_insert(struct strv *statements, const struct dialect *dialect,
 			 const struct publish_table *t, const struct relation *into,
@@ -49,9 +56,43 @@ int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 /* The two change places; nobody may read the old one meanwhile. */
 int postgres_push_exchange(struct strv *statements, const struct dialect *dialect,
 			   const struct publish_table *t, struct err *err);
-/* Production had none: what is there moves to the restore schema. */
-int postgres_push_removal(struct strv *statements, const struct dialect *dialect,
+/* What the exchange could not put into the restore schema is dropped. */
+int postgres_push_discard(struct strv *statements, const struct dialect *dialect,
 			  const struct publish_table *t, struct err *err);
+/* The privileges of `old`, no more and no fewer. */
+int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
+			    const struct relation *old, const struct relation *new,
+			    struct err *err);
+/* The table or view of production makes room: to the restore schema, or aside. */
+int postgres_push_room(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, struct err *err);
+/* Nothing has begun to depend on it since it was observed. */
+int postgres_push_unchanged(struct strv *statements, const struct dialect *dialect,
+			    const struct publish_set *set, const struct publish_table *t,
+			    struct err *err);
+
+/* publish_postgres_views.c */
+int postgres_choose_view(const struct publish_table *table, enum publish_way *ret_way,
+			 const char **ret_reason, struct err *err);
+/* `view` NULL: not decided yet. */
+int postgres_push_view_assert(struct strv *statements, const struct dialect *dialect,
+			      const struct relation *relation, const struct table *view,
+			      const char *what, struct err *err);
+/* <prefix><id>_<number> in the schema of the relation; *ret_name is for free(). */
+struct relation postgres_aside(const struct relation *relation, char **ret_name, const char *prefix,
+			       size_t number);
+int postgres_push_view_aside(struct strv *statements, const struct dialect *dialect,
+			     const struct relation *view, const char *prefix, size_t number,
+			     struct err *err);
+int postgres_push_views_aside(struct strv *statements, const struct dialect *dialect,
+			      const struct publish_set *set, struct err *err);
+int postgres_push_views(struct strv *statements, const struct dialect *dialect,
+			const struct publish_set *set, struct err *err);
+int postgres_push_view_drops(struct strv *statements, const struct dialect *dialect,
+			     const struct publish_set *set, struct err *err);
+int postgres_push_view_check(struct strv *statements, const struct dialect *dialect,
+			     const struct publish_table *t, struct err *err);
+
 /* The object that an exchange or a removal moved away comes back, with the names it had. */
 int postgres_push_return(struct strv *statements, const struct dialect *dialect,
 			 const struct publish_table *t, struct err *err);

@@ -38,6 +38,7 @@
 	"from pg_depend d join pg_rewrite r on r.oid = d.objid "                                   \
 	"where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass "        \
 	"and d.refobjid = t and r.ev_class <> t "                                                  \
+	"and r.ev_class <> all (array[{known:statement}]::regclass[]::oid[]) "                     \
 	"union all select 'it is used by ' || d.objid::regprocedure::text from pg_depend d "       \
 	"where d.classid = 'pg_proc'::regclass and d.refobjid in (t, "                             \
 	"(select c.reltype from pg_class c where c.oid = t)) "                                     \
@@ -220,7 +221,7 @@ static int push_table_settings(struct strv *statements, const struct dialect *di
 {
 	const struct postgres_words words = {
 		.name = t->to_table->owner,
-		.definition = t->to_table->options,
+		.definition = table_is_view(t->to_table) ? NULL : t->to_table->options,
 	};
 
 	if (postgres_push_comments(statements, dialect, t, aside, t->from_table, err) < 0)
@@ -252,21 +253,55 @@ int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 	return push_table_settings(statements, dialect, t, &aside, err);
 }
 
-static int push_unchanged(struct strv *statements, const struct dialect *dialect,
-			  const struct publish_table *t, struct err *err)
+static int add_known(struct buf *known, const struct dialect *dialect,
+		     const struct relation *relation, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = postgres_relation_text(dialect, relation, err);
+	const struct sql_arg arg = SQL_ARG_LITERAL("name", name);
+
+	if (!name)
+		return -1;
+	if (known->len > 0)
+		buf_add_str(known, ", ");
+	return sql_render(known, dialect, "{name}", &arg, 1, err);
+}
+
+/* The views that may read the table: what the publish makes anew or removes itself. */
+static int list_known(const struct publish_set *set, const struct dialect *dialect,
+		      struct buf *known, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct publish_table *t = &set->tables[i];
+
+		if (t->to_table && table_is_view(t->to_table) &&
+		    add_known(known, dialect, t->to, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < set->dependent_count; i++)
+		if (add_known(known, dialect, &set->dependents[i].view->relation, err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Before any view steps aside: it is known by its name. */
+int postgres_push_unchanged(struct strv *statements, const struct dialect *dialect,
+			    const struct publish_set *set, const struct publish_table *t,
+			    struct err *err)
 {
 	const struct table *to = t->to_table;
 	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, t->to, err);
 	char *shown CLEANUP(mem_free_string) = relation_display(t->to);
+	struct buf known CLEANUP(buf_release) = BUF_INIT;
 	size_t indexes = to->index_count;
 
-	if (!old_name)
+	if (!old_name || list_known(set, dialect, &known, err) < 0)
 		return -1;
 	for (size_t i = 0; i < to->constraint_count; i++)
 		indexes += to->constraints[i].owns_index;
 	const struct sql_arg args[] = {
 		SQL_ARG_LITERAL("old_name", old_name),
 		SQL_ARG_LITERAL("shown", shown),
+		SQL_ARG_STATEMENT("known", buf_cstr(&known)),
 		SQL_ARG_NUMBER("columns", (int64_t)to->column_count),
 		SQL_ARG_NUMBER("indexes", (int64_t)indexes),
 		SQL_ARG_NUMBER("constraints", (int64_t)to->constraint_count),
@@ -275,11 +310,11 @@ static int push_unchanged(struct strv *statements, const struct dialect *dialect
 	return dialect_push_text(statements, dialect, UNCHANGED_BODY, args, ARRAY_LEN(args), err);
 }
 
-static int push_grants(struct strv *statements, const struct dialect *dialect,
-		       const struct publish_table *t, const struct relation *aside, struct err *err)
+int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
+			    const struct relation *old, const struct relation *new, struct err *err)
 {
-	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, t->to, err);
-	char *new_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, aside, err);
+	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, old, err);
+	char *new_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, new, err);
 
 	if (!old_name || !new_name)
 		return -1;
@@ -338,25 +373,40 @@ static int push_drop_foreign_keys(struct strv *statements, const struct dialect 
 	return 0;
 }
 
-static int push_away(struct strv *statements, const struct dialect *dialect,
-		     const struct publish_table *t, struct err *err)
+/* A view keeps its privileges until the new object has them; its text is in the history. */
+int postgres_push_room(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, struct err *err)
 {
 	char *old CLEANUP(mem_free_string) = aside_name(t, "r_", 0);
 	const struct relation moved = beside(t, old);
 	const struct postgres_words rename = { .name = old };
 	const struct postgres_words schema = { .name = t->restore.schema };
 
-	if (!t->restore.identifier)
-		return postgres_push_pair(statements, dialect, "drop table {a}", t->to, t->to, err);
+	if (table_is_view(t->to_table))
+		return postgres_push_view_aside(statements, dialect, t->to, "airlock_o_", t->number,
+						err);
 	if (push_old_names(statements, dialect, t, err) < 0 ||
 	    push_drop_foreign_keys(statements, dialect, t, err) < 0 ||
 	    postgres_push_on(statements, dialect, t->to, "alter table {table} rename to {name}",
 			     &rename, err) < 0)
 		return -1;
+	if (!t->restore.identifier)
+		return 0;
 	if (postgres_push_on(statements, dialect, &moved, "alter table {table} set schema {name}",
 			     &schema, err) < 0)
 		return -1;
 	return postgres_push_marker(statements, dialect, t, err);
+}
+
+int postgres_push_discard(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_table *t, struct err *err)
+{
+	char *old CLEANUP(mem_free_string) = aside_name(t, "r_", 0);
+	const struct relation moved = beside(t, old);
+
+	if (t->restore.identifier || table_is_view(t->to_table))
+		return 0;
+	return postgres_push_pair(statements, dialect, "drop table {a}", &moved, &moved, err);
 }
 
 static int push_final_name(struct strv *statements, const struct dialect *dialect,
@@ -399,21 +449,12 @@ int postgres_push_exchange(struct strv *statements, const struct dialect *dialec
 	const struct relation aside = beside(t, name);
 	const struct postgres_words rename = { .name = t->to->identifier };
 
-	if (push_unchanged(statements, dialect, t, err) < 0 ||
-	    push_grants(statements, dialect, t, &aside, err) < 0 ||
-	    push_away(statements, dialect, t, err) < 0 ||
+	if (postgres_push_grants_of(statements, dialect, t->to, &aside, err) < 0 ||
+	    postgres_push_room(statements, dialect, t, err) < 0 ||
 	    postgres_push_on(statements, dialect, &aside, "alter table {table} rename to {name}",
 			     &rename, err) < 0)
 		return -1;
 	return push_final_names(statements, dialect, t, err);
-}
-
-int postgres_push_removal(struct strv *statements, const struct dialect *dialect,
-			  const struct publish_table *t, struct err *err)
-{
-	if (push_unchanged(statements, dialect, t, err) < 0)
-		return -1;
-	return push_away(statements, dialect, t, err);
 }
 
 /* Numbered as push_old_names() did: `from_table` is the picture from which that was made. */
@@ -464,7 +505,7 @@ int postgres_push_return(struct strv *statements, const struct dialect *dialect,
 	const struct postgres_words rename = { .name = t->to->identifier };
 	const struct postgres_words comment = { .text = t->from_table->comment };
 
-	if (t->to_table && postgres_push_removal(statements, dialect, t, err) < 0)
+	if (t->to_table && postgres_push_room(statements, dialect, t, err) < 0)
 		return -1;
 	if (postgres_push_on(statements, dialect, t->from, "alter table {table} set schema {name}",
 			     &schema, err) < 0 ||

@@ -10,7 +10,7 @@ static const char *const kind_names[] = {
 	[SQL_RELATION] = "relation",   [SQL_SCHEMA] = "schema",       [SQL_IDENT] = "ident",
 	[SQL_IDENTS] = "idents",       [SQL_RELATIONS] = "relations", [SQL_NAMES] = "names",
 	[SQL_LITERAL] = "literal",     [SQL_NUMBER] = "number",       [SQL_CATALOG] = "catalog",
-	[SQL_STATEMENT] = "statement", [SQL_BIND] = "bind",
+	[SQL_STATEMENT] = "statement", [SQL_QUERY] = "query",         [SQL_BIND] = "bind",
 };
 
 static void put_ident(struct buf *out, const struct dialect *dialect, const char *name)
@@ -119,6 +119,7 @@ static void put_arg(struct buf *out, const struct dialect *dialect, const struct
 		break;
 	case SQL_CATALOG:
 	case SQL_STATEMENT:
+	case SQL_QUERY:
 		buf_add_str(out, arg->text);
 		break;
 	case SQL_BIND:

@@ -32,6 +32,22 @@ bool table_same_columns(const struct dialect *dialect, const struct table *a, co
 	return true;
 }
 
+bool table_extends_columns(const struct table *before, const struct table *after)
+{
+	if (after->column_count < before->column_count)
+		return false;
+	for (size_t i = 0; i < before->column_count; i++)
+		if (strcmp(after->columns[i].name, before->columns[i].name) != 0 ||
+		    strcmp(after->columns[i].type, before->columns[i].type) != 0)
+			return false;
+	return true;
+}
+
+bool table_is_view(const struct table *table)
+{
+	return strcmp(table->kind, "view") == 0;
+}
+
 static bool has_part(const struct table_part *parts, size_t n, const struct table_part *wanted)
 {
 	for (size_t i = 0; i < n; i++)

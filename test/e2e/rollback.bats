@@ -41,7 +41,7 @@ newest() {
   assert_production_changed
   rollback
   assert_status 0
-  assert_says 'put back 5 relations'
+  assert_says 'put back 6 relations'
   assert_production_unchanged
 }
 
@@ -146,7 +146,7 @@ newest() {
   assert_status 0
   assert_json 'd["version"]' 1
   assert_json '[x["outcome"] for x in d["deployments"]]' '["blocked", "published"]'
-  assert_json '[x["published"] for x in d["deployments"]]' '[0, 5]'
+  assert_json '[x["published"] for x in d["deployments"]]' '[0, 6]'
   assert_json 'd["deployments"][0]["restore_point"]' null
   assert_json 'd["deployments"][0]["exit"]' 1
   run airlock history

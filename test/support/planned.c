@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/fs.h"
 #include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/strategy.h"
 #include "airlock/format/json.h"
@@ -23,6 +24,7 @@ void planned_release(struct planned *planned)
 	routes_release(&planned->routes);
 	manifest_free(planned->from);
 	manifest_free(planned->to);
+	json_decref(planned->compiled);
 	strv_release(&planned->build_options);
 	strv_release(&planned->build_select);
 	config_release(&planned->config);
@@ -83,6 +85,18 @@ int planned_observe(struct planned *planned, const char *picture, struct err *er
 	return json ? observed_parse(json, &planned->observed, err) : -1;
 }
 
+/* compiled.json beside the manifest of `to`. */
+static int read_compiled(struct planned *planned, const char *to, struct err *err)
+{
+	char *folder CLEANUP(mem_free_string) = fs_parent(to ? to : "");
+	char *path CLEANUP(mem_free_string) = fs_join(folder, "compiled.json");
+
+	if (planned->routes.view_count == 0)
+		return 0;
+	planned->compiled = js_read_file(path, PICTURE_MAX, ERR_NO_ANSWER, err);
+	return planned->compiled ? 0 : -1;
+}
+
 int planned_plan(struct planned *planned, struct err *err)
 {
 	const struct strategy_input input = {
@@ -92,6 +106,7 @@ int planned_plan(struct planned *planned, struct err *err)
 		.observed = &planned->observed,
 		.runs = planned->runs,
 		.finish = planned->finish,
+		.compiled = planned->compiled,
 		.build_options = &planned->build_options,
 		.build_select = &planned->build_select,
 		.database = planned->routes.items[0].to.database,
@@ -105,7 +120,7 @@ int planned_all(struct planned *planned, const char *from, const char *to, const
 {
 	if (planned_options(planned, options, err) < 0 ||
 	    planned_manifests(planned, from, to, err) < 0 || planned_routes(planned, err) < 0 ||
-	    planned_observe(planned, picture, err) < 0)
+	    planned_observe(planned, picture, err) < 0 || read_compiled(planned, to, err) < 0)
 		return -1;
 	return planned_plan(planned, err);
 }

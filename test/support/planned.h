@@ -14,6 +14,7 @@
 #include "airlock/deploy/route.h"
 
 struct planned {
+	json_t *compiled; /* SQL of the views, by unique_id; NULL */
 	struct config config;
 	struct manifest *from;
 	struct manifest *to; /* NULL: routed by tag */

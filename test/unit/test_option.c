@@ -341,8 +341,9 @@ static void values_are_checked_and_the_message_says_where(void **state)
 		struct input input;
 		const char *message;
 	} cases[] = {
-		{ { .project = "  airlock: {views: rebuild}\n" },
-		  "/p/dbt_project.yml:3:20: 'views' is 'rebuild'; it can be 'skip' or 'refuse'" },
+		{ { .project = "  airlock: {views: remake}\n" },
+		  "/p/dbt_project.yml:3:20: 'views' is 'remake'; it can be 'rebuild', 'skip' or "
+		  "'refuse'" },
 		{ { .variables = "AIRLOCK_REQUIRE_TESTS=all" },
 		  "AIRLOCK_REQUIRE_TESTS: 'require_tests' is 'all'; it can be 'some', 'each' or "
 		  "'none'" },

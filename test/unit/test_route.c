@@ -153,7 +153,10 @@ static void two_sides_are_joined_by_unique_id(void **state)
 	(void)state;
 	accepted(&w);
 	assert_int_equal(w.routes.n, 4);
-	assert_int_equal(w.routes.scope_count, 2);
+	assert_int_equal(w.routes.scope_count, 3);
+	assert_int_equal(w.routes.view_count, 1);
+	in_scope(&w, "model.shop.open_orders", "its two relations differ");
+	assert_true(of(&w, "model.shop.open_orders")->is_view);
 	in_scope(&w, "model.shop.orders", "its two relations differ");
 	goes_to(&w, "model.shop.orders", "db.mart.orders");
 	goes_to(&w, "model.shop.days", "db.utils.days");
@@ -164,14 +167,14 @@ static void two_sides_are_joined_by_unique_id(void **state)
 	assert_null(routes_find(&w.routes, "test.shop.unique_id"));
 }
 
-static void a_view_stays_as_it_is_in_production(void **state)
+static void a_view_stays_as_it_is_where_views_are_skipped(void **state)
 {
-	WORLD = { BOTH };
+	WORLD = { BOTH, .options = "--from staging --to prod --views skip" };
 
 	(void)state;
 	resolved(&w);
 	out_of_scope(&w, "model.shop.open_orders",
-		     "its materialization is view, and wac publishes tables only");
+		     "its materialization is view, and views are left out");
 	warns(&w, "'model.shop.open_orders' is a view and is not published");
 }
 
@@ -182,6 +185,53 @@ static void a_view_is_refused_where_that_is_asked(void **state)
 	(void)state;
 	refused(&w, ERR_UNSUPPORTED,
 		"'model.shop.open_orders' is a view, and 'views: refuse' is set", "views: skip");
+}
+
+static void a_published_view_reads_what_is_published_with_it(void **state)
+{
+	static const struct made_node from[] = {
+		{ .name = "a" },
+		{ .name = "hidden", .materialized = "ephemeral", .parents = "model.shop.a" },
+		{ .name = "v",
+		  .materialized = "view",
+		  .tags = "mart",
+		  .parents = "model.shop.hidden" },
+		{ .name = "t", .tags = "mart" },
+	};
+	static const struct made_node to[] = {
+		{ .name = "a", .schema = "mart" },
+		{ .name = "hidden", .materialized = "ephemeral", .parents = "model.shop.a" },
+		{ .name = "v",
+		  .schema = "mart",
+		  .materialized = "view",
+		  .tags = "mart",
+		  .parents = "model.shop.hidden" },
+		{ .name = "t", .schema = "mart", .tags = "mart" },
+	};
+#define HIDDEN .from = from, .from_count = ARRAY_LEN(from), .to = to, .to_count = ARRAY_LEN(to)
+	WORLD = { HIDDEN, .options = "--from staging --to prod --tags mart" };
+	CLEANUP(world_release)
+	struct world stale = { HIDDEN,
+			       .options = "--from staging --to prod --tags mart --stale-ok a" };
+	CLEANUP(world_release) struct world all = { HIDDEN };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.v' is a view that reads 'model.shop.a', which is not published with "
+		"it: production would show what was not tested",
+		"stale_ok");
+	accepted(&stale);
+	warns(&stale, "'model.shop.v' is a view that reads 'model.shop.a'");
+	accepted(&all);
+}
+
+static void the_sql_of_a_view_needs_a_target(void **state)
+{
+	WORLD = { STAGING, .options = "--from staging --tags mart --views rebuild" };
+
+	(void)state;
+	refused(&w, ERR_CONFIG_INVALID,
+		"'views: rebuild' needs 'to': the SQL of a view is compiled for it", NULL);
 }
 
 static void tags_and_the_selection_narrow_the_scope(void **state)
@@ -270,7 +320,7 @@ static void a_tag_that_nothing_has_is_a_mistake(void **state)
 static void a_tag_of_views_only_is_a_mistake(void **state)
 {
 	WORLD = {
-		.options = "--from staging --to prod --tags mart,views",
+		.options = "--from staging --to prod --views skip --tags mart,views",
 		.from = NODES({ .name = "a", .tags = "mart" },
 			      { .name = "v", .materialized = "view", .tags = "views" }),
 		.to = NODES(
@@ -279,13 +329,13 @@ static void a_tag_of_views_only_is_a_mistake(void **state)
 	};
 
 	(void)state;
-	refused(&w, ERR_SCOPE_EMPTY, "the tag 'views' matches only views, and wac publishes tables",
+	refused(&w, ERR_SCOPE_EMPTY, "the tag 'views' matches only views, and views are left out",
 		NULL);
 }
 
 static void an_empty_scope_says_what_emptied_it(void **state)
 {
-	WORLD = { BOTH, .options = "--from staging --to prod --select open_orders",
+	WORLD = { BOTH, .options = "--from staging --to prod --views skip --select open_orders",
 		  .selected = "model.shop.open_orders" };
 	CLEANUP(world_release)
 	struct world v = {
@@ -294,7 +344,7 @@ static void an_empty_scope_says_what_emptied_it(void **state)
 
 	(void)state;
 	refused(&w, ERR_SCOPE_EMPTY,
-		"nothing to publish: the selection (select open_orders) leaves no table of it",
+		"nothing to publish: the selection (select open_orders) leaves nothing of it",
 		NULL);
 	refused(&v, ERR_SCOPE_EMPTY,
 		"nothing to publish: every node has one relation on both sides",
@@ -673,7 +723,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(two_sides_are_joined_by_unique_id),
-		cmocka_unit_test(a_view_stays_as_it_is_in_production),
+		cmocka_unit_test(a_view_stays_as_it_is_where_views_are_skipped),
+		cmocka_unit_test(a_published_view_reads_what_is_published_with_it),
+		cmocka_unit_test(the_sql_of_a_view_needs_a_target),
 		cmocka_unit_test(a_view_is_refused_where_that_is_asked),
 		cmocka_unit_test(tags_and_the_selection_narrow_the_scope),
 		cmocka_unit_test(by_tag_the_tag_is_the_schema),

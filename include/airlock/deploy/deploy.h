@@ -62,6 +62,7 @@ enum deploy_outcome {
 struct deploy_published {
 	const struct route *route;
 	const char *way; /* publish_way_name() */
+	bool is_view;
 	long long rows;
 	const char *restore; /* display of the restore relation; NULL: none */
 };

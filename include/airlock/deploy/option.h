@@ -61,9 +61,10 @@ enum option_id {
 	OPTION_SELECT, /* -s, selection words */
 	OPTION_SELECTOR, /* a name of selectors.yml, instead of select and exclude */
 	OPTION_SHARED,   /* list | refuse; default list */
+	OPTION_STALE_OK, /* list */
 	OPTION_TAGS,     /* list */
 	OPTION_TO,       /* target of the production side */
-	OPTION_VIEWS,    /* skip | refuse; default skip */
+	OPTION_VIEWS,    /* rebuild | skip | refuse; rebuild with `to`, else skip */
 	OPTION_YES,      /* -y, flag; command line only */
 	OPTION_COUNT,
 };
@@ -144,7 +145,7 @@ int config_set_project(struct config *config, const struct project *project, con
 /* Its name; and the defaults that are its own, of options that were not set. */
 void config_set_strategy(struct config *config, const char *name);
 
-/* NULL when not set; `route` always has a value, which follows from `to`. */
+/* NULL when not set; `route` and `views` always have a value, which follows from `to`. */
 const char *config_text(const struct config *config, enum option_id id);
 bool config_bool(const struct config *config, enum option_id id);
 /* SECONDS, PERCENT, NUMBER; seconds of a DURATION */

@@ -39,6 +39,12 @@ void publication_choose_restore(const struct publication *w, struct publish_tabl
 int publication_push_schema(struct publication *w, const struct relation *schema,
 			    struct strv *statements, struct err *err);
 
+/* Whether the route's view can be made: its SQL, which must not name what only staging has. */
+int publication_take_view(struct publication *w, const struct route *route, const char **ret_view,
+			  struct err *err);
+/* When ways are chosen: which views of others have to be made again, and the order of all. */
+int publication_order_views(struct publication *w, struct err *err);
+
 int publication_plan_lock(struct publication *w, struct err *err);
 /* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);

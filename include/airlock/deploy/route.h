@@ -32,6 +32,7 @@ struct route {
 	bool is_shared;     /* both sides are one relation */
 	bool is_built;      /* scope_build.h: by a build of the scope alone */
 	bool is_read;       /* scope_build.h: by that build, which does not make it */
+	bool is_view;       /* published as a view, from the SQL compiled for `to` */
 	const char *reason; /* why it is in or out of scope */
 };
 
@@ -48,6 +49,7 @@ struct routes {
 	struct route *items; /* every node that makes a relation, sorted by unique_id */
 	size_t n;
 	size_t scope_count;
+	size_t view_count; /* of the scope */
 	struct route_conflict *conflicts;
 	size_t conflict_count;
 	struct strv warnings;

@@ -1,7 +1,8 @@
 /*
  * route_check: what would make the routes unsafe, added to their conflicts and warnings: sides
  * that are not apart, relations that two nodes (or a source) share, names the warehouse cannot
- * keep, shared relations that production shows before their tests, hooks that reach into
+ * keep, shared relations that production shows before their tests, what a published view
+ * reads and is not published with it, hooks that reach into
  * production. Pure.
  */
 #ifndef AIRLOCK_DEPLOY_ROUTE_CHECK_H
@@ -15,6 +16,10 @@ void route_check_all(const struct config *config, const struct manifest *from,
 
 /* Of one manifest by itself: relations that two nodes share. */
 void route_check_one(struct routes *routes);
+
+/* The part of them about views. */
+void route_check_views(const struct config *config, const struct manifest *to,
+		       const struct strv *allowed_shared, struct routes *routes);
 
 /*
  * What a build beside a shared layer would do to production before its tests (route_audit.c): a

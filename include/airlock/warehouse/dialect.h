@@ -81,6 +81,7 @@ enum dialect_template {
 #define DIALECT_RAISED_LOCK "airlock-lock:"
 #define DIALECT_RAISED_COUNT "airlock-count:"
 #define DIALECT_RAISED_USED "airlock-used:"
+#define DIALECT_RAISED_VIEW "airlock-view:"
 
 /* How one table gets its new rows. */
 enum publish_way {
@@ -88,11 +89,16 @@ enum publish_way {
 	PUBLISH_REWRITE,  /* delete and insert in place: the object stays */
 	PUBLISH_EXCHANGE, /* a new object is built aside and takes the name */
 	PUBLISH_REPLACE,  /* create or replace, then what it loses is made again */
+	PUBLISH_VIEW,     /* a view gets its new text in place: the object stays */
+	PUBLISH_REMAKE,   /* a new view takes the name of a view, or of a table */
+	PUBLISH_KEEP,     /* it is what it shall be */
 	PUBLISH_RETURN,   /* an object that was moved away comes back under its name */
 	PUBLISH_REMOVE,   /* production had none: what is there is moved away */
 };
 
 const char *publish_way_name(enum publish_way way);
+/* The old object gives its place to another one. */
+bool publish_way_moves(enum publish_way way);
 
 struct publish_table {
 	const struct relation *from; /* NULL when it is removed */
@@ -109,12 +115,30 @@ struct publish_table {
 	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
 	size_t grant_count;        /* number of pairs */
+	/* Published as a view: what stands behind its name when it is created; NULL: as a table. */
+	const char *view;
+	/* Of views: each comes behind what it reads, by its new text and by its old one. Views are
+	 * made in the order of the first and removed against the order of the second. */
+	size_t turn;
+	size_t old_turn;
+};
+
+/* A view outside the set that reads what the set replaces by another object: it is made again
+ * over the new one, and is otherwise what it was. */
+struct publish_dependent {
+	const struct table *view;
+	size_t number; /* from 1 */
+	size_t turn;
+	size_t old_turn;
 };
 
 struct publish_set {
 	struct publish_table *tables; /* sorted by to */
 	size_t n;
-	bool by_content;         /* rows are compared, not only their number */
+	bool by_content; /* rows are compared, not only their number */
+	struct publish_dependent *dependents;
+	size_t dependent_count;
+	size_t turns;            /* one more than the largest turn */
 	int64_t lock_attempt_ms; /* longest that a waiting lock may make readers wait */
 	int64_t timeout_ms;      /* after which getting the locks is given up */
 	/* Of a copy: views of this project in staging, which go with a table that they read. */
@@ -130,6 +154,7 @@ struct dialect {
 	bool folds_case;             /* names that differ in case only are one name */
 	bool names_database;         /* statements carry the database part */
 	bool moves_objects;          /* a table can change its schema and keep all it has */
+	bool views_follow_names;     /* a view reads what has the name, and not the object */
 	bool one_writer;             /* one process at a time may have the database open */
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	/* What a comparison with an earlier picture does not notice. */

@@ -9,6 +9,10 @@
 /* The rows of a table called x, in any order; x.* is no column of it. */
 #define POSTGRES_CONTENT "coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text"
 
+/* As DuckDB compares names: letters of ASCII only, which lower() is not limited to. */
+#define DUCKDB_FOLD(NAME)                                                                          \
+	"translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
+
 extern const struct dialect dialect_duckdb;
 extern const struct dialect dialect_postgres;
 

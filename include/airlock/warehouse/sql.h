@@ -16,6 +16,8 @@
  *   catalog     text that the warehouse itself wrote and that is SQL already (a type name of
  *               format_type, pg_get_indexdef, duckdb_indexes.sql); never anything else
  *   statement   SQL that sql_render itself made before (a column list, a body)
+ *   query       what stands behind "create view NAME": a model's SQL as dbt compiled it, in
+ *               brackets, or a definition of the catalog
  *   bind        a value only known when it runs, by name: see below
  *
  * What only the build or the locked state decides has no value yet: an argument with `undecided`
@@ -51,6 +53,7 @@ enum sql_kind {
 	SQL_NUMBER,
 	SQL_CATALOG,
 	SQL_STATEMENT,
+	SQL_QUERY,
 	SQL_BIND,
 };
 
@@ -58,7 +61,7 @@ struct sql_arg {
 	const char *name;
 	enum sql_kind kind;
 	const struct relation *relation; /* RELATION, SCHEMA; RELATIONS, NAMES: the first of n */
-	const char *text;                /* IDENT, LITERAL, CATALOG, STATEMENT, BIND */
+	const char *text;                /* IDENT, LITERAL, CATALOG, STATEMENT, QUERY, BIND */
 	const char *const *idents;       /* IDENTS: n names */
 	size_t n;
 	int64_t number;
@@ -104,6 +107,10 @@ struct sql_arg {
 #define SQL_ARG_STATEMENT(NAME, TEXT)                                                              \
 	{                                                                                          \
 		.name = (NAME), .kind = SQL_STATEMENT, .text = (TEXT)                              \
+	}
+#define SQL_ARG_QUERY(NAME, TEXT)                                                                  \
+	{                                                                                          \
+		.name = (NAME), .kind = SQL_QUERY, .text = (TEXT)                                  \
 	}
 #define SQL_ARG_BIND(NAME)                                                                         \
 	{                                                                                          \

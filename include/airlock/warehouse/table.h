@@ -37,11 +37,14 @@ struct table_part {
 struct table {
 	struct relation relation;
 	const char *kind;   /* "table", "view", ... */
-	const char *object; /* identity of the object: PostgreSQL oid/relfilenode */
+	const char *object; /* identity: PostgreSQL oid/relfilenode; of a view a hash of its text */
 	const char *owner;  /* NULL where there are none */
 	bool owned;         /* this session may act as its owner */
 	const char *comment;
 	const char *options; /* storage parameters as SQL, "fillfactor = '70'"; NULL without */
+	/* Of a view: what stands behind its name when it is created, "AS SELECT ..". NULL
+	 * otherwise, and where the catalog's text is not understood. */
+	const char *definition;
 	struct table_column *columns;
 	size_t column_count;
 	struct table_part *indexes;
@@ -66,6 +69,11 @@ const struct table_column *table_column(const struct dialect *dialect, const str
 bool table_same_columns(const struct dialect *dialect, const struct table *a,
 			const struct table *b);
 
+/* Whether a view with the columns of `after` can replace one with those of `before` in place: the
+ * same columns in the same order, and perhaps more behind them. */
+bool table_extends_columns(const struct table *before, const struct table *after);
+
+bool table_is_view(const struct table *table);
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
 bool table_is_foreign_key(const struct table_part *constraint);

@@ -18,12 +18,12 @@ b as (
 r as (
     select translate(database_name, upper, lower) as fd, translate(schema_name, upper, lower) as fs,
         translate(table_name, upper, lower) as fi, database_oid, schema_name, table_name,
-        table_oid as oid, 'table' as kind, comment, sql, temporary
+        table_oid as oid, 'table' as kind, comment, sql, temporary, '' as view_sql
     from duckdb_tables(), letters
     union all
     select translate(database_name, upper, lower), translate(schema_name, upper, lower),
         translate(view_name, upper, lower), database_oid, schema_name, view_name, view_oid, 'view',
-        comment, '', false
+        comment, '', false, sql
     from duckdb_views(), letters
 ),
 x as (
@@ -43,9 +43,12 @@ g as ( -- the first versions have no triggers and no function that lists them
         then 'select 0 as database_oid, '''' as schema_name, '''' as table_name, '''' as trigger_name where false'
         else 'select database_oid, schema_name, table_name, trigger_name from duckdb_triggers()' end)
 )
--- no object: an oid is given anew whenever the file is opened, and a replaced table keeps it
+-- a table has no object: an oid is given anew whenever the file is opened, and a replaced table keeps it
 select json_object(
-    'database', w.d, 'schema', w.s, 'identifier', w.i, 'kind', r.kind, 'object', null,
+    'database', w.d, 'schema', w.s, 'identifier', w.i, 'kind', r.kind,
+    'object', case when r.kind = 'view' then md5(r.view_sql) end,
+    'definition', nullif(regexp_extract(r.view_sql,
+        '^CREATE VIEW (?:(?:"(?:[^"]|"")*"|[^".( ]+)\.)*(?:"(?:[^"]|"")*"|[^".( ]+) ?((?:\([^()]*\) ?)?AS (?s:.*?));?\s*$', 1), ''),
     'owned', not b.readonly, 'comment', r.comment,
     'columns', (
         select to_json(list(json_object(
@@ -160,7 +163,7 @@ insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) values (
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'intent', '{"a":"it''s \"b\""}' where not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event in ('finished', 'aborted'));
 
 -- log_objects
-insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'objects', coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', null)))::varchar, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join duckdb_tables() t on translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.d, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.schema_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.s, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.table_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.i, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'objects', coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', t.object)))::varchar, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join (select database_name, schema_name, table_name, null as object from duckdb_tables() union all select database_name, schema_name, view_name, md5(sql) from duckdb_views()) t on translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.d, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.schema_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.s, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.table_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.i, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');
 
 -- log_restores
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'restores', coalesce(to_json(list(json_merge_patch(e.value, json_object('bytes', (e.value ->> 'rows')::bigint * (select sum(case when c.data_type in ('BOOLEAN', 'TINYINT', 'UTINYINT') then 1 when c.data_type in ('SMALLINT', 'USMALLINT') then 2 when c.data_type in ('INTEGER', 'UINTEGER', 'DATE', 'FLOAT') then 4 when c.data_type in ('BIGINT', 'UBIGINT', 'DOUBLE', 'TIME', 'TIMESTAMP', 'TIMESTAMP WITH TIME ZONE') then 8 else 16 end)::bigint from duckdb_columns() c where c.database_oid = t.database_oid and c.table_oid = t.table_oid)))))::varchar, '[]') from json_each('{"a":"it''s \"b\""}'::json) e join duckdb_tables() t on t.database_name = current_database() and t.schema_name = 'airlock_restore' and t.table_name = 'r_<id>_' || (e.value ->> 'number');

@@ -63,6 +63,13 @@ class Command:
         Recording(engine, self.target).write(directory, path, self.log, compiled=False)
         return 0
 
+    def compile(self, engine):
+        path = self.target_path()
+        directory = os.path.join(self.project, path)
+        self.connect(engine)
+        Recording(engine, self.target).write(directory, path, self.log, compiled=True)
+        return 0
+
     def build(self, engine):
         from build import Build
 
@@ -98,6 +105,7 @@ class Command:
 VERBS = {
     "parse": Command.parse,
     "build": Command.build,
+    "compile": Command.compile,
     "ls": Command.list,
     "list": Command.list,
     "run-operation": Command.operate,

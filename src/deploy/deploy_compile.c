@@ -1,0 +1,126 @@
+/*
+ * The SQL of the scope's views, as dbt compiles it for `to`: only so are its names those of
+ * production. One start of dbt, of the selected views alone and into a target path of its own, so
+ * that what the parses left stays what they were.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/fs.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+static char *compile_path(const struct sides *sides, const char *file)
+{
+	char *name CLEANUP(mem_free_string) =
+		mem_printf("compile/%s%s%s", sides->to, file ? "/" : "", file ? file : "");
+
+	return fs_join(sides->home, name);
+}
+
+/* The parse of a moment ago, so that this start need not do it again. */
+static void warm_up(const struct sides *sides)
+{
+	char *from CLEANUP(mem_free_string) =
+		sides_parse_path(sides->project.directory, sides->to, "partial_parse.msgpack");
+	char *directory CLEANUP(mem_free_string) = compile_path(sides, NULL);
+	char *to CLEANUP(mem_free_string) = compile_path(sides, "partial_parse.msgpack");
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (fs_make_directories(directory, &ignored) == 0)
+		fs_copy(from, to, &ignored);
+}
+
+static void push_views(const struct routes *routes, struct strv *arguments)
+{
+	strv_push(arguments, "--select");
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct manifest_node *node = routes->items[i].to_node;
+		struct buf word CLEANUP(buf_release) = BUF_INIT;
+
+		if (!routes->items[i].in_scope || !routes->items[i].is_view)
+			continue;
+		for (size_t k = 0; k < node->fqn_count; k++)
+			buf_printf(&word, "%s%s", k ? "." : "", node->fqn[k]);
+		strv_push(arguments, buf_cstr(&word));
+	}
+}
+
+static void push_arguments(const struct deploy *deploy, struct strv *arguments)
+{
+	const struct sides *sides = &deploy->sides;
+	char *path CLEANUP(mem_free_string) = compile_path(sides, NULL);
+
+	strv_push(arguments, "compile");
+	push_views(&deploy->routes, arguments);
+	strv_push(arguments, "--indirect-selection");
+	strv_push(arguments, "empty");
+	strv_push(arguments, "--target");
+	strv_push(arguments, sides->to);
+	strv_push(arguments, "--target-path");
+	strv_push(arguments, path);
+	strv_push(arguments, "--write-json");
+	strv_push_all(arguments, &sides->every);
+	runner_push_log_options(arguments);
+}
+
+static int take_sql(const struct manifest *manifest, const struct route *route, json_t *compiled,
+		    struct err *err)
+{
+	const struct manifest_node *node = manifest_find(manifest, route->node->unique_id);
+	json_t *document CLEANUP(js_free) = node ? manifest_json(manifest, node->json, err) : NULL;
+	const char *sql = js_get_string(document, "compiled_code");
+
+	if (!sql && err_is_set(err))
+		return -1;
+	if (!sql)
+		return err_set(err, ERR_NO_ANSWER, "dbt compiled no SQL of the view '%s'",
+			       route->node->unique_id);
+	json_object_set_new(compiled, route->node->unique_id, json_string(sql));
+	return 0;
+}
+
+static int read_compiled(struct deploy *deploy, const char *invocation_id, struct err *err)
+{
+	char *path CLEANUP(mem_free_string) = compile_path(&deploy->sides, "manifest.json");
+	const struct routes *routes = &deploy->routes;
+	struct manifest *manifest = NULL;
+	int result = 0;
+
+	if (manifest_read(path, &manifest, err) < 0)
+		return -1;
+	if (strcmp(manifest_invocation_id(manifest), invocation_id) != 0)
+		result = err_set(err, ERR_NO_ANSWER, "'%s' was not written by this 'dbt compile'",
+				 path);
+	deploy->compiled = json_object();
+	for (size_t i = 0; i < routes->n && result == 0; i++)
+		if (routes->items[i].in_scope && routes->items[i].is_view)
+			result = take_sql(manifest, &routes->items[i], deploy->compiled, err);
+	manifest_free(manifest);
+	return result;
+}
+
+int deploy_compile(struct deploy *deploy, struct err *err)
+{
+	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
+	struct runner_result result = { 0 };
+	const struct runner_command command = {
+		.arguments = &arguments,
+		.environment = &deploy->sides.environment,
+	};
+
+	if (deploy->routes.view_count == 0 || deploy->compiled)
+		return 0;
+	deploy->request.reporter->note(deploy->request.reporter,
+				       "compiling the views of the scope");
+	warm_up(&deploy->sides);
+	push_arguments(deploy, &arguments);
+	int ran = runner_run(deploy->sides.runner, &command, &result, err);
+
+	if (ran == 0 && !runner_succeeded(&result))
+		ran = runner_error(&result, "dbt compile", err);
+	if (ran == 0)
+		ran = read_compiled(deploy, result.invocation_id, err);
+	runner_result_release(&result);
+	return ran;
+}

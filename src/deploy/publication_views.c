@@ -1,0 +1,262 @@
+/* The views of a publication: their text, the views of others over what they replace, and the
+ * order in which all of them are made. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/publication.h"
+#include "airlock/format/json.h"
+#include "airlock/warehouse/view_text.h"
+
+/* What only staging has must not be shown by production. */
+static const struct route *staging_in(const struct routes *routes, const struct view_text *text)
+{
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (!route->is_shared && view_text_names(routes->dialect, text, &route->from))
+			return route;
+	}
+	return NULL;
+}
+
+int publication_take_view(struct publication *w, const struct route *route, const char **ret_view,
+			  struct err *err)
+{
+	const char *sql = js_get_string(w->in->compiled, route->node->unique_id);
+	struct view_text text CLEANUP(view_text_release) = { .n = 0 };
+
+	if (!sql || !*sql)
+		return err_set(err, ERR_NO_ANSWER, "dbt compiled no SQL of the view '%s'",
+			       route->node->unique_id);
+	if (strchr(sql, SQL_BIND_MARK))
+		return err_set(err, ERR_NAME_UNUSABLE,
+			       "the SQL of '%s' has the control character U+0001, which cannot be "
+			       "published",
+			       route->node->unique_id);
+	view_text_read(w->in->dialect, sql, route->to.database, &text);
+
+	const struct route *staging = staging_in(w->in->routes, &text);
+
+	if (staging) {
+		char *name CLEANUP(mem_free_string) = relation_display(&staging->from);
+
+		err_set(err, ERR_ROUTE_CONFLICT,
+			"the SQL of the view '%s' names '%s', which is staging's ('%s'), also when "
+			"it is compiled for '%s'",
+			route->node->unique_id, name, staging->node->unique_id,
+			config_text(w->in->config, OPTION_TO));
+		return err_hint(err, "let it use ref(), or leave the view out with --exclude");
+	}
+	*ret_view = arena_printf(&w->plan->arena, "as (\n%s\n)", sql);
+	return 0;
+}
+
+static bool is_in_set(const struct publication *w, const struct relation *relation)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		if (relation_equal(w->in->dialect, w->set.tables[i].to, relation))
+			return true;
+	return false;
+}
+
+static bool is_dependent(const struct publication *w, const struct table *view)
+{
+	for (size_t i = 0; i < w->set.dependent_count; i++)
+		if (w->set.dependents[i].view == view)
+			return true;
+	return false;
+}
+
+/* What the view reads that another object takes the place of. */
+static const struct relation *moved_behind(const struct publication *w, const struct table *view)
+{
+	struct view_text text CLEANUP(view_text_release) = { .n = 0 };
+
+	view_text_read(w->in->dialect, view->definition, view->relation.database, &text);
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+
+		if (t->to_table && publish_way_moves(t->way) && t->way != PUBLISH_REMOVE &&
+		    view_text_names(w->in->dialect, &text, t->to))
+			return t->to;
+	}
+	for (size_t i = 0; i < w->set.dependent_count; i++)
+		if (view_text_names(w->in->dialect, &text, &w->set.dependents[i].view->relation))
+			return &w->set.dependents[i].view->relation;
+	return NULL;
+}
+
+static int refuse_dependent(const struct table *view, const struct relation *moved, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&view->relation);
+	char *behind CLEANUP(mem_free_string) = relation_display(moved);
+	const struct strv lists[] = {
+		{ .v = (char **)(uintptr_t)view->refuses, .n = view->refuse_count },
+		{ .v = (char **)(uintptr_t)view->refuses_exchange,
+		  .n = view->refuse_exchange_count },
+	};
+	struct strv lost CLEANUP(strv_release) = STRV_INIT;
+
+	strv_push_all(&lost, &lists[0]);
+	strv_push_all(&lost, &lists[1]);
+	if (!view->owned)
+		strv_pushf(&lost, "it belongs to '%s', and this session may not act as its owner",
+			   view->owner ? view->owner : "?");
+	if (lost.n == 0)
+		return 0;
+	char *words CLEANUP(mem_free_string) = strv_join(&lost, ", ");
+
+	err_set(err, ERR_UNSUPPORTED,
+		"another object takes the place of '%s', so the view '%s' that reads it has to be "
+		"made again, which cannot be done: %s",
+		behind, name, words);
+	return err_hint(err, "drop it, deploy, and create it again");
+}
+
+static int add_dependent(struct publication *w, const struct table *view,
+			 const struct relation *moved, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&view->relation);
+	char *behind CLEANUP(mem_free_string) = relation_display(moved);
+
+	if (w->in->observed->built && refuse_dependent(view, moved, err) < 0)
+		return -1;
+	w->set.dependents[w->set.dependent_count] = (struct publish_dependent) {
+		.view = view,
+		.number = w->set.dependent_count + 1,
+	};
+	w->set.dependent_count++;
+	strv_pushf(&w->plan->warnings,
+		   "the view '%s' reads '%s', which another object takes the place of: it is made "
+		   "again with its text, owner, options, comments and privileges",
+		   name, behind);
+	return 0;
+}
+
+/* Followed through views: a round finds what reads the finds of the last one. */
+static int find_dependents(struct publication *w, struct err *err)
+{
+	const struct observed *observed = w->in->observed;
+	bool again = !w->in->dialect->views_follow_names;
+
+	w->set.dependents = arena_alloc(&w->plan->arena,
+					(observed->table_count + 1) * sizeof(*w->set.dependents));
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < observed->table_count; i++) {
+			const struct table *view = &observed->tables[i];
+
+			if (!view->definition || is_dependent(w, view) ||
+			    is_in_set(w, &view->relation))
+				continue;
+			const struct relation *moved = moved_behind(w, view);
+
+			if (moved && add_dependent(w, view, moved, err) < 0)
+				return -1;
+			again = again || moved;
+		}
+	}
+	return 0;
+}
+
+/* One view on its way to its turn. */
+struct turning {
+	const struct relation *name;
+	struct view_text text;
+	size_t *turn;
+};
+
+static bool reads_waiting(const struct dialect *dialect, const struct turning *one,
+			  const struct turning *all, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (&all[i] != one && *all[i].turn == 0 &&
+		    view_text_names(dialect, &one->text, all[i].name))
+			return true;
+	return false;
+}
+
+/* From 1; views that seem to read each other in a circle keep their order. Returns the next. */
+static size_t take_turns(const struct dialect *dialect, struct turning *all, size_t n)
+{
+	size_t turn = 1;
+	bool strict = true;
+
+	while (turn <= n) {
+		size_t before = turn;
+
+		for (size_t i = 0; i < n; i++) {
+			if (*all[i].turn > 0 || (strict && reads_waiting(dialect, &all[i], all, n)))
+				continue;
+			*all[i].turn = turn++;
+			if (!strict)
+				break;
+		}
+		strict = turn > before;
+	}
+	return turn;
+}
+
+static void add_turning(const struct publication *w, struct turning *turning,
+			const struct relation *name, const char *text, size_t *turn)
+{
+	turning->name = name;
+	turning->turn = turn;
+	view_text_read(w->in->dialect, text, name->database, &turning->text);
+}
+
+static size_t order(struct publication *w, bool old)
+{
+	size_t most = w->set.n + w->set.dependent_count;
+	struct turning *all = mem_alloc((most + 1) * sizeof(*all));
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct publish_table *t = &w->set.tables[i];
+		const char *text = !old ? t->view : t->to_table ? t->to_table->definition : NULL;
+
+		if (text)
+			add_turning(w, &all[n++], t->to, text, old ? &t->old_turn : &t->turn);
+	}
+	for (size_t i = 0; i < w->set.dependent_count; i++) {
+		struct publish_dependent *d = &w->set.dependents[i];
+
+		add_turning(w, &all[n++], &d->view->relation, d->view->definition,
+			    old ? &d->old_turn : &d->turn);
+	}
+	size_t turns = take_turns(w->in->dialect, all, n);
+
+	for (size_t i = 0; i < n; i++)
+		view_text_release(&all[i].text);
+	free(all);
+	return turns;
+}
+
+/* Of a rollback: a text that was printed and read again may look different and say the same. */
+static void keep_views(struct publication *w)
+{
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct publish_table *t = &w->set.tables[i];
+
+		if (!t->is_exact || t->way != PUBLISH_VIEW || !t->from_table->object ||
+		    strcmp(t->from_table->object, t->to_table->object) != 0 ||
+		    moved_behind(w, t->to_table))
+			continue;
+		t->way = PUBLISH_KEEP;
+		t->view = NULL;
+		w->plan->tables[i].way = PUBLISH_KEEP;
+		w->plan->tables[i].reason = "the view is what it was";
+	}
+}
+
+int publication_order_views(struct publication *w, struct err *err)
+{
+	if (find_dependents(w, err) < 0)
+		return -1;
+	keep_views(w);
+	size_t turns = order(w, false);
+	size_t old_turns = order(w, true);
+
+	w->set.turns = turns > old_turns ? turns : old_turns;
+	return 0;
+}

@@ -1,0 +1,219 @@
+#include "airlock/warehouse/view_text.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/buf.h"
+#include "airlock/warehouse/dialect.h"
+
+/* database.schema.identifier.column */
+enum { PARTS_MAX = 4 };
+
+struct reader {
+	const struct dialect *dialect;
+	const char *database;
+	const char *at;
+	struct view_text *text;
+};
+
+static bool begins_name(char c)
+{
+	return isalpha((unsigned char)c) || c == '_' || (c & 0x80);
+}
+
+static bool continues_name(char c)
+{
+	return begins_name(c) || isdigit((unsigned char)c) || c == '$';
+}
+
+static const char *skip_line(const char *p)
+{
+	return p + strcspn(p, "\n");
+}
+
+/* They nest. */
+static const char *skip_comment(const char *p)
+{
+	size_t depth = 0;
+
+	while (*p) {
+		if (p[0] == '/' && p[1] == '*') {
+			depth++;
+			p += 2;
+		} else if (p[0] == '*' && p[1] == '/') {
+			p += 2;
+			if (--depth == 0)
+				return p;
+		} else {
+			p++;
+		}
+	}
+	return p;
+}
+
+static const char *skip_string(const char *p, bool escapes)
+{
+	for (p++; *p; p++) {
+		if (escapes && *p == '\\' && p[1])
+			p++;
+		else if (*p == '\'' && p[1] == '\'')
+			p++;
+		else if (*p == '\'')
+			return p + 1;
+	}
+	return p;
+}
+
+/* $$ ... $$ or $tag$ ... $tag$; a dollar that opens nothing is skipped alone. */
+static const char *skip_dollar(const char *p)
+{
+	const char *tag_end = p + 1;
+
+	if (begins_name(*tag_end))
+		while (*tag_end != '$' && continues_name(*tag_end))
+			tag_end++;
+	if (*tag_end != '$')
+		return p + 1;
+	size_t len = (size_t)(tag_end + 1 - p);
+	const char *end = memmem(p + len, strlen(p + len), p, len);
+
+	return end ? end + len : p + strlen(p);
+}
+
+static const char *skip_blank(const char *p)
+{
+	for (;;) {
+		if (isspace((unsigned char)*p))
+			p++;
+		else if (p[0] == '-' && p[1] == '-')
+			p = skip_line(p);
+		else if (p[0] == '/' && p[1] == '*')
+			p = skip_comment(p);
+		else
+			return p;
+	}
+}
+
+static const char *quoted_name(struct reader *r)
+{
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+	const char *p = r->at + 1;
+
+	for (; *p; p++) {
+		if (*p == r->dialect->quote && *++p != r->dialect->quote)
+			break;
+		buf_add_char(&name, *p);
+	}
+	r->at = p;
+	return arena_strdup(&r->text->arena, buf_cstr(&name));
+}
+
+/* PostgreSQL stores what is not quoted in small letters; DuckDB compares without case anyway. */
+static const char *plain_name(struct reader *r)
+{
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+
+	for (; continues_name(*r->at); r->at++)
+		buf_add_char(&name, (char)tolower((unsigned char)*r->at));
+	return arena_strdup(&r->text->arena, buf_cstr(&name));
+}
+
+static const char *one_name(struct reader *r)
+{
+	return *r->at == r->dialect->quote ? quoted_name(r) : plain_name(r);
+}
+
+static void add(struct reader *r, const char *database, const char *schema, const char *identifier)
+{
+	struct view_text *text = r->text;
+
+	mem_grow((void **)&text->names, &text->cap, text->n + 1, sizeof(*text->names));
+	text->names[text->n++] = (struct relation) { database, schema, identifier };
+}
+
+static void read_name(struct reader *r)
+{
+	const char *parts[PARTS_MAX] = { one_name(r) };
+	size_t n = 1;
+
+	for (;;) {
+		const char *dot = skip_blank(r->at);
+		const char *next = *dot == '.' ? skip_blank(dot + 1) : dot;
+
+		if (*dot != '.' || (*next != r->dialect->quote && !begins_name(*next)))
+			break;
+		r->at = next;
+		const char *part = one_name(r);
+
+		if (n < PARTS_MAX)
+			parts[n++] = part;
+	}
+	if (n > 1)
+		add(r, r->database, parts[0], parts[1]);
+	if (n > 2)
+		add(r, parts[0], parts[1], parts[2]);
+	/* DuckDB finds database.identifier in the schema `main`. */
+	if (n > 1 && r->dialect->names_database)
+		add(r, parts[0], "main", parts[1]);
+}
+
+static bool is_escape_prefix(const char *p)
+{
+	return (*p == 'e' || *p == 'E') && p[1] == '\'';
+}
+
+static bool is_number(const char *p)
+{
+	return isdigit((unsigned char)*p);
+}
+
+static void read_token(struct reader *r)
+{
+	const char *p = r->at;
+
+	if (*p == '\'')
+		r->at = skip_string(p, false);
+	else if (is_escape_prefix(p))
+		r->at = skip_string(p + 1, true);
+	else if (*p == '$')
+		r->at = skip_dollar(p);
+	else if (*p == r->dialect->quote || begins_name(*p))
+		read_name(r);
+	else if (is_number(p))
+		while (continues_name(*r->at) || *r->at == '.')
+			r->at++;
+	else
+		r->at++;
+}
+
+void view_text_read(const struct dialect *dialect, const char *text, const char *database,
+		    struct view_text *ret_text)
+{
+	struct reader r = { dialect, database, text, ret_text };
+
+	*ret_text = (struct view_text) { .n = 0 };
+	arena_init(&ret_text->arena);
+	for (;;) {
+		r.at = skip_blank(r.at);
+		if (!*r.at)
+			break;
+		read_token(&r);
+	}
+}
+
+void view_text_release(struct view_text *text)
+{
+	free(text->names);
+	arena_release(&text->arena);
+	*text = (struct view_text) { .n = 0 };
+}
+
+bool view_text_names(const struct dialect *dialect, const struct view_text *text,
+		     const struct relation *relation)
+{
+	for (size_t i = 0; i < text->n; i++)
+		if (relation_equal(dialect, &text->names[i], relation))
+			return true;
+	return false;
+}
