@@ -1,0 +1,137 @@
+#!/usr/bin/env bats
+# Another deployment holds the lock: who waits, who is overtaken, and who says what. The dbt is
+# the stand-in, which hangs where it is told to.
+
+load ../support/common.bash
+export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+
+setup_file() {
+  begin_file shop
+  deploy
+  assert_status 0
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  freeze
+}
+
+setup() {
+  thaw
+  remember_production
+}
+
+teardown() {
+  [ -z "${first-}" ] || { kill -KILL "$first" && wait "$first"; } 2>/dev/null || true
+}
+
+teardown_file() {
+  end_file
+}
+
+# A deployment that hangs in its build, $first: its output is in $said.
+hanging() { # hanging [OPTION...]
+  said=$BATS_TEST_TMPDIR/first
+  DIRECT_TRACE=$BATS_TEST_TMPDIR/trace DIRECT_FAULT=build/1.5:before:hang "$AIRLOCK_BIN" deploy wac \
+    --from staging --to prod --tags mart,utils --yes --json "$@" >"$said.json" 2>"$said" 3>&- &
+  first=$!
+  until grep -qs '"fault"' "$BATS_TEST_TMPDIR/trace"; do
+    kill -0 "$first" || fail "$(cat "$said")"
+    sleep 0.1
+  done
+  first_id=$(cd target/airlock/deployments && printf '%s\n' * | tail -n 1)
+}
+
+ends() { # ends STATUS: of the first
+  local ended=0
+  wait "$first" || ended=$?
+  first=
+  [ "$ended" -eq "$1" ] || fail "the first ended with $ended" "$(cat "$said" "$said.json")"
+}
+
+@test "a held lock: fail names the holder, skip is no failure, wait waits" {
+  hanging
+  deploy --if-locked fail
+  assert_status 72
+  assert_says "deployment '$first_id' (wac) of " ", process $first, since 20" ', phase build'
+  [ "$ENGINE" = duckdb ] || assert_says ', its lease ends 20'
+  run --separate-stderr airlock deploy wac --from staging --to prod --tags mart,utils --yes --json --if-locked skip
+  assert_status 0
+  assert_json 'd["outcome"]' skipped
+  assert_json 'd["exit"]' 0
+  assert_json 'd["production_changed"]' false
+  assert_json "'$first_id' in d['skipped']" true
+  deploy --lock-timeout 2
+  assert_status 72
+  assert_says 'waiting, at most 2 seconds: ' "deployment '$first_id'"
+  assert_production_unchanged
+  (sleep 1 && kill -TERM "$first") 3>&- &
+  deploy --lock-timeout 60
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  ends 143
+}
+
+@test "a holder that was stopped: overtaken where there is a lease, and nothing of it shows" {
+  hanging --lease 3
+  kill -STOP "$first"
+  if [ "$ENGINE" = duckdb ]; then
+    deploy --lock-timeout 5
+    assert_status 72
+    assert_says "deployment '$first_id' (wac) of "
+    assert_production_unchanged
+    kill -KILL "$first"
+    ends 137
+    deploy
+    assert_status 0
+    return
+  fi
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,DE/' seeds/raw_customers.csv
+  deploy --lock-timeout 60
+  assert_status 0
+  assert_says "waiting, at most 60 seconds: " "deployment '$first_id'"
+  production >"$BATS_TEST_TMPDIR/of_second"
+  kill -CONT "$first"
+  ends 72
+  grep -qF 'lock-lost' "$said.json" || fail "$(cat "$said" "$said.json")"
+  grep -qF 'was taken from this deployment' "$said"
+  production | diff "$BATS_TEST_TMPDIR/of_second" -
+  assert_sql "select count(*) from airlock.airlock_lock_$(lock_of stage) where nonce <> ''" 0
+}
+
+lock_of() {
+  printf 'shop.%s' "$1" | md5sum | cut -c1-16
+}
+
+@test "a lease is renewed while dbt builds" {
+  [ "$ENGINE" = postgres ] || return 0 # the others have none
+  hanging --lease 3
+  sleep 5
+  deploy --if-locked fail
+  assert_status 72
+  kill -TERM "$first"
+  ends 143
+}
+
+@test "what the warehouse undid is tried again, and recorded" {
+  [ "$ENGINE" = postgres ] || return 0 # the others undo nothing but transactions
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  DIRECT_FAULT='run-operation/1.2:before:error=deadlock_detected' deploy
+  assert_status 0
+  assert_says 'trying again for a while: ' 'deadlock detected'
+  grep -q '"event": *"retry"' target/airlock/deployments/*/journal.jsonl
+}
+
+@test "a publish is tried again only when it is known not to have happened" {
+  [ "$ENGINE" = postgres ] || return 0
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  DIRECT_FAULT='run-operation/3.9:before:error=could_not_serialize_access' deploy
+  assert_status 0
+  assert_says 'publishing again: '
+  assert_sql "select count(*) from airlock.airlock_log where event = 'published'" 2
+}
+
+@test "an error that does not pass is not tried again" {
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  DIRECT_FAULT='run-operation/1.2:before:error=no_such_thing' deploy
+  assert_status 125
+  refute_says 'again'
+  assert_production_unchanged
+}
