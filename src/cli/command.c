@@ -141,6 +141,21 @@ static const struct command commands[] = {
 		.run = cmd_routes,
 		.failure = command_failure,
 	},
+	{
+		.name = "unlock",
+		.summary = "release the lock of a deployment that will not give it back",
+		.operand = "ID",
+		.takes_id = true,
+		.usage = "ID [OPTION...] [-- DBT-OPTION...]",
+		.details = "Refused while its process is alive on this machine. What it did is "
+			   "settled in the\nhistory; should it still run elsewhere, it will not "
+			   "publish.\n",
+		.options = WHERE | BIT(YES),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_unlock,
+		.failure = command_failure,
+	},
 };
 
 const struct command *command_all(size_t *ret_n)

@@ -18,6 +18,7 @@ int cmd_inspect(struct invocation *invocation, struct err *err);
 int cmd_plan(struct invocation *invocation, struct err *err);
 int cmd_rollback(struct invocation *invocation, struct err *err);
 int cmd_routes(struct invocation *invocation, struct err *err);
+int cmd_unlock(struct invocation *invocation, struct err *err);
 
 /* The report of a deployment, or of what took one back; *err says whether it failed. Returns 0 or
  * -1. */

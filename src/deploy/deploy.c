@@ -55,6 +55,7 @@ void deploy_close(struct deploy *deploy)
 	json_decref(deploy->compiled);
 	json_decref(deploy->finish);
 	json_decref(deploy->hooks);
+	json_decref(deploy->held);
 	json_decref(deploy->rolled_back);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
@@ -195,45 +196,11 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 }
 
 /* With `has_log` the restore points too, which only the history tells from other tables. */
-static int observe(struct deploy *deploy, bool has_log, struct err *err)
-{
-	struct state state CLEANUP(state_release) = { 0 };
-	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-
-	state_init(&state, deploy->sides.dialect, deploy_database(deploy), NULL);
-	if (observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
-	    (has_log && state_push_restore_list(&state, &queries, err) < 0))
-		return -1;
-	for (size_t i = 0; i < queries.n; i++)
-		ops_add_query(&ops, queries.v[i]);
-	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
-		return -1;
-	json_t *picture CLEANUP(js_free) =
-		observe_collect(reply.rows, reply.n - has_log, false, err);
-
-	if (picture && has_log)
-		json_object_set(picture, "restores", reply.rows[reply.n - 1]);
-	return deploy_picture(picture, &deploy->observed, err);
-}
-
-static int observe_for_plan(struct deploy *deploy, struct err *err)
-{
-	deploy->request.reporter->note(deploy->request.reporter, "looking at the warehouse");
-	if (observe(deploy, true, err) == 0)
-		return 0;
-	if (!deploy_is_log_missing(err))
-		return -1;
-	err_release(err);
-	return observe(deploy, false, err);
-}
-
 int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
 		const struct routes **ret_routes, struct err *err)
 {
 	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0 ||
-	    observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
+	    deploy_observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	*ret_plan = &deploy->plan;

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "airlock/base/fs.h"
+#include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -99,7 +100,7 @@ static bool names_another(const char *said, const char *message)
 void deploy_wait_init(const struct deploy *deploy, struct deploy_wait *wait)
 {
 	const struct config *config = deploy->request.config;
-	int64_t limit = config_is(config, OPTION_IF_LOCKED, "wait")
+	int64_t limit = config_is(config, OPTION_IF_LOCKED, "wait") && !deploy->unlocks
 				? config_number(config, OPTION_LOCK_TIMEOUT) * 1000
 				: 0;
 
@@ -118,8 +119,7 @@ bool deploy_wait(struct deploy *deploy, struct deploy_wait *wait, struct err *er
 	struct reporter *reporter = deploy->request.reporter;
 	const struct config *config = deploy->request.config;
 
-	if (config_is(config, OPTION_IF_LOCKED, "wait") &&
-	    names_another(wait->said, err->message)) {
+	if (wait->backoff.until > host_monotonic_ms() && names_another(wait->said, err->message)) {
 		char *text CLEANUP(mem_free_string) =
 			mem_printf("waiting, at most %lld seconds: %.*s",
 				   (long long)config_number(config, OPTION_LOCK_TIMEOUT),

@@ -36,7 +36,7 @@ static const char *name_of(const struct deploy *deploy)
 	return name && *name ? name : deploy->strategy->name;
 }
 
-static void identify(struct deploy *deploy)
+void deploy_identify(struct deploy *deploy)
 {
 	char now[HOST_TIME_SIZE];
 	char random[7];
@@ -79,7 +79,7 @@ const char *deploy_bound(const struct deploy *deploy, const char *name)
 	return "";
 }
 
-static int project_locked(const char *holder_file, struct err *err)
+static int project_locked(const struct deploy *deploy, const char *holder_file, struct err *err)
 {
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 	json_t *holder CLEANUP(js_free) = js_read_file(holder_file, 65536, ERR_FILE, &ignored);
@@ -88,6 +88,8 @@ static int project_locked(const char *holder_file, struct err *err)
 	state_lock_of(holder, &lock);
 	if (!*lock.id)
 		return err_set(err, ERR_LOCKED, "another deployment of this project is running");
+	if (deploy->unlocks)
+		return deploy_refuse_running(&lock, err);
 	char *words CLEANUP(mem_free_string) = state_holder(&lock);
 
 	return err_set(err, ERR_LOCKED, "this project is held by %s", words);
@@ -112,7 +114,7 @@ static int lock_project(struct deploy *deploy, struct err *err)
 			return deploy_write_holder(deploy, "begin", err);
 		if (held < 0)
 			return -1;
-		project_locked(holder_file, err);
+		project_locked(deploy, holder_file, err);
 		if (!deploy_wait(deploy, &wait, err))
 			return -1;
 	}
@@ -123,7 +125,7 @@ int deploy_start(struct deploy *deploy, struct err *err)
 	char *directory CLEANUP(mem_free_string) = fs_join(deploy->sides.home, "deployments");
 	json_t *who CLEANUP(js_free) = NULL;
 
-	identify(deploy);
+	deploy_identify(deploy);
 	if (lock_project(deploy, err) < 0 ||
 	    journal_open(directory, deploy->id, &deploy->journal, err) < 0)
 		return -1;

@@ -33,6 +33,8 @@ struct deploy {
 	struct fs_lock project_lock;
 	struct journal journal;
 	struct executor executor;
+	bool unlocks;        /* somebody's lock is broken: it waits for nobody */
+	json_t *held;        /* rows of the locks that others hold; NULL: not asked for */
 	bool holds_lock;     /* rows of the lock tables may hold our nonce */
 	bool locked;         /* all of them were read back */
 	char *commit;        /* of the project; NULL before a run */
@@ -55,6 +57,7 @@ int deploy_check(struct deploy *deploy, struct err *err);
 /* deploy_compile.c. The SQL of the views of the scope; no dbt is started when there are none. */
 int deploy_compile(struct deploy *deploy, struct err *err);
 /* deploy_lock.c. The routes must be known: they say what is locked. */
+void deploy_identify(struct deploy *deploy);              /* who we are: the values of the binds */
 int deploy_start(struct deploy *deploy, struct err *err); /* id, journal, project lock */
 int deploy_lock(struct deploy *deploy, struct err *err);  /* and the first picture, `observed` */
 /* Whatever stopped it: the end is recorded and the lock released. `failure` NULL: nothing did. */
@@ -64,8 +67,15 @@ json_t *deploy_who(const struct deploy *deploy); /* for the history; a new refer
 
 /* deploy_settle.c. Whether the process that holds the lock is known to be gone. */
 bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock *lock);
+bool deploy_holder_is_alive_here(const struct deploy *deploy, const struct state_lock *lock);
 /* Takes the lock of a dead holder over, and records how its deployment ended. */
 int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err);
+
+/* deploy_holders.c. The picture of a plan, and in the same operation who holds the locks. */
+int deploy_observe_for_plan(struct deploy *deploy, struct err *err);
+
+/* deploy_unlock.c. ERR_LOCKED that says how to end the holder, which is alive here. Returns -1. */
+int deploy_refuse_running(const struct state_lock *lock, struct err *err);
 
 /* deploy_lease.c. What the lock says of the phase, with a new lease, where the ops begin. */
 int deploy_add_phase(struct deploy *deploy, const char *phase, struct ops *ops, struct err *err);

@@ -13,6 +13,13 @@ bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock 
 		!host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10)));
 }
 
+bool deploy_holder_is_alive_here(const struct deploy *deploy, const struct state_lock *lock)
+{
+	return strcmp(lock->host, deploy_bound(deploy, "host")) == 0 &&
+	       strcmp(lock->boot, deploy_bound(deploy, "boot")) == 0 &&
+	       host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10));
+}
+
 /*
  * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
  * succeeds. The update waits for a publish of the dead one that the server may still be ending;
@@ -30,8 +37,9 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
-	if (state_push_take(&deploy->state, seen, deploy_holder_is_dead(deploy, seen), detail,
-			    &take, err) < 0 ||
+	if (state_push_take(&deploy->state, seen,
+			    deploy->unlocks || deploy_holder_is_dead(deploy, seen), detail, &take,
+			    err) < 0 ||
 	    state_push_probe(&deploy->state, &probe, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||
 	    executor_add_statements(&dead, &probe, true, &ops, err) < 0 ||

@@ -139,6 +139,16 @@ int state_push_read(const struct state *state, struct strv *queries, struct err 
 	return push_locks(state, DIALECT_LOCK_READ, 0, state->held_count, queries, err);
 }
 
+int state_push_list(const struct state *state, struct strv *queries, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("state", state->schema.schema),
+		SQL_ARG_LITERAL("database", state->schema.database),
+	};
+
+	return dialect_push(queries, state->dialect, DIALECT_LOCK_LIST, args, ARRAY_LEN(args), err);
+}
+
 int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
 		     struct err *err)
 {

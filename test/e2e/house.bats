@@ -66,7 +66,7 @@ long decide(void) { return getenv("X") ? time(NULL) : fs_read(); }'
 }
 
 @test "README: every option of every command is in it" {
-  for command in deploy plan routes rollback history inspect; do
+  for command in deploy plan routes rollback history inspect unlock; do
     for option in $(airlock help "$command" | grep -oE -- '--(\[no-\])?[a-z-]+' | sort -u); do
       [ "$option" = -- ] || grep -qF -- "$option" "$ROOT/README.md" || fail "README.md lacks $option"
     done

@@ -121,9 +121,9 @@ static void an_error_is_told_with_its_hint(void **state)
 	open_screen(&screen);
 	err_set(&err, ERR_LOCKED, "held by 'x'\nsince noon");
 	report_error(&screen.report, &err);
-	shows(&screen,
-	      "airlock: held by 'x'\n  since noon\n"
-	      "airlock: hint: wait until it has ended; --lock-timeout says for how long\n");
+	shows(&screen, "airlock: held by 'x'\n  since noon\n"
+		       "airlock: hint: wait until it has ended (--lock-timeout); 'airlock unlock "
+		       "ID' if its machine is gone\n");
 	err_set(&err, ERR_UNSUPPORTED, "no");
 	report_error(&screen.report, &err);
 	shows(&screen, "airlock: no\nairlock: hint: see 'airlock help strategies'\n");

@@ -100,6 +100,28 @@ typedef bool deploy_gc_confirm(void *context, const json_t *document);
 int deploy_gc(struct deploy *deploy, deploy_gc_confirm *confirm, void *context,
 	      json_t **ret_document, struct err *err);
 
+/* A lock of a deployment that will not give it back. */
+struct deploy_unlock {
+	size_t n;           /* how many containers it holds */
+	bool is_certain;    /* it is dead, or its lease has ended */
+	const char *holder; /* in words; NULL when n is 0 */
+	/* After deploy_unlock(): */
+	const char *const *containers;
+	const char *outcome; /* that of the deployment, as history.h has it */
+};
+
+/* What it holds. ERR_LOCKED when its process is alive here, ERR_DEPLOYMENT_UNKNOWN. */
+int deploy_unlock_find(struct deploy *deploy, const char *id, struct deploy_unlock *ret_unlock,
+		       struct err *err);
+/* Settles the deployment that was found and releases what it holds. */
+int deploy_unlock(struct deploy *deploy, const char *id, struct deploy_unlock *unlock,
+		  struct err *err);
+
+/* Who holds the staging locks that a plan was made beside: [{"container", "id", "name", "user",
+ * "host", "pid", "since", "phase", "expires", "state": held | dead | expired, "holder": in words}].
+ * Borrowed; after deploy_plan(). */
+const json_t *deploy_locks(const struct deploy *deploy);
+
 /* The deployments that the log of the warehouse holds, newest first, as history.h shapes them; of
  * one id: that one, or ERR_DEPLOYMENT_UNKNOWN. A new reference, NULL with *err set. */
 json_t *deploy_history(struct deploy *deploy, const char *id, struct err *err);

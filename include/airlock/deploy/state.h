@@ -65,6 +65,8 @@ void state_release(struct state *state);
 int state_push_begin(const struct state *state, struct strv *statements, struct err *err);
 /* One query for each lock that is held. */
 int state_push_read(const struct state *state, struct strv *queries, struct err *err);
+/* The lock tables that there are, of whatever deployments. */
+int state_push_list(const struct state *state, struct strv *queries, struct err *err);
 /* What each staging lock says of its holder's doing, and a new lease; an error if it is lost. */
 int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
 		     struct err *err);

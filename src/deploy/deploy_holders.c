@@ -1,0 +1,140 @@
+/* What a plan is made of, and who holds the locks beside it: read in one operation, and no lock
+ * is taken for it. Before the first deployment there is no log, and of some schemas no lock. */
+#include <string.h>
+
+#include "airlock/deploy/observe.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+/* How much of what deployments leave is looked at. */
+enum depth { NO_LOG, LOCK_NAMES, LOCKS };
+
+static const char *state_of(const struct deploy *deploy, const struct state_lock *lock)
+{
+	if (deploy_holder_is_dead(deploy, lock))
+		return "dead";
+	return lock->expired ? "expired" : "held";
+}
+
+static void add_holder(struct deploy *deploy, const json_t *rows)
+{
+	const json_t *row = json_array_get(rows, 0);
+	struct state_lock lock;
+
+	state_lock_of(row, &lock);
+	if (!*lock.nonce)
+		return;
+	char *holder CLEANUP(mem_free_string) = state_holder(&lock);
+
+	json_array_append_new(deploy->held,
+			      json_pack("{s:s?, s:s, s:s, s:s, s:s, s:I, s:s, s:s, s:s?, s:s, s:s}",
+					"container", js_get_string(row, "container"), "id", lock.id,
+					"name", lock.name, "user", lock.user, "host", lock.host,
+					"pid", lock.pid, "since", lock.since, "phase", lock.phase,
+					"expires", js_get_string(row, "expires"), "state",
+					state_of(deploy, &lock), "holder", holder));
+}
+
+static bool is_among(const json_t *names, const char *name)
+{
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *other = js_get_string(json_array_get(names, i), "identifier");
+
+		if (other && strcmp(other, name) == 0)
+			return true;
+	}
+	return false;
+}
+
+/* Of some schemas there is a lock already, of others there is none. */
+static int read_listed(struct deploy *deploy, const struct state *state, const json_t *names,
+		       struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (state_push_read(state, &queries, err) < 0)
+		return -1;
+	for (size_t i = 0; i < queries.n; i++)
+		if (is_among(names, state->containers[i].lock.identifier))
+			ops_add_query(&ops, queries.v[i]);
+	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
+		return -1;
+	for (size_t i = 0; i < reply.n; i++)
+		add_holder(deploy, reply.rows[i]);
+	return 0;
+}
+
+static int push_queries(const struct deploy *deploy, const struct state *state, enum depth depth,
+			struct strv *queries, size_t *ret_picture, struct err *err)
+{
+	if (observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, queries, err) < 0)
+		return -1;
+	*ret_picture = queries->n;
+	if (depth == NO_LOG)
+		return 0;
+	if (state_push_restore_list(state, queries, err) < 0)
+		return -1;
+	return depth == LOCKS ? state_push_read(state, queries, err)
+			      : state_push_list(state, queries, err);
+}
+
+static int look(struct deploy *deploy, const struct state *state, enum depth depth, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	size_t n;
+
+	if (push_queries(deploy, state, depth, &queries, &n, err) < 0)
+		return -1;
+	for (size_t i = 0; i < queries.n; i++)
+		ops_add_query(&ops, queries.v[i]);
+	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
+		return -1;
+	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, n, false, err);
+
+	if (picture && depth != NO_LOG)
+		json_object_set(picture, "restores", reply.rows[n]);
+	if (deploy_picture(picture, &deploy->observed, err) < 0)
+		return -1;
+	for (size_t i = n + 1; depth == LOCKS && i < reply.n; i++)
+		add_holder(deploy, reply.rows[i]);
+	return depth == LOCK_NAMES ? read_listed(deploy, state, reply.rows[n + 1], err) : 0;
+}
+
+static bool is_lock_missing(const struct err *err)
+{
+	return err->code == ERR_WAREHOUSE && strstr(err->message, "airlock_lock_") &&
+	       strstr(err->message, "does not exist");
+}
+
+int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
+{
+	struct state state CLEANUP(state_release) = { 0 };
+	enum depth depth = LOCKS;
+
+	deploy->request.reporter->note(deploy->request.reporter, "looking at the warehouse");
+	deploy_identify(deploy);
+	json_decref(deploy->held);
+	deploy->held = json_array();
+	state_init(&state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
+	if (deploy->strategy->holds_production)
+		state_hold_production(&state);
+	while (look(deploy, &state, depth, err) < 0) {
+		if (depth != NO_LOG && deploy_is_log_missing(err))
+			depth = NO_LOG;
+		else if (depth == LOCKS && is_lock_missing(err))
+			depth = LOCK_NAMES;
+		else
+			return -1;
+		err_release(err);
+	}
+	return 0;
+}
+
+const json_t *deploy_locks(const struct deploy *deploy)
+{
+	return deploy->held;
+}
