@@ -259,11 +259,13 @@ static void write_success(const struct invocation *invocation, const struct depl
 	buf_printf(out, "%s %zu relation%s (deployment %s)\n", back ? "put back" : "published",
 		   result->published_count, result->published_count == 1 ? "" : "s", result->id);
 	write_published(result, out);
+	if (audit && !invocation->command->builds_nothing)
+		buf_printf(out, "built %zu nodes; ", audit->nodes_built);
 	if (audit)
 		buf_printf(out,
-			   "built %zu nodes; %zu tests passed, %zu warned; %zu of them on what was "
+			   "%zu tests passed, %zu warned; %zu of them on what was "
 			   "published\n",
-			   audit->nodes_built, audit->tests_passed, audit->tests_warned,
+			   audit->tests_passed, audit->tests_warned,
 			   audit->scope_tests);
 	if (result->restores_dropped)
 		buf_printf(out, "dropped %zu expired restore point%s\n", result->restores_dropped,

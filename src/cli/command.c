@@ -108,6 +108,22 @@ static const struct command commands[] = {
 		.failure = command_failure,
 	},
 	{
+		.name = "publish",
+		.summary = "test what staging holds and publish what passed; build nothing",
+		.operand = "STRATEGY|DEPLOYMENT",
+		.usage = USAGE_OF_DEPLOYMENTS,
+		.details = "Every relation of the scope must be in staging. Its tests run now, "
+			   "under the "
+			   "lock: no\nresult of an earlier run is believed.\n",
+		.options = ALL & ~BIT(BUILD),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.publishes = true,
+		.builds_nothing = true,
+		.run = cmd_deploy,
+		.failure = cmd_deploy_failure,
+	},
+	{
 		.name = "rollback",
 		.summary = "put production back to the restore points of a deployment",
 		.operand = "ID",
@@ -196,6 +212,7 @@ struct deploy_request command_request(const struct invocation *invocation)
 		.reporter = &invocation->report->reporter,
 		.document = cmd_deploy_document,
 		.document_context = invocation,
+		.builds_nothing = invocation->command->builds_nothing,
 		.ask = invocation->report->can_ask && !config_bool(&arguments->config, OPTION_YES),
 	};
 }

@@ -10,6 +10,27 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
+/* What `publish` is asked must make sense without a build. */
+static int check_publishes_alone(const struct deploy *deploy, struct err *err)
+{
+	static const char *const of_builds[] = { "--full-refresh", "-f", "--event-time-start",
+						 "--event-time-end" };
+	const struct strv *options = &deploy->sides.build;
+
+	if (!deploy->strategy->publishes_alone) {
+		err_set(err, ERR_UNSUPPORTED,
+			"%s publishes only what its own deployment has prepared and built",
+			deploy->strategy->name);
+		return err_hint(err, "deploy it: airlock deploy %s", deploy->strategy->name);
+	}
+	for (size_t i = 0; i < ARRAY_LEN(of_builds); i++)
+		if (strv_contains(options, of_builds[i]))
+			return err_set(err, ERR_DBT_OPTION,
+				       "'%s' is for a build, and 'publish' builds nothing",
+				       of_builds[i]);
+	return 0;
+}
+
 struct deploy *deploy_open(const struct deploy_request *request, struct err *err)
 {
 	struct deploy *deploy = mem_alloc(sizeof(*deploy));
@@ -32,6 +53,8 @@ struct deploy *deploy_open(const struct deploy_request *request, struct err *err
 		err_set(err, ERR_UNSUPPORTED, "no strategy '%s'", request->config->strategy);
 		goto fail;
 	}
+	if (request->builds_nothing && check_publishes_alone(deploy, err) < 0)
+		goto fail;
 	deploy_watch_signals(deploy);
 	return deploy;
 fail:
@@ -92,15 +115,9 @@ static int choose_scope_build(struct deploy *deploy, struct err *err)
 	return 0;
 }
 
-/* With a selection the build is the scope and all that it reads. */
-static void choose_build(struct deploy *deploy)
+/* Each node of the scope as a selection word, behind an operator of the selection. */
+static void push_scope(struct deploy *deploy, const char *operator)
 {
-	const struct config *config = deploy->request.config;
-
-	strv_push_all(&deploy->build_select, config_list(config, OPTION_BUILD));
-	if (deploy->build_select.n > 0 ||
-	    (!config_is_set(config, OPTION_SELECT) && !config_is_set(config, OPTION_SELECTOR)))
-		return;
 	for (size_t i = 0; i < deploy->routes.n; i++) {
 		const struct manifest_node *node = deploy->routes.items[i].node;
 		struct buf word CLEANUP(buf_release) = BUF_INIT;
@@ -108,9 +125,25 @@ static void choose_build(struct deploy *deploy)
 		if (!deploy->routes.items[i].in_scope)
 			continue;
 		for (size_t k = 0; k < node->fqn_count; k++)
-			buf_printf(&word, "%s%s", k ? "." : "+", node->fqn[k]);
+			buf_printf(&word, "%s%s", k ? "." : operator, node->fqn[k]);
 		strv_push(&deploy->build_select, buf_cstr(&word));
 	}
+}
+
+/* With a selection the build is the scope and all that it reads. */
+static void choose_build(struct deploy *deploy)
+{
+	const struct config *config = deploy->request.config;
+
+	if (deploy->request.builds_nothing) {
+		push_scope(deploy, "");
+		return;
+	}
+	strv_push_all(&deploy->build_select, config_list(config, OPTION_BUILD));
+	if (deploy->build_select.n > 0 ||
+	    (!config_is_set(config, OPTION_SELECT) && !config_is_set(config, OPTION_SELECTOR)))
+		return;
+	push_scope(deploy, "+");
 }
 
 int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struct err *err)
@@ -182,6 +215,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.routes = &deploy->routes,
 		.dialect = deploy->sides.dialect,
 		.observed = observed,
+		.builds_nothing = deploy->request.builds_nothing,
 		.runs = deploy->locked,
 		.build_options = &deploy->sides.build,
 		.build_select = &deploy->build_select,

@@ -101,7 +101,7 @@ typedef int deploy_phase_fn(struct deploy *deploy, struct err *err);
 int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,
 		struct err *err);
 /* The rows of production as they were at the beginning, into `observed`. */
-int deploy_count_production(struct deploy *deploy, struct err *err);
+int deploy_count_tables(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);
 /* deploy_prepare.c: the step prepare, and what the build needs besides. */
 int deploy_prepare(struct deploy *deploy, struct err *err);

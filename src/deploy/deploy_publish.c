@@ -64,12 +64,15 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	return deploy_picture(picture, &deploy->built, err);
 }
 
+/* What was not built here is known by its rows alone: an object and a count stay what they were
+ * when somebody updates it. */
 bool deploy_compares_content(const struct deploy *deploy)
 {
-	return config_is(deploy->request.config, OPTION_CONFLICT, "content");
+	return deploy->request.builds_nothing ||
+	       config_is(deploy->request.config, OPTION_CONFLICT, "content");
 }
 
-int deploy_count_production(struct deploy *deploy, struct err *err)
+int deploy_count_tables(struct deploy *deploy, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
@@ -79,8 +82,8 @@ int deploy_count_production(struct deploy *deploy, struct err *err)
 	struct observed counted = { 0 };
 
 	json_object_set_new(picture, "rows", rows);
-	if (observe_push_production(&deploy->routes, &deploy->observed,
-				    deploy_compares_content(deploy), &queries, err) < 0 ||
+	if (observe_push_tables(&deploy->routes, &deploy->observed, deploy->request.builds_nothing,
+				deploy_compares_content(deploy), &queries, err) < 0 ||
 	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)

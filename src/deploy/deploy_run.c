@@ -15,7 +15,7 @@ static int judge(struct deploy *deploy, const struct runner_result *built, struc
 		sides_build_path(&deploy->sides, "manifest.json");
 	const struct results_expect expect = {
 		.invocation_id = built->invocation_id,
-		.which = "build",
+		.which = deploy->request.builds_nothing ? "test" : "build",
 		.target = deploy->sides.from,
 		.select = deploy->build_select.n > 0 ? &deploy->build_select : NULL,
 	};
@@ -27,7 +27,7 @@ static int judge(struct deploy *deploy, const struct runner_result *built, struc
 	    manifest_read(manifest_path, &manifest, err) == 0) {
 		deploy->audited = true;
 		result = audit_judge(deploy->request.config, &deploy->routes, manifest, results,
-				     &deploy->audit, err);
+				     deploy->request.builds_nothing, &deploy->audit, err);
 		deploy->result.audit = &deploy->audit;
 	}
 	manifest_free(manifest);
@@ -40,7 +40,7 @@ static int judge_failure(struct deploy *deploy, const struct runner_result *buil
 {
 	struct err of_results CLEANUP(err_release) = ERR_INIT;
 
-	runner_error(built, "dbt build", err);
+	runner_error(built, deploy->request.builds_nothing ? "dbt test" : "dbt build", err);
 	int status = err->exit_status;
 
 	if (err->code == ERR_DBT_FAILED && judge(deploy, built, &of_results) < 0 &&
@@ -67,9 +67,14 @@ static void warm_up(const struct deploy *deploy)
 		fs_copy(from, to, &ignored);
 }
 
+static const char *build_step(const struct deploy *deploy)
+{
+	return deploy->request.builds_nothing ? "test" : "build";
+}
+
 static int build(struct deploy *deploy, struct err *err)
 {
-	const struct step *step = plan_step(&deploy->plan, "build");
+	const struct step *step = plan_step(&deploy->plan, build_step(deploy));
 	struct runner_result built = { 0 };
 	int result;
 
@@ -99,24 +104,36 @@ static bool is_unchanged(const struct table *a, const struct table *b)
 	       same_text(a->content, b->content);
 }
 
-/* Production must be what the first picture showed. */
-static int check_production(const struct deploy *deploy, struct err *err)
+static int check_table(const struct deploy *deploy, const struct relation *relation,
+		       const char *side, const char *meanwhile, struct err *err)
+{
+	const struct dialect *dialect = deploy->sides.dialect;
+
+	if (is_unchanged(observed_table(&deploy->observed, dialect, relation),
+			 observed_table(&deploy->built, dialect, relation)))
+		return 0;
+	char *name CLEANUP(mem_free_string) = relation_display(relation);
+
+	return err_set(err, ERR_CONFLICT,
+		       "'%s' (%s) was changed, created or dropped by somebody else %s", name, side,
+		       meanwhile);
+}
+
+/* Production must be what the first picture showed, and staging too where it was not built. */
+static int check_tables(const struct deploy *deploy, struct err *err)
 {
 	const struct routes *routes = &deploy->routes;
 
 	for (size_t i = 0; i < routes->n; i++) {
-		const struct relation *to = &routes->items[i].to;
+		const struct route *route = &routes->items[i];
 
-		if (!routes->items[i].in_scope ||
-		    is_unchanged(observed_table(&deploy->observed, routes->dialect, to),
-				 observed_table(&deploy->built, routes->dialect, to)))
+		if (!route->in_scope)
 			continue;
-		char *name CLEANUP(mem_free_string) = relation_display(to);
-
-		return err_set(err, ERR_CONFLICT,
-			       "'%s' (production) was changed, created or dropped by somebody else "
-			       "during the deployment",
-			       name);
+		if (check_table(deploy, &route->to, "production", "during the deployment", err) < 0)
+			return -1;
+		if (deploy->request.builds_nothing &&
+		    check_table(deploy, &route->from, "staging", "while it was tested", err) < 0)
+			return -1;
 	}
 	return 0;
 }
@@ -127,7 +144,7 @@ static int audit(struct deploy *deploy, struct err *err)
 
 	deploy->finish = deploy_who(deploy);
 	record_end(deploy->finish, deploy_outcome_name(DEPLOY_PUBLISHED), &deploy->audit, NULL);
-	if (deploy_observe_counted(deploy, err) < 0 || check_production(deploy, err) < 0 ||
+	if (deploy_observe_counted(deploy, err) < 0 || check_tables(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err) < 0)
 		return -1;
 	if (plan_same_sql(plan_step(&deploy->plan, "publish"),
@@ -145,7 +162,7 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	struct reporter *reporter = deploy->request.reporter;
 
 	if (deploy_start(deploy, err) < 0 || deploy_lock(deploy, err) < 0 ||
-	    deploy_count_production(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
+	    deploy_count_tables(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	for (size_t i = 0; i < deploy->plan.warnings.n; i++)
@@ -156,7 +173,7 @@ static int run_phases(struct deploy *deploy, struct err *err)
 	}
 	if ((plan_step(&deploy->plan, "prepare") &&
 	     deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err) < 0) ||
-	    deploy_step(deploy, &deploy->plan, "build", build, err) < 0 ||
+	    deploy_step(deploy, &deploy->plan, build_step(deploy), build, err) < 0 ||
 	    deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0)
 		return -1;
 	return deploy_publish_with_hooks(deploy, err);

@@ -46,25 +46,30 @@ int observe_push_rows(const struct routes *routes, const struct relation *relati
 			    ARRAY_LEN(args), err);
 }
 
-static int push_rows_of_production(const struct routes *routes, const struct route *route,
-				   const struct observed *before, bool content,
-				   struct strv *queries, struct err *err)
+/* Of a table that is there. */
+static int push_rows_of(const struct routes *routes, const struct relation *relation,
+			const struct observed *before, bool content, struct strv *queries,
+			struct err *err)
 {
-	const struct table *to = observed_table(before, routes->dialect, &route->to);
+	const struct table *table = observed_table(before, routes->dialect, relation);
 
-	if (!to || strcmp(to->kind, "table") != 0)
+	if (!table || strcmp(table->kind, "table") != 0)
 		return 0;
-	return observe_push_rows(routes, &route->to, content, queries, err);
+	return observe_push_rows(routes, relation, content, queries, err);
 }
 
-int observe_push_production(const struct routes *routes, const struct observed *before,
-			    bool content, struct strv *queries, struct err *err)
+int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
+			bool content, struct strv *queries, struct err *err)
 {
-	for (size_t i = 0; i < routes->n; i++)
-		if (routes->items[i].in_scope &&
-		    push_rows_of_production(routes, &routes->items[i], before, content, queries,
-					    err) < 0)
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (route->in_scope &&
+		    ((staging &&
+		      push_rows_of(routes, &route->from, before, content, queries, err) < 0) ||
+		     push_rows_of(routes, &route->to, before, content, queries, err) < 0))
 			return -1;
+	}
 	return 0;
 }
 
@@ -87,7 +92,7 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 		if (route->in_scope &&
 		    ((has_rows(routes, route, before) &&
 		      observe_push_rows(routes, &route->from, content, queries, err) < 0) ||
-		     push_rows_of_production(routes, route, before, content, queries, err) < 0))
+		     push_rows_of(routes, &route->to, before, content, queries, err) < 0))
 			return -1;
 	}
 	return 0;

@@ -11,7 +11,8 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	*w = (struct publication) {
 		.in = input,
 		.plan = plan,
-		.set = { .by_content = config_is(input->config, OPTION_CONFLICT, "content"),
+		.set = { .by_content = input->builds_nothing ||
+				       config_is(input->config, OPTION_CONFLICT, "content"),
 			 .lock_attempt_ms = 300,
 			 .timeout_ms =
 				 config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000 },
@@ -83,12 +84,15 @@ int publication_plan_lock(struct publication *w, struct err *err)
 
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer)
 {
-	struct step *step = plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
+	bool tests = w->in->builds_nothing;
+	struct step *step = tests ? plan_add_step(w->plan, "test", "audit", STEP_DBT,
+						  "test what staging holds; nothing is built")
+				  : plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
 	const char *from = config_text(w->in->config, OPTION_FROM);
 
 	step->idempotent = true;
-	step->undo = "nothing: staging is built anew by the next deployment";
-	strv_push(&step->command, "build");
+	step->undo = tests ? "nothing" : "nothing: staging is built anew by the next deployment";
+	strv_push(&step->command, tests ? "test" : "build");
 	strv_push(&step->command, "--target");
 	strv_push(&step->command, from);
 	strv_push(&step->command, "--target-path");
@@ -107,10 +111,12 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 
 void publication_plan_audit(struct publication *w)
 {
-	struct step *step =
-		plan_add_step(w->plan, "audit", "audit", STEP_CHECK,
-			      "every node of the scope was built and every test of it passed, and "
-			      "staging is what was tested");
+	struct step *step = plan_add_step(
+		w->plan, "audit", "audit", STEP_CHECK,
+		w->in->builds_nothing
+			? "every test of the scope ran and passed, and staging is what was tested"
+			: "every node of the scope was built and every test of it passed, and "
+			  "staging is what was tested");
 
 	step->idempotent = true;
 	step->undo = "nothing";

@@ -34,6 +34,24 @@ static int check_database(const struct publication *w, const struct route *route
 	return 0;
 }
 
+static int missing(const struct publication *w, const struct route *route, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&route->from);
+
+	if (w->in->builds_nothing && !w->in->observed->built) {
+		err_set(err, ERR_RELATION_MISSING,
+			"'%s' ('%s') is not there to be tested and published", name,
+			route->node->unique_id);
+		return err_hint(err, "'publish' builds nothing: deploy, or take the node out of "
+				     "the scope");
+	}
+	err_set(err, ERR_RELATION_MISSING,
+		"'%s' was built for '%s' but cannot be seen through the connection that publishes",
+		name, route->node->unique_id);
+	return err_hint(err, "let the target that publishes read it (on DuckDB: attach the file of "
+			     "staging in the profile)");
+}
+
 static int add_table(struct publication *w, const struct route *route, struct err *err)
 {
 	const struct strategy_input *in = w->in;
@@ -54,16 +72,8 @@ static int add_table(struct publication *w, const struct route *route, struct er
 	};
 	if (route->is_view && publication_take_view(w, route, &t->view, err) < 0)
 		return -1;
-	if (t->decided && !t->from_table) {
-		char *name CLEANUP(mem_free_string) = relation_display(&route->from);
-
-		err_set(err, ERR_RELATION_MISSING,
-			"'%s' was built for '%s' but cannot be seen through the connection that "
-			"publishes",
-			name, route->node->unique_id);
-		return err_hint(err, "let the target that publishes read it (on DuckDB: attach "
-				     "the file of staging in the profile)");
-	}
+	if ((t->decided || in->builds_nothing) && !t->from_table)
+		return missing(w, route, err);
 	w->set.n++;
 	return 0;
 }

@@ -49,5 +49,6 @@ static int wac_plan(const struct strategy_input *input, struct plan *plan, struc
 const struct strategy strategy_wac = {
 	.name = "wac",
 	.summary = "write-audit-clone: build and test in staging, then publish the tested tables",
+	.publishes_alone = true,
 	.plan = wac_plan,
 };

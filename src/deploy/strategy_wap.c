@@ -17,5 +17,6 @@ static int wap_plan(const struct strategy_input *input, struct plan *plan, struc
 const struct strategy strategy_wap = {
 	.name = "wap",
 	.summary = "write-audit-publish: build and test beside production, then publish the scope",
+	.publishes_alone = true,
 	.plan = wap_plan,
 };

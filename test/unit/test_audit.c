@@ -48,6 +48,7 @@ struct world {
 	struct results *results;
 	struct audit audit;
 	struct err err;
+	bool tests_alone;
 };
 
 #define WORLD CLEANUP(world_release) struct world w = { .from = NULL }
@@ -118,7 +119,8 @@ static int judge(struct world *w, const char *options, const char *statuses)
 	resolve(w, options, staging, ARRAY_LEN(staging), prod, ARRAY_LEN(prod));
 	w->built = made_manifest("postgres", staging, ARRAY_LEN(staging));
 	write_results(w, statuses);
-	return audit_judge(&w->config, &w->routes, w->built, w->results, &w->audit, &w->err);
+	return audit_judge(&w->config, &w->routes, w->built, w->results, w->tests_alone, &w->audit,
+			   &w->err);
 }
 
 static void passes(struct world *w, const char *options, const char *statuses)
@@ -251,6 +253,22 @@ static void a_test_that_did_not_run_blocks(void **state)
 	       GOOD_NODES "test.shop.days_unique=pass test.shop.orders_unique=pass");
 }
 
+static void without_a_build_the_tests_alone_count(void **state)
+{
+	WORLD;
+	CLEANUP(world_release) struct world v = { .tests_alone = true };
+
+	(void)state;
+	w.tests_alone = true;
+	passes(&w, "", GOOD_TESTS);
+	assert_int_equal(w.audit.scope_tests, 3);
+	assert_int_equal(w.audit.nodes_built, 0);
+	assert_int_equal(judge(&v, "", "test.shop.orders_unique=pass test.shop.days_unique=pass"),
+			 -1);
+	assert_int_equal(v.err.code, ERR_BUILD_INCOMPLETE);
+	assert_non_null(strstr(v.err.message, "the test 'unit_test.shop.orders_sum'"));
+}
+
 static void an_allowed_test_that_fails_still_blocks(void **state)
 {
 	(void)state;
@@ -271,8 +289,8 @@ static void a_project_that_changed_meanwhile_is_noticed(void **state)
 	resolve(&w, "", staging, ARRAY_LEN(staging), prod, ARRAY_LEN(prod));
 	w.built = made_manifest("postgres", moved, ARRAY_LEN(moved));
 	write_results(&w, GOOD_NODES GOOD_TESTS);
-	assert_int_equal(audit_judge(&w.config, &w.routes, w.built, w.results, &w.audit, &w.err),
-			 -1);
+	assert_int_equal(
+		audit_judge(&w.config, &w.routes, w.built, w.results, false, &w.audit, &w.err), -1);
 	assert_int_equal(w.err.code, ERR_PROJECT_CHANGED);
 	assert_non_null(strstr(w.err.message, "'model.shop.orders' is built elsewhere"));
 }
@@ -356,6 +374,7 @@ int main(void)
 		cmocka_unit_test(the_error_names_what_it_is_about),
 		cmocka_unit_test(what_was_not_built_is_not_published),
 		cmocka_unit_test(a_test_that_did_not_run_blocks),
+		cmocka_unit_test(without_a_build_the_tests_alone_count),
 		cmocka_unit_test(an_allowed_test_that_fails_still_blocks),
 		cmocka_unit_test(a_project_that_changed_meanwhile_is_noticed),
 		cmocka_unit_test(a_test_that_only_production_has_is_refused),

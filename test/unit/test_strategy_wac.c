@@ -19,7 +19,7 @@ struct world {
 	const char *adapter; /* NULL: duckdb */
 	const char *options;
 	const char *picture; /* NULL: nothing is there yet */
-	bool runs;
+	bool runs, builds_nothing;
 	const struct made_node *from;
 	size_t from_count;
 	const struct made_node *to;
@@ -59,6 +59,7 @@ static int plan(struct world *w)
 					.dialect = dialect_find(adapter),
 					.observed = &w->observed,
 					.runs = w->runs,
+					.builds_nothing = w->builds_nothing,
 					.build_options = &w->build_options,
 					.build_select = &w->build_select,
 					.database = "db" };
@@ -170,6 +171,28 @@ static void the_build_is_told_what_airlock_needs(void **state)
 	deferred = strv_join(&plan_step(&v.plan, "build")->command, " ");
 	assert_null(strstr(deferred, "--no-defer"));
 	assert_null(strstr(deferred, "--select"));
+}
+
+static void a_publish_without_a_build_tests_what_is_there(void **state)
+{
+	static const char *const ids[] = { "lock", "test", "audit", "publish", "finish" };
+	CLEANUP(mem_free_string) char *line = NULL;
+	WORLD = { ORDERS, .builds_nothing = true,
+		  .picture = "{'relations': [" TABLE("stage", "orders", "") "]}" };
+	CLEANUP(world_release) struct world v = { ORDERS, .builds_nothing = true };
+
+	(void)state;
+	strv_push(&w.build_select, "shop.orders");
+	planned(&w);
+	assert_int_equal(w.plan.step_count, ARRAY_LEN(ids));
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++)
+		assert_string_equal(w.plan.steps[i]->id, ids[i]);
+	line = strv_join(&plan_step(&w.plan, "test")->command, " ");
+	assert_non_null(strstr(line, "test --target staging "));
+	assert_non_null(strstr(line, "--indirect-selection eager"));
+	assert_non_null(strstr(line, " --select shop.orders"));
+	refused(&v, ERR_RELATION_MISSING,
+		"'db.stage.orders' ('model.shop.orders') is not there to be tested and published");
 }
 
 static void the_publish_is_fenced_made_and_recorded_in_this_order(void **state)
@@ -430,6 +453,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_steps_are_those_of_the_recipe),
 		cmocka_unit_test(the_build_is_told_what_airlock_needs),
+		cmocka_unit_test(a_publish_without_a_build_tests_what_is_there),
 		cmocka_unit_test(the_publish_is_fenced_made_and_recorded_in_this_order),
 		cmocka_unit_test(what_the_build_decides_is_left_open),
 		cmocka_unit_test(a_schema_is_made_once_and_only_where_it_is_missing),

@@ -43,6 +43,7 @@ struct command {
 	uint64_t options;       /* bits of option ids: command_takes() */
 	bool takes_dbt_options; /* behind `--` */
 	bool starts_dbt;        /* children to be supervised */
+	bool builds_nothing;    /* of a deployment: staging is published as it is */
 	bool publishes;         /* changes production: nothing may end it by accident */
 	int (*run)(struct invocation *invocation, struct err *err);
 	json_t *(*failure)(const struct invocation *invocation, const struct err *err);

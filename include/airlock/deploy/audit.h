@@ -38,12 +38,13 @@ int audit_check_tests(const struct config *config, const struct routes *routes,
 		      const struct manifest *from, const struct manifest *to, struct err *err);
 
 /*
- * After it. Fills *ret_audit in either case (release it); ERR_AUDIT_FAILED when a test failed,
- * ERR_BUILD_FAILED when a node did, ERR_BUILD_INCOMPLETE when a scope node was not built with
- * success by this invocation or a test of the scope has no result.
+ * After it. `tests_alone`: nothing was to be built, so that nodes need no result. Fills *ret_audit
+ * in either case (release it); ERR_AUDIT_FAILED when a test failed, ERR_BUILD_FAILED when a node
+ * did, ERR_BUILD_INCOMPLETE when a scope node was not built with success by this invocation or a
+ * test of the scope has no result.
  */
 int audit_judge(const struct config *config, const struct routes *routes,
-		const struct manifest *built, const struct results *results,
+		const struct manifest *built, const struct results *results, bool tests_alone,
 		struct audit *ret_audit, struct err *err);
 void audit_release(struct audit *audit);
 

@@ -37,7 +37,8 @@ struct deploy_request {
 	struct reporter *reporter;
 	deploy_document_fn *document; /* NULL: hooks read an empty object */
 	const void *document_context;
-	bool ask; /* ask before anything is built */
+	bool ask;            /* ask before anything is built */
+	bool builds_nothing; /* test what staging holds, and publish it */
 };
 
 struct deploy *deploy_open(const struct deploy_request *request, struct err *err); /* or NULL */

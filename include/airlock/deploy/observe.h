@@ -27,9 +27,10 @@ enum observe_rows {
  */
 int observe_push_queries(const struct routes *routes, const struct observed *before,
 			 enum observe_rows rows, struct strv *queries, struct err *err);
-/* The rows of production's tables alone: what others may change while staging is built. */
-int observe_push_production(const struct routes *routes, const struct observed *before,
-			    bool content, struct strv *queries, struct err *err);
+/* The rows of production's tables: what others may change while staging is built; with `staging`
+ * of those of staging too, which is not to change while it is tested. */
+int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
+			bool content, struct strv *queries, struct err *err);
 
 /* One more: the identity and the rows of a table that exists. */
 int observe_push_rows(const struct routes *routes, const struct relation *relation, bool content,

@@ -18,7 +18,8 @@ struct strategy_input {
 	const struct routes *routes;
 	const struct dialect *dialect;
 	const struct observed *observed;
-	bool runs; /* a deployment makes it to run it; otherwise it is only shown */
+	bool builds_nothing; /* staging is tested as it is */
+	bool runs;           /* a deployment makes it to run it; otherwise it is only shown */
 	const struct strv *build_options; /* the user's dbt options for the build */
 	const struct strv *build_select;  /* selection words of the build; empty: everything */
 	const struct strv *options;       /* the user's dbt options for every start; NULL: none */
@@ -35,6 +36,7 @@ struct strategy {
 	const char *summary;   /* one line for help */
 	bool builds_scope;     /* not what the scope reads (scope_build.h) */
 	bool holds_production; /* its lock, from the beginning: it copies production */
+	bool publishes_alone; /* what staging holds, without a build of its own */
 	int (*plan)(const struct strategy_input *input, struct plan *plan, struct err *err);
 };
 

@@ -1,0 +1,80 @@
+#!/usr/bin/env bats
+# airlock publish, with real dbt: nothing is built, what staging holds is tested and published.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_published
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  dbt --quiet build --target staging
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+publish() { # publish [OPTION...], into $status, $output and $stderr
+  run --separate-stderr airlock publish wac --yes "$@"
+}
+
+country() {
+  sql 'select country from mart.customers where customer_id = 4'
+}
+
+@test "what staging holds is tested and published; nothing is built" {
+  sql "update stage.customers set country = 'LI' where customer_id = 4"
+  publish --json
+  assert_status 0
+  assert_json 'd["outcome"]' published
+  assert_json 'd["nodes"]["built"]' 0
+  assert_json 'd["tests"]["passed"] > 10' true
+  assert_json 'len(d["published"])' 5
+  [ "$(country)" = LI ]
+}
+
+@test "a selection publishes its part" {
+  publish -s customers
+  assert_status 0
+  [ "$(country)" = CH ]
+  assert_says 'published 1 relation'
+  refute_says 'built '
+}
+
+@test "what fails its tests is not published, whatever an earlier run said" {
+  remember_production
+  sql 'insert into stage.orders select * from stage.orders where order_id = 101'
+  publish
+  assert_status 1
+  assert_says unique_orders_order_id 'production was not changed'
+  assert_production_unchanged
+}
+
+@test "a relation that staging does not have" {
+  remember_production
+  sql 'drop table stage.calendar'
+  publish
+  assert_status 125
+  assert_says stage.calendar "'publish' builds nothing"
+  assert_production_unchanged
+}
+
+@test "staging that is changed while it is tested" {
+  remember_production
+  fake_dbt test "$PYTHON $ROOT/test/support/sql.py \"update stage.customers set country = 'XX'\""
+  publish
+  assert_status 73
+  assert_says 'stage.customers' 'while it was tested'
+  assert_production_unchanged
+}
+
+# bats test_tags=engine:any
+@test "options of a build are refused" {
+  publish -- --full-refresh
+  assert_status 125
+  assert_says full-refresh 'builds nothing'
+}
