@@ -265,8 +265,7 @@ static void write_success(const struct invocation *invocation, const struct depl
 		buf_printf(out,
 			   "%zu tests passed, %zu warned; %zu of them on what was "
 			   "published\n",
-			   audit->tests_passed, audit->tests_warned,
-			   audit->scope_tests);
+			   audit->tests_passed, audit->tests_warned, audit->scope_tests);
 	if (result->restores_dropped)
 		buf_printf(out, "dropped %zu expired restore point%s\n", result->restores_dropped,
 			   result->restores_dropped == 1 ? "" : "s");

@@ -152,8 +152,7 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 	struct sides *sides = &deploy->sides;
 	struct strv selected CLEANUP(strv_release) = STRV_INIT;
 	struct strv shared CLEANUP(strv_release) = STRV_INIT;
-	bool selects =
-		config_is_set(config, OPTION_SELECT) || config_is_set(config, OPTION_EXCLUDE);
+	bool selects = selection_is_given(config);
 
 	if (deploy->routes.n == 0) {
 		deploy->request.reporter->note(deploy->request.reporter,

@@ -37,8 +37,9 @@ country() {
   [ "$(country)" = LI ]
 }
 
-@test "a selection publishes its part" {
-  publish -s customers
+@test "a selector of the project publishes its part" {
+  printf 'selectors:\n  - name: people\n    definition: {method: fqn, value: customers}\n' >selectors.yml
+  publish --selector people
   assert_status 0
   [ "$(country)" = CH ]
   assert_says 'published 1 relation'
