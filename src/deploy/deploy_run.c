@@ -79,7 +79,8 @@ static int build(struct deploy *deploy, struct err *err)
 	int result;
 
 	warm_up(deploy);
-	if ((deploy->plan.read_count > 0 && deploy_write_state(deploy, err) < 0) ||
+	if ((deploy->strategy->builds_scope && strv_contains(&step->command, "--state") &&
+	     deploy_write_state(deploy, err) < 0) ||
 	    deploy_begin_build(deploy, err) < 0)
 		return -1;
 	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &built, err);

@@ -294,5 +294,6 @@ void route_check_all(const struct config *config, const struct manifest *from,
 	check_shared(config, allowed_shared, routes);
 	route_check_views(config, to, allowed_shared, routes);
 	check_hooks(config, from, routes);
-	route_check_audit(config, from, allowed_shared, routes);
+	if (!scope_build_is_wanted(config))
+		route_check_audit(config, from, allowed_shared, routes);
 }

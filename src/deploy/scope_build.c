@@ -147,12 +147,23 @@ static void read_parent(struct choice *c, const struct config *config,
 	route->is_read = true;
 }
 
+static void refuse_shared(struct choice *c, const struct route *route)
+{
+	route_conflict(c->routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
+		       "leave it out of --build",
+		       "'%s' is one relation on both sides, so building it would already change "
+		       "production",
+		       route->node->unique_id);
+}
+
 static void choose_first(struct choice *c, const struct strv *wanted)
 {
 	for (size_t i = 0; i < c->routes->n; i++) {
 		struct route *route = &c->routes->items[i];
 
 		c->route_of[position(c, route->node)] = route;
+		if (wanted && route->is_shared && strv_contains(wanted, route->node->unique_id))
+			refuse_shared(c, route);
 		if (wanted ? strv_contains(wanted, route->node->unique_id) : route->in_scope)
 			route->is_built = true;
 		else if (route->in_scope)

@@ -45,7 +45,7 @@ static void add_read(struct rollback_plan *r, const struct route *route)
 	struct plan *plan = r->w.plan;
 
 	plan->reads[plan->read_count++] = route;
-	r->reads = true;
+	r->reads = r->reads || !route->is_shared;
 }
 
 static const char *copy_reason(const struct rollback_plan *r, const struct route *route,

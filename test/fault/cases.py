@@ -152,7 +152,8 @@ def broken_recoveries(world, commands):
 
 def role(calls):
     """What an operation is there for."""
-    for name, mark in (("publish", "'published', '"), ("audit", "'intent', '"), ("take over", "'aborted'"),
+    for name, mark in (("publish", "'published', '"), ("audit", "'intent', '"),
+                       ("prepare", '"stage"."revenue_by_day"'), ("take over", "'aborted'"),
                        ("lock", "create table if not exists")):
         if any(mark in sql.replace("''", "'") for sql in calls):
             return name

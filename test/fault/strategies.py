@@ -9,6 +9,7 @@ class Strategy:
     arguments: tuple  # behind `deploy` and `plan`
     own_schemas: tuple  # what is neither production nor somebody else's
     engines: tuple = ("duckdb", "postgres")
+    in_place: str = ""  # production was built there, all of it; then this SQL
 
 
 STRATEGIES = (
@@ -16,5 +17,13 @@ STRATEGIES = (
         name="wac",
         arguments=("wac", "--from", "staging", "--to", "prod", "--tags", "mart,utils"),
         own_schemas=("stage", "airlock", "airlock_restore"),
+    ),
+    Strategy(
+        name="production-rollback",
+        arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags",
+                   "mart,utils,history"),
+        own_schemas=("stage", "airlock", "airlock_restore"),
+        # a view over a table whose columns will change
+        in_place="drop view mart.open_orders",
     ),
 )

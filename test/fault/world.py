@@ -94,7 +94,11 @@ class World:
             self._start_postgres()
         here = {k: v for k, v in self.environment.items() if k.startswith("SHOP_") or k == "ENGINE"}
         os.environ.update(here)
-        self._expect(self.deploy())
+        if self.strategy.in_place:
+            self._build_in_place()
+            self.sql(self.strategy.in_place)
+        else:
+            self._expect(self.deploy())
         for sql in (BY_HAND["any"], BY_HAND.get(self.engine)):
             if sql:
                 self.sql(sql)
@@ -102,6 +106,8 @@ class World:
         new_order = "113,3,2025-01-20,placed,EUR\n112,2,2025-01-15"
         self._change("seeds/raw_orders.csv", "112,2,2025-01-15", new_order)
         self._change("models/mart/customers.sql", "  c.segment,\n", "  c.segment,\n  1 as weight,\n")
+        if self.strategy.in_place:
+            self._build_in_place("--select", "raw_orders", "raw_payments")
         self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)  # says the same to the stand-in
         self._freeze()
         self.old = self.production()
@@ -127,6 +133,13 @@ class World:
 
     def __exit__(self, *_):
         self.stop()
+
+    def _build_in_place(self, *selection):
+        """Production without airlock: all of it, or what brings it new data."""
+        command = [self.environment["AIRLOCK_DBT"], "build", "--target", "prod", *selection]
+        target_path = ["--target-path", str(self.directory / "in_place")]
+        subprocess.run([*command, *target_path], cwd=self.project, env=self.environment, check=True,
+                       capture_output=True)
 
     def _start_postgres(self):
         for line in self._pg("start", str(os.getpid())).splitlines():

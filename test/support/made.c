@@ -74,6 +74,9 @@ static json_t *node_json(const struct made_node *node, const char *unique_id)
 		json_object_set(json, "identifier", json_object_get(json, "alias"));
 	if (node->has_no_schema)
 		json_object_set_new(json_object_get(json, "config"), "schema", json_null());
+	if (node->full_refresh)
+		json_object_set_new(json_object_get(json, "config"), "full_refresh",
+				    json_boolean(strcmp(node->full_refresh, "true") == 0));
 	if (node->compiled_path)
 		json_object_set_new(json, "compiled_path", json_string(node->compiled_path));
 	return json;
@@ -116,7 +119,7 @@ void made_config(struct config *config, const char *options)
 	strv_split(&list, options, " ");
 	bool named = list.n > 0 && *list.v[0] != '-';
 
-	config->strategy = mem_strdup(named ? list.v[0] : "wac");
+	config_set_strategy(config, named ? list.v[0] : "wac");
 	for (size_t i = named; i < list.n; i++) {
 		bool negated;
 		const struct option_row *row = option_find(list.v[i], &negated);

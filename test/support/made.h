@@ -26,8 +26,9 @@ struct made_node {
 	const char *parents; /* unique_ids */
 	const char *hooks;   /* post-hooks, or the SQL of an operation; one */
 	const char *compiled_path;
-	const char *grants; /* privilege=grantee,... */
-	bool has_no_schema; /* config.schema is null */
+	const char *grants;       /* privilege=grantee,... */
+	const char *full_refresh; /* "true" or "false" */
+	bool has_no_schema;       /* config.schema is null */
 };
 
 struct manifest *made_manifest(const char *adapter, const struct made_node *nodes, size_t n);

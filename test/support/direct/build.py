@@ -13,6 +13,7 @@ import json
 import os
 import time
 
+from arguments import Usage
 from engines import DatabaseError
 from faults import Injected
 from materialize import Materializer
@@ -46,8 +47,11 @@ class Build:
         self.materializer = Materializer(
             engine, self.project, arguments.flag("full-refresh"), self.scenario.get("columns", {}))
         self.results = {}
+        self.deferred = []
         chosen = select(recording, arguments.words("select"), arguments.words("exclude"))
         self.nodes = [unique_id for unique_id in chosen if self._is_built(unique_id)]
+        if arguments.flag("defer"):
+            self._defer(set(chosen))
 
     def run(self):
         """The exit status."""
@@ -64,6 +68,27 @@ class Build:
         self._report(nodes)
         return 0 if all(result["status"] in GOOD for result in self.results.values()) else 1
 
+    def _defer(self, chosen):
+        """(name in this target, name in the state) of each node that is not selected."""
+        if not self.arguments.flag("favor-state"):
+            raise Usage("the stand-in dbt knows --defer with --favor-state only")
+        state = os.path.join(self.project, self.arguments.text("state"), "manifest.json")
+        with open(state, encoding="utf-8") as file:
+            others = json.load(file)["nodes"]
+        for unique_id, node in self.recording.nodes.items():
+            other = others.get(unique_id, {})
+            if unique_id not in chosen and node.get("relation_name") and other.get("relation_name"):
+                self.deferred.append((node["relation_name"], other["relation_name"]))
+
+    def _resolve(self, node):
+        """The node with what is deferred read from the state."""
+        node = dict(node)
+        for key in ("compiled_code", "compiled_from_nothing"):
+            for own, other in self.deferred:
+                if node.get(key):
+                    node[key] = node[key].replace(own, other)
+        return node
+
     def _is_built(self, unique_id):
         return self.recording.nodes[unique_id]["config"].get("materialized") != "ephemeral"
 
@@ -73,7 +98,7 @@ class Build:
             self.engine.execute(f'create schema if not exists "{schema}"')
 
     def _node(self, number, total, unique_id):
-        node = self.recording.nodes[unique_id]
+        node = self._resolve(self.recording.nodes[unique_id])
         place = {"index": number, "total": total, "num_models": total}
         if self._is_blocked(unique_id):
             self._finish(node, place, status="skipped", message=None)
@@ -186,7 +211,7 @@ class Build:
             "exclude": options.get("exclude", []),
             "indirect_selection": options.get("indirect-selection", "eager"),
             "full_refresh": self.arguments.flag("full-refresh"),
-            "defer": False,
+            "defer": self.arguments.flag("defer"),
             "empty": False,
             "sample": None,
         }

@@ -1,0 +1,157 @@
+#!/usr/bin/env bats
+# production-rollback: production to staging, rebuild the scope there, back to production.
+
+load ../support/common.bash
+
+# Production was built in place, has a row that no build makes again, and its seeds have changed.
+setup_file() {
+  begin_file shop
+  dbt build --target prod
+  sql "insert into mart.revenue_by_day values (date '2024-12-31', 0, 0)"
+  sql 'create unique index one_day on mart.revenue_by_day (ordered_on)'
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv
+  dbt seed --target prod
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+SCOPE=(--from staging --to prod --tags 'mart,utils,history')
+
+roll() { # roll [OPTION...], into $status and $output
+  run airlock deploy production-rollback "${SCOPE[@]}" --yes "$@"
+}
+
+# The rows of the scope, without the times at which a snapshot was taken.
+rows() {
+  local table
+  for table in mart.orders mart.customers mart.revenue_by_day utils.calendar utils.currencies; do
+    echo "$table"
+    sql "select * from $table" | sort
+  done
+  sql 'select customer_id, customer_name, country, segment, dbt_valid_to is null
+       from history.customers_history order by 1, 3'
+}
+
+# The same build in production itself, in a copy of the warehouse.
+in_place() {
+  local SHOP_DUCKDB=$SHOP_DUCKDB SHOP_PG_DBNAME=${SHOP_PG_DBNAME-}
+  if [ "$ENGINE" = postgres ]; then
+    SHOP_PG_DBNAME=postgres sql 'drop database if exists in_place'
+    SHOP_PG_DBNAME=postgres sql 'create database in_place template shop'
+    SHOP_PG_DBNAME=in_place
+  else
+    mkdir -p "$BATS_TEST_TMPDIR/in_place"
+    cp "$SHOP_DUCKDB" "$BATS_TEST_TMPDIR/in_place/"
+    SHOP_DUCKDB=$BATS_TEST_TMPDIR/in_place/${SHOP_DUCKDB##*/}
+  fi
+  export SHOP_DUCKDB SHOP_PG_DBNAME
+  dbt build --quiet --target prod --target-path "$BATS_TEST_TMPDIR/target" \
+    --select tag:mart tag:utils tag:history "$@" >&2
+  rows
+}
+
+assert_as_in_place() {
+  rows >"$BATS_TEST_TMPDIR/deployed"
+  diff "$BATS_TEST_TMPDIR/in_place.rows" "$BATS_TEST_TMPDIR/deployed"
+}
+
+@test "rows of production are kept and new ones added, as by building in place; and once more" {
+  (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
+  roll
+  assert_status 0
+  assert_says 'mart.revenue_by_day' 'history.customers_history'
+  assert_as_in_place
+  assert_sql "select count(*) from mart.revenue_by_day where ordered_on = date '2024-12-31'" 1
+  assert_sql "select orders from mart.revenue_by_day where ordered_on = date '2025-01-20'" 1
+  assert_sql 'select count(*) from history.customers_history where customer_id = 4' 2
+  roll
+  assert_status 0
+  assert_as_in_place
+}
+
+@test "a failing test leaves production untouched, and so does what was copied" {
+  remember_production
+  roll -- --vars '{break_orders: true}'
+  assert_status 1
+  assert_says unique_orders_order_id 'production was not changed' '--defer --favor-state --state'
+  assert_production_unchanged
+}
+
+@test "--full-refresh makes the incremental model anew, as in place, and the snapshot goes on" {
+  (in_place --full-refresh) >"$BATS_TEST_TMPDIR/in_place.rows"
+  roll -- --full-refresh
+  assert_status 0
+  assert_as_in_place
+  assert_sql "select count(*) from mart.revenue_by_day where ordered_on = date '2024-12-31'" 0
+  assert_sql 'select count(*) from history.customers_history where customer_id = 4' 2
+}
+
+@test "what is not selected is read from production, whatever staging holds" {
+  sql 'create schema stage'
+  sql 'create view stage.int_orders_in_euros as select * from intermediate.int_orders_in_euros where 1 = 0'
+  roll -s orders revenue_by_day
+  assert_status 0
+  assert_sql 'select count(*) from mart.orders' 13
+  assert_sql "select country from mart.customers where customer_id = 4" IT
+}
+
+@test "parents: copy fills staging with them and builds on the copies" {
+  (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
+  roll --parents copy
+  assert_status 0
+  assert_as_in_place
+  assert_sql 'select count(*) from stage.raw_orders' 13
+  assert_sql 'select count(*) from stage.stg_orders' 13
+}
+
+@test "somebody who writes meanwhile stops the publish, and keeps what was written" {
+  fake_dbt build "sql() { '$PYTHON' '$ROOT/test/support/sql.py' \"\$1\"; }
+    sql \"update mart.revenue_by_day set revenue_eur = 1 where ordered_on = date '2024-12-31'\""
+  roll
+  assert_status 73
+  assert_says revenue_by_day
+  assert_sql "select count(*) from mart.revenue_by_day where revenue_eur = 1" 1
+  assert_sql 'select count(*) from mart.orders' 12
+}
+
+@test "what production does not have begins anew, whatever staging holds" {
+  sql 'drop table mart.revenue_by_day'
+  sql 'create schema stage'
+  sql "create table stage.revenue_by_day as select date '2031-01-01' as ordered_on, 1 as orders, 1 as revenue_eur"
+  if [ "$ENGINE" = postgres ]; then
+    sql 'create view stage.by_hand as select * from stage.revenue_by_day'
+    roll
+    assert_status 125
+    assert_says 'shop.stage.revenue_by_day (staging) has to be made anew and is used by' by_hand
+    sql 'drop view stage.by_hand'
+  fi
+  roll
+  assert_status 0
+  assert_says 'mart.revenue_by_day'
+  assert_sql 'select count(*), max(orders) from mart.revenue_by_day' '9|2'
+}
+
+@test "refused before anything is built: a parent that production lacks, options of its own" {
+  sql 'drop view mart.open_orders'
+  sql 'drop table mart.customers; drop table mart.orders'
+  sql 'drop view intermediate.int_orders_in_euros'
+  run airlock plan production-rollback "${SCOPE[@]}"
+  assert_status 125
+  assert_says "intermediate.int_orders_in_euros' ('model.shop.int_orders_in_euros') is read by the build" \
+    'dbt build --target prod --select int_orders_in_euros'
+  run airlock plan production-rollback "${SCOPE[@]}" -- --defer --state x
+  assert_status 125
+  assert_says "'--defer' is set by production-rollback itself"
+  sed -i '/^    to: prod/d' dbt_project.yml
+  run airlock plan production-rollback --from staging
+  assert_status 125
+  assert_says "no 'to'"
+}
