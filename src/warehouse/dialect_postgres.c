@@ -215,6 +215,7 @@ static const char *const transaction_settings[] = {
 /* The statement was undone by the server, and may meet better luck. */
 static const char *const transient[] = {
 	"canceling statement due to lock timeout",
+	"could not open relation with OID", /* dropped while the catalog was read */
 	"could not serialize access",
 	"deadlock detected",
 	"tuple concurrently",
