@@ -54,6 +54,9 @@ begin_file() { # begin_file PROJECT
 # The same, and the shop published once: what most files begin with.
 begin_published() {
   begin_file shop
+  # A view whose text PostgreSQL prints alike however often it has read it.
+  sed -i "s/^where o.status in .*/where o.status = 'placed' or o.status = 'shipped'/" \
+    models/mart/open_orders.sql
   deploy
   assert_status 0
 }
