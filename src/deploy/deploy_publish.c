@@ -110,6 +110,7 @@ void deploy_name_raised(struct err *err, const char *what)
 		{ DIALECT_RAISED_LOCK, ERR_PUBLISH_FAILED },
 		{ DIALECT_RAISED_COUNT, ERR_PUBLISH_FAILED },
 		{ DIALECT_RAISED_VIEW, ERR_PUBLISH_FAILED },
+		{ DIALECT_RAISED_DEPENDENT, ERR_PUBLISH_FAILED },
 	};
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 
@@ -214,6 +215,7 @@ static void list_published(struct deploy *deploy)
 		const struct plan_table *t = &plan->tables[i];
 		const struct table *built =
 			observed_table(&deploy->built, plan->dialect, &t->route->from);
+		struct buf schema CLEANUP(buf_release) = BUF_INIT;
 		struct buf restore CLEANUP(buf_release) = BUF_INIT;
 		struct err ignored CLEANUP(err_release) = ERR_INIT;
 
@@ -222,8 +224,9 @@ static void list_published(struct deploy *deploy)
 						      .is_view = t->route->is_view,
 						      .rows = built ? built->rows : -1 };
 		if (t->restore.identifier &&
+		    sql_bind(&schema, t->restore.schema, id, 1, &ignored) == 0 &&
 		    sql_bind(&restore, t->restore.identifier, id, 1, &ignored) == 0)
-			rows[i].restore = arena_printf(&deploy->arena, "%s.%s", t->restore.schema,
+			rows[i].restore = arena_printf(&deploy->arena, "%s.%s", buf_cstr(&schema),
 						       buf_cstr(&restore));
 	}
 	deploy->result.published = rows;

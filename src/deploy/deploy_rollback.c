@@ -118,6 +118,39 @@ static bool was_view(const json_t *table)
 	return kind && strcmp(kind, "view") == 0;
 }
 
+/* The schema that a swap put aside, with everything in it. */
+static int add_demoted_route(struct deploy *deploy, struct route *route, const char *id)
+{
+	struct arena *arena = &deploy->routes.arena;
+
+	route->from.schema = arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.schema, id);
+	deploy->routes.n++;
+	deploy->routes.scope_count++;
+	return 0;
+}
+
+static void add_containers(struct deploy *deploy, const json_t *containers, const char *id)
+{
+	struct routes *routes = &deploy->routes;
+	struct arena *arena = &routes->arena;
+	size_t n = json_array_size(containers);
+
+	routes->containers = arena_alloc(arena, (n + 1) * sizeof(*routes->containers));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *container = json_array_get(containers, i);
+		const char *to = js_get_string(container, "to");
+		const char *database = js_get_string(container, "database");
+
+		if (!to || !database)
+			continue;
+		routes->containers[routes->container_count++] = (struct route_container) {
+			.from = { arena_strdup(arena, database),
+				  arena_printf(arena, "%s" STATE_DEMOTED "%s", to, id), NULL },
+			.to = { arena_strdup(arena, database), arena_strdup(arena, to), NULL },
+		};
+	}
+}
+
 static int add_route(struct deploy *deploy, const json_t *table, const char *id, struct err *err)
 {
 	struct routes *routes = &deploy->routes;
@@ -137,6 +170,10 @@ static int add_route(struct deploy *deploy, const json_t *table, const char *id,
 		.reason = arena_printf(arena, "published by %s", id),
 	};
 	route->from = route->to;
+	if (!route->to.schema || !route->to.identifier)
+		return err_set(err, ERR_NO_ANSWER, "the history of '%s' is not whole", id);
+	if (routes->container_count > 0)
+		return add_demoted_route(deploy, route, id);
 	if (restore > 0) {
 		route->from.schema = STATE_RESTORE_SCHEMA;
 		route->from.identifier = arena_printf(arena, "r_%s_%lld", id, (long long)restore);
@@ -145,8 +182,6 @@ static int add_route(struct deploy *deploy, const json_t *table, const char *id,
 			       "deployment '%s' kept no restore point of '%s'", id,
 			       js_get_string(table, "to"));
 	}
-	if (!route->to.schema || !route->to.identifier)
-		return err_set(err, ERR_NO_ANSWER, "the history of '%s' is not whole", id);
 	routes->n++;
 	routes->scope_count++;
 	return 0;
@@ -165,8 +200,10 @@ static int make_routes(struct deploy *deploy, const json_t *chosen, struct err *
 
 	arena_init(&routes->arena);
 	routes->dialect = deploy->sides.dialect;
+	routes->is_rollback = true;
 	routes->items =
 		arena_alloc(&routes->arena, (json_array_size(tables) + 1) * sizeof(*routes->items));
+	add_containers(deploy, js_get_array(chosen, "containers"), js_get_string(chosen, "id"));
 	for (size_t i = 0; i < json_array_size(tables); i++)
 		if (add_route(deploy, json_array_get(tables, i), js_get_string(chosen, "id"), err) <
 		    0)

@@ -19,9 +19,28 @@ static json_t *find(json_t *deployments, const char *id)
 	return made;
 }
 
-/* A restore point is r_<id>_<number> of the table's row. */
-static json_t *restore_point(const char *id, const json_t *tables)
+/* What was exchanged whole is there whole, under another name. */
+static json_t *demoted(const char *id, const json_t *containers)
 {
+	json_t *schemas = json_array();
+
+	for (size_t i = 0; i < json_array_size(containers); i++) {
+		const char *to = js_get_string(json_array_get(containers, i), "to");
+
+		if (to)
+			json_array_append_new(schemas,
+					      json_sprintf("%s" STATE_DEMOTED "%s", to, id));
+	}
+	const char *first = json_string_value(json_array_get(schemas, 0));
+
+	return json_pack("{s:s?, s:o}", "schema", first, "schemas", schemas);
+}
+
+/* A restore point is r_<id>_<number> of the table's row. */
+static json_t *restore_point(const char *id, const json_t *tables, const json_t *containers)
+{
+	if (containers)
+		return demoted(id, containers);
 	json_t *relations = json_array();
 
 	for (size_t i = 0; i < json_array_size(tables); i++) {
@@ -49,7 +68,8 @@ static void add_published(json_t *deployment, const char *at, const json_t *deta
 			    json_integer((json_int_t)json_array_size(tables)));
 	json_object_set(deployment, "tables", tables);
 	json_object_set_new(deployment, "restore_point",
-			    restore_point(js_get_string(deployment, "id"), tables));
+			    restore_point(js_get_string(deployment, "id"), tables,
+					  js_get_array(detail, "containers")));
 	json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);
 }
 

@@ -33,6 +33,26 @@ static size_t relations_of(const struct routes *routes, struct relation **ret_re
 	return n;
 }
 
+static int push_containers(const struct routes *routes, struct strv *queries, struct err *err)
+{
+	size_t n = routes->container_count;
+	struct relation *names = mem_alloc((2 * n + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < n; i++) {
+		names[2 * i] = routes->containers[i].from;
+		names[2 * i].identifier = "from";
+		names[2 * i + 1] = routes->containers[i].to;
+		names[2 * i + 1].identifier = "to";
+	}
+	const struct sql_arg of_both = SQL_ARG_NAMES("names", names, 2 * n);
+	int result = n == 0 ? 0
+			    : dialect_push(queries, routes->dialect, DIALECT_OBSERVE_CONTAINERS,
+					   &of_both, 1, err);
+
+	free(names);
+	return result;
+}
+
 int observe_push_rows(const struct routes *routes, const struct relation *relation, bool content,
 		      struct strv *queries, struct err *err)
 {
@@ -73,12 +93,26 @@ int observe_push_tables(const struct routes *routes, const struct observed *befo
 	return 0;
 }
 
+/* A view has no rows of its own. What is about to be built is what the project says; what was put
+ * aside is what it was. */
+static bool counts_from(const struct routes *routes, const struct route *route,
+			const struct observed *before)
+{
+	const struct table *from = observed_table(before, routes->dialect, &route->from);
+
+	if (!routes->is_rollback)
+		return manifest_is_table(route->node);
+	return from && strcmp(from->kind, "table") == 0;
+}
+
 /* A view has none; of a rollback that removes one, both relations are the one that is there. */
 static bool has_rows(const struct routes *routes, const struct route *route,
 		     const struct observed *before)
 {
 	const struct table *to = observed_table(before, routes->dialect, &route->to);
 
+	if (routes->container_count > 0)
+		return counts_from(routes, route, before);
 	return !route->is_view && !(to && table_is_view(to) &&
 				    relation_equal(routes->dialect, &route->from, &route->to));
 }
@@ -114,29 +148,38 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 		    0)
 		result = -1;
 	free(relations);
+	if (result == 0)
+		result = push_containers(routes, queries, err);
 	if (result == 0 && rows != OBSERVE_NO_ROWS)
 		result = push_counts(routes, before, rows == OBSERVE_CONTENT, queries, err);
 	return result;
 }
 
+/* Both kinds of rows come behind the first answers; only a container has two sides. */
+static void collect_row(json_t *row, json_t *rows, json_t *containers)
+{
+	json_array_append(json_object_get(row, "side") ? containers : rows, row);
+}
+
 json_t *observe_collect(json_t *const *answers, size_t n, bool counted, struct err *err)
 {
 	json_t *rows CLEANUP(js_free) = json_array();
+	json_t *containers CLEANUP(js_free) = json_array();
 
 	for (size_t i = 0; i < n; i++) {
 		if (!answers[i]) {
 			err_set(err, ERR_NO_ANSWER, "the catalog did not answer");
 			return NULL;
 		}
-		if (i >= QUERY_ROWS)
-			json_array_extend(rows, answers[i]);
+		for (size_t k = 0; i >= QUERY_ROWS && k < json_array_size(answers[i]); k++)
+			collect_row(json_array_get(answers[i], k), rows, containers);
 	}
 	if (n < QUERY_ROWS || json_array_size(answers[QUERY_SESSION]) != 1) {
 		err_set(err, ERR_NO_ANSWER, "the catalog did not say where it is connected to");
 		return NULL;
 	}
-	return json_pack("{s:O, s:O, s:O, s:O, s:b}", "session",
+	return json_pack("{s:O, s:O, s:O, s:O, s:O, s:b}", "session",
 			 json_array_get(answers[QUERY_SESSION], 0), "schemas",
 			 answers[QUERY_SCHEMAS], "relations", answers[QUERY_RELATIONS], "rows",
-			 rows, "built", (int)counted);
+			 rows, "containers", containers, "built", (int)counted);
 }

@@ -209,6 +209,10 @@ int observed_parse(const json_t *picture, struct observed *ret_observed, struct 
 			return -1;
 		}
 	}
+	if (observed_read_containers(&o, picture, err) < 0) {
+		observed_release(&o);
+		return -1;
+	}
 	size_t counted = list_of(picture, "rows", &list);
 
 	for (size_t i = 0; i < counted; i++)

@@ -90,6 +90,12 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .command_line_only = true,
 	  .help = "roll back although production has changed since" },
+	{ .id = OPTION_FOREIGN_OBJECTS,
+	  .key = "foreign_objects",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "PATTERN,...",
+	  .help = "schema.name of what dbt did not make and a blue-green may leave behind" },
 	{ .id = OPTION_FROM,
 	  .key = "from",
 	  .type = OPTION_STRING,
@@ -278,10 +284,10 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .help = "do not ask before anything is built" },
 };
 
-static const char *const strategies[] = { "wac", "wap", "production-rollback", NULL };
+static const char *const strategies[] = { "wac", "wap", "production-rollback", "blue-green", NULL };
 
 /* Later versions have these: no deployment may take their names. */
-static const char *const later_strategies[] = { "blue-green", "mirror" };
+static const char *const later_strategies[] = { "mirror" };
 
 const struct option_row *option_row(enum option_id id)
 {

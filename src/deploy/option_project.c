@@ -273,7 +273,9 @@ static int refuse_unknown(const struct reading *reading, const char *what, struc
 		err_hint(err, "did you mean '%s'?", nearest);
 	} else {
 		list_deployments(reading, &names);
-		err_hint(err, "the strategies are 'wac', 'wap' and 'production-rollback'%s%s",
+		err_hint(err,
+			 "the strategies are 'wac', 'wap', 'production-rollback' and "
+			 "'blue-green'%s%s",
 			 names.len ? "; the deployments are " : "", buf_cstr(&names));
 	}
 	free(candidates);

@@ -183,10 +183,21 @@ static json_t *published_detail(const struct publication *w)
 
 	for (size_t i = 0; i < w->set.n; i++)
 		json_array_append_new(tables, table_detail(w, i));
-	return json_pack("{s:s, s:s?, s:s, s:s?, s:o}", "strategy", w->plan->strategy, "of",
-			 js_get_string(w->in->rolled_back, "id"), "from",
-			 config_text(w->in->config, OPTION_FROM), "to",
-			 config_text(w->in->config, OPTION_TO), "tables", tables);
+	json_t *detail = json_pack("{s:s, s:s?, s:s, s:s?, s:o}", "strategy", w->plan->strategy,
+				   "of", js_get_string(w->in->rolled_back, "id"), "from",
+				   config_text(w->in->config, OPTION_FROM), "to",
+				   config_text(w->in->config, OPTION_TO), "tables", tables);
+
+	for (size_t i = 0; i < w->set.container_count; i++) {
+		const struct publish_container *c = &w->set.containers[i];
+
+		if (i == 0)
+			json_object_set_new(detail, "containers", json_array());
+		json_array_append_new(json_object_get(detail, "containers"),
+				      json_pack("{s:s, s:s, s:s}", "database", c->to.database,
+						"from", c->from.schema, "to", c->to.schema));
+	}
+	return detail;
 }
 
 static bool keeps_any(const struct publication *w)
@@ -244,7 +255,10 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
 
 	step->changes_production = true;
-	step->undo = "rows that were replaced are in " STATE_RESTORE_SCHEMA;
+	step->undo = w->set.container_count > 0
+			     ? "what was production is in schemas called <name>" STATE_DEMOTED
+			       "<id>"
+			     : "rows that were replaced are in " STATE_RESTORE_SCHEMA;
 	if (state_push_probe(&w->state, &probe, err) < 0)
 		return -1;
 	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);

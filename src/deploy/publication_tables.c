@@ -52,7 +52,7 @@ static int missing(const struct publication *w, const struct route *route, struc
 			     "staging in the profile)");
 }
 
-static int add_table(struct publication *w, const struct route *route, struct err *err)
+int publication_add_table(struct publication *w, const struct route *route, struct err *err)
 {
 	const struct strategy_input *in = w->in;
 	struct publish_table *t = &w->set.tables[w->set.n];
@@ -180,7 +180,7 @@ static int check_shrink(const struct publication *w, const struct publish_table 
 		       (long long)t->to_table->rows);
 }
 
-static int check_shrinks(const struct publication *w, struct err *err)
+int publication_check_shrinks(const struct publication *w, struct err *err)
 {
 	for (size_t i = 0; i < w->set.n; i++)
 		if (check_shrink(w, &w->set.tables[i], w->plan->tables[i].route->node, err) < 0)
@@ -195,12 +195,13 @@ int publication_choose_tables(struct publication *w, struct err *err)
 	w->set.tables =
 		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
 	for (size_t i = 0; i < routes->n; i++)
-		if (routes->items[i].in_scope && add_table(w, &routes->items[i], err) < 0)
+		if (routes->items[i].in_scope &&
+		    publication_add_table(w, &routes->items[i], err) < 0)
 			return -1;
 	if (choose_ways(w, err) < 0)
 		return -1;
 	publication_link_routes(w);
 	if (publication_order_views(w, err) < 0)
 		return -1;
-	return check_shrinks(w, err);
+	return publication_check_shrinks(w, err);
 }

@@ -5,6 +5,7 @@
 
 #include "airlock/deploy/route_check.h"
 #include "airlock/deploy/scope_build.h"
+#include "airlock/deploy/strategy.h"
 
 struct resolve {
 	const struct config *config;
@@ -14,6 +15,7 @@ struct resolve {
 	const struct strv *tags;
 	bool by_tag;
 	bool with_views;
+	bool swaps; /* whole containers, and what is in them */
 	struct routes *routes;
 };
 
@@ -107,11 +109,11 @@ static void decide_scope(const struct resolve *r, struct route *route, const cha
 					     config_text(r->config, OPTION_TO));
 		strv_pushf(&r->routes->warnings, "'%s' is %s and is not published",
 			   route->node->unique_id, route->reason);
-	} else if (!manifest_is_table(route->node) && !r->with_views) {
+	} else if (!r->swaps && !manifest_is_table(route->node) && !r->with_views) {
 		leave_out_view(r, route);
 	} else {
 		route->in_scope = true;
-		route->is_view = !manifest_is_table(route->node);
+		route->is_view = !r->swaps && !manifest_is_table(route->node);
 		r->routes->view_count += route->is_view;
 		if (r->by_tag)
 			check_one_schema(r, route, tag);
@@ -178,7 +180,8 @@ static int check_tags(const struct resolve *r, struct err *err)
 
 		for (size_t k = 0; k < r->routes->n; k++)
 			if (manifest_has_tag(r->routes->items[k].node, tag) &&
-			    (r->with_views || manifest_is_table(r->routes->items[k].node)))
+			    (r->swaps || r->with_views ||
+			     manifest_is_table(r->routes->items[k].node)))
 				tables++;
 		if (tables > 0)
 			continue;
@@ -224,6 +227,7 @@ static int check_scope(const struct resolve *r, struct err *err)
 static int prepare(struct resolve *r, struct err *err)
 {
 	const char *to = config_text(r->config, OPTION_TO);
+	const struct strategy *strategy = strategy_find(r->config->strategy);
 
 	r->tags = config_list(r->config, OPTION_TAGS);
 	if (strcmp(r->config->strategy, "wac") != 0 && !to) {
@@ -235,6 +239,12 @@ static int prepare(struct resolve *r, struct err *err)
 	r->by_tag = config_is_set(r->config, OPTION_ROUTE)
 			    ? config_is(r->config, OPTION_ROUTE, "tag")
 			    : to == NULL;
+	r->swaps = strategy && strategy->swaps;
+	if (r->swaps && (r->by_tag || !to)) {
+		err_set(err, ERR_CONFIG_INVALID, "%s needs 'to', the target of production",
+			strategy->name);
+		return err_hint(err, "for example '--from staging --to prod'");
+	}
 	if (r->by_tag && to)
 		return err_set(err, ERR_CONFIG_INVALID,
 			       "'route: tag' publishes in the database of '%s' and takes no 'to'",
@@ -273,6 +283,8 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 	if (check_tags(&r, err) < 0 || check_scope(&r, err) < 0)
 		goto fail;
 	route_check_all(config, from, to, allowed_shared, &routes);
+	if (r.swaps)
+		route_check_containers(config, to, &routes);
 	*ret_routes = routes;
 	return 0;
 fail:

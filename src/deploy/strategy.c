@@ -5,6 +5,7 @@
 #include "airlock/deploy/strategy_rows.h"
 
 static const struct strategy *const strategies[] = {
+	&strategy_blue_green,
 	&strategy_production_rollback,
 	&strategy_wac,
 	&strategy_wap,

@@ -271,6 +271,88 @@ static int choose_ways(struct publication *w, const struct past *past, struct er
 	return 0;
 }
 
+/* --- of a deployment that exchanged containers --- */
+
+static int gone(const struct relation *relation, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(relation);
+
+	return err_set(err, ERR_RELATION_MISSING, "the restore point '%s' is gone", name);
+}
+
+/* The schema that was put aside says so itself. */
+static int check_demoted(const struct publication *w, const struct past *past,
+			 const struct relation *schema, struct err *err)
+{
+	const struct container *seen = observed_container(w->in->observed, w->in->dialect, schema);
+	const char *id = js_get_string(past->record, "id");
+	char *marker CLEANUP(mem_free_string) = mem_printf("[airlock: demoted by %s]", id);
+
+	if (!seen)
+		return gone(schema, err);
+	if (config_bool(w->in->config, OPTION_FORCE) ||
+	    (seen->comment && strstr(seen->comment, marker)))
+		return 0;
+	err_set(err, ERR_CONFLICT,
+		"'%s' is not what deployment '%s' put aside: its comment, which says what it is, "
+		"is another",
+		schema->schema, id);
+	return err_hint(err, "look at it; to make it production all the same, say --force");
+}
+
+/* The text of a view names the schemas of what it reads, which have other names by now. */
+static bool is_another(const char *recorded, const char *found, bool is_view)
+{
+	size_t len = recorded && is_view ? strcspn(recorded, "/") + 1 : 0;
+
+	if (!recorded || !found)
+		return false;
+	return is_view ? strncmp(recorded, found, len) != 0 : strcmp(recorded, found) != 0;
+}
+
+/* What is in it, as far as it was recorded, is what it was. */
+static int choose_demoted(const struct publication *w, const struct past *past,
+			  struct publish_table *t, const json_t *record, struct err *err)
+{
+	const json_t *before = js_get_object(record, "before");
+	const struct table *seen = observed_table(w->in->observed, w->in->dialect, t->from);
+
+	if (!before) {
+		t->from = NULL;
+		return 0;
+	}
+	if (!seen)
+		return gone(t->from, err);
+	t->from_table = seen;
+	t->is_view = strcmp(seen->kind, "table") != 0;
+	if (config_bool(w->in->config, OPTION_FORCE))
+		return 0;
+	if (is_another(js_get_string(before, "object"), seen->object, t->is_view))
+		return not_the_restore_point(past, t, "it is another object of that name", err);
+	if (t->decided && !t->is_view && js_get_integer(record, "rows_before", -1) != seen->rows)
+		return not_the_restore_point(past, t, "its rows were changed", err);
+	return 0;
+}
+
+static int choose_swap(struct publication *w, const struct past *past, struct err *err)
+{
+	const struct routes *routes = w->in->routes;
+
+	for (size_t i = 0; i < routes->container_count; i++)
+		if (check_demoted(w, past, &routes->containers[i].from, err) < 0)
+			return -1;
+	publication_sort(w);
+	publication_link_routes(w);
+	for (size_t i = 0; i < w->set.n; i++)
+		if (choose_demoted(w, past, &w->set.tables[i],
+				   find_record(past, w->plan->tables[i].route), err) < 0)
+			return -1;
+	if (publication_choose_containers(w, err) < 0)
+		return -1;
+	publication_swap_tables(w, "its schema as it was before takes the place of production's");
+	return 0;
+}
+
 static int plan_steps(struct publication *w, struct err *err)
 {
 	struct step *check;
@@ -300,7 +382,8 @@ static int rollback_plan(const struct strategy_input *input, struct plan *plan, 
 	for (size_t i = 0; i < routes->n; i++)
 		if (add_table(&w, &past, &routes->items[i], err) < 0)
 			return -1;
-	if (choose_ways(&w, &past, err) < 0)
+	if (routes->container_count > 0 ? choose_swap(&w, &past, err) < 0
+					: choose_ways(&w, &past, err) < 0)
 		return -1;
 	if (publication_order_views(&w, err) < 0)
 		return -1;

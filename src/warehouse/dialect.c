@@ -90,6 +90,8 @@ const char *publish_way_name(enum publish_way way)
 		return "return";
 	case PUBLISH_REMOVE:
 		return "remove";
+	case PUBLISH_SWAP:
+		return "swap";
 	}
 	return "";
 }
@@ -107,6 +109,7 @@ bool publish_way_moves(enum publish_way way)
 	case PUBLISH_REPLACE:
 	case PUBLISH_VIEW:
 	case PUBLISH_KEEP:
+	case PUBLISH_SWAP:
 		break;
 	}
 	return false;

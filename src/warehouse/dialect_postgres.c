@@ -7,6 +7,7 @@
  */
 #include "airlock/warehouse/dialect_rows.h"
 
+extern const char postgres_containers_sql[];
 extern const char postgres_observe_sql[];
 
 #define HOLDER_COLUMNS                                                                             \
@@ -41,6 +42,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"select distinct json_build_object('database', w.d, 'schema', n.nspname)::text "
 		"from (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s",
+	[DIALECT_OBSERVE_CONTAINERS] = postgres_containers_sql,
 	[DIALECT_OBSERVE_RELATIONS] = postgres_observe_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS("'content', (select " POSTGRES_CONTENT
 						 " from {relation:relation} x), "),
@@ -243,6 +245,7 @@ const struct dialect dialect_postgres = {
 	.moves_objects = true,
 	.views_follow_names = false,
 	.one_writer = false,
+	.swaps_schemas = true,
 	.changes_set_atomically = true,
 	.unseen_by_identity = "an update that leaves the number of rows as it was, and a change of "
 			      "comments or grants",

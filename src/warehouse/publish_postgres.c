@@ -123,6 +123,8 @@ static int push_staging_assert(struct strv *statements, const struct dialect *di
 			       const struct publish_set *set, const struct publish_table *t,
 			       struct err *err)
 {
+	if (t->is_view)
+		return 0;
 	if (t->view)
 		return postgres_push_view_assert(statements, dialect, t->from,
 						 t->decided ? t->from_table : NULL,
@@ -142,6 +144,7 @@ static int push_asserts(struct strv *statements, const struct dialect *dialect,
 		if (t->from && push_staging_assert(statements, dialect, set, t, err) < 0)
 			return -1;
 		if (t->to_table && !table_is_view(t->to_table) &&
+		    strcmp(t->to_table->kind, "materialized view") != 0 &&
 		    push_assert(statements, dialect, t->to, t->to_table, t->decided,
 				set->by_content, "(production) was changed by somebody else",
 				err) < 0)
@@ -365,6 +368,7 @@ static int push_move(struct strv *statements, const struct dialect *dialect,
 	case PUBLISH_NEW:
 	case PUBLISH_REWRITE:
 	case PUBLISH_REPLACE:
+	case PUBLISH_SWAP:
 	case PUBLISH_VIEW:
 	case PUBLISH_KEEP:
 		break;
@@ -466,6 +470,7 @@ static int push_rows(struct strv *statements, const struct dialect *dialect,
 	case PUBLISH_REMOVE:
 		return 0; /* moved once the readers are locked out */
 	case PUBLISH_REPLACE:
+	case PUBLISH_SWAP:
 	case PUBLISH_VIEW:
 	case PUBLISH_REMAKE:
 		break;
@@ -503,11 +508,29 @@ static int push_verify(struct strv *statements, const struct dialect *dialect,
 	return t->way == PUBLISH_RETURN ? 0 : push_count(statements, dialect, t, err);
 }
 
+int postgres_push_guards(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_set *set, struct err *err)
+{
+	if (postgres_push_writer_locks(statements, dialect, set, err) < 0)
+		return -1;
+	return push_asserts(statements, dialect, set, err);
+}
+
+int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
+			      const struct publish_set *set, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
+	return 0;
+}
+
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err)
 {
-	if (postgres_push_writer_locks(statements, dialect, set, err) < 0 ||
-	    push_asserts(statements, dialect, set, err) < 0)
+	if (set->container_count > 0)
+		return postgres_swap(dialect, set, statements, err);
+	if (postgres_push_guards(statements, dialect, set, err) < 0)
 		return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_rows(statements, dialect, &set->tables[i], err) < 0)
@@ -515,9 +538,8 @@ int postgres_publish(const struct dialect *dialect, const struct publish_set *se
 	if (postgres_push_reader_locks(statements, dialect, set, err) < 0 ||
 	    push_moves(statements, dialect, set, err) < 0)
 		return -1;
-	for (size_t i = 0; i < set->n; i++)
-		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
-			return -1;
+	if (postgres_push_node_grants(statements, dialect, set, err) < 0)
+		return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_verify(statements, dialect, &set->tables[i], err) < 0)
 			return -1;

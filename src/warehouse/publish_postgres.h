@@ -50,6 +50,12 @@ int postgres_push_comments(struct strv *statements, const struct dialect *dialec
 int postgres_push_marker(struct strv *statements, const struct dialect *dialect,
 			 const struct publish_table *t, struct err *err);
 
+/* Nobody writes the tables of the set any more, and they are what the plan saw. */
+int postgres_push_guards(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_set *set, struct err *err);
+/* `grants:` of the nodes, as dbt gives them; what was granted by hand stays. */
+int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
+			      const struct publish_set *set, struct err *err);
 /* Builds the new table beside the old one, while readers still read that. */
 int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err);

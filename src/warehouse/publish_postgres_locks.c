@@ -8,6 +8,8 @@
  * `lock table` would lock everything behind a view too. A view is locked by giving it the owner
  * that it has, which changes nothing and waits for its readers.
  */
+#include <string.h>
+
 #include "publish_postgres.h"
 
 #define LOCK_BODY                                                                                  \
@@ -19,7 +21,7 @@
 	"while n < cardinality(names) loop n := n + 1; "                                           \
 	"perform set_config('lock_timeout', greatest(1, {budget:number} - extract(epoch from "     \
 	"clock_timestamp() - attempt) * 1000)::int || 'ms', true); "                               \
-	"execute case modes[n] when 'view' then format('alter view %s owner to %I', names[n], "    \
+	"execute case modes[n] when 'view' then format('alter table %s owner to %I', names[n], "   \
 	"(select pg_get_userbyid(c.relowner) from pg_class c where c.oid = names[n]::regclass)) "  \
 	"else format('lock table %s in %s mode', names[n], modes[n]) end; end loop; "              \
 	"perform set_config('lock_timeout', '{timeout:number}ms', true); exit; "                   \
@@ -93,14 +95,34 @@ int postgres_push_writer_locks(struct strv *statements, const struct dialect *di
 	for (size_t i = 0; i < set->n; i++) {
 		const struct publish_table *t = &set->tables[i];
 
-		if (t->from && !t->view &&
+		if (t->from && !t->view && !t->is_view &&
 		    add_lock(&locks, dialect, t->from, "access share", err) < 0)
 			return -1;
-		if (t->to_table && !table_is_view(t->to_table) &&
+		if (t->to_table && strcmp(t->to_table->kind, "table") == 0 &&
 		    add_lock(&locks, dialect, t->to, "share row exclusive", err) < 0)
 			return -1;
 	}
 	return push_locks(statements, dialect, set, &locks, err);
+}
+
+/* Everything that can be read in a schema that is exchanged, whoever made it. */
+static int add_container_locks(struct locks *locks, const struct dialect *dialect,
+			       const struct container *container, struct err *err)
+{
+	for (size_t i = 0; container && i < container->object_count; i++) {
+		const struct container_object *object = &container->objects[i];
+		const struct relation relation = { container->schema.database,
+						   container->schema.schema, object->name };
+		bool is_table = strcmp(object->kind, "table") == 0;
+
+		if (!is_table && strcmp(object->kind, "view") != 0 &&
+		    strcmp(object->kind, "materialized view") != 0)
+			continue;
+		if (add_lock(locks, dialect, &relation, is_table ? "access exclusive" : "view",
+			     err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 int postgres_push_reader_locks(struct strv *statements, const struct dialect *dialect,
@@ -112,11 +134,15 @@ int postgres_push_reader_locks(struct strv *statements, const struct dialect *di
 		const struct publish_table *t = &set->tables[i];
 		bool is_view = t->to_table && table_is_view(t->to_table);
 
-		if (t->to_table && (is_view || publish_way_moves(t->way)) &&
+		if (t->to_table && set->container_count == 0 &&
+		    (is_view || publish_way_moves(t->way)) &&
 		    add_lock(&locks, dialect, t->to, is_view ? "view" : "access exclusive", err) <
 			    0)
 			return -1;
 	}
+	for (size_t i = 0; i < set->container_count; i++)
+		if (add_container_locks(&locks, dialect, set->containers[i].to_seen, err) < 0)
+			return -1;
 	for (size_t i = 0; i < set->dependent_count; i++)
 		if (add_lock(&locks, dialect, &set->dependents[i].view->relation, "view", err) < 0)
 			return -1;

@@ -57,6 +57,7 @@ BY_HAND = {
         comment on index mart.customers_once is 'by hand'""",
 }
 
+BLUE_GREEN = "blue-green --tags mart,utils".split()
 WHOLE = "production-rollback --tags mart,utils,history --parents copy".split()
 
 NODE = (
@@ -108,9 +109,9 @@ def write(engine, name, document):
     return path
 
 
-def queries(engine, before, options):
-    sides = [str(INPUT / engine / f"{side}.json") for side in ("staging", "prod")]
-    command = [sys.argv[1], "queries", *sides, before, *options, "--from", "staging", "--to", "prod"]
+def queries(engine, before, options, staging):
+    sides = [str(INPUT / engine / f"{side}.json") for side in (staging, "prod")]
+    command = [sys.argv[1], "queries", *sides, before, *options, "--from", staging, "--to", "prod"]
     output = subprocess.run(command, check=True, capture_output=True)
     return json.loads(output.stdout)["queries"]
 
@@ -122,6 +123,9 @@ def steady(picture):
     def number(match):
         return numbers.setdefault(match[0], str(16384 + len(numbers)))
 
+    for container in picture.get("containers", []):
+        container["object"] = number([container["object"]])
+        container["seen"] = "seen:" + container["schema"]
     for relation in picture["relations"] + picture["rows"]:
         if relation.get("object"):
             pattern = r"\d+" if re.fullmatch(r"\d+/\d+", relation["object"]) else r"^\d+(?=/)"
@@ -130,20 +134,23 @@ def steady(picture):
     return picture
 
 
-def take_picture(engine, name, before, built, options=("wac", "--tags", "mart,utils")):
+def take_picture(engine, name, before, built, options=("wac", "--tags", "mart,utils"), staging="staging"):
     connection = warehouse.connect(read_only=True)
     answers = [
         [json.loads(row[0]) for row in warehouse.rows(connection, sql)]
-        for sql in queries(engine, before, options)
+        for sql in queries(engine, before, options, staging)
     ]
     connection.close()
+    rows = [row for answer in answers[3:] for row in answer]
     picture = {
         "session": answers[0][0],
         "schemas": sorted(answers[1], key=str),
         "relations": answers[2],
-        "rows": [row for answer in answers[3:] for row in answer],
+        "rows": [row for row in rows if "side" not in row],
         "built": built,
     }
+    if len(picture["rows"]) < len(rows):
+        picture["containers"] = [row for row in rows if "side" in row]
     return write(engine, name, steady(picture))
 
 
@@ -189,6 +196,11 @@ def make(engine, directory):
     before = take_picture(engine, "before", "-", False)
     dbt("build", "staging")
     take_picture(engine, "built", str(before), True)
+    if engine == "postgres":
+        write(engine, "green", manifest(dbt("parse", "green")))
+        before = take_picture(engine, "green_before", "-", False, BLUE_GREEN, "green")
+        dbt("build", "green")
+        take_picture(engine, "green_built", str(before), True, BLUE_GREEN, "green")
 
 
 def main():

@@ -63,12 +63,14 @@ struct plan_case {
 };
 
 #define TO_PROD "--from staging --to prod --tags mart,utils"
+#define GREEN_TO_PROD "--from green --to prod --tags mart,utils"
 #define BY_TAG "--from staging --tags mart,utils"
 
 static void plan_is_golden(const struct plan_case *c)
 {
 	CLEANUP(mem_free_string)
-	char *from = mem_printf("%sinput/%s/staging.json", GOLDEN, c->dialect);
+	char *from = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
+				strstr(c->options, "--from green") ? "green" : "staging");
 	CLEANUP(mem_free_string) char *to = mem_printf("%sinput/%s/prod.json", GOLDEN, c->dialect);
 	CLEANUP(mem_free_string)
 	char *picture = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect, c->picture);
@@ -127,6 +129,19 @@ static void plans_of_wap(void **state)
 		plan_is_golden(&cases[i]);
 }
 
+static void plans_of_blue_green(void **state)
+{
+	static const struct plan_case cases[] = {
+		{ "blue-green", "postgres", "", "green_before", GREEN_TO_PROD, "--full-refresh" },
+		{ "blue-green", "postgres", "_built", "green_built", GREEN_TO_PROD,
+		  "--full-refresh" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		plan_is_golden(&cases[i]);
+}
+
 static void plans_of_production_rollback(void **state)
 {
 	static const struct {
@@ -157,6 +172,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_RELATIONS] = "observe_relations",
 	[DIALECT_OBSERVE_CONTENT] = "observe_content",
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
+	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
 	[DIALECT_OBSERVE_RESTORES] = "observe_restores",
 	[DIALECT_OBSERVE_LEFT] = "observe_left",
 	[DIALECT_RESTORE_CHECK] = "restore_check",
@@ -234,6 +250,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 
 	if (!template_names[which])
 		fail_msg("template %zu has no name here", which);
+	if (which == DIALECT_OBSERVE_CONTAINERS && !dialect->swaps_schemas)
+		return;
 	if (dialect_render(&sql, dialect, (enum dialect_template)which, args, ARRAY_LEN(args),
 			   &err) < 0)
 		fail_msg("%s of %s: %s", template_names[which], dialect->name, err.message);
@@ -261,6 +279,7 @@ static void templates_of_every_dialect(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(plans_of_blue_green),
 		cmocka_unit_test(plans_of_wac),
 		cmocka_unit_test(plans_of_wap),
 		cmocka_unit_test(plans_of_production_rollback),

@@ -574,6 +574,94 @@ static void shared_models_may_read_each_other(void **state)
 	accepted(&w);
 }
 
+#define BLUE_GREEN "blue-green --from green --to prod"
+
+static void schemas_that_are_exchanged_map_one_to_one(void **state)
+{
+	WORLD = { .options = BLUE_GREEN,
+		  .from = NODES({ .name = "a", .schema = "green" },
+				{ .name = "v",
+				  .schema = "green",
+				  .materialized = "view",
+				  .parents = "model.shop.a" },
+				{ .name = "b", .schema = "green_b" }),
+		  .to = NODES({ .name = "a", .schema = "mart" },
+			      { .name = "v",
+				.schema = "mart",
+				.materialized = "view",
+				.parents = "model.shop.a" },
+			      { .name = "b", .schema = "b" }) };
+
+	(void)state;
+	accepted(&w);
+	assert_int_equal(w.routes.scope_count, 3);
+	assert_int_equal(w.routes.container_count, 2);
+	assert_string_equal(w.routes.containers[0].to.schema, "b");
+	assert_string_equal(w.routes.containers[1].from.schema, "green");
+	assert_string_equal(w.routes.containers[1].to.schema, "mart");
+
+	CLEANUP(world_release)
+	struct world v = { .options = BLUE_GREEN,
+			   .from = NODES({ .name = "a", .schema = "green" },
+					 { .name = "b", .schema = "green" }),
+			   .to = NODES({ .name = "a", .schema = "mart" },
+				       { .name = "b", .schema = "utils" }) };
+
+	refused(&v, ERR_ROUTE_CONFLICT,
+		"'model.shop.b' is 'db.green.b' in staging and 'db.utils.b' in production: its "
+		"schema in staging already stands for another one of production",
+		"wac and production-rollback");
+}
+
+static void what_an_exchange_would_take_along_or_lose_is_refused(void **state)
+{
+	WORLD = { .options = BLUE_GREEN,
+		  .selected = "model.shop.a",
+		  .from = NODES({ .name = "a", .schema = "green" },
+				{ .name = "b", .schema = "green" }),
+		  .to = NODES({ .name = "a", .schema = "mart" },
+			      { .name = "b", .schema = "mart" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.b' is in a schema that is exchanged and would not be built (left out "
+		"by the selection): production would get what staging holds of it from an earlier "
+		"time",
+		"production-rollback");
+
+	CLEANUP(world_release)
+	struct world v = { .options = BLUE_GREEN,
+			   .from = NODES({ .name = "a", .schema = "green" }),
+			   .to = NODES({ .name = "a", .schema = "mart" },
+				       { .name = "b", .schema = "mart" }) };
+
+	refused(&v, ERR_ROUTE_CONFLICT,
+		"'model.shop.b' is in a schema that is exchanged and only in the manifest of "
+		"'prod': production would lose it",
+		NULL);
+}
+
+static void an_exchanged_view_must_not_go_on_reading_staging(void **state)
+{
+	WORLD = { .options = BLUE_GREEN,
+		  .selected = "model.shop.v",
+		  .from = NODES({ .name = "a", .schema = "green_a" },
+				{ .name = "v",
+				  .schema = "green",
+				  .materialized = "view",
+				  .parents = "model.shop.a" }),
+		  .to = NODES({ .name = "a", .schema = "a" }, { .name = "v",
+								.schema = "mart",
+								.materialized = "view",
+								.parents = "model.shop.a" }) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.v' is a view that reads 'model.shop.a', which is not exchanged with "
+		"it: in production it would go on reading staging's",
+		"table");
+}
+
 #define WAP "wap --from audit --to prod --tags mart"
 
 static void a_shared_view_must_not_read_what_only_staging_has(void **state)
@@ -752,6 +840,9 @@ int main(void)
 		cmocka_unit_test(a_shared_view_must_not_read_what_only_staging_has),
 		cmocka_unit_test(an_audit_must_not_overwrite_a_model_of_the_default_schema),
 		cmocka_unit_test(the_shared_layer_of_an_audit_is_listed),
+		cmocka_unit_test(schemas_that_are_exchanged_map_one_to_one),
+		cmocka_unit_test(what_an_exchange_would_take_along_or_lose_is_refused),
+		cmocka_unit_test(an_exchanged_view_must_not_go_on_reading_staging),
 		cmocka_unit_test(wap_is_told_where_production_is),
 		cmocka_unit_test(hooks_are_listed),
 		cmocka_unit_test(a_hook_that_names_production_is_refused),

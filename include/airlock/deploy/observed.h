@@ -4,7 +4,7 @@
  *
  *   {"session": {"user", "database", "version"}, "schemas": [{"database", "schema"}, ...],
  *    "relations": [struct table, ...], "rows": [{"database", "schema", "identifier", "object",
- *    "rows", "content"}, ...], "built": bool}
+ *    "rows", "content"}, ...], "containers": [struct container, ...], "built": bool}
  *
  * `built` says that staging holds what this deployment built and tested; until then its columns
  * are only what a former one left there.
@@ -30,6 +30,8 @@ struct observed {
 	size_t schema_count;
 	struct table *tables;
 	size_t table_count;
+	struct container *containers;
+	size_t container_count;
 	bool built;
 };
 
@@ -39,6 +41,12 @@ void observed_release(struct observed *observed);
 /* NULL when the warehouse has no such relation. */
 const struct table *observed_table(const struct observed *observed, const struct dialect *dialect,
 				   const struct relation *relation);
+/* A schema that is exchanged whole; NULL when the warehouse has none of that name. */
+const struct container *observed_container(const struct observed *observed,
+					   const struct dialect *dialect,
+					   const struct relation *schema);
+/* observed_container.c, for observed.c. */
+int observed_read_containers(struct observed *observed, const json_t *picture, struct err *err);
 bool observed_has_schema(const struct observed *observed, const struct dialect *dialect,
 			 const struct relation *relation);
 

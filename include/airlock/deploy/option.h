@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_CONFLICT,          /* identity | content; the default is the strategy's */
 	OPTION_EXCLUDE,           /* selection words */
 	OPTION_FORCE,             /* flag; command line only */
+	OPTION_FOREIGN_OBJECTS,   /* list of patterns of schema.name */
 	OPTION_FROM,              /* target of the staging side */
 	OPTION_HOOK_TIMEOUT,      /* seconds; default 600 */
 	OPTION_IF_LOCKED,         /* wait | fail | skip; default wait */

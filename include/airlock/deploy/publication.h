@@ -29,6 +29,15 @@ void publication_release(struct publication *w);
  * ERR_UNSUPPORTED, ERR_RELATION_MISSING or ERR_SHRUNK for what cannot be published. */
 int publication_choose_tables(struct publication *w, struct err *err);
 
+/* The same for one table, without choosing a way. */
+int publication_add_table(struct publication *w, const struct route *route, struct err *err);
+int publication_check_shrinks(const struct publication *w, struct err *err);
+
+/* Of a swap: the containers of the routes with what is known of them, and what each route's
+ * relation becomes; ERR_UNSUPPORTED, ERR_CONFLICT for what would be lost. */
+int publication_choose_containers(struct publication *w, struct err *err);
+void publication_swap_tables(struct publication *w, const char *reason);
+
 /* By where they are published; makes plan->tables for them. */
 void publication_sort(struct publication *w);
 void publication_link_routes(struct publication *w);

@@ -43,13 +43,22 @@ struct route_conflict {
 	const char *hint;
 };
 
+/* Exchanged whole: what is in the one takes the place of what is in the other. */
+struct route_container {
+	struct relation from; /* without identifier */
+	struct relation to;
+};
+
 struct routes {
 	struct arena arena;
 	const struct dialect *dialect;
 	struct route *items; /* every node that makes a relation, sorted by unique_id */
 	size_t n;
 	size_t scope_count;
-	size_t view_count; /* of the scope */
+	size_t view_count;                  /* of the scope */
+	struct route_container *containers; /* of a strategy that exchanges them; sorted by to */
+	size_t container_count;
+	bool is_rollback; /* `from` is what was put aside, and may lack a relation */
 	struct route_conflict *conflicts;
 	size_t conflict_count;
 	struct strv warnings;

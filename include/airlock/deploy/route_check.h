@@ -29,6 +29,11 @@ void route_check_views(const struct config *config, const struct manifest *to,
 void route_check_audit(const struct config *config, const struct manifest *from,
 		       const struct strv *allowed_shared, struct routes *routes);
 
+/* route_container.c: which containers are exchanged, and what in them would be lost or would go
+ * along unbuilt. */
+void route_check_containers(const struct config *config, const struct manifest *to,
+			    struct routes *routes);
+
 /* Adds a conflict; text is copied. `hint` may be NULL (that of the code). */
 void route_conflict(struct routes *routes, enum err_code code, const char *unique_id,
 		    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);

@@ -36,6 +36,9 @@
 /* Why a lock is taken, for people. */
 #define STATE_LOCKS_STAGING "one deployment at a time writes this staging"
 #define STATE_LOCKS_BOTH STATE_LOCKS_STAGING ", and nobody else publishes meanwhile"
+/* A schema that a swap took out of production: <schema>__airlock_<id>. */
+#define STATE_DEMOTED "__airlock_"
+#define STATE_ID_SIZE 21
 
 struct state_container {
 	const char *name; /* database.schema, for people */

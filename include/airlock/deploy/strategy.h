@@ -37,6 +37,7 @@ struct strategy {
 	bool builds_scope;     /* not what the scope reads (scope_build.h) */
 	bool holds_production; /* its lock, from the beginning: it copies production */
 	bool publishes_alone;  /* what staging holds, without a build of its own */
+	bool swaps;            /* whole containers: views are published too */
 	int (*plan)(const struct strategy_input *input, struct plan *plan, struct err *err);
 };
 

@@ -13,6 +13,7 @@
 
 #include "airlock/base/err.h"
 #include "airlock/base/strv.h"
+#include "airlock/warehouse/container.h"
 #include "airlock/warehouse/sql.h"
 #include "airlock/warehouse/table.h"
 
@@ -45,6 +46,9 @@ enum dialect_template {
 	DIALECT_RESTORE_CHECK,
 	DIALECT_RESTORE_DROP,
 	DIALECT_RESTORE_DROPPED,
+	/* ? names with 'from' or 'to' as identifier; struct container as JSON of each that exists;
+	 * NULL where there are no containers that can be exchanged */
+	DIALECT_OBSERVE_CONTAINERS,
 	DIALECT_SCHEMA_CREATE,     /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,        /* log: unless it exists */
 	DIALECT_LOCK_CREATE,       /* lock, container:literal: the table and its one row */
@@ -82,6 +86,7 @@ enum dialect_template {
 #define DIALECT_RAISED_COUNT "airlock-count:"
 #define DIALECT_RAISED_USED "airlock-used:"
 #define DIALECT_RAISED_VIEW "airlock-view:"
+#define DIALECT_RAISED_DEPENDENT "airlock-dependent:"
 
 /* How one table gets its new rows. */
 enum publish_way {
@@ -94,6 +99,7 @@ enum publish_way {
 	PUBLISH_KEEP,     /* it is what it shall be */
 	PUBLISH_RETURN,   /* an object that was moved away comes back under its name */
 	PUBLISH_REMOVE,   /* production had none: what is there is moved away */
+	PUBLISH_SWAP,     /* its whole container takes the place of production's */
 };
 
 const char *publish_way_name(enum publish_way way);
@@ -107,6 +113,7 @@ struct publish_table {
 	const struct table *to_table;   /* NULL: production has none */
 	bool decided; /* from_table is the tested one: columns and identities are known */
 	bool runs;    /* by a deployment; otherwise it is only shown, and may lack privileges */
+	bool is_view; /* PUBLISH_SWAP: it has no rows of its own */
 	enum publish_way way;
 	/* from_table is all that the table shall be: nothing that to_table has besides is kept. */
 	bool is_exact;
@@ -132,9 +139,20 @@ struct publish_dependent {
 	size_t old_turn;
 };
 
+/* Exchanged whole; relations without identifier. */
+struct publish_container {
+	struct relation from;
+	struct relation to;
+	struct relation restore;           /* what `to` is called afterwards */
+	const struct container *from_seen; /* NULL before it is built */
+	const struct container *to_seen;   /* NULL: production has none */
+};
+
 struct publish_set {
 	struct publish_table *tables; /* sorted by to */
 	size_t n;
+	struct publish_container *containers; /* PUBLISH_SWAP; sorted by to */
+	size_t container_count;
 	bool by_content; /* rows are compared, not only their number */
 	struct publish_dependent *dependents;
 	size_t dependent_count;
@@ -156,6 +174,7 @@ struct dialect {
 	bool moves_objects;          /* a table can change its schema and keep all it has */
 	bool views_follow_names;     /* a view reads what has the name, and not the object */
 	bool one_writer;             /* one process at a time may have the database open */
+	bool swaps_schemas;          /* whole schemas can change places in one transaction */
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;

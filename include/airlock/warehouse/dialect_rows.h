@@ -24,6 +24,9 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 			const char **ret_reason, struct err *err);
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err);
+/* The containers of the set change places. */
+int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err);
 
 enum publish_way duckdb_choose_copy(const struct publish_table *table);
 int duckdb_copy(const struct dialect *dialect, const struct publish_set *set,

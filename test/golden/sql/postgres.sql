@@ -165,6 +165,120 @@ drop table "airlock_restore"."r_20260102030405_abcdef_1";
 -- restore_dropped
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('20260102030405_abcdef', clock_timestamp(), 'expired', '{"a":"it''s \"b\""}');
 
+-- observe_containers
+-- The schemas that are exchanged whole; i says of which side each is. Without a search path all
+-- names come whole.
+with p as materialized (select set_config('search_path', 'pg_catalog', true) as path),
+s as (
+    select w.d, w.s, w.i as side, n.oid, n.nspowner
+    from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s
+),
+objects as (
+    select s.oid as ns, o.type as kind,
+        case when o.type in ('view', 'materialized view') then md5(pg_get_viewdef(d.objid)) end as text,
+        coalesce(o.name, substring(o.identity from length(quote_ident(s.s)) + 2)) as name
+    from p, s
+    join pg_depend d on d.refclassid = 'pg_namespace'::regclass and d.refobjid = s.oid
+        and d.deptype = 'n'
+    cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o
+    where p.path is not null and not exists (select 1 from pg_depend i where i.classid = d.classid and i.objid = d.objid
+        and i.deptype in ('a', 'i') and i.refclassid <> 'pg_namespace'::regclass)
+),
+members as (
+    select s.oid as ns, 'pg_class'::regclass::oid as classid, c.oid
+        from s join pg_class c on c.relnamespace = s.oid where s.side = 'to'
+    union all select s.oid, 'pg_proc'::regclass, f.oid
+        from s join pg_proc f on f.pronamespace = s.oid where s.side = 'to'
+    union all select s.oid, 'pg_type'::regclass, t.oid
+        from s join pg_type t on t.typnamespace = s.oid where s.side = 'to'
+),
+used as (
+    select m.ns, d.classid, d.objid, bool_or(m.classid = 'pg_type'::regclass) as by_type
+    from members m join pg_depend d on d.refclassid = m.classid and d.refobjid = m.oid
+    where d.deptype <> 'e'
+    group by 1, 2, 3
+),
+placed as (
+    select u.*, k.contype, k.conname, k.conrelid, r.ev_class, c.relkind, c.oid as relid,
+        coalesce(c.relnamespace, f.pronamespace, t.typnamespace, e.stxnamespace) as place,
+        coalesce(c.relowner, f.proowner) as owner, f.prokind
+    from used u
+    left join pg_rewrite r on u.classid = 'pg_rewrite'::regclass and r.oid = u.objid
+    left join pg_constraint k on u.classid = 'pg_constraint'::regclass and k.oid = u.objid
+    left join pg_attrdef a on u.classid = 'pg_attrdef'::regclass and a.oid = u.objid
+    left join pg_trigger g on u.classid = 'pg_trigger'::regclass and g.oid = u.objid
+    left join pg_policy y on u.classid = 'pg_policy'::regclass and y.oid = u.objid
+    left join pg_proc f on u.classid = 'pg_proc'::regclass and f.oid = u.objid
+    left join pg_type t on u.classid = 'pg_type'::regclass and t.oid = u.objid
+    left join pg_statistic_ext e on u.classid = 'pg_statistic_ext'::regclass and e.oid = u.objid
+    left join pg_class c on c.oid = coalesce(r.ev_class, nullif(k.conrelid, 0), a.adrelid, g.tgrelid,
+        y.polrelid, case when u.classid = 'pg_class'::regclass then u.objid end)
+    where c.relkind is distinct from 't' and not coalesce(g.tgisinternal, false)
+),
+outside as (
+    select distinct on (ns, what) * from (
+        select x.ns, x.place in (select s.oid from s where s.side = 'from') as in_staging,
+            x.owner is null or pg_has_role(x.owner, 'usage') as owned, x.by_type,
+            case when x.relkind = 'v' and x.ev_class is not null then 'view ' || x.relid::regclass::text
+                when x.relkind = 'm' and x.ev_class is not null
+                then 'materialized view ' || x.relid::regclass::text
+                when x.contype = 'f' then 'foreign key ' || x.conname || ' of ' || x.relid::regclass::text
+                else pg_describe_object(x.classid, x.objid, 0) end as what,
+            case when x.contype = 'f' then format('alter table %s drop constraint %I',
+                x.relid::regclass, x.conname) end as removes,
+            case when x.relkind = 'v' and x.ev_class is not null
+                then format('create or replace view %s%s as %s', x.relid::regclass,
+                    (select ' with (' || string_agg(format('%I = %L', o.option_name, o.option_value),
+                        ', ') || ')' from pg_class v, pg_options_to_table(v.reloptions) o
+                        where v.oid = x.relid), rtrim(pg_get_viewdef(x.relid), ';'))
+                when x.contype = 'f' then format('alter table %s add constraint %I %s',
+                    x.relid::regclass, x.conname, pg_get_constraintdef(x.objid))
+                when x.prokind in ('f', 'p') and not x.by_type then pg_get_functiondef(x.objid)
+                end as makes
+        from p, placed x
+        where p.path is not null
+        and (x.place is null or x.place not in (select s.oid from s where s.side = 'to'))
+    ) f order by ns, what, by_type desc
+),
+found as (
+    select s.d, s.s, s.side, json_build_object(
+        'database', s.d, 'schema', s.s, 'side', s.side, 'object', s.oid::text,
+        'owner', pg_get_userbyid(s.nspowner),
+        'owned', pg_has_role(s.nspowner, 'usage')
+            and has_database_privilege(current_database(), 'create'),
+        'comment', obj_description(s.oid, 'pg_namespace'),
+        'objects', (
+            select json_agg(json_build_object('kind', o.kind, 'name', o.name, 'text', o.text)
+                order by o.kind, o.name)
+            from objects o where o.ns = s.oid),
+        'dependents', (
+            select json_agg(json_build_object('what', o.what, 'removes', o.removes,
+                'makes', case when o.owned and not o.in_staging then o.makes end)
+                order by o.what)
+            from outside o where o.ns = s.oid),
+        'refuses', (
+            select json_agg(f.what order by f.what) from (
+                select 'trigger ' || t.tgname || ' of ' || c.relname as what
+                    from pg_trigger t join pg_class c on c.oid = t.tgrelid
+                    where c.relnamespace = s.oid and not t.tgisinternal
+                union all select 'row security of ' || c.relname from pg_class c
+                    where c.relnamespace = s.oid and c.relrowsecurity
+                union all select 'policy ' || y.polname || ' of ' || c.relname
+                    from pg_policy y join pg_class c on c.oid = y.polrelid
+                    where c.relnamespace = s.oid
+                union all select 'rule ' || r.rulename || ' of ' || c.relname
+                    from pg_rewrite r join pg_class c on c.oid = r.ev_class
+                    where c.relnamespace = s.oid and r.rulename <> '_RETURN'
+                union all select 'security label of ' || c.relname
+                    from pg_seclabel l join pg_class c on c.oid = l.objoid
+                    where l.classoid = 'pg_class'::regclass and c.relnamespace = s.oid
+            ) f where s.side = 'to')
+    )::text as picture
+    from p, s where p.path is not null
+)
+select (f.picture::jsonb || jsonb_build_object('seen', md5(f.picture)))::text from found f order by f.side, f.s
+;
+
 -- schema_create
 do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') then create schema "ma""rt"; end if; exception when duplicate_schema or unique_violation then null; end';
 

@@ -1,0 +1,48 @@
+/*
+ * container: what the warehouse's catalog says of a schema that is exchanged whole, as observe
+ * read it.
+ *
+ * `makes` and `removes` were written by the warehouse itself and are SQL.
+ * Ownership: everything belongs to the picture (struct observed) that holds it.
+ */
+#ifndef AIRLOCK_WAREHOUSE_CONTAINER_H
+#define AIRLOCK_WAREHOUSE_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "airlock/warehouse/relation.h"
+
+struct container_object {
+	const char *kind; /* "table", "view", "function", ... */
+	const char *name; /* of a function with its arguments */
+};
+
+/* Something outside that follows the objects, and not their names. */
+struct container_dependent {
+	const char *what;    /* "view reports.daily" */
+	const char *removes; /* before the exchange; NULL: nothing */
+	const char *makes;   /* after it, over the new objects; NULL: it cannot be made again */
+};
+
+struct container {
+	struct relation schema; /* no identifier */
+	bool is_production;
+	const char *object; /* identity */
+	const char *owner;
+	bool owned; /* this session may rename it */
+	const char *comment;
+	const char *seen; /* a hash of all of this */
+	struct container_object *objects;
+	size_t object_count;
+	struct container_dependent *dependents;
+	size_t dependent_count;
+	const char *const *refuses; /* what an exchange would lose, by name */
+	size_t refuse_count;
+};
+
+/* Whether it holds an object of that name; "table" and "view" are one kind of name. */
+bool container_has(const struct container *container, const struct container_object *object);
+bool container_has_relation(const struct container *container, const char *name);
+
+#endif

@@ -1,0 +1,129 @@
+#include <string.h>
+
+#include "airlock/deploy/observed.h"
+#include "airlock/format/json.h"
+#include "airlock/warehouse/sql.h"
+
+static const char *copy(struct observed *o, const json_t *object, const char *key)
+{
+	return arena_strdup(&o->arena, js_get_string(object, key));
+}
+
+static void read_objects(struct observed *o, const json_t *object, struct container *container)
+{
+	const json_t *list = js_get_array(object, "objects");
+	size_t n = json_array_size(list);
+
+	container->objects = arena_alloc(&o->arena, (n + 1) * sizeof(*container->objects));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+		struct container_object one = { copy(o, item, "kind"), copy(o, item, "name") };
+
+		if (one.kind && one.name)
+			container->objects[container->object_count++] = one;
+	}
+}
+
+static void read_dependents(struct observed *o, const json_t *object, struct container *container)
+{
+	const json_t *list = js_get_array(object, "dependents");
+	size_t n = json_array_size(list);
+
+	container->dependents = arena_alloc(&o->arena, (n + 1) * sizeof(*container->dependents));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+
+		container->dependents[i] = (struct container_dependent) {
+			.what = copy(o, item, "what"),
+			.removes = copy(o, item, "removes"),
+			.makes = copy(o, item, "makes"),
+		};
+	}
+	container->dependent_count = n;
+}
+
+static void read_refuses(struct observed *o, const json_t *object, struct container *container)
+{
+	const json_t *list = js_get_array(object, "refuses");
+	size_t n = json_array_size(list);
+	const char **refuses = arena_alloc(&o->arena, (n + 1) * sizeof(*refuses));
+
+	for (size_t i = 0; i < n; i++) {
+		const char *what = json_string_value(json_array_get(list, i));
+
+		refuses[i] = arena_strdup(&o->arena, what ? what : "");
+	}
+	container->refuses = refuses;
+	container->refuse_count = n;
+}
+
+static bool is_marked(const char *text)
+{
+	return text && strchr(text, SQL_BIND_MARK);
+}
+
+/* All texts go into statements: one with the mark of a bind must not. */
+static int check_container(const struct container *container, struct err *err)
+{
+	bool whole = container->schema.schema && container->seen;
+	bool marked = is_marked(container->schema.schema);
+
+	for (size_t i = 0; i < container->dependent_count; i++) {
+		const struct container_dependent *d = &container->dependents[i];
+
+		whole = whole && d->what;
+		marked = marked || is_marked(d->what) || is_marked(d->makes) ||
+			 is_marked(d->removes);
+	}
+	for (size_t i = 0; i < container->object_count; i++)
+		marked = marked || is_marked(container->objects[i].name);
+	if (!whole)
+		return err_set(err, ERR_NO_ANSWER, "the catalog's answer about '%s' is not whole",
+			       container->schema.schema ? container->schema.schema : "?");
+	if (marked)
+		return err_set(err, ERR_NAME_UNUSABLE,
+			       "something in or around '%s' has the control character U+0001 in "
+			       "its name or definition",
+			       container->schema.schema);
+	return 0;
+}
+
+int observed_read_containers(struct observed *o, const json_t *picture, struct err *err)
+{
+	const json_t *list = js_get_array(picture, "containers");
+	size_t n = json_array_size(list);
+
+	o->containers = arena_alloc(&o->arena, (n + 1) * sizeof(*o->containers));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *object = json_array_get(list, i);
+		struct container *container = &o->containers[i];
+		const char *side = js_get_string(object, "side");
+
+		*container = (struct container) {
+			.schema = { copy(o, object, "database"), copy(o, object, "schema"), NULL },
+			.is_production = side && strcmp(side, "to") == 0,
+			.object = copy(o, object, "object"),
+			.owner = copy(o, object, "owner"),
+			.owned = js_get_bool(object, "owned", true),
+			.comment = copy(o, object, "comment"),
+			.seen = copy(o, object, "seen"),
+		};
+		read_objects(o, object, container);
+		read_dependents(o, object, container);
+		read_refuses(o, object, container);
+		if (check_container(container, err) < 0)
+			return -1;
+	}
+	o->container_count = n;
+	return 0;
+}
+
+const struct container *observed_container(const struct observed *observed,
+					   const struct dialect *dialect,
+					   const struct relation *schema)
+{
+	for (size_t i = 0; i < observed->container_count; i++)
+		if (relation_same_schema(dialect, &observed->containers[i].schema, schema))
+			return &observed->containers[i];
+	return NULL;
+}

@@ -1,0 +1,219 @@
+/* What a publication exchanges whole, and what in it or around it stands in the way. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/publication.h"
+#include "airlock/format/glob.h"
+
+static int refuse_name(const struct relation *schema, struct err *err)
+{
+	err_set(err, ERR_NAME_UNUSABLE,
+		"'%s' is too long: what it is called as a restore point, '%s" STATE_DEMOTED
+		"<id>', "
+		"does not fit",
+		schema->schema, schema->schema);
+	return err_hint(err, "use wac or production-rollback, which rename no schema");
+}
+
+static int add_container(struct publication *w, const struct route_container *route,
+			 struct err *err)
+{
+	struct arena *arena = &w->plan->arena;
+	char *prefix CLEANUP(mem_free_string) = mem_printf("%s" STATE_DEMOTED, route->to.schema);
+	char *restore CLEANUP(mem_free_string) = sql_bind_mark(prefix, "id", "");
+
+	if (strlen(prefix) + STATE_ID_SIZE > w->in->dialect->identifier_max)
+		return refuse_name(&route->to, err);
+	w->set.containers[w->set.container_count++] = (struct publish_container) {
+		.from = route->from,
+		.to = route->to,
+		.restore = { route->to.database, arena_strdup(arena, restore), NULL },
+		.from_seen = observed_container(w->in->observed, w->in->dialect, &route->from),
+		.to_seen = observed_container(w->in->observed, w->in->dialect, &route->to),
+	};
+	return 0;
+}
+
+static int refuse(const struct container *container, const char *what, const char *hint,
+		  struct err *err)
+{
+	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be exchanged: %s", container->schema.schema,
+		what);
+	return err_hint(err, "%s", hint);
+}
+
+static int refuse_list(const struct container *container, struct buf *list, const char *format,
+		       const char *hint, struct err *err)
+{
+	char *what CLEANUP(mem_free_string) = NULL;
+
+	if (list->len == 0)
+		return 0;
+	what = mem_printf("%s: %s", format, buf_cstr(list));
+	return refuse(container, what, hint, err);
+}
+
+static void add_to_list(struct buf *list, const char *kind, const char *name)
+{
+	buf_printf(list, "%s%s%s%s", list->len > 0 ? ", " : "", kind, *kind ? " " : "", name);
+}
+
+/* Whether a node of the scope makes it. */
+static bool is_made(const struct publication *w, const struct relation *schema, bool in_production,
+		    const struct container_object *object)
+{
+	const struct container one = {
+		.objects = (struct container_object *)(uintptr_t)object,
+		.object_count = 1,
+	};
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+		const struct relation *relation = in_production ? t->to : t->from;
+
+		if (relation && relation_same_schema(w->in->dialect, relation, schema) &&
+		    container_has_relation(&one, relation->identifier))
+			return true;
+	}
+	return false;
+}
+
+static bool is_accepted(const struct publication *w, const struct container *container,
+			const struct container_object *object)
+{
+	const struct strv *patterns = config_list(w->in->config, OPTION_FOREIGN_OBJECTS);
+	char *name CLEANUP(mem_free_string) =
+		mem_printf("%s.%s", container->schema.schema, object->name);
+
+	for (size_t i = 0; i < patterns->n; i++)
+		if (glob_match_once(patterns->v[i], name))
+			return true;
+	return false;
+}
+
+/* Objects that no node makes would leave production with the old schema. What the build made too,
+ * such as a function, comes again. */
+static int check_foreign(struct publication *w, const struct publish_container *c, struct err *err)
+{
+	struct buf list CLEANUP(buf_release) = BUF_INIT;
+	const struct container *seen = c->to_seen;
+
+	for (size_t i = 0; seen && i < seen->object_count; i++) {
+		const struct container_object *object = &seen->objects[i];
+		bool returns = container_has(c->from_seen, object);
+		bool may_return = !w->in->observed->built && strcmp(object->kind, "function") == 0;
+
+		if (is_made(w, &c->to, true, object) || returns || may_return)
+			continue;
+		if (is_accepted(w, seen, object))
+			strv_pushf(&w->plan->warnings,
+				   "%s '%s.%s' is not made by dbt and leaves production with the "
+				   "old schema",
+				   object->kind, c->to.schema, object->name);
+		else
+			add_to_list(&list, object->kind, object->name);
+	}
+	return refuse_list(seen, &list, "production would lose what dbt did not make",
+			   "move it to another schema, or name it in foreign_objects (patterns of "
+			   "schema.name) if production may lose it",
+			   err);
+}
+
+/* Nothing but what was built and tested may become production. */
+static int check_extra(struct publication *w, const struct publish_container *c, struct err *err)
+{
+	struct buf list CLEANUP(buf_release) = BUF_INIT;
+	const struct container *seen = c->from_seen;
+
+	for (size_t i = 0; seen && i < seen->object_count; i++)
+		if (!is_made(w, &c->from, false, &seen->objects[i]) &&
+		    strcmp(seen->objects[i].kind, "function") != 0)
+			add_to_list(&list, seen->objects[i].kind, seen->objects[i].name);
+	return refuse_list(seen, &list, "it holds what no node of this deployment builds",
+			   "it is staging: drop it there, then deploy again", err);
+}
+
+static int check_around(const struct container *seen, struct err *err)
+{
+	struct buf lost CLEANUP(buf_release) = BUF_INIT;
+	struct buf bound CLEANUP(buf_release) = BUF_INIT;
+
+	for (size_t i = 0; i < seen->refuse_count; i++)
+		add_to_list(&lost, "", seen->refuses[i]);
+	for (size_t i = 0; i < seen->dependent_count; i++)
+		if (!seen->dependents[i].makes)
+			add_to_list(&bound, "", seen->dependents[i].what);
+	if (refuse_list(seen, &lost, "the new schema would not have",
+			"remove it, or use wac or production-rollback, which keep the tables",
+			err) < 0)
+		return -1;
+	return refuse_list(
+		seen, &bound,
+		"it stays bound to the old tables and cannot be made again over the new ones",
+		"drop it and create it again after the deployment, or use wac or "
+		"production-rollback, which keep the tables",
+		err);
+}
+
+static int check_owned(const struct publication *w, const struct container *seen, struct err *err)
+{
+	char *what CLEANUP(mem_free_string) = NULL;
+
+	if (!seen || seen->owned)
+		return 0;
+	what = mem_printf("this session may not rename it: it belongs to '%s'", seen->owner);
+	if (w->in->runs)
+		return refuse(seen, what,
+			      "let the user of this target own it, and give the user CREATE on the "
+			      "database",
+			      err);
+	strv_pushf(&w->plan->warnings, "'%s' cannot be exchanged by this session: %s",
+		   seen->schema.schema, what);
+	return 0;
+}
+
+static int check_container(struct publication *w, const struct publish_container *c,
+			   struct err *err)
+{
+	if (check_owned(w, c->to_seen, err) < 0 || check_owned(w, c->from_seen, err) < 0 ||
+	    (c->to_seen && check_around(c->to_seen, err) < 0) || check_foreign(w, c, err) < 0)
+		return -1;
+	/* A rollback brings back whatever the old side held. */
+	return w->in->rolled_back ? 0 : check_extra(w, c, err);
+}
+
+int publication_choose_containers(struct publication *w, struct err *err)
+{
+	const struct routes *routes = w->in->routes;
+
+	w->set.containers = arena_alloc(&w->plan->arena,
+					(routes->container_count + 1) * sizeof(*w->set.containers));
+	for (size_t i = 0; i < routes->container_count; i++)
+		if (add_container(w, &routes->containers[i], err) < 0)
+			return -1;
+	for (size_t i = 0; i < w->set.container_count; i++)
+		if (check_container(w, &w->set.containers[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+void publication_swap_tables(struct publication *w, const char *reason)
+{
+	for (size_t i = 0; i < w->set.n; i++) {
+		struct publish_table *t = &w->set.tables[i];
+		struct plan_table *row = &w->plan->tables[i];
+
+		t->number = i + 1;
+		t->way = PUBLISH_SWAP;
+		row->way = t->way;
+		row->reason = reason;
+		row->replaces = t->to_table != NULL;
+		for (size_t k = 0; t->to_table && k < w->set.container_count; k++)
+			if (relation_same_schema(w->in->dialect, t->to, &w->set.containers[k].to))
+				row->restore = (struct relation) {
+					t->to->database,
+					w->set.containers[k].restore.schema,
+					t->to->identifier,
+				};
+	}
+}

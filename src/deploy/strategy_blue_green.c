@@ -1,0 +1,108 @@
+/*
+ * blue-green: everything in the containers is built from nothing in staging and tested, then the
+ * containers of staging and production change places. The old one is the restore point and is
+ * never built into: on top of it the next incremental build would lose what this one added.
+ */
+#include <string.h>
+
+#include "airlock/deploy/publication.h"
+#include "airlock/deploy/scope_build.h"
+#include "airlock/deploy/strategy_rows.h"
+
+static int refuse_node(const struct manifest_node *node, const char *what, struct err *err)
+{
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' %s: what production gathered is not in the new schema and would be lost",
+		node->unique_id, what);
+	return err_hint(err, "use production-rollback, which copies it from production first, or "
+			     "give the node a schema of its own");
+}
+
+static int check_node(const struct manifest_node *node, bool full_refresh, struct err *err)
+{
+	if (node->type == MANIFEST_SNAPSHOT)
+		return refuse_node(node, "is a snapshot and is never built from nothing", err);
+	if (scope_build_recreates(node, full_refresh))
+		return 0;
+	if (strcmp(node->materialized, "incremental") != 0)
+		return refuse_node(node, "has a materialization that may keep rows", err);
+	if (strcmp(node->full_refresh, "false") == 0)
+		return refuse_node(node, "says full_refresh: false and keeps its rows", err);
+	refuse_node(node, "is incremental and --full-refresh is not given", err);
+	return err_hint(err, "say '-- --full-refresh' to build it from nothing, or use "
+			     "production-rollback, which goes on from production's rows");
+}
+
+static int check_options(const struct strategy_input *input, struct err *err)
+{
+	if (!config_bool(input->config, OPTION_RESTORE_POINT))
+		return err_set(err, ERR_UNSUPPORTED,
+			       "blue-green keeps the old schema as it is: 'restore_point: false' "
+			       "has nothing to leave out");
+	if (strv_contains(input->build_options, "--defer")) {
+		err_set(err, ERR_DBT_OPTION,
+			"with --defer views of staging would read the tables of production that "
+			"are about to be exchanged");
+		return err_hint(err, "leave it out: everything in the schemas is built");
+	}
+	return 0;
+}
+
+static int choose_tables(struct publication *w, struct err *err)
+{
+	const struct routes *routes = w->in->routes;
+	bool full_refresh = strv_contains(w->in->build_options, "--full-refresh") ||
+			    strv_contains(w->in->build_options, "-f");
+
+	w->set.tables =
+		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (!route->in_scope)
+			continue;
+		if (check_node(route->node, full_refresh, err) < 0 ||
+		    publication_add_table(w, route, err) < 0)
+			return -1;
+		w->set.tables[w->set.n - 1].is_view = !manifest_is_table(route->node);
+	}
+	publication_sort(w);
+	if (publication_choose_containers(w, err) < 0)
+		return -1;
+	publication_swap_tables(w, "its schema takes the place of production's");
+	publication_link_routes(w);
+	return publication_check_shrinks(w, err);
+}
+
+static int plan_steps(struct publication *w, struct err *err)
+{
+	static const char *const no_defer[] = { "--no-defer", NULL };
+
+	if (publication_plan_lock(w, err) < 0)
+		return -1;
+	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
+	publication_plan_audit(w);
+	if (publication_plan_publish(w,
+				     "the schemas of staging and production change places, all or "
+				     "none",
+				     err) < 0)
+		return -1;
+	return publication_plan_finish(w, err);
+}
+
+static int blue_green_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
+{
+	struct publication w CLEANUP(publication_release) = { 0 };
+
+	publication_init(&w, input, plan);
+	if (check_options(input, err) < 0 || choose_tables(&w, err) < 0)
+		return -1;
+	return plan_steps(&w, err);
+}
+
+const struct strategy strategy_blue_green = {
+	.name = "blue-green",
+	.summary = "build everything in staging and test it, then exchange the schemas whole",
+	.swaps = true,
+	.plan = blue_green_plan,
+};

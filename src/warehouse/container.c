@@ -1,0 +1,36 @@
+#include "airlock/warehouse/container.h"
+
+#include <string.h>
+
+/* Kinds whose names are relations'. */
+static bool is_relation(const char *kind)
+{
+	static const char *const kinds[] = { "table",         "view",     "materialized view",
+					     "foreign table", "sequence", "index",
+					     "composite type" };
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
+		if (strcmp(kinds[i], kind) == 0)
+			return true;
+	return false;
+}
+
+bool container_has(const struct container *container, const struct container_object *object)
+{
+	for (size_t i = 0; container && i < container->object_count; i++) {
+		const struct container_object *own = &container->objects[i];
+
+		if (strcmp(own->name, object->name) == 0 &&
+		    (strcmp(own->kind, object->kind) == 0 ||
+		     (is_relation(own->kind) && is_relation(object->kind))))
+			return true;
+	}
+	return false;
+}
+
+bool container_has_relation(const struct container *container, const char *name)
+{
+	const struct container_object object = { .kind = "table", .name = name };
+
+	return container_has(container, &object);
+}

@@ -1,0 +1,240 @@
+#!/usr/bin/env bats
+# airlock deploy blue-green on PostgreSQL: schemas change places. The first deployment of the file
+# is the real dbt's, the others are on the direct runner.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  sed -i "/^    tags: \['mart', 'utils'\]/d" dbt_project.yml
+  blue_green
+  assert_status 0
+  freeze
+}
+
+setup() {
+  thaw
+  export AIRLOCK_DBT=$BATS_TEST_DIRNAME/../support/direct/dbt
+}
+
+teardown() {
+  if [ -n "${reader-}" ]; then kill "$reader" 2>/dev/null || true; fi
+}
+
+teardown_file() {
+  end_file
+}
+
+SIDES=(--from green --to prod --exclude customers_history)
+
+blue_green() { # blue_green [OPTION...]
+  run airlock deploy blue-green "${SIDES[@]}" --yes "$@" -- --full-refresh
+}
+
+# Production alone: neither staging nor what was put aside, and without the names of deployments.
+production() {
+  local aside
+  aside=$(sql "select string_agg(nspname, ',') from pg_namespace where nspname ~ '^green_|__airlock_'")
+  "$PYTHON" "$ROOT/test/support/snapshot.py" --skip "$OWN_SCHEMAS${aside:+,$aside}" |
+    sed -E 's/ ?\[airlock: [^]]*\]$//'
+}
+
+shape() {
+  production | grep -v '^row '
+}
+
+change_data() {
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+}
+
+assert_country() { # assert_country COUNTRY: of the customer that change_data changes
+  assert_sql 'select country from mart.customers where customer_id = 4' "$1"
+}
+
+refused() { # refused WORDS...: nothing happened
+  assert_status 125
+  assert_says "$@"
+  assert_production_unchanged
+}
+
+@test "the schemas that were built and tested are production, and say so" {
+  id=$(airlock history --from green --to prod --json 2>/dev/null |
+    "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["deployments"][0]["id"])')
+  assert_sql "select count(*) from pg_namespace where nspname in ('mart', 'utils', 'staging')" 3
+  assert_sql "select obj_description('mart'::regnamespace)" "[airlock: published $id]"
+  assert_sql "select obj_description('mart__airlock_$id'::regnamespace)" "[airlock: demoted by $id]"
+  assert_sql "select count(*) from pg_namespace where nspname = 'green_mart'" 0
+  assert_sql 'select count(*) from mart.orders' 12
+  assert_sql 'select count(*) from mart.open_orders' 5
+}
+
+@test "the next one is built anew, and rollback brings back the whole of production" {
+  remember_production
+  change_data
+  blue_green
+  assert_status 0
+  assert_country CH
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_country IT
+  assert_production_unchanged
+}
+
+@test "privileges, owners, comments, indexes, constraints and dependents stay" {
+  sql "create role reader; create role analyst; create role keeper;
+    grant usage on schema mart to reader with grant option; grant usage, create on schema mart to keeper;
+    grant select on mart.orders to reader with grant option; grant select on mart.open_orders to public;
+    grant select (customer_id, country) on mart.customers to analyst;
+    alter default privileges in schema mart grant select on tables to analyst;
+    comment on schema mart is 'the marts [really]';
+    comment on table mart.orders is 'it''s orders'; comment on column mart.orders.status is 'where';
+    alter table mart.customers owner to keeper;
+    create index orders_by_day on mart.orders (ordered_on desc) where status <> 'returned';
+    alter table mart.customers add constraint customers_pk primary key (customer_id);
+    alter table mart.orders add constraint orders_customer foreign key (customer_id) references mart.customers;
+    alter table mart.orders set (fillfactor = 70);
+    create schema reports;
+    create view reports.big with (security_barrier) as
+      select o.order_id, c.country from mart.orders o join mart.customers c using (customer_id);
+    comment on view reports.big is 'big'; grant select on reports.big to reader;
+    create view reports.over_view as select * from reports.big;
+    create table reports.notes (customer_id int references mart.customers (customer_id));
+    create function reports.n() returns bigint language sql begin atomic select count(*) from mart.orders; end"
+  shape >"$BATS_TEST_TMPDIR/before"
+  defaults="select d.defaclobjtype, d.defaclacl from pg_default_acl d where d.defaclnamespace = 'mart'::regnamespace"
+  had=$(sql "$defaults")
+  change_data
+  blue_green
+  assert_status 0
+  shape >"$BATS_TEST_TMPDIR/after"
+  diff "$BATS_TEST_TMPDIR"/{before,after}
+  assert_sql "$defaults" "$had"
+  assert_sql "select reloptions from pg_class where oid = 'mart.orders'::regclass" "$(sql "select array['fillfactor=70']")"
+  assert_sql "select count(*) from reports.over_view where country = 'CH'" \
+    "$(sql "select count(*) from mart.orders join mart.customers using (customer_id) where country = 'CH'")"
+  assert_sql 'select reports.n()' 12
+}
+
+@test "nobody gets more: what staging grants does not come along" {
+  sql "create role stranger; create schema green_mart;
+    alter default privileges in schema green_mart grant select on tables to stranger"
+  shape >"$BATS_TEST_TMPDIR/before"
+  blue_green
+  assert_status 0
+  shape >"$BATS_TEST_TMPDIR/after"
+  diff "$BATS_TEST_TMPDIR"/{before,after}
+  assert_sql "select has_table_privilege('stranger', 'mart.orders', 'select')" "$(sql 'select false')"
+}
+
+@test "what dbt did not make is refused by name, and may be left behind" {
+  sql "create table mart.by_hand (x int); create function mart.f(int) returns int language sql as 'select 1'"
+  remember_production
+  blue_green
+  refused by_hand foreign_objects
+  blue_green --foreign-objects mart.by_hand
+  refused 'f(integer)' foreign_objects
+  blue_green --foreign-objects 'mart.*'
+  assert_status 0
+  assert_sql "select count(*) from pg_tables where schemaname = 'mart' and tablename = 'by_hand'" 0
+  assert_sql "select count(*) from pg_tables where schemaname ~ '^mart__airlock_' and tablename = 'by_hand'" 1
+}
+
+@test "what would stay bound to the old tables is refused by name" {
+  sql "create schema reports; create materialized view reports.totals as select count(*) from mart.orders;
+    create publication feed for table mart.orders"
+  remember_production
+  blue_green
+  refused 'materialized view reports.totals' feed
+}
+
+@test "a view outside that does not fit the new columns stops the publish" {
+  export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
+  blue_green
+  assert_status 0
+  sql "create schema reports; create view reports.days as select weight from mart.customers"
+  remember_production
+  unset DIRECT_SCENARIO
+  blue_green
+  assert_status 125
+  assert_says 'view reports.days cannot be made again over the new tables' weight
+  assert_production_unchanged
+}
+
+@test "a staging schema with something else in it is refused" {
+  sql "create schema green_mart; create table green_mart.scratch (x int)"
+  remember_production
+  blue_green
+  refused scratch 'no node of this deployment builds'
+}
+
+@test "a failing test leaves production alone, and the next deployment is as good as the first" {
+  echo '101,1,2025-01-03,completed,EUR' >>seeds/raw_orders.csv
+  remember_production
+  blue_green
+  assert_status 1
+  assert_production_unchanged
+  sed -i '$d' seeds/raw_orders.csv
+  change_data
+  blue_green
+  assert_status 0
+  assert_country CH
+}
+
+# The recipe: full load at T, incremental at T+1; the old side is one deployment behind.
+@test "an incremental build on top of the demoted side is refused, and nothing of T is lost" {
+  echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv
+  blue_green
+  assert_status 0
+  assert_sql "select orders from mart.revenue_by_day where ordered_on = date '2025-01-20'" 1
+  remember_production
+  echo '114,3,2025-01-21,placed,EUR' >>seeds/raw_orders.csv
+  run airlock deploy blue-green "${SIDES[@]}" --yes
+  refused model.shop.revenue_by_day incremental --full-refresh production-rollback
+  blue_green
+  assert_status 0
+  assert_sql "select orders from mart.revenue_by_day where ordered_on = date '2025-01-20'" 1
+  assert_sql "select orders from mart.revenue_by_day where ordered_on = date '2025-01-21'" 1
+}
+
+@test "a selection, a snapshot and schemas that do not map one to one are refused" {
+  remember_production
+  blue_green -s mart.orders
+  refused model.shop.customers production-rollback
+  run airlock deploy blue-green --from green --to prod --yes -- --full-refresh
+  refused snapshot.shop.customers_history production-rollback
+  run airlock deploy blue-green --from staging --to prod --exclude customers_history --yes -- --full-refresh
+  refused 'its schema in staging already stands for another one' wac
+}
+
+@test "rollback is refused when what was put aside is not that any more" {
+  change_data
+  blue_green
+  assert_status 0
+  aside=$(sql "select nspname from pg_namespace where obj_description(oid) ~ 'demoted by' order by 1 desc limit 1")
+  sql "comment on schema \"$aside\" is 'mine'"
+  remember_production
+  run airlock rollback --from green --to prod --yes
+  assert_status 73
+  assert_says "$aside" --force
+  assert_production_unchanged
+}
+
+@test "readers of two tables in one query never see one of each set, and no error" {
+  query="select (select sum(amount_eur) from mart.orders where status <> 'returned'),
+                (select sum(revenue_eur) from mart.customers)"
+  "$PYTHON" "$ROOT/test/support/reader.py" "$query" >"$BATS_TEST_TMPDIR/seen.json" 3>&- &
+  reader=$!
+  for round in 1 2 3 4 5 6; do
+    sed -i "s/^1001,101,card,.*/1001,101,card,$((50 + round)).25/" seeds/raw_payments.csv
+    blue_green
+    assert_status 0
+  done
+  kill "$reader"
+  wait "$reader"
+  reader=
+  output=$(cat "$BATS_TEST_TMPDIR/seen.json")
+  assert_json 'd["torn"]' 0
+  assert_json 'd["errors"]' '[]'
+  assert_json 'd["states"]' 7
+  assert_json 'd["longest_ms"] < 1000' true
+}
