@@ -164,6 +164,20 @@ static int check_node(struct judge *j, const struct config *config, const struct
 	return 0;
 }
 
+/* What production is rebuilt from must be what was tested. */
+static int check_ancestor(const struct judge *j, const struct route *route, struct err *err)
+{
+	const struct results_row *row = results_find(j->results, route->node->unique_id);
+
+	if (j->tests_alone || (row && row->status == RESULTS_SUCCESS))
+		return 0;
+	err_set(err, ERR_BUILD_INCOMPLETE,
+		"production would be rebuilt from '%s', which was not built by this deployment "
+		"(%s)",
+		route->node->unique_id, row ? row->status_text : "not selected");
+	return err_hint(err, "let --build cover it, or name it in stale_ok");
+}
+
 static bool is_skipped(const struct audit_failure *failure)
 {
 	return strcmp(failure->status, "skipped") == 0;
@@ -214,9 +228,13 @@ int audit_judge(const struct config *config, const struct routes *routes,
 	}
 	if (ret_audit->failure_count > 0)
 		return first_failure(&j, err);
-	for (size_t i = 0; i < routes->n; i++)
-		if (routes->items[i].in_scope && check_node(&j, config, &routes->items[i], err) < 0)
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if ((route->in_scope && check_node(&j, config, route, err) < 0) ||
+		    (route->is_ancestor && check_ancestor(&j, route, err) < 0))
 			return -1;
+	}
 	return 0;
 }
 

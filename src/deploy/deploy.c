@@ -185,6 +185,12 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 	return picture ? observed_parse(picture, ret_observed, err) : -1;
 }
 
+bool deploy_holds_production(const struct deploy *deploy)
+{
+	return deploy->strategy->holds_production ||
+	       (deploy->strategy->may_rebuild && config_rebuilds(deploy->request.config));
+}
+
 /* Where most nodes of the side that publishes are: dbt gives it to every node that does not ask
  * for another. */
 const char *deploy_database(const struct deploy *deploy)

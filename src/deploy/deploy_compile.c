@@ -109,7 +109,8 @@ int deploy_compile(struct deploy *deploy, struct err *err)
 		.environment = &deploy->sides.environment,
 	};
 
-	if (deploy->routes.view_count == 0 || deploy->compiled)
+	if (deploy->routes.view_count == 0 || deploy->compiled ||
+	    config_rebuilds(deploy->request.config))
 		return 0;
 	deploy->request.reporter->note(deploy->request.reporter,
 				       "compiling the views of the scope");

@@ -120,7 +120,7 @@ int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
 	json_decref(deploy->held);
 	deploy->held = json_array();
 	state_init(&state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
-	if (deploy->strategy->holds_production)
+	if (deploy_holds_production(deploy))
 		state_hold_production(&state);
 	while (look(deploy, &state, depth, err) < 0) {
 		if (depth != NO_LOG && deploy_is_log_missing(err))

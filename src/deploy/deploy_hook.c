@@ -161,11 +161,21 @@ static int after_publish(struct deploy *deploy, struct err *err)
 
 int deploy_publish_with_hooks(struct deploy *deploy, struct err *err)
 {
+	const struct plan *plan = &deploy->final_plan;
+
 	if (before_publish(deploy, err) < 0 ||
-	    deploy_step(deploy, &deploy->final_plan, "publish", deploy_publish, err) < 0)
+	    deploy_step(deploy, plan, "publish", deploy_publish, err) < 0)
 		return -1;
-	if (after_publish(deploy, err) == 0)
+	bool rebuilds = plan_step(plan, "rebuild");
+
+	if (rebuilds && deploy_rebuild(deploy, err) < 0)
+		return -1;
+	if (rebuilds && !plan_step(plan, "after_publish")) {
+		if (deploy_step(deploy, plan, "finish", finish, err) == 0)
+			return 0;
+	} else if (after_publish(deploy, err) == 0) {
 		return 0;
+	}
 	err->production = ERR_PRODUCTION_CHANGED;
 	return -1;
 }

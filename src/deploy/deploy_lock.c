@@ -132,7 +132,7 @@ int deploy_start(struct deploy *deploy, struct err *err)
 	deploy->commit =
 		record_commit(deploy->sides.project.directory, deploy->request.environment);
 	state_init(&deploy->state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
-	if (deploy->strategy->holds_production)
+	if (deploy_holds_production(deploy))
 		state_hold_production(&deploy->state);
 	deploy->executor = (struct executor) {
 		.journal = &deploy->journal,
@@ -296,7 +296,7 @@ int deploy_lock(struct deploy *deploy, struct err *err)
 	const struct step step = { .id = "lock",
 				   .phase = "observe",
 				   .kind = STEP_OPERATION,
-				   .reason = deploy->strategy->holds_production
+				   .reason = deploy_holds_production(deploy)
 						     ? STATE_LOCKS_BOTH
 						     : STATE_LOCKS_STAGING };
 

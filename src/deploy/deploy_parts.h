@@ -139,6 +139,11 @@ void deploy_expire(struct deploy *deploy);
 /* The way out of a run, good or not: lock, end, figures. Returns `result`. */
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);
 
+/* Whether production's lock is held from the beginning. */
+bool deploy_holds_production(const struct deploy *deploy);
+/* deploy_rebuild.c. Of strategy wap: production made anew by dbt, and what is checked of it. */
+int deploy_rebuild(struct deploy *deploy, struct err *err);
+
 /* The database of the connection that publishes; borrowed. */
 const char *deploy_database(const struct deploy *deploy);
 

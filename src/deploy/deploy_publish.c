@@ -222,7 +222,9 @@ static void list_published(struct deploy *deploy)
 		rows[i] = (struct deploy_published) { .route = t->route,
 						      .way = publish_way_name(t->way),
 						      .is_view = t->route->is_view,
-						      .rows = built ? built->rows : -1 };
+						      .rows = built && t->way != PUBLISH_REBUILD
+								      ? built->rows
+								      : -1 };
 		if (t->restore.identifier &&
 		    sql_bind(&schema, t->restore.schema, id, 1, &ignored) == 0 &&
 		    sql_bind(&restore, t->restore.identifier, id, 1, &ignored) == 0)
@@ -283,7 +285,8 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	struct executor *x = &deploy->executor;
 	const struct step *step = plan_step(&deploy->final_plan, "publish");
 	const struct step *finish = plan_step(&deploy->final_plan, "finish");
-	bool finishes = !plan_step(&deploy->final_plan, "after_publish");
+	bool finishes = !plan_step(&deploy->final_plan, "after_publish") &&
+			!plan_step(&deploy->final_plan, "rebuild");
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct publish_waits waits CLEANUP(publish_waits_release);
 	bool again = true;

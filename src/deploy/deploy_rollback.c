@@ -11,7 +11,9 @@
 
 static bool is_published(const json_t *deployment)
 {
-	return strcmp(js_get_string(deployment, "outcome"), "published") == 0;
+	/* A rebuild that failed changed a part of it. */
+	return strcmp(js_get_string(deployment, "outcome"), "published") == 0 ||
+	       js_get_bool(deployment, "rebuilds", false);
 }
 
 static bool is_rollback(const json_t *deployment)

@@ -62,7 +62,10 @@ static void add_published(json_t *deployment, const char *at, const json_t *deta
 {
 	json_t *tables = js_get_array(detail, "tables");
 
-	json_object_set_new(deployment, "outcome", json_string("published"));
+	/* Where dbt rebuilds production behind it, its end says how that went. */
+	json_object_set_new(
+		deployment, "outcome",
+		json_string(js_get_bool(detail, "rebuilds", false) ? "unfinished" : "published"));
 	json_object_set_new(deployment, "finished_at", json_string(at));
 	json_object_set_new(deployment, "published",
 			    json_integer((json_int_t)json_array_size(tables)));
@@ -112,7 +115,8 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 		const char *outcome = js_get_string(detail, "outcome");
 
 		json_object_set_new(deployment, "finished_at", json_string(at));
-		if (!json_object_get(deployment, "published"))
+		if (!json_object_get(deployment, "published") ||
+		    js_get_bool(deployment, "rebuilds", false))
 			json_object_set_new(deployment, "outcome",
 					    json_string(outcome ? outcome : "failed"));
 		json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);

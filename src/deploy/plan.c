@@ -196,8 +196,8 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 		buf_printf(out, "warning: %s\n", plan->warnings.v[i]);
 	for (size_t i = 0; i < plan->step_count; i++)
 		write_step(plan->steps[i], i + 1, out);
-	buf_add_str(out, "<...> is decided when it runs; production changes in the step 'publish' "
-			 "only\n");
+	buf_printf(out, "<...> is decided when it runs; production changes in the step '%s' only\n",
+		   plan_step(plan, "rebuild") ? "rebuild" : "publish");
 }
 
 static json_t *strings_json(const struct strv *strings, bool shown)

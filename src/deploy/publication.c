@@ -164,8 +164,10 @@ static json_t *table_detail(const struct publication *w, size_t i)
 	return json_pack("{s:s, s:s?, s:s, s:[s, s, s], s:s, s:s, s:I, s:s?, s:o, s:I, s:O?}",
 			 "unique_id", w->plan->tables[i].route->node->unique_id, "from", from, "to",
 			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "kind",
-			 t->view || t->way == PUBLISH_KEEP ? "view" : "table", "way",
-			 publish_way_name(t->way), "rows",
+			 t->view || t->way == PUBLISH_KEEP || w->plan->tables[i].route->is_view
+				 ? "view"
+				 : "table",
+			 "way", publish_way_name(t->way), "rows",
 			 (json_int_t)(t->from_table ? t->from_table->rows : -1), "content",
 			 t->from_table ? t->from_table->content : NULL, "restore",
 			 t->restore.identifier ? json_integer((json_int_t)t->number) : json_null(),
@@ -197,6 +199,8 @@ static json_t *published_detail(const struct publication *w)
 				      json_pack("{s:s, s:s, s:s}", "database", c->to.database,
 						"from", c->from.schema, "to", c->to.schema));
 	}
+	if (w->rebuilds)
+		json_object_set_new(detail, "rebuilds", json_true());
 	return detail;
 }
 
@@ -254,7 +258,7 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION, reason);
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
 
-	step->changes_production = true;
+	step->changes_production = !w->rebuilds;
 	step->undo = w->set.container_count > 0
 			     ? "what was production is in schemas called <name>" STATE_DEMOTED
 			       "<id>"
@@ -264,7 +268,8 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);
 	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
-	    w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err) < 0)
+	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
+			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0)
 		return -1;
 	return push_record(w, &step->sql, err);
 }
@@ -274,6 +279,8 @@ int publication_plan_publish(struct publication *w, const char *reason, struct e
 	if (publication_plan_hook(w, OPTION_BEFORE_PUBLISH, err) < 0 ||
 	    plan_transaction(w, reason, err) < 0)
 		return -1;
+	if (w->rebuilds)
+		publication_plan_rebuild(w);
 	return publication_plan_hook(w, OPTION_AFTER_PUBLISH, err);
 }
 

@@ -70,7 +70,7 @@ int publication_add_table(struct publication *w, const struct route *route, stru
 		.grants = node->grants,
 		.grant_count = node->grant_count,
 	};
-	if (route->is_view && publication_take_view(w, route, &t->view, err) < 0)
+	if (route->is_view && !w->rebuilds && publication_take_view(w, route, &t->view, err) < 0)
 		return -1;
 	if ((t->decided || in->builds_nothing) && !t->from_table)
 		return missing(w, route, err);

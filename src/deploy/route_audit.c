@@ -1,3 +1,4 @@
+#include <stdint.h>
 #include <string.h>
 
 #include "airlock/deploy/route_check.h"
@@ -82,14 +83,126 @@ static void check_schema(const struct config *config, const struct manifest *fro
 		unique_id, name);
 }
 
+static bool is_stale_ok(const struct config *config, const struct manifest_node *node)
+{
+	const struct strv *accepted = config_list(config, OPTION_STALE_OK);
+
+	return strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
+	       strv_contains(accepted, node->unique_id);
+}
+
+/* What `node` would be rebuilt from that is neither published with it nor what was audited. */
+static void check_ancestor(const struct config *config, struct routes *routes,
+			   const struct manifest_node *node, const struct manifest_node *ancestor)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&ancestor->relation);
+
+	if (is_stale_ok(config, ancestor))
+		strv_pushf(&routes->warnings,
+			   "'%s' is rebuilt from '%s' ('%s'), which is not what was audited: it "
+			   "was accepted",
+			   node->unique_id, name, ancestor->unique_id);
+	else
+		route_conflict(routes, ERR_ROUTE_CONFLICT, node->unique_id,
+			       "take it into the scope, or say publish_by: copy, or name it in "
+			       "stale_ok",
+			       "'%s' would be rebuilt from '%s' ('%s'), which is not what was "
+			       "audited",
+			       node->unique_id, name, ancestor->unique_id);
+}
+
+/* Followed through shared views, which the audit must build, and ephemeral models. `shared`: by a
+ * shared view, of which check_view() says what it may read. */
+static void check_ancestors(const struct config *config, struct routes *routes,
+			    const struct manifest_node *top, const struct manifest_node *node,
+			    bool shared, struct strv *seen)
+{
+	for (size_t i = 0; i < node->parent_count; i++) {
+		const struct manifest_node *parent = node->parents[i];
+		struct route *route =
+			(struct route *)(uintptr_t)routes_find(routes, parent->unique_id);
+		bool makes = manifest_makes_relation(parent);
+		bool follows = makes ? route && route->is_shared && is_view(parent)
+				     : parent->type == MANIFEST_MODEL;
+
+		if ((route && route->in_scope) || strv_contains(seen, parent->unique_id))
+			continue;
+		strv_push(seen, parent->unique_id);
+		if (route && route->is_shared)
+			route->is_ancestor = !is_stale_ok(config, parent);
+		else if (makes && !shared)
+			check_ancestor(config, routes, top, parent);
+		if (follows && seen->n < MAX_FOLLOWED)
+			check_ancestors(config, routes, top, parent, shared || makes, seen);
+	}
+}
+
+/* The node of the scope that a view shows, followed through views; NULL when there is none. */
+static const struct route *scope_behind(const struct routes *routes,
+					const struct manifest_node *view, struct strv *seen)
+{
+	for (size_t i = 0; i < view->parent_count; i++) {
+		const struct manifest_node *parent = view->parents[i];
+		const struct route *route = routes_find(routes, parent->unique_id);
+
+		if (route && route->in_scope)
+			return route;
+		if (!is_view(parent) || seen->n > MAX_FOLLOWED ||
+		    strv_contains(seen, parent->unique_id))
+			continue;
+		strv_push(seen, parent->unique_id);
+		const struct route *behind = scope_behind(routes, parent, seen);
+
+		if (behind)
+			return behind;
+	}
+	return NULL;
+}
+
+static void check_view_left(const struct config *config, struct routes *routes,
+			    const struct route *view)
+{
+	struct strv seen CLEANUP(strv_release) = STRV_INIT;
+	const struct route *behind = scope_behind(routes, view->node, &seen);
+
+	if (!behind || is_stale_ok(config, view->node))
+		return;
+	char *name CLEANUP(mem_free_string) = relation_display(&view->from);
+
+	route_conflict(routes, ERR_ROUTE_CONFLICT, view->node->unique_id,
+		       "take the view into the scope, or say publish_by: copy, or name it in "
+		       "stale_ok",
+		       "'%s' is a view of '%s' that stays on '%s': it is not in the scope, so "
+		       "production's is not rebuilt with what it reads",
+		       view->node->unique_id, behind->node->unique_id, name);
+}
+
+static void check_rebuilt(const struct config *config, struct routes *routes,
+			  const struct route *route)
+{
+	struct strv seen CLEANUP(strv_release) = STRV_INIT;
+
+	if (route->node->type != MANIFEST_MODEL)
+		route_conflict(routes, ERR_UNSUPPORTED, route->node->unique_id,
+			       "narrow the scope with tags or --exclude, or say publish_by: copy",
+			       "'%s' is a %s, and only models can be rebuilt in production",
+			       route->node->unique_id, route->node->resource_type);
+	check_ancestors(config, routes, route->to_node, route->to_node, false, &seen);
+}
+
 void route_check_audit(const struct config *config, const struct manifest *from,
 		       const struct strv *allowed_shared, struct routes *routes)
 {
 	bool audits = strcmp(config->strategy, "wap") == 0;
+	bool rebuilds = config_rebuilds(config);
 
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
 
+		if (rebuilds && route->in_scope)
+			check_rebuilt(config, routes, route);
+		else if (rebuilds && route->has_to && !route->is_shared && is_view(route->node))
+			check_view_left(config, routes, route);
 		if (!route->is_shared)
 			continue;
 		if (is_view(route->node))

@@ -52,6 +52,13 @@ static void check_views_of_shared(const struct config *config, const struct mani
 			continue;
 		char *name CLEANUP(mem_free_string) = relation_display(&shared->from);
 
+		if (own && own->in_scope && config_rebuilds(config)) {
+			strv_pushf(&routes->warnings,
+				   "'%s' is a view that reads '%s', which the build writes before "
+				   "its tests",
+				   view->unique_id, name);
+			continue;
+		}
 		route_conflict(routes, ERR_ROUTE_CONFLICT, view->unique_id,
 			       "build the shared relation apart in staging, or name it in "
 			       "allow_shared (a selector, such as 'path:models/staging')",
@@ -102,7 +109,7 @@ static void check_views_parents(const struct config *config, struct routes *rout
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
 
-		if (route->in_scope && route->is_view)
+		if (route->in_scope && route->is_view && !config_rebuilds(config))
 			check_parents(config, routes, route->to_node, route->to_node, 0);
 	}
 }

@@ -93,7 +93,9 @@ static int check_unchanged(const struct publication *w, const struct past *past,
 {
 	bool removed = strcmp(js_get_string(record, "way"), publish_way_name(PUBLISH_REMOVE)) == 0;
 
-	if (!t->decided || config_bool(w->in->config, OPTION_FORCE))
+	/* What dbt made behind the record nobody counted. */
+	if (!t->decided || config_bool(w->in->config, OPTION_FORCE) ||
+	    js_get_bool(past->record, "rebuilds", false))
 		return 0;
 	if (removed)
 		return t->to_table ? changed_since(past, t->to, "was created", err) : 0;
@@ -222,6 +224,11 @@ static int choose_way(const struct publication *w, const struct past *past, stru
 	if (!moves) {
 		t->way = t->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
 		*ret_reason = "the table is created as it was, with the rows it had";
+	} else if (strcmp(way, publish_way_name(PUBLISH_REBUILD)) == 0) {
+		t->is_exact = false;
+		if (w->in->dialect->choose_way(t, &t->way, ret_reason, err) < 0)
+			return -1;
+		*ret_reason = "the table gets back the rows it had before dbt rebuilt it";
 	} else if (strcmp(way, publish_way_name(PUBLISH_REWRITE)) == 0) {
 		t->way = PUBLISH_REWRITE;
 		*ret_reason = "the table stayed, and gets back the rows it had";
@@ -248,6 +255,10 @@ static int add_table(struct publication *w, const struct past *past, const struc
 		.runs = w->in->runs,
 		.is_exact = true,
 	};
+	/* A rebuild that failed may not have come to it. */
+	if (!t->to_table && js_get_bool(past->record, "rebuilds", false) &&
+	    strcmp(js_get_string(record, "way"), publish_way_name(PUBLISH_NEW)) == 0)
+		return 0;
 	w->set.n++;
 	return check_unchanged(w, past, t, record, err);
 }

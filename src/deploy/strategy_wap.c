@@ -1,22 +1,162 @@
 /*
  * wap, write-audit-publish: everything is built and tested in an audit target whose upper layer
- * is routed aside, and shares the layers below with production; then the scope is published.
+ * is routed aside, and shares the layers below with production; then the scope is built once more
+ * in production (publish_by: rebuild), or the audited tables are published as wac does it.
  */
+#include "airlock/deploy/publication.h"
 #include "airlock/deploy/strategy_rows.h"
+#include "airlock/warehouse/view_text.h"
+
+static bool is_in_set(const struct publication *w, const struct relation *relation)
+{
+	for (size_t i = 0; i < w->set.n; i++)
+		if (relation_equal(w->in->dialect, w->set.tables[i].to, relation))
+			return true;
+	return false;
+}
+
+static bool is_staging(const struct publication *w, const struct relation *relation)
+{
+	for (size_t i = 0; i < w->in->routes->n; i++)
+		if (relation_equal(w->in->dialect, &w->in->routes->items[i].from, relation))
+			return true;
+	return false;
+}
+
+static int refuse_dropped(const struct table *view, const struct relation *read, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&view->relation);
+	char *of CLEANUP(mem_free_string) = relation_display(read);
+
+	err_set(err, ERR_UNSUPPORTED,
+		"dbt would drop the view '%s', which reads '%s', when it rebuilds that table", name,
+		of);
+	return err_hint(err, "take it into the scope if it is a model of this project, or say "
+			     "publish_by: copy, which keeps it");
+}
+
+/* Where a view is bound to the object that it reads, dbt drops it with the table it replaces. */
+static int check_dependents(const struct publication *w, struct err *err)
+{
+	const struct observed *observed = w->in->observed;
+
+	for (size_t i = 0; i < observed->table_count && !w->in->dialect->views_follow_names; i++) {
+		const struct table *view = &observed->tables[i];
+		struct view_text text CLEANUP(view_text_release) = { .n = 0 };
+
+		if (!view->definition || is_in_set(w, &view->relation) ||
+		    is_staging(w, &view->relation))
+			continue;
+		view_text_read(w->in->dialect, view->definition, view->relation.database, &text);
+		for (size_t k = 0; k < w->set.n; k++)
+			if (view_text_names(w->in->dialect, &text, w->set.tables[k].to))
+				return refuse_dropped(view, w->set.tables[k].to, err);
+	}
+	return 0;
+}
+
+static void warn_of_lost(struct publication *w, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	for (size_t i = 0; i < t->to_table->index_count; i++)
+		strv_pushf(&w->plan->warnings,
+			   "index '%s' of '%s' stays only if the project configures it",
+			   t->to_table->indexes[i].name, name);
+	for (size_t i = 0; i < t->to_table->constraint_count; i++)
+		strv_pushf(&w->plan->warnings,
+			   "constraint '%s' of '%s' stays only if the project configures it",
+			   t->to_table->constraints[i].name, name);
+}
+
+/* What cannot be replaced at all cannot be rebuilt either. */
+static int choose_way(struct publication *w, struct publish_table *t, struct plan_table *row,
+		      struct err *err)
+{
+	if (!row->route->is_view && !(t->to_table && table_is_view(t->to_table)) &&
+	    w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
+		return -1;
+	t->way = t->to_table ? PUBLISH_REBUILD : PUBLISH_NEW;
+	row->reason = t->to_table ? "dbt builds it again where it is"
+				  : "production has none yet: dbt builds it";
+	publication_choose_restore(w, t, config_bool(w->in->config, OPTION_RESTORE_POINT));
+	row->way = t->way;
+	row->replaces = t->to_table != NULL;
+	row->restore = t->restore;
+	if (t->to_table)
+		warn_of_lost(w, t);
+	return 0;
+}
+
+static int choose_tables(struct publication *w, struct err *err)
+{
+	const struct routes *routes = w->in->routes;
+
+	w->set.tables =
+		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope &&
+		    publication_add_table(w, &routes->items[i], err) < 0)
+			return -1;
+	publication_sort(w);
+	publication_link_routes(w);
+	for (size_t i = 0; i < w->set.n; i++) {
+		w->set.tables[i].number = i + 1;
+		if (choose_way(w, &w->set.tables[i], &w->plan->tables[i], err) < 0)
+			return -1;
+	}
+	return check_dependents(w, err);
+}
+
+/* First of all, before whatever else the plan warns of. */
+static void warn_first(struct plan *plan)
+{
+	struct strv others CLEANUP(strv_release) = plan->warnings;
+
+	plan->warnings = (struct strv)STRV_INIT;
+	strv_push(&plan->warnings,
+		  "production is not given the tested rows: dbt builds the scope once more, one "
+		  "model at a time, and readers see old and new tables meanwhile; publish_by: copy "
+		  "publishes the tested tables, all or none");
+	strv_push(&plan->warnings, "privileges, indexes and comments made by hand on a table that "
+				   "dbt rebuilds are gone, as after any 'dbt run'");
+	strv_push_all(&plan->warnings, &others);
+}
+
+static int plan_rebuild(const struct strategy_input *input, struct plan *plan, struct err *err)
+{
+	static const char *const no_defer[] = { "--no-defer", NULL };
+	struct publication w CLEANUP(publication_release) = { 0 };
+
+	publication_init(&w, input, plan);
+	state_hold_production(&w.state);
+	w.rebuilds = true;
+	plan->atomic = false;
+	warn_first(plan);
+	if (choose_tables(&w, err) < 0 || publication_plan_lock(&w, err) < 0)
+		return -1;
+	publication_plan_build(&w,
+			       "build and test beside production; of production only what both "
+			       "sides share is touched",
+			       strv_contains(input->build_options, "--defer") ? NULL : no_defer);
+	publication_plan_audit(&w);
+	if (publication_plan_publish(
+		    &w, "what production has goes to restore points; nothing changes yet", err) < 0)
+		return -1;
+	return publication_plan_finish(&w, err);
+}
 
 static int wap_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	if (config_rebuilds(input->config)) {
-		err_set(err, ERR_UNSUPPORTED, "'publish_by: rebuild' is not in this version");
-		return err_hint(err, "say --publish-by copy: the audited tables are published "
-				     "themselves");
-	}
+	if (config_rebuilds(input->config))
+		return plan_rebuild(input, plan, err);
 	return strategy_wac.plan(input, plan, err);
 }
 
 const struct strategy strategy_wap = {
 	.name = "wap",
 	.summary = "write-audit-publish: build and test beside production, then publish the scope",
+	.may_rebuild = true,
 	.publishes_alone = true,
 	.plan = wap_plan,
 };

@@ -86,6 +86,8 @@ const char *publish_way_name(enum publish_way way)
 		return "remake";
 	case PUBLISH_KEEP:
 		return "keep";
+	case PUBLISH_REBUILD:
+		return "rebuild";
 	case PUBLISH_RETURN:
 		return "return";
 	case PUBLISH_REMOVE:
@@ -110,6 +112,7 @@ bool publish_way_moves(enum publish_way way)
 	case PUBLISH_VIEW:
 	case PUBLISH_KEEP:
 	case PUBLISH_SWAP:
+	case PUBLISH_REBUILD:
 		break;
 	}
 	return false;

@@ -371,6 +371,7 @@ static int push_move(struct strv *statements, const struct dialect *dialect,
 	case PUBLISH_SWAP:
 	case PUBLISH_VIEW:
 	case PUBLISH_KEEP:
+	case PUBLISH_REBUILD:
 		break;
 	}
 	return 0;
@@ -466,6 +467,7 @@ static int push_rows(struct strv *statements, const struct dialect *dialect,
 	case PUBLISH_EXCHANGE:
 		return postgres_push_aside(statements, dialect, t, err);
 	case PUBLISH_KEEP:
+	case PUBLISH_REBUILD:
 	case PUBLISH_RETURN:
 	case PUBLISH_REMOVE:
 		return 0; /* moved once the readers are locked out */

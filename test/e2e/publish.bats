@@ -33,7 +33,7 @@ country() {
   assert_json 'd["outcome"]' published
   assert_json 'd["nodes"]["built"]' 0
   assert_json 'd["tests"]["passed"] > 10' true
-  assert_json 'len(d["published"])' 5
+  assert_json 'len(d["published"])' 6
   [ "$(country)" = LI ]
 }
 

@@ -90,3 +90,63 @@ mart() {
   assert_status 125
   assert_says "wap needs 'to'" --to
 }
+
+@test "rebuild: built and tested aside, then once more in production, and tested there" {
+  wap --json
+  assert_status 0
+  assert_json 'd["outcome"]' published
+  assert_json 'sorted(p["way"] for p in d["published"])' '["rebuild", "rebuild"]'
+  assert_sql "select seconds from mart.pages where page = 'prices'" 89
+  assert_says 'rebuild: production changes here' 'verify: the tests of the scope run once more'
+  run airlock history --from prod_audit --to prod
+  assert_says published
+}
+
+@test "rebuild: a model that fails in production is 70, and rollback puts back what was there" {
+  before=$(mart)
+  echo "union all select {% if target.name == 'prod' %}'x', cast('x' as integer), 1{% else %}'x', 1, 1{% endif %}" \
+    >>models/mart/pages.sql
+  wap
+  assert_status 70
+  assert_says model.classic.pages 'while production was rebuilt' 'airlock rollback'
+  assert_sql 'select seconds from mart.visits where visit_id = 5' 41
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+  assert_sql 'select seconds from mart.visits where visit_id = 5' 31
+}
+
+@test "rebuild: a test that fails in production only is 70" {
+  echo "select {% if target.name == 'prod' %}1{% else %}2{% endif %} as n, page from {{ ref('int_visits') }}" \
+    >models/mart/sides.sql
+  echo "select 1 from {{ ref('sides') }} where n = 1" >tests_of_sides.sql
+  mkdir -p tests && mv tests_of_sides.sql tests/
+  wap
+  assert_status 70
+  assert_says tests_of_sides 'fails there'
+  wap --verify none
+  assert_status 0
+}
+
+# bats test_tags=engine:any
+@test "rebuild: refused where production would be made of what was not audited" {
+  remember_production
+  cat >models/intermediate/top.sql <<<"{{ config(schema='other', materialized='table') }} select 1 as n"
+  echo "select n from {{ ref('top') }}" >models/mart/reads_top.sql
+  echo "{{ config(materialized='view', tags=[], schema='other') }} select page from {{ ref('pages') }}" \
+    >models/intermediate/over.sql
+  wap
+  assert_status 125
+  assert_says "'model.classic.reads_top' would be rebuilt from" other.top \
+    "'model.classic.over' is a view of 'model.classic.pages' that stays on" unaudited.over stale_ok
+  wap --publish-by copy
+  assert_status 0
+}
+
+# bats test_tags=engine:any
+@test "rebuild: a seed of the scope is refused" {
+  sed -i '/^seeds:/,/^models:/s/+schema: .*/+schema: mart\n    +tags: [mart]/' dbt_project.yml
+  wap
+  assert_status 125
+  assert_says "'seed.classic.raw_visits' is a seed, and only models can be rebuilt"
+}

@@ -3,8 +3,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "airlock/base/buf.h"
+#include "airlock/base/fs.h"
 #include "airlock/format/json.h"
 
 static void give_up(const char *what, const struct err *err)
@@ -90,6 +92,7 @@ struct manifest *made_manifest(const char *adapter, const struct made_node *node
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 	struct err err = ERR_INIT;
 	struct manifest *manifest;
+	char path[] = "/tmp/airlock-made.XXXXXX";
 
 	for (size_t i = 0; i < n; i++) {
 		char *id CLEANUP(mem_free_string) =
@@ -105,8 +108,15 @@ struct manifest *made_manifest(const char *adapter, const struct made_node *node
 		"project_name", "shop", "nodes", all, "sources", sources, "unit_tests", unit_tests);
 
 	js_write_line(root, &text);
-	if (manifest_parse(text.data, text.len, "made.json", &manifest, &err) < 0)
+	/* By way of a file, so that the manifest owns the text that its slices point into. */
+	int fd = mkstemp(path);
+
+	if (fd < 0 || close(fd) != 0)
+		abort();
+	if (fs_write_atomic(path, text.data, text.len, 0600, &err) < 0 ||
+	    manifest_read(path, &manifest, &err) < 0)
 		give_up("made_manifest", &err);
+	unlink(path);
 	return manifest;
 }
 

@@ -121,6 +121,9 @@ static void plans_of_wap(void **state)
 {
 	static const struct plan_case cases[] = {
 		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy", NULL },
+		{ "wap", "duckdb", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
+		{ "wap", "postgres", "_rebuild", "before",
+		  "--from staging --to prod --tags utils --stale-ok *", NULL },
 		{ "wap", "postgres", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 	};
 

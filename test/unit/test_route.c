@@ -736,6 +736,61 @@ static void the_shared_layer_of_an_audit_is_listed(void **state)
 	in_scope(&w, "model.shop.mart", "has the tag mart");
 }
 
+static void production_is_rebuilt_from_what_was_audited_only(void **state)
+{
+#define REBUILT(BASE, MARTS)                                                                       \
+	{ .name = "stg", .schema = "staging", .materialized = "view" },                            \
+		{ .name = "base", .schema = (BASE) },                                              \
+		{ .name = "helper", .materialized = "ephemeral", .parents = "model.shop.base" },   \
+		{ .name = "mart",                                                                  \
+		  .schema = (MARTS),                                                               \
+		  .tags = "mart",                                                                  \
+		  .parents = "model.shop.helper,model.shop.stg" },                                 \
+		{ .name = "over",                                                                  \
+		  .schema = (MARTS),                                                               \
+		  .materialized = "view",                                                          \
+		  .parents = "model.shop.mart" }
+	WORLD = { .options = WAP,
+		  .from = NODES(REBUILT("unaudited", "unaudited")),
+		  .to = NODES(REBUILT("other", "mart")) };
+	CLEANUP(world_release)
+	struct world v = { .options = WAP " --stale-ok base,over",
+			   .from = NODES(REBUILT("unaudited", "unaudited")),
+			   .to = NODES(REBUILT("other", "mart")) };
+	CLEANUP(world_release)
+	struct world u = { .options = WAP " --publish-by copy",
+			   .from = NODES(REBUILT("unaudited", "unaudited")),
+			   .to = NODES(REBUILT("other", "mart")) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.mart' would be rebuilt from 'db.other.base' ('model.shop.base'), "
+		"which "
+		"is not what was audited\n"
+		"  'model.shop.over' is a view of 'model.shop.mart' that stays on "
+		"'db.unaudited.over': it is not in the scope, so production's is not rebuilt with "
+		"what it reads",
+		"stale_ok");
+	accepted(&v);
+	assert_true(of(&v, "model.shop.stg")->is_ancestor);
+	assert_false(of(&v, "model.shop.base")->is_ancestor);
+	warns(&v, "'model.shop.mart' is rebuilt from 'db.other.base'");
+	accepted(&u);
+}
+
+static void only_models_are_rebuilt(void **state)
+{
+	WORLD = { .options = WAP,
+		  .from = NODES({ .name = "mart", .type = "snapshot", .tags = "mart" }),
+		  .to = NODES(
+			  { .name = "mart", .type = "snapshot", .schema = "m", .tags = "mart" }) };
+
+	(void)state;
+	refused(&w, ERR_UNSUPPORTED,
+		"'snapshot.shop.mart' is a snapshot, and only models can be rebuilt in production",
+		"publish_by: copy");
+}
+
 static void wap_is_told_where_production_is(void **state)
 {
 	WORLD = { STAGING, .options = "wap --from audit --tags mart" };
@@ -843,6 +898,8 @@ int main(void)
 		cmocka_unit_test(schemas_that_are_exchanged_map_one_to_one),
 		cmocka_unit_test(what_an_exchange_would_take_along_or_lose_is_refused),
 		cmocka_unit_test(an_exchanged_view_must_not_go_on_reading_staging),
+		cmocka_unit_test(production_is_rebuilt_from_what_was_audited_only),
+		cmocka_unit_test(only_models_are_rebuilt),
 		cmocka_unit_test(wap_is_told_where_production_is),
 		cmocka_unit_test(hooks_are_listed),
 		cmocka_unit_test(a_hook_that_names_production_is_refused),

@@ -65,6 +65,7 @@ enum option_id {
 	OPTION_STALE_OK, /* list */
 	OPTION_TAGS,     /* list */
 	OPTION_TO,       /* target of the production side */
+	OPTION_VERIFY,   /* none | counts | test; default test */
 	OPTION_VIEWS,    /* rebuild | skip | refuse; rebuild with `to`, else skip */
 	OPTION_YES,      /* -y, flag; command line only */
 	OPTION_COUNT,

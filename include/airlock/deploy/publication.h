@@ -20,6 +20,7 @@ struct publication {
 	struct plan *plan;
 	struct state state;
 	struct publish_set set;
+	bool rebuilds; /* the transaction keeps what there is, and dbt makes production anew */
 };
 
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan);
@@ -66,6 +67,10 @@ void publication_plan_audit(struct publication *w);
 int publication_plan_hook(struct publication *w, enum option_id id, struct err *err);
 
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
+/* publication_rebuild.c: of strategy wap. The whole of its restore points; the steps `rebuild` and
+ * `verify`. */
+int publication_keep_tables(struct publication *w, struct strv *statements, struct err *err);
+void publication_plan_rebuild(struct publication *w);
 int publication_plan_finish(struct publication *w, struct err *err);
 
 #endif

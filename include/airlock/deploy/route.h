@@ -29,10 +29,11 @@ struct route {
 	struct relation to;
 	bool has_to;
 	bool in_scope;
-	bool is_shared;     /* both sides are one relation */
-	bool is_built;      /* scope_build.h: by a build of the scope alone */
-	bool is_read;       /* scope_build.h: by that build, which does not make it */
-	bool is_view;       /* published as a view, from the SQL compiled for `to` */
+	bool is_shared;   /* both sides are one relation */
+	bool is_ancestor; /* shared, and what production is rebuilt from: it must be built first */
+	bool is_built;    /* scope_build.h: by a build of the scope alone */
+	bool is_read;     /* scope_build.h: by that build, which does not make it */
+	bool is_view;     /* published as a view, from the SQL compiled for `to` */
 	const char *reason; /* why it is in or out of scope */
 };
 

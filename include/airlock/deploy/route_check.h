@@ -24,7 +24,8 @@ void route_check_views(const struct config *config, const struct manifest *to,
 /*
  * What a build beside a shared layer would do to production before its tests (route_audit.c): a
  * shared view that would read a relation which only `from` has; under wap a model that both sides
- * share because it has no schema of its own.
+ * share because it has no schema of its own. Where dbt rebuilds production, what it would be made
+ * of that was not audited, and a view over the scope that would be left.
  */
 void route_check_audit(const struct config *config, const struct manifest *from,
 		       const struct strv *allowed_shared, struct routes *routes);

@@ -36,6 +36,7 @@ struct strategy {
 	const char *summary;   /* one line for help */
 	bool builds_scope;     /* not what the scope reads (scope_build.h) */
 	bool holds_production; /* its lock, from the beginning: it copies production */
+	bool may_rebuild;      /* production by dbt: then its lock is held too */
 	bool publishes_alone;  /* what staging holds, without a build of its own */
 	bool swaps;            /* whole containers: views are published too */
 	int (*plan)(const struct strategy_input *input, struct plan *plan, struct err *err);

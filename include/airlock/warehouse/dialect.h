@@ -97,6 +97,7 @@ enum publish_way {
 	PUBLISH_VIEW,     /* a view gets its new text in place: the object stays */
 	PUBLISH_REMAKE,   /* a new view takes the name of a view, or of a table */
 	PUBLISH_KEEP,     /* it is what it shall be */
+	PUBLISH_REBUILD,  /* dbt makes it anew, behind the transaction */
 	PUBLISH_RETURN,   /* an object that was moved away comes back under its name */
 	PUBLISH_REMOVE,   /* production had none: what is there is moved away */
 	PUBLISH_SWAP,     /* its whole container takes the place of production's */

@@ -1,0 +1,226 @@
+/*
+ * Production made anew by dbt, one model at a time: the publish of wap by rebuild, behind the
+ * transaction that kept what was there. From the first model on production has changed, whatever
+ * comes; the restore points are the way back.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/fs.h"
+#include "airlock/deploy/observe.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+static char *results_path(const struct deploy *deploy, const char *folder)
+{
+	char *name CLEANUP(mem_free_string) =
+		mem_printf("%s/%s/run_results.json", folder, deploy->sides.to);
+
+	return fs_join(deploy->sides.home, name);
+}
+
+static void hint_way_back(const struct deploy *deploy, struct err *err)
+{
+	err_hint(err,
+		 "'airlock rollback %s' puts back what was there before; or remove the cause and "
+		 "deploy again",
+		 deploy->id);
+}
+
+static bool has_run(const struct results_row *row)
+{
+	return row->status != RESULTS_SKIPPED;
+}
+
+/* What dbt says of its end counts only beside what it says of each model. */
+static int judge_models(struct deploy *deploy, const struct results *results, struct err *err)
+{
+	const struct routes *routes = &deploy->routes;
+
+	for (size_t i = 0; i < results_count(results); i++)
+		if (has_run(results_row(results, i)))
+			deploy->result.production_changed = true;
+	for (size_t i = 0; i < routes->n; i++) {
+		const char *unique_id = routes->items[i].node->unique_id;
+		const struct results_row *row = results_find(results, unique_id);
+
+		if (!routes->items[i].in_scope || (row && row->status == RESULTS_SUCCESS))
+			continue;
+		if (row && !has_run(row))
+			continue; /* behind the one that failed */
+		return err_set(err, ERR_BUILD_FAILED,
+			       "'%s' failed while production was rebuilt: %s", unique_id,
+			       !row            ? "dbt did not run it"
+			       : *row->message ? row->message
+					       : row->status_text);
+	}
+	return 0;
+}
+
+static int count_skipped(const struct deploy *deploy, const struct results *results,
+			 struct err *err)
+{
+	for (size_t i = 0; i < deploy->routes.n; i++) {
+		const struct route *route = &deploy->routes.items[i];
+		const struct results_row *row = results_find(results, route->node->unique_id);
+
+		if (route->in_scope && (!row || row->status != RESULTS_SUCCESS))
+			return err_set(err, ERR_BUILD_FAILED,
+				       "'%s' was skipped while production was rebuilt",
+				       route->node->unique_id);
+	}
+	return 0;
+}
+
+static int read_results(const struct deploy *deploy, const char *folder, const char *which,
+			const struct runner_result *ran, struct results **ret_results,
+			struct err *err)
+{
+	char *path CLEANUP(mem_free_string) = results_path(deploy, folder);
+	const struct results_expect expect = {
+		.invocation_id = ran->invocation_id,
+		.which = which,
+		.target = deploy->sides.to,
+	};
+
+	return results_read(path, &expect, ret_results, err);
+}
+
+/* Without results of this very run some of it may have been built all the same. */
+static int judge(struct deploy *deploy, const struct runner_result *ran, struct err *err)
+{
+	struct results *results = NULL;
+	int result = read_results(deploy, "rebuild", "run", ran, &results, err);
+
+	if (result < 0)
+		deploy->result.production_changed = true;
+	else if (judge_models(deploy, results, err) < 0 || count_skipped(deploy, results, err) < 0)
+		result = -1;
+	results_free(results);
+	return result;
+}
+
+static int rebuild(struct deploy *deploy, struct err *err)
+{
+	const struct step *step = plan_step(&deploy->final_plan, "rebuild");
+	struct runner_result ran = { 0 };
+	struct err of_models CLEANUP(err_release) = ERR_INIT;
+	int result =
+		executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &ran, err);
+
+	if (result == 0 && !runner_succeeded(&ran))
+		result = runner_error(&ran, "dbt run", err);
+	/* A signal or a limit of time stays the reason; a model that failed is a better one. */
+	if (judge(deploy, &ran, &of_models) < 0 &&
+	    (result == 0 || (err->code == ERR_DBT_FAILED && of_models.code == ERR_BUILD_FAILED)))
+		result = err_set(err, of_models.code, "%s", of_models.message);
+	runner_result_release(&ran);
+	if (result < 0 && deploy->result.production_changed)
+		hint_way_back(deploy, err);
+	return result;
+}
+
+static int judge_tests(const struct deploy *deploy, const struct route *route,
+		       const struct results *results, struct err *err)
+{
+	const struct strv *allowed = config_list(deploy->request.config, OPTION_ALLOW_UNTESTED);
+	const struct manifest_node *node = route->to_node;
+
+	for (size_t i = 0; i < node->child_count; i++) {
+		const struct manifest_node *test = node->children[i];
+		const struct results_row *row = results_find(results, test->unique_id);
+
+		if (!manifest_is_test(test) || strv_contains(allowed, test->name) ||
+		    strv_contains(allowed, test->unique_id) ||
+		    (row && (row->status == RESULTS_SUCCESS || row->status == RESULTS_WARN)))
+			continue;
+		return err_set(err, ERR_AUDIT_FAILED,
+			       "production was rebuilt, and '%s' fails there: %s", test->unique_id,
+			       !row            ? "it did not run"
+			       : *row->message ? row->message
+					       : row->status_text);
+	}
+	return 0;
+}
+
+static int run_tests(struct deploy *deploy, const struct step *step, struct err *err)
+{
+	struct runner_result ran = { 0 };
+	struct results *results = NULL;
+	int result =
+		executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &ran, err);
+
+	if (result == 0)
+		result = read_results(deploy, "verify", "test", &ran, &results, err);
+	for (size_t i = 0; i < deploy->routes.n && result == 0; i++)
+		if (deploy->routes.items[i].in_scope)
+			result = judge_tests(deploy, &deploy->routes.items[i], results, err);
+	if (result == 0 && !runner_succeeded(&ran))
+		result = runner_error(&ran, "dbt test", err);
+	results_free(results);
+	runner_result_release(&ran);
+	return result;
+}
+
+static int compare_count(const struct deploy *deploy, const struct route *route,
+			 const json_t *answer, struct err *err)
+{
+	const struct table *built =
+		observed_table(&deploy->built, deploy->routes.dialect, &route->from);
+	json_int_t rows = js_get_integer(json_array_get(answer, 0), "rows", -1);
+	char *name CLEANUP(mem_free_string) = relation_display(&route->to);
+
+	if (built && rows == built->rows)
+		return 0;
+	return err_set(err, ERR_AUDIT_FAILED,
+		       "production was rebuilt, and '%s' has %lld rows where %lld were audited",
+		       name, (long long)rows, (long long)(built ? built->rows : -1));
+}
+
+static int compare_counts(struct deploy *deploy, struct err *err)
+{
+	const struct routes *routes = &deploy->routes;
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	size_t n = 0;
+
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope && !routes->items[i].is_view &&
+		    observe_push_rows(routes, &routes->items[i].to, false, &queries, err) < 0)
+			return -1;
+	if (executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+		return -1;
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope && !routes->items[i].is_view &&
+		    compare_count(deploy, &routes->items[i], reply.rows[n++], err) < 0)
+			return -1;
+	return 0;
+}
+
+static int verify(struct deploy *deploy, struct err *err)
+{
+	const struct step *step = plan_step(&deploy->final_plan, "verify");
+	int result =
+		step->kind == STEP_DBT ? run_tests(deploy, step, err) : compare_counts(deploy, err);
+
+	if (result < 0)
+		hint_way_back(deploy, err);
+	return result;
+}
+
+int deploy_rebuild(struct deploy *deploy, struct err *err)
+{
+	const struct plan *plan = &deploy->final_plan;
+
+	/* The transaction before it only kept what there was. */
+	deploy->result.production_changed = false;
+	deploy->result.outcome = DEPLOY_FAILED;
+	if (deploy_step(deploy, plan, "rebuild", rebuild, err) < 0 ||
+	    (plan_step(plan, "verify") && deploy_step(deploy, plan, "verify", verify, err) < 0))
+		return -1;
+	deploy->result.production_changed = true;
+	deploy->result.outcome = DEPLOY_PUBLISHED;
+	return 0;
+}

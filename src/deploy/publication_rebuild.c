@@ -1,0 +1,130 @@
+/* What a publication by rebuild has instead of new tables: the restore points alone in the
+ * transaction, and behind it the commands of dbt. */
+#include <string.h>
+
+#include "airlock/dbt/runner.h"
+#include "airlock/deploy/publication.h"
+#include "airlock/warehouse/marker.h"
+
+int publication_keep_tables(struct publication *w, struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+		char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
+		const struct sql_arg args[] = {
+			SQL_ARG_RELATION("restore", &t->restore),
+			SQL_ARG_RELATION("to", t->to),
+			SQL_ARG_LITERAL("marker", marker),
+		};
+
+		if (!t->restore.identifier)
+			continue;
+		if (dialect_push_text(statements, w->in->dialect,
+				      "create table {restore} as select * from {to}", args,
+				      ARRAY_LEN(args), err) < 0 ||
+		    dialect_push_text(statements, w->in->dialect,
+				      "comment on table {restore} is {marker:literal}", args,
+				      ARRAY_LEN(args), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void push_scope(const struct publication *w, struct strv *command)
+{
+	strv_push(command, "--select");
+	for (size_t i = 0; i < w->in->routes->n; i++) {
+		const struct route *route = &w->in->routes->items[i];
+		struct buf word CLEANUP(buf_release) = BUF_INIT;
+
+		if (!route->in_scope)
+			continue;
+		for (size_t k = 0; k < route->to_node->fqn_count; k++)
+			buf_printf(&word, "%s%s", k ? "." : "", route->to_node->fqn[k]);
+		strv_push(command, buf_cstr(&word));
+	}
+}
+
+/* Of the user's options of the build, those that concern how models are made. */
+static void push_options(const struct publication *w, bool runs, struct strv *command)
+{
+	static const struct {
+		const char *name;
+		bool has_value, of_runs;
+	} kept[] = {
+		{ "--threads", true, false },
+		{ "--full-refresh", false, true },
+		{ "-f", false, true },
+		{ "--event-time-start", true, true },
+		{ "--event-time-end", true, true },
+		{ "--warn-error", false, false },
+		{ "--warn-error-options", true, false },
+	};
+	const struct strv *options = w->in->build_options;
+
+	for (size_t i = 0; i < options->n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(kept); k++) {
+			size_t len = strlen(kept[k].name);
+
+			if ((kept[k].of_runs && !runs) ||
+			    strncmp(options->v[i], kept[k].name, len) != 0 ||
+			    !strchr("=", options->v[i][len]))
+				continue;
+			strv_push(command, options->v[i]);
+			if (kept[k].has_value && !options->v[i][len] && i + 1 < options->n)
+				strv_push(command, options->v[++i]);
+			break;
+		}
+	if (w->in->options)
+		strv_push_all(command, w->in->options);
+	runner_push_log_options(command);
+}
+
+static void push_command(const struct publication *w, const char *verb, const char *folder,
+			 struct strv *command)
+{
+	const char *to = config_text(w->in->config, OPTION_TO);
+
+	strv_push(command, verb);
+	strv_push(command, "--target");
+	strv_push(command, to);
+	strv_push(command, "--target-path");
+	strv_pushf(command, "target/airlock/%s/%s", folder, to);
+	strv_push(command, "--write-json");
+	strv_push(command, "--no-defer");
+	push_scope(w, command);
+}
+
+static void plan_verify(struct publication *w)
+{
+	struct step *step;
+
+	if (config_is(w->in->config, OPTION_VERIFY, "none"))
+		return;
+	if (config_is(w->in->config, OPTION_VERIFY, "counts")) {
+		step = plan_add_step(w->plan, "verify", "publish", STEP_CHECK,
+				     "production has as many rows as what was audited");
+	} else {
+		step = plan_add_step(w->plan, "verify", "publish", STEP_DBT,
+				     "the tests of the scope run once more, on production");
+		push_command(w, "test", "verify", &step->command);
+		strv_push(&step->command, "--indirect-selection");
+		strv_push(&step->command, "eager");
+		push_options(w, false, &step->command);
+	}
+	step->idempotent = true;
+	step->undo = "nothing";
+}
+
+void publication_plan_rebuild(struct publication *w)
+{
+	struct step *step = plan_add_step(w->plan, "rebuild", "publish", STEP_DBT,
+					  "production changes here: dbt builds the scope again");
+
+	step->changes_production = true;
+	step->idempotent = true;
+	step->undo = "airlock rollback: what was there before is in " STATE_RESTORE_SCHEMA;
+	push_command(w, "run", "rebuild", &step->command);
+	push_options(w, true, &step->command);
+	plan_verify(w);
+}
