@@ -40,13 +40,12 @@ static void add_row(struct columns *columns, const json_t *deployment)
 /* The shape that scripts rely on; `inspect` has the rest. */
 static json_t *short_of(json_t *deployment)
 {
+	static const char *const long_keys[] = { "tables", "objects", "events",   "options",
+						 "dbt",    "locks",   "intended", "restores" };
 	json_t *copy = json_copy(deployment);
 
-	json_object_del(copy, "tables");
-	json_object_del(copy, "objects");
-	json_object_del(copy, "restores");
-	json_object_del(copy, "events");
-	json_object_del(copy, "options");
+	for (size_t i = 0; i < ARRAY_LEN(long_keys); i++)
+		json_object_del(copy, long_keys[i]);
 	return copy;
 }
 

@@ -80,6 +80,7 @@ void deploy_close(struct deploy *deploy)
 	json_decref(deploy->hooks);
 	json_decref(deploy->held);
 	json_decref(deploy->rolled_back);
+	json_decref(deploy->resumed);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
 	fs_lock_release(&deploy->project_lock);

@@ -187,6 +187,21 @@ static int check_locks(struct deploy *deploy, json_t *const *rows, bool *ret_aga
 	return 0;
 }
 
+/* What the history says from the moment of the lock on: enough to do the same again elsewhere, and
+ * to tell whether this process still lives. */
+static void set_begun(struct deploy *deploy)
+{
+	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
+
+	json_object_set_new(detail, "options", record_options(deploy->request.config));
+	json_object_set_new(detail, "dbt", record_dbt_options(deploy->request.cmdline));
+	json_object_set_new(detail, "locks", state_lock_names(&deploy->state));
+	json_object_set_new(detail, "boot", json_string(deploy_bound(deploy, "boot")));
+	json_object_set_new(detail, "pid", json_string(deploy_bound(deploy, "pid")));
+	json_object_set_new(detail, "start", json_string(deploy_bound(deploy, "start")));
+	state_set_begun(&deploy->state, detail);
+}
+
 /* Takes the lock and looks at the warehouse, in one operation. */
 static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *err)
 {
@@ -206,9 +221,10 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 		return -1;
 	deploy->holds_lock = true;
 	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0) {
-		/* A statement failed before the first that takes a lock. */
+		/* A statement failed before the first that takes a lock; behind those is what
+		 * records the beginning. */
 		if (executor_sent_nothing(&deploy->executor, &reply, err) ||
-		    (err->code == ERR_WAREHOUSE && reply.calls_done < begin.n - locks))
+		    (err->code == ERR_WAREHOUSE && reply.calls_done < begin.n - locks - 1))
 			deploy->holds_lock = false;
 		return -1;
 	}
@@ -269,6 +285,7 @@ static int lock_when_free(struct deploy *deploy, struct err *err)
 	bool again = true;
 
 	deploy_wait_init(deploy, &wait);
+	set_begun(deploy);
 	/* It is waited for here, like any other lock. */
 	deploy->executor.open_wait_ms = 0;
 	if (show_lock(deploy, err) < 0)
@@ -309,7 +326,7 @@ json_t *deploy_who(const struct deploy *deploy)
 {
 	const struct config *config = deploy->request.config;
 
-	return record_who(&(struct record_who) {
+	json_t *who = record_who(&(struct record_who) {
 		.strategy = deploy->strategy->name,
 		.name = config->deployment ? config->deployment : "",
 		.from = deploy->sides.from,
@@ -319,6 +336,10 @@ json_t *deploy_who(const struct deploy *deploy)
 		.started_at = deploy_bound(deploy, "since"),
 		.commit = deploy->commit,
 	});
+
+	if (deploy->rolled_back)
+		json_object_set(who, "of", json_object_get(deploy->rolled_back, "id"));
+	return who;
 }
 
 static int push_end(struct deploy *deploy, const struct err *failure, struct strv *statements,
@@ -327,14 +348,13 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
 	bool published = deploy->result.production_changed;
 
-	if (!deploy->locked)
-		return 0;
 	record_end(detail, deploy_outcome_name(deploy->result.outcome), deploy->result.audit,
 		   failure);
 	if (deploy->hooks)
 		json_object_set(detail, "hooks", deploy->hooks);
-	return state_push_end(&deploy->state, published ? "finished" : "aborted", detail,
-			      statements, err);
+	/* Nothing is written when the lock is no longer, or not yet, ours. */
+	return state_push_log_held(&deploy->state, published ? STATE_FINISHED : STATE_ABORTED,
+				   detail, statements, err);
 }
 
 /* Whatever stopped the deployment: its end is recorded and its lock released. `failure` is NULL

@@ -41,6 +41,7 @@ struct deploy {
 	json_t *compiled;    /* SQL of the views of the scope, by unique_id; NULL without */
 	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
 	json_t *hooks;       /* what those that ran came to; NULL: none ran */
+	json_t *resumed;     /* the record of the deployment that is resumed; NULL: a new one */
 	json_t *finish;      /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
@@ -106,10 +107,12 @@ bool deploy_compares_content(const struct deploy *deploy);
 /* deploy_prepare.c: the step prepare, and what the build needs besides. */
 int deploy_prepare(struct deploy *deploy, struct err *err);
 int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state of the build */
-/* Records the intent and takes the picture `built`, rows counted. */
+/* Takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
-/* The step publish of `final_plan`, and finish in the same operation unless a hook is to run
- * between them. */
+/* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
+int deploy_check_tested(const struct deploy *deploy, struct err *err);
+/* The step publish of `final_plan`, behind its intent, and finish in the same operation unless a
+ * hook is to run between them. */
 int deploy_publish(struct deploy *deploy, struct err *err);
 
 /* deploy_hook.c. The step publish of `final_plan`, its hooks around it, and finish. */

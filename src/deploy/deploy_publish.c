@@ -13,41 +13,128 @@
 
 enum { TRANSIENT_LIMIT_MS = 15000 };
 
+static json_t *identity(const struct table *table)
+{
+	if (!table)
+		return json_null();
+	return json_pack("{s:s?, s:I, s:s?, s:s?}", "object", table->object, "rows",
+			 (json_int_t)table->rows, "content", table->content, "version",
+			 table->version);
+}
+
+/* What was tested, and what is to be replaced by it: with this another process can publish it. */
 static json_t *intent_detail(const struct deploy *deploy)
 {
+	const struct plan *plan = &deploy->final_plan;
 	json_t *tables = json_array();
 	json_t *detail = deploy_who(deploy);
 
-	for (size_t i = 0; i < deploy->plan.table_count; i++) {
-		const struct route *route = deploy->plan.tables[i].route;
+	record_end(detail, deploy_outcome_name(DEPLOY_PUBLISHED), deploy->result.audit, NULL);
+	json_object_del(detail, "outcome");
+	json_object_del(detail, "exit");
+	for (size_t i = 0; i < plan->table_count; i++) {
+		const struct route *route = plan->tables[i].route;
+		char *from CLEANUP(mem_free_string) = relation_display(&route->from);
 		char *to CLEANUP(mem_free_string) = relation_display(&route->to);
 
-		json_array_append_new(tables, json_pack("{s:s, s:s}", "unique_id",
-							route->node->unique_id, "to", to));
+		json_array_append_new(
+			tables, json_pack("{s:s, s:s, s:s, s:o, s:o}", "unique_id",
+					  route->node->unique_id, "from", from, "to", to, "tested",
+					  identity(observed_table(&deploy->built, plan->dialect,
+								  &route->from)),
+					  "replaces",
+					  identity(observed_table(&deploy->built, plan->dialect,
+								  &route->to))));
 	}
 	json_object_set_new(detail, "tables", tables);
-	json_object_set_new(detail, "options", record_options(deploy->request.config));
 	return detail;
 }
 
-/* What was tested, and production as it is now, counted; the intent is recorded with it. */
+static bool differ(const json_t *recorded, const json_t *found)
+{
+	static const char *const keys[] = { "object", "rows", "content", "version" };
+
+	if (!json_is_object(recorded) || !json_is_object(found))
+		return json_is_object(recorded) != json_is_object(found);
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!json_equal(json_object_get(recorded, keys[i]),
+				json_object_get(found, keys[i])))
+			return true;
+	return false;
+}
+
+static const json_t *find_table(const json_t *tables, const char *unique_id)
+{
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		const json_t *table = json_array_get(tables, i);
+
+		if (strcmp(js_get_string(table, "unique_id"), unique_id) == 0)
+			return table;
+	}
+	return NULL;
+}
+
+static int check_tested(const json_t *recorded, const json_t *now, struct err *err)
+{
+	const char *name = js_get_string(now, "unique_id");
+	static const char *const sides[] = { "from", "to" };
+
+	if (!recorded)
+		return err_set(err, ERR_CONFLICT, "'%s' is not among the tables that were tested",
+			       name);
+	for (size_t i = 0; i < ARRAY_LEN(sides); i++)
+		if (!json_equal(json_object_get(recorded, sides[i]),
+				json_object_get(now, sides[i])))
+			return err_set(err, ERR_CONFLICT,
+				       "'%s' was tested as '%s' for '%s', and this project has "
+				       "'%s' for '%s'",
+				       name, js_get_string(recorded, "from"),
+				       js_get_string(recorded, "to"), js_get_string(now, "from"),
+				       js_get_string(now, "to"));
+	if (differ(json_object_get(recorded, "tested"), json_object_get(now, "tested")))
+		return err_set(err, ERR_CONFLICT, "'%s': staging changed after the tests",
+			       js_get_string(now, "from"));
+	if (differ(json_object_get(recorded, "replaces"), json_object_get(now, "replaces")))
+		return err_set(err, ERR_CONFLICT,
+			       "'%s' (production) was changed by somebody else since the tests",
+			       js_get_string(now, "to"));
+	return 0;
+}
+
+int deploy_check_tested(const struct deploy *deploy, struct err *err)
+{
+	json_t *now CLEANUP(js_free) = intent_detail(deploy);
+	const json_t *recorded = js_get_array(deploy->resumed, "intended");
+	const json_t *tables = js_get_array(now, "tables");
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		const json_t *table = json_array_get(tables, i);
+
+		if (check_tested(find_table(recorded, js_get_string(table, "unique_id")), table,
+				 err) < 0)
+			return -1;
+	}
+	if (json_array_size(tables) != json_array_size(recorded))
+		return err_set(err, ERR_CONFLICT,
+			       "%zu tables were tested, and this project publishes %zu",
+			       json_array_size(recorded), json_array_size(tables));
+	return 0;
+}
+
+/* What was tested, and production as it is now, counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err)
 {
-	struct strv intent CLEANUP(strv_release) = STRV_INIT;
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
 	size_t first;
 
-	/* First, so that nothing is recorded of one whose lock is lost. */
+	/* First, so that nothing is counted for one whose lock is lost. */
 	if (deploy_add_phase(deploy, "audit", &ops, err) < 0 ||
-	    state_push_log(&deploy->state, "intent", detail, &intent, err) < 0 ||
 	    observe_push_queries(&deploy->routes, &deploy->observed,
 				 deploy_compares_content(deploy) ? OBSERVE_CONTENT : OBSERVE_COUNTS,
 				 &queries, err) < 0 ||
-	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &intent, false, &ops, err) < 0)
+	    state_push_restore_list(&deploy->state, &queries, err) < 0)
 		return -1;
 	first = ops.n;
 	if (executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
@@ -195,9 +282,10 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 			"the publish failed and whether it was committed cannot be read: %s",
 			err->message);
 		err_hint(err,
-			 "look for an event 'published' of '%s' in the table airlock.airlock_log; "
-			 "the lock is kept until the next deployment",
-			 deploy->id);
+			 "'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
+			 "back "
+			 "if it was not; so does the next deployment",
+			 deploy->id, deploy->id);
 		err->production = ERR_PRODUCTION_UNKNOWN;
 		deploy->holds_lock = false;
 		return -1;
@@ -291,12 +379,16 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	struct publish_waits waits CLEANUP(publish_waits_release);
 	bool again = true;
 	bool finished = false;
+	struct strv intent CLEANUP(strv_release) = STRV_INIT;
+	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
 
 	publish_waits_init(deploy, &waits);
 	if (executor_check_interrupted("publish", err) < 0)
 		return -1;
 	/* The phase is seen by others before the transaction that sets it as well has ended. */
 	if (deploy_add_phase(deploy, "publish", &ops, err) < 0 ||
+	    state_push_log_held(&deploy->state, STATE_INTENT, detail, &intent, err) < 0 ||
+	    executor_add_statements(x, &intent, false, &ops, err) < 0 ||
 	    executor_add(x, step, &ops, err) < 0 ||
 	    (finishes && executor_add(x, finish, &ops, err) < 0))
 		return -1;

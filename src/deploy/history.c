@@ -105,16 +105,21 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 		add_expired(deployment, at, detail);
 	} else if (strcmp(event, "restores") == 0) {
 		json_object_set(deployment, "restores", (json_t *)(uintptr_t)detail);
-	} else if (strcmp(event, "intent") == 0) {
-		json_object_set(deployment, "options", json_object_get(detail, "options"));
+	} else if (strcmp(event, STATE_INTENT) == 0) {
 		json_t *copy CLEANUP(js_free) = json_copy((json_t *)(uintptr_t)detail);
 
+		json_object_set(deployment, "intended", json_object_get(detail, "tables"));
 		json_object_del(copy, "tables");
 		json_object_update_missing(deployment, copy);
+	} else if (strcmp(event, STATE_BEGUN) == 0) {
+		json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);
+	} else if (strcmp(event, STATE_RESUMED) == 0) {
+		json_object_set(deployment, "resumed_by", (json_t *)(uintptr_t)detail);
 	} else {
 		const char *outcome = js_get_string(detail, "outcome");
 
 		json_object_set_new(deployment, "finished_at", json_string(at));
+		json_object_set_new(deployment, "ended", json_true());
 		if (!json_object_get(deployment, "published") ||
 		    js_get_bool(deployment, "rebuilds", false))
 			json_object_set_new(deployment, "outcome",

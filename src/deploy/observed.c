@@ -180,6 +180,7 @@ static void read_rows(struct observed *o, const json_t *object)
 			continue;
 		table->rows = js_get_integer(object, "rows", -1);
 		table->content = copy(o, object, "content");
+		table->version = copy(o, object, "version");
 		if (js_get_string(object, "object") && *js_get_string(object, "object"))
 			table->object = copy(o, object, "object");
 	}

@@ -75,6 +75,8 @@ int publication_plan_lock(struct publication *w, struct err *err)
 	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
 					  both ? STATE_LOCKS_BOTH : STATE_LOCKS_STAGING);
 
+	if (w->in->begun)
+		state_set_begun(&w->state, w->in->begun);
 	step->idempotent = true;
 	step->undo = "release the lock";
 	if (state_push_begin(&w->state, &step->sql, err) < 0)
@@ -357,7 +359,7 @@ int publication_plan_finish(struct publication *w, struct err *err)
 	step->idempotent = true;
 	step->undo = "nothing";
 	if (read_restores(w, err) < 0 ||
-	    state_push_log(&w->state, "finished", w->in->finish, &step->sql, err) < 0 ||
+	    state_push_log_held(&w->state, STATE_FINISHED, w->in->finish, &step->sql, err) < 0 ||
 	    state_push_release(&w->state, &step->sql, err) < 0 || plan_expiry(w, err) < 0)
 		return -1;
 	return publication_plan_hook(w, OPTION_AFTER_FAILURE, err);

@@ -5,6 +5,7 @@
 
 #include "airlock/base/buf.h"
 #include "airlock/base/proc.h"
+#include "airlock/format/json.h"
 
 json_t *record_who(const struct record_who *who)
 {
@@ -31,14 +32,67 @@ static json_t *value_json(const struct config *config, enum option_id id)
 	return words;
 }
 
+static bool is_recorded(enum option_id id)
+{
+	return !option_row(id)->command_line_only || id == OPTION_FORCE;
+}
+
 json_t *record_options(const struct config *config)
 {
 	json_t *options = json_object();
 
 	for (enum option_id id = 0; id < OPTION_COUNT; id++)
-		if (config_is_set(config, id) && !option_row(id)->command_line_only)
+		if (config_is_set(config, id) && is_recorded(id))
 			json_object_set_new(options, option_row(id)->key, value_json(config, id));
 	return options;
+}
+
+json_t *record_dbt_options(const struct cmdline *cmdline)
+{
+	const struct strv *const lists[] = { &cmdline->every, &cmdline->build };
+	json_t *words = json_array();
+
+	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
+		for (size_t i = 0; i < lists[k]->n; i++) {
+			const char *word = lists[k]->v[i];
+
+			if (strcmp(word, "--project-dir") == 0 ||
+			    strcmp(word, "--profiles-dir") == 0)
+				i++;
+			else
+				json_array_append_new(words, json_string(word));
+		}
+	}
+	return words;
+}
+
+static int read_option(const struct option_row *row, const char *text, struct config *config,
+		       struct err *err)
+{
+	bool is_alone = row->type == OPTION_BOOL || row->type == OPTION_FLAG;
+
+	return config_set_argument(config, row, is_alone && strcmp(text, "false") == 0,
+				   is_alone ? NULL : text, err);
+}
+
+int record_read_options(const json_t *options, struct config *config, struct err *err)
+{
+	for (enum option_id id = 0; id < OPTION_COUNT; id++) {
+		const struct option_row *row = option_row(id);
+		const json_t *value = json_object_get(options, row->key);
+		const char *text = json_string_value(value);
+
+		if (!is_recorded(id))
+			continue;
+		if (text && read_option(row, text, config, err) < 0)
+			return -1;
+		for (size_t i = 0; i < json_array_size(value); i++) {
+			text = json_string_value(json_array_get(value, i));
+			if (text && read_option(row, text, config, err) < 0)
+				return -1;
+		}
+	}
+	return 0;
 }
 
 void record_end(json_t *record, const char *outcome, const struct audit *audit,
@@ -65,6 +119,25 @@ void record_end(json_t *record, const char *outcome, const struct audit *audit,
 				      (json_int_t)audit->tests_failed, "skipped",
 				      (json_int_t)audit->tests_skipped, "scope",
 				      (json_int_t)audit->scope_tests));
+}
+
+static size_t figure(const json_t *record, const char *object, const char *key)
+{
+	json_int_t n = js_get_integer(js_get_object(record, object), key, 0);
+
+	return n > 0 ? (size_t)n : 0;
+}
+
+void record_read_audit(const json_t *record, struct audit *audit)
+{
+	audit->nodes_built = figure(record, "nodes", "built");
+	audit->nodes_failed = figure(record, "nodes", "failed");
+	audit->nodes_skipped = figure(record, "nodes", "skipped");
+	audit->tests_passed = figure(record, "tests", "passed");
+	audit->tests_warned = figure(record, "tests", "warned");
+	audit->tests_failed = figure(record, "tests", "failed");
+	audit->tests_skipped = figure(record, "tests", "skipped");
+	audit->scope_tests = figure(record, "tests", "scope");
 }
 
 static void add_output(void *context, const char *data, size_t len)

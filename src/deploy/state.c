@@ -7,14 +7,10 @@
 #include "airlock/base/md5.h"
 #include "airlock/format/json.h"
 
-static void add_container(struct state *state, const struct relation *relation, bool production)
+static void add_name(struct state *state, const char *name, bool production)
 {
-	struct relation schema = { relation->database, relation->schema, NULL };
-	char *name CLEANUP(mem_free_string) = relation_display(&schema);
 	char hash[MD5_HEX_SIZE];
 
-	for (char *p = name; state->dialect->folds_case && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
 	for (size_t i = 0; i < state->n; i++)
 		if (strcmp(state->containers[i].name, name) == 0)
 			return;
@@ -25,6 +21,16 @@ static void add_container(struct state *state, const struct relation *relation, 
 		.lock = { state->schema.database, STATE_SCHEMA,
 			  arena_printf(&state->arena, "airlock_lock_%.16s", hash) },
 	};
+}
+
+static void add_container(struct state *state, const struct relation *relation, bool production)
+{
+	struct relation schema = { relation->database, relation->schema, NULL };
+	char *name CLEANUP(mem_free_string) = relation_display(&schema);
+
+	for (char *p = name; state->dialect->folds_case && *p; p++)
+		*p = (char)tolower((unsigned char)*p);
+	add_name(state, name, production);
 }
 
 static void sort_containers(struct state_container *containers, size_t n)
@@ -39,8 +45,7 @@ static void sort_containers(struct state_container *containers, size_t n)
 	}
 }
 
-void state_init(struct state *state, const struct dialect *dialect, const char *database,
-		const struct routes *routes)
+static void init(struct state *state, const struct dialect *dialect, const char *database, size_t n)
 {
 	*state = (struct state) { .dialect = dialect };
 	arena_init(&state->arena);
@@ -48,10 +53,15 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 	state->schema.schema = STATE_SCHEMA;
 	state->log = state->schema;
 	state->log.identifier = "airlock_log";
+	state->containers = arena_alloc(&state->arena, (n + 1) * sizeof(*state->containers));
+}
+
+void state_init(struct state *state, const struct dialect *dialect, const char *database,
+		const struct routes *routes)
+{
+	init(state, dialect, database, routes ? 2 * routes->n : 0);
 	if (!routes)
 		return;
-	state->containers =
-		arena_alloc(&state->arena, (2 * routes->n + 1) * sizeof(*state->containers));
 	for (size_t i = 0; i < routes->n; i++)
 		add_container(state, &routes->items[i].from, false);
 	state->staging_count = state->n;
@@ -68,10 +78,47 @@ void state_hold_production(struct state *state)
 	state->held_count = state->n;
 }
 
+void state_init_names(struct state *state, const struct dialect *dialect, const char *database,
+		      const json_t *names)
+{
+	init(state, dialect, database, json_array_size(names));
+	for (size_t i = 0; i < json_array_size(names); i++) {
+		const char *name = json_string_value(json_array_get(names, i));
+
+		if (name)
+			add_name(state, name, false);
+	}
+	state->staging_count = state->held_count = state->n;
+}
+
 void state_release(struct state *state)
 {
 	arena_release(&state->arena);
 	*state = (struct state) { 0 };
+}
+
+static void write_detail(const json_t *detail, struct buf *out)
+{
+	js_write_line(detail, out);
+	while (out->len > 0 && out->data[out->len - 1] == '\n')
+		out->data[--out->len] = '\0';
+}
+
+void state_set_begun(struct state *state, const json_t *detail)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	write_detail(detail, &text);
+	state->begun = arena_strdup(&state->arena, buf_cstr(&text));
+}
+
+json_t *state_lock_names(const struct state *state)
+{
+	json_t *names = json_array();
+
+	for (size_t i = 0; i < state->held_count; i++)
+		json_array_append_new(names, json_string(state->containers[i].name));
+	return names;
 }
 
 static int push_lock(const struct state *state, enum dialect_template which, size_t i,
@@ -108,13 +155,49 @@ static int push_locks(const struct state *state, enum dialect_template which, si
 	return 0;
 }
 
+/* Of an event whose text is not known the statement shows what it will be. `lock` is the number of
+ * the container whose lock must be ours. */
+static int push_event(const struct state *state, enum dialect_template which, size_t lock,
+		      const char *event, const char *detail, struct strv *statements,
+		      struct err *err)
+{
+	char *undecided CLEANUP(mem_free_string) = mem_printf("what '%s' records", event);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("lock",
+				 lock < state->n ? &state->containers[lock].lock : &state->log),
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_BIND("nonce"),
+		SQL_ARG_LITERAL("event", event),
+		{ .name = "detail",
+		  .kind = SQL_LITERAL,
+		  .text = detail ? detail : "",
+		  .undecided = detail ? NULL : undecided },
+	};
+
+	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
+}
+
+static int push_detail(const struct state *state, enum dialect_template which, const char *event,
+		       const json_t *detail, struct strv *statements, struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	if (detail)
+		write_detail(detail, &text);
+	return push_event(state, which, 0, event, detail ? buf_cstr(&text) : NULL, statements, err);
+}
+
 static int push_acquire(const struct state *state, struct strv *statements, struct err *err)
 {
 	for (size_t i = 0; i < state->held_count; i++)
 		if (push_lock(state, i > 0 ? DIALECT_LOCK_ACQUIRE_NEXT : DIALECT_LOCK_ACQUIRE, i,
 			      NULL, statements, err) < 0)
 			return -1;
-	return 0;
+	/* Each is taken behind the one before it: with the last one all are held. */
+	return push_event(state, DIALECT_LOG_HELD,
+			  state->held_count > 0 ? state->held_count - 1 : 0, STATE_BEGUN,
+			  state->begun, statements, err);
 }
 
 int state_push_begin(const struct state *state, struct strv *statements, struct err *err)
@@ -176,44 +259,16 @@ int state_push_raise(const struct state *state, struct strv *statements, struct 
 	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->held_count, statements, err);
 }
 
-static void write_detail(const json_t *detail, struct buf *out)
-{
-	js_write_line(detail, out);
-	while (out->len > 0 && out->data[out->len - 1] == '\n')
-		out->data[--out->len] = '\0';
-}
-
-static int push_event(const struct state *state, enum dialect_template which, const char *event,
-		      const json_t *detail, struct strv *statements, struct err *err)
-{
-	struct buf text CLEANUP(buf_release) = BUF_INIT;
-	char *undecided CLEANUP(mem_free_string) = mem_printf("what '%s' records", event);
-
-	if (detail)
-		write_detail(detail, &text);
-	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("log", &state->log),
-		SQL_ARG_BIND("id"),
-		SQL_ARG_LITERAL("event", event),
-		{ .name = "detail",
-		  .kind = SQL_LITERAL,
-		  .text = buf_cstr(&text),
-		  .undecided = detail ? NULL : undecided },
-	};
-
-	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
-}
-
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err)
 {
-	return push_event(state, DIALECT_LOG_INSERT, event, detail, statements, err);
+	return push_detail(state, DIALECT_LOG_INSERT, event, detail, statements, err);
 }
 
-int state_push_end(const struct state *state, const char *event, const json_t *detail,
-		   struct strv *statements, struct err *err)
+int state_push_log_held(const struct state *state, const char *event, const json_t *detail,
+			struct strv *statements, struct err *err)
 {
-	return push_event(state, DIALECT_LOG_END, event, detail, statements, err);
+	return push_detail(state, DIALECT_LOG_HELD, event, detail, statements, err);
 }
 
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
@@ -360,12 +415,14 @@ char *state_holder(const struct state_lock *lock)
 			  *lock->expires ? ", its lease ends " : "", lock->expires);
 }
 
-int state_push_take(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
-		    const json_t *detail, struct strv *statements, struct err *err)
+static int push_taking(const struct state *state, enum dialect_template which,
+		       const struct state_lock *seen, bool dead_for_sure, const json_t *detail,
+		       struct strv *statements, struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
-	write_detail(detail, &text);
+	if (detail)
+		write_detail(detail, &text);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("lock", &seen->container->lock),
 		SQL_ARG_RELATION("log", &state->log),
@@ -387,8 +444,25 @@ int state_push_take(const struct state *state, const struct state_lock *seen, bo
 		SQL_ARG_BIND("lease"),
 	};
 
-	return dialect_push(statements, state->dialect, DIALECT_LOCK_TAKE, args, ARRAY_LEN(args),
-			    err);
+	return dialect_push(statements, state->dialect, which, args, ARRAY_LEN(args), err);
+}
+
+int state_push_take(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
+		    const json_t *detail, struct strv *statements, struct err *err)
+{
+	return push_taking(state, DIALECT_LOCK_TAKE, seen, dead_for_sure, detail, statements, err);
+}
+
+int state_push_resume(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
+		      struct strv *statements, struct err *err)
+{
+	return push_taking(state, DIALECT_LOCK_RESUME, seen, dead_for_sure, NULL, statements, err);
+}
+
+int state_push_acquire(const struct state *state, size_t i, struct strv *statements,
+		       struct err *err)
+{
+	return push_lock(state, DIALECT_LOCK_ACQUIRE, i, NULL, statements, err);
 }
 
 int state_locked_error(const struct state_lock *lock, struct err *err)

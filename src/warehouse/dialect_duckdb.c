@@ -110,6 +110,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from {log:relation} where id = {dead:literal} and event in ('finished', "
 		"'aborted')); "
 		"commit",
+	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
+				" where nonce = {holder:literal} and fence = {seen:number} "
+				"and {dead_for_sure:number} = 1",
 	[DIALECT_LOCK_READ] =
 		"select json_object('container', l.container, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
@@ -144,10 +147,13 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"|| ' is held by ' || (select " HOLDER " from {lock:relation})) end",
 	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
 			       "values ('{id:bind}', now(), {event:literal}, {detail:literal})",
-	[DIALECT_LOG_END] = "insert into {log:relation} (id, logged_at, event, detail) "
-			    "select '{id:bind}', now(), {event:literal}, {detail:literal} "
-			    "where not exists (select 1 from {log:relation} where id = '{id:bind}' "
-			    "and event in ('finished', 'aborted'))",
+	[DIALECT_LOG_HELD] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', now(), {event:literal}, {detail:literal} "
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
+		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
+		"or g.detail = {detail:literal})))",
 	/* Nothing identifies a table: an oid is given anew whenever the file is opened. */
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "

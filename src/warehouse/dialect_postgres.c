@@ -26,13 +26,18 @@ extern const char postgres_observe_sql[];
 
 #define UTC(TIME) "to_char(" TIME " at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')"
 
+/* The version: which transaction wrote each row, and where it stands. A view has neither. */
 #define OBSERVE_ROWS(CONTENT)                                                                      \
 	"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, "             \
 	"'object', c.oid::text || '/' || c.relfilenode::text, " CONTENT                            \
-	"'rows', (select count(*) from {relation:relation}))::text "                               \
+	"'rows', q.n, 'version', q.v)::text "                                                      \
 	"from (values {names:names}) as w (d, s, i) "                                              \
 	"join pg_namespace n on n.nspname = w.s "                                                  \
-	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i"
+	"join pg_class c on c.relnamespace = n.oid and c.relname = w.i "                           \
+	"cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral "        \
+	"(select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select "                    \
+	"hashtextextended(ctid::text || ' ' || xmin::text, 0) as h "                               \
+	"from {relation:relation}) r) q"
 
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
@@ -126,6 +131,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"values ({dead:literal}, clock_timestamp(), case when exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event = 'published') "
 		"then 'finished' else 'aborted' end, {detail:literal}); end if; end",
+	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
+				" where nonce = {holder:literal} and fence = {seen:number} "
+				"and ({dead_for_sure:number} = 1 or expires < clock_timestamp())",
 	[DIALECT_LOCK_READ] =
 		"select json_build_object('container', l.container, "
 		"'rows', (select count(*) from {lock:relation}), 'fence', l.fence, "
@@ -167,11 +175,14 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_INSERT] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
-	[DIALECT_LOG_END] =
+	/* The share makes it wait for somebody who is taking the lock, and see that. */
+	[DIALECT_LOG_HELD] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', clock_timestamp(), {event:literal}, {detail:literal} "
-		"where not exists (select 1 from {log:relation} where id = '{id:bind}' "
-		"and event in ('finished', 'aborted'))",
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
+		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
+		"or g.detail = {detail:literal}))) for share of l",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"with p as materialized (select set_config('search_path', 'pg_catalog', true) as "

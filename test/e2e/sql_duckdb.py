@@ -478,7 +478,7 @@ class State(Lab):
         self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
         self.assertEqual(
             {event[1]: event[2] for event in events},
-            {"published": "lab.mart.orders", "objects": None, "finished": None},
+            {"begun": None, "published": "lab.mart.orders", "objects": None, "finished": None},
         )
 
     def test_looking_writes_nothing(self):

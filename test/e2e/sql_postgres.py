@@ -789,7 +789,7 @@ class State(Lab):
         self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
         self.assertEqual(
             {event[1]: event[2] for event in events},
-            {"published": f"{self.database}.mart.orders", "objects": None, "finished": None},
+            {"begun": None, "published": f"{self.database}.mart.orders", "objects": None, "finished": None},
         )
 
     def test_many_who_begin_at_once_leave_one_row(self):

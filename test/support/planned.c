@@ -105,6 +105,7 @@ int planned_plan(struct planned *planned, struct err *err)
 		.dialect = planned->dialect,
 		.observed = &planned->observed,
 		.runs = planned->runs,
+		.begun = planned->finish,
 		.finish = planned->finish,
 		.compiled = planned->compiled,
 		.build_options = &planned->build_options,

@@ -23,7 +23,7 @@ struct planned {
 	struct observed observed;
 	struct plan plan;
 	bool runs;            /* as a deployment, not only shown */
-	const json_t *finish; /* what the end records; NULL: not known yet */
+	const json_t *finish; /* what beginning and end record; NULL: not known yet */
 	struct strv build_options;
 	struct strv build_select;
 };

@@ -186,6 +186,9 @@ static int state(struct planned *p, char *const *arguments, struct err *err)
 	    planned_routes(p, err) < 0)
 		goto fail;
 	state_init(&state, p->dialect, manifest_node(p->from, 0)->relation.database, &p->routes);
+	json_t *begun CLEANUP(js_free) = json_object();
+
+	state_set_begun(&state, begun);
 	if (add_lists(&state, arguments, lists, err) < 0)
 		goto fail;
 	print(json_pack("{s:o}", "steps", lists));

@@ -6,6 +6,10 @@
  *    "dirty", "from", "to", "published", "restore_point": {"schema", "relations": [..]} | null,
  *    "exit", "message", "nodes", "tests", "tables": [..], "events": [{"at", "event"}, ..]}
  *
+ * Of its beginning: "options" (of airlock), "dbt" (words), "locks" (containers), "of" (a
+ * rollback's), "boot", "pid", "start" of its process; of its intent: "intended" (tables, with the
+ * identity of what was tested and of what it replaces). "ended" is true when an end was recorded.
+ *
  * Outcome: published, blocked, failed, or unfinished (no end was recorded).
  */
 #ifndef AIRLOCK_DEPLOY_HISTORY_H

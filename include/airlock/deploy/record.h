@@ -9,6 +9,7 @@
 
 #include "airlock/base/err.h"
 #include "airlock/base/strv.h"
+#include "airlock/dbt/cmdline.h"
 #include "airlock/deploy/audit.h"
 #include "airlock/deploy/option.h"
 
@@ -24,12 +25,20 @@ struct record_who {
 };
 
 json_t *record_who(const struct record_who *who);
-/* Options that were set, by key: what `resume` needs to go on elsewhere. */
+/* Options that were set, by key: what `resume` needs to go on elsewhere. `force` too, which no
+ * configuration can set. */
 json_t *record_options(const struct config *config);
+/* Those of dbt, as words; the directories of this machine are left out. */
+json_t *record_dbt_options(const struct cmdline *cmdline);
+/* The other way: as if the command line had said it. */
+int record_read_options(const json_t *options, struct config *config, struct err *err);
 /* Adds "outcome", "exit", "nodes", "tests" (audit may be NULL) and, of an error, its code and
  * message. */
 void record_end(json_t *record, const char *outcome, const struct audit *audit,
 		const struct err *err);
+
+/* What was found there by record_end(): the figures of the audit, not its lists. */
+void record_read_audit(const json_t *record, struct audit *audit);
 
 /* The commit of the directory's git work tree, as record_who wants it; free() it. */
 char *record_commit(const char *directory, const struct strv *environment);

@@ -10,8 +10,10 @@
  * statement. One lock after the other is taken, each only behind the one before it, so that of two
  * that want the same ones somebody always gets on.
  *
- * Events of the log: intent (before production changes), published and objects (in the publishing
- * transaction), finished, aborted (production was not changed).
+ * Events of the log: begun (with the locks: who, and what it takes to do the same again), intent
+ * (before production changes: what was tested), published and objects (in the publishing
+ * transaction), finished, aborted (production was not changed); resumed, by whom, as often as that
+ * happened.
  *
  * Life cycle: state_init(), state_push_*(), state_release().
  */
@@ -30,7 +32,12 @@
 
 #define STATE_SCHEMA "airlock"
 #define STATE_RESTORE_SCHEMA "airlock_restore"
+#define STATE_BEGUN "begun"
+#define STATE_INTENT "intent"
+#define STATE_RESUMED "resumed"
 #define STATE_PUBLISHED "published"
+#define STATE_FINISHED "finished"
+#define STATE_ABORTED "aborted"
 #define STATE_EXPIRED_BY_DEPLOY "deploy" /* who dropped a restore point */
 
 /* Why a lock is taken, for people. */
@@ -55,6 +62,7 @@ struct state {
 	size_t n;
 	size_t staging_count;
 	size_t held_count; /* of them, those that are held from begin to finish */
+	const char *begun; /* JSON; NULL: not known yet, printed as <what 'begun' records> */
 };
 
 /* Without routes there are no containers: the log alone. */
@@ -62,7 +70,15 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 		const struct routes *routes);
 /* Production is held from the beginning too: of a strategy that copies it. */
 void state_hold_production(struct state *state);
+/* Of a deployment of which the log says what it held: those containers, as staging. */
+void state_init_names(struct state *state, const struct dialect *dialect, const char *database,
+		      const json_t *names);
 void state_release(struct state *state);
+
+/* What the event `begun` says. */
+void state_set_begun(struct state *state, const json_t *detail);
+/* The containers that are held, by name. A new reference. */
+json_t *state_lock_names(const struct state *state);
 
 /* The tables, where they are missing, and our names in the free ones that are held. */
 int state_push_begin(const struct state *state, struct strv *statements, struct err *err);
@@ -78,9 +94,9 @@ int state_push_fences(const struct state *state, struct strv *statements, struct
 /* `detail` NULL: not known yet, printed as <what the event records>. */
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err);
-/* The same, unless its end is recorded already: by who took the lock from it. */
-int state_push_end(const struct state *state, const char *event, const json_t *detail,
-		   struct strv *statements, struct err *err);
+/* The same if the lock is still ours, and unless the end, or just this, was recorded. */
+int state_push_log_held(const struct state *state, const char *event, const json_t *detail,
+			struct strv *statements, struct err *err);
 /* Which objects stand under these names, as the event `objects`. */
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
 		       struct strv *statements, struct err *err);
@@ -125,6 +141,13 @@ int state_read_lock(const struct state *state, size_t i, const json_t *rows,
  * its lease has still ended. */
 int state_push_take(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
 		    const json_t *detail, struct strv *statements, struct err *err);
+/* The same for the same deployment, by binds with another nonce; nothing is recorded. It waits for
+ * a publish that the server may still be ending. */
+int state_push_resume(const struct state *state, const struct state_lock *seen, bool dead_for_sure,
+		      struct strv *statements, struct err *err);
+/* Takes the lock i if it is free. */
+int state_push_acquire(const struct state *state, size_t i, struct strv *statements,
+		       struct err *err);
 /* ERR_LOCKED that names the holder. Returns -1. */
 int state_locked_error(const struct state_lock *lock, struct err *err);
 

@@ -58,6 +58,9 @@ enum dialect_template {
 	 * dead_for_sure:number: takes the lock of a holder that is dead (1), or if its lease has
 	 * ended (0), and ends its deployment `dead` in the history, both or neither */
 	DIALECT_LOCK_TAKE,
+	/* lock, seen:number, holder:literal, dead_for_sure:number: the same for that deployment
+	 * itself; waits for a transaction that used the fence */
+	DIALECT_LOCK_RESUME,
 	DIALECT_LOCK_READ, /* ? lock, log: who holds it, whether it published */
 	DIALECT_LOCK_LIST, /* ? state:literal, database:literal: {"identifier"} of each there is */
 	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
@@ -68,8 +71,10 @@ enum dialect_template {
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
-	DIALECT_LOG_END,          /* the same, unless an end is recorded already */
-	DIALECT_LOG_OBJECTS,      /* log, names: records which objects stand there now */
+	/* lock, log, event:literal, detail:literal: the same while the lock is ours, unless an end
+	 * or just this is recorded already */
+	DIALECT_LOG_HELD,
+	DIALECT_LOG_OBJECTS, /* log, names: records which objects stand there now */
 	/* log, restore_schema:literal, detail:literal: records the restore points that stand there
 	 * now: `detail` with "object" and "bytes" of each; [{"number", "of", "rows", ..}] */
 	DIALECT_LOG_RESTORES,

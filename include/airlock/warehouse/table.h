@@ -58,6 +58,7 @@ struct table {
 	size_t refuse_exchange_count;
 	int64_t rows;        /* -1: not counted */
 	json_t *json;        /* as the catalog answered; borrowed from the picture */
+	const char *version; /* changes with every write, where no hash is made; NULL otherwise */
 	const char *content; /* hash of the rows where the identity needs one; NULL otherwise */
 };
 

@@ -138,6 +138,9 @@ update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, non
 -- lock_take
 begin; update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>' where nonce = '0011223344556677' and fence = 41 and 0 = 1; insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '20260102030405_abcdef', now(), case when exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event = 'published') then 'finished' else 'aborted' end, '{"a":"it''s \"b\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event in ('finished', 'aborted')); commit;
 
+-- lock_resume
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>' where nonce = '0011223344556677' and fence = 41 and 0 = 1;
+
 -- lock_read
 select json_object('container', l.container, 'rows', (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'expired', false, 'published', exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::varchar from "Wh"."airlock"."airlock_lock_0123456789abcdef" l;
 
@@ -159,8 +162,8 @@ select case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789ab
 -- log_insert
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', now(), 'intent', '{"a":"it''s \"b\""}');
 
--- log_end
-insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'intent', '{"a":"it''s \"b\""}' where not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event in ('finished', 'aborted'));
+-- log_held
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'intent', '{"a":"it''s \"b\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it''s \"b\""}')));
 
 -- log_objects
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', now(), 'objects', coalesce(to_json(list(json_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', t.object)))::varchar, '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join (select database_name, schema_name, table_name, null as object from duckdb_tables() union all select database_name, schema_name, view_name, md5(sql) from duckdb_views()) t on translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.d, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.schema_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.s, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and translate(t.table_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate(w.i, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz');

@@ -145,10 +145,10 @@ order by n.nspname, c.relname
 ;
 
 -- observe_content
-select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'content', (select coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text from "ma""rt"."it's {{ all }} $$" x), 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
+select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'content', (select coalesce(sum(hashtextextended(row(x.*)::text, 0)::numeric), 0)::text from "ma""rt"."it's {{ all }} $$" x), 'rows', q.n, 'version', q.v)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral (select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select hashtextextended(ctid::text || ' ' || xmin::text, 0) as h from "ma""rt"."it's {{ all }} $$") r) q;
 
 -- observe_rows
-select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', (select count(*) from "ma""rt"."it's {{ all }} $$"))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i;
+select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text || '/' || c.relfilenode::text, 'rows', q.n, 'version', q.v)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i cross join (select null::tid as ctid, null::xid as xmin) none cross join lateral (select count(*) as n, coalesce(sum(r.h), 0)::text as v from (select hashtextextended(ctid::text || ' ' || xmin::text, 0) as h from "ma""rt"."it's {{ all }} $$") r) q;
 
 -- observe_restores
 select json_build_object('identifier', c.relname, 'object', c.oid::text || '/' || c.relfilenode::text, 'comment', obj_description(c.oid, 'pg_class'), 'bytes', pg_total_relation_size(c.oid), 'id', r.id, 'at', to_char(r.logged_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'age', floor(extract(epoch from clock_timestamp() - r.logged_at))::bigint, 'restore', r.e)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace left join (select l.id, l.logged_at, e from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e where l.event = 'restores' and l.id in (select substring(relname from '^r_(.*)_[0-9]+$') from pg_class)) r on c.relname = 'r_' || r.id || '_' || (r.e ->> 'number') where n.nspname = 'airlock_restore' and c.relkind in ('r', 'p', 'v', 'm', 'f') order by c.relname;
@@ -297,6 +297,9 @@ update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = 
 -- lock_take
 do 'begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = ''<nonce>'', id = ''<id>'', name = ''<name>'', username = ''<user>'', host = ''<host>'', boot = ''<boot>'', pid = <pid>, start = ''<start>'', since = ''<since>'', phase = ''<phase>'', expires = clock_timestamp() + interval ''<lease> seconds'' where nonce = ''0011223344556677'' and fence = 41 and (0 = 1 or expires < clock_timestamp()); if found and not exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event in (''finished'', ''aborted'')) then insert into "airlock"."airlock_log" (id, logged_at, event, detail) values (''20260102030405_abcdef'', clock_timestamp(), case when exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event = ''published'') then ''finished'' else ''aborted'' end, ''{"a":"it''''s \"b\""}''); end if; end';
 
+-- lock_resume
+update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>', expires = clock_timestamp() + interval '<lease> seconds' where nonce = '0011223344556677' and fence = 41 and (0 = 1 or expires < clock_timestamp());
+
 -- lock_read
 select json_build_object('container', l.container, 'rows', (select count(*) from "airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'expires', to_char(l.expires at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'expired', coalesce(l.expires < clock_timestamp(), false), 'published', exists (select 1 from "airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::text from "airlock"."airlock_lock_0123456789abcdef" l;
 
@@ -318,8 +321,8 @@ do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_01234567
 -- log_insert
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}');
 
--- log_end
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}' where not exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event in ('finished', 'aborted'));
+-- log_held
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}' from "airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it''s \"b\""}'))) for share of l;
 
 -- log_objects
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) with p as materialized (select set_config('search_path', 'pg_catalog', true) as path) select '<id>', clock_timestamp(), 'objects', coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, 'identifier', c.relname, 'object', c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid)) else c.relfilenode::text end))::text, '[]') from p, (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i where p.path is not null;
