@@ -254,6 +254,11 @@ static void write_success(const struct invocation *invocation, const struct depl
 			  struct buf *out)
 {
 	const struct audit *audit = result->audit;
+
+	if (result->settled) {
+		buf_printf(out, "%s\n", result->settled);
+		return;
+	}
 	bool back = strcmp(invocation->command->name, "rollback") == 0;
 
 	buf_printf(out, "%s %zu relation%s (deployment %s)\n", back ? "put back" : "published",

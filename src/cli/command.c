@@ -20,6 +20,21 @@ _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one numb
 
 static const struct command commands[] = {
 	{
+		.name = "abort",
+		.summary = "end a deployment that died before its publish; production stays",
+		.operand = "ID",
+		.takes_id = true,
+		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
+		.details = "Without an id the only one that is unfinished. One that has published "
+			   "cannot be\naborted: 'rollback' takes it back.\n",
+		.options = WHERE,
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.publishes = true,
+		.run = cmd_abort,
+		.failure = cmd_deploy_failure,
+	},
+	{
 		.name = "config",
 		.summary = "show every option, its value and where the value comes from",
 		.operand = "STRATEGY|DEPLOYMENT",
@@ -124,6 +139,23 @@ static const struct command commands[] = {
 		.failure = cmd_deploy_failure,
 	},
 	{
+		.name = "resume",
+		.summary = "bring a deployment that died to its end",
+		.operand = "ID",
+		.takes_id = true,
+		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
+		.details = "Without an id the only one that is unfinished. What was tested is "
+			   "published if staging\nstill holds just that; what was not is built "
+			   "again, with the options it was started\nwith. From any checkout of the "
+			   "project.\n",
+		.options = WHERE,
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.publishes = true,
+		.run = cmd_resume,
+		.failure = cmd_deploy_failure,
+	},
+	{
 		.name = "rollback",
 		.summary = "put production back to the restore points of a deployment",
 		.operand = "ID",
@@ -132,7 +164,7 @@ static const struct command commands[] = {
 		.details = "Without an id the newest deployment that was not taken back. It is a "
 			   "deployment itself:\nrecorded, and with restore points of its own.\n",
 		.options = WHERE | HOOKS | BIT(YES) | BIT(FORCE) | BIT(IF_LOCKED) | BIT(LEASE) |
-			   BIT(LOCK_TIMEOUT) | BIT(PUBLISH_TIMEOUT),
+			   BIT(LOCK_TIMEOUT) | BIT(ON_UNFINISHED) | BIT(PUBLISH_TIMEOUT),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -147,11 +179,12 @@ static const struct command commands[] = {
 		.details =
 			"Both sides are parsed by dbt; the warehouse is not asked. --offline and "
 			"--manifest\nread manifests that are there, and start nothing.\n",
-		.options = OF_ROUTES | (ALL & ~(HOOKS | BIT(ACCEPT) | BIT(ALLOW_UNTESTED) |
-						BIT(BUILD) | BIT(BUILD_TIMEOUT) | BIT(IF_LOCKED) |
-						BIT(LEASE) | BIT(LOCK_TIMEOUT) | BIT(MAX_SHRINK) |
-						BIT(PUBLISH_TIMEOUT) | BIT(REQUIRE_TESTS) |
-						BIT(RESTORE_POINT) | BIT(VERIFY) | BIT(YES))),
+		.options =
+			OF_ROUTES | (ALL & ~(HOOKS | BIT(ACCEPT) | BIT(ALLOW_UNTESTED) |
+					     BIT(BUILD) | BIT(BUILD_TIMEOUT) | BIT(IF_LOCKED) |
+					     BIT(LEASE) | BIT(LOCK_TIMEOUT) | BIT(MAX_SHRINK) |
+					     BIT(ON_UNFINISHED) | BIT(PUBLISH_TIMEOUT) |
+					     BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(VERIFY) | BIT(YES))),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,

@@ -9,6 +9,7 @@
 #include "airlock/cli/report.h"
 #include "airlock/deploy/deploy.h"
 
+int cmd_abort(struct invocation *invocation, struct err *err);
 int cmd_config(struct invocation *invocation, struct err *err);
 int cmd_deploy(struct invocation *invocation, struct err *err);
 int cmd_gc(struct invocation *invocation, struct err *err);
@@ -16,6 +17,7 @@ int cmd_help(struct invocation *invocation, struct err *err);
 int cmd_history(struct invocation *invocation, struct err *err);
 int cmd_inspect(struct invocation *invocation, struct err *err);
 int cmd_plan(struct invocation *invocation, struct err *err);
+int cmd_resume(struct invocation *invocation, struct err *err);
 int cmd_rollback(struct invocation *invocation, struct err *err);
 int cmd_routes(struct invocation *invocation, struct err *err);
 int cmd_unlock(struct invocation *invocation, struct err *err);

@@ -230,6 +230,14 @@ bool report_ask(struct report *report, struct buf *text, const char *question)
 	return false;
 }
 
+static bool on_ask(struct reporter *reporter, const char *question)
+{
+	struct report *report = report_of(reporter);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	return report->can_ask && report_ask(report, &text, question);
+}
+
 static bool on_confirm(struct reporter *reporter, const struct plan *plan,
 		       const struct routes *routes)
 {
@@ -258,6 +266,7 @@ void report_init(struct report *report, const struct strv *environment)
 			.event = on_event,
 			.step = on_step,
 			.statement = on_statement,
+			.ask = on_ask,
 			.confirm = on_confirm,
 		},
 		.out = STDOUT_FILENO,

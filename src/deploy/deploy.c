@@ -40,6 +40,7 @@ struct deploy *deploy_open(const struct deploy_request *request, struct err *err
 		.cmdline = request->cmdline,
 		.environment = request->environment,
 		.self = request->self,
+		.is_recorded = request->is_recorded,
 	};
 
 	deploy->request = *request;
@@ -67,6 +68,9 @@ void deploy_close(struct deploy *deploy)
 	if (!deploy)
 		return;
 	proc_watch_signals(NULL, NULL);
+	deploy_close(deploy->again);
+	config_release(&deploy->again_config);
+	cmdline_release(&deploy->again_cmdline);
 	plan_release(&deploy->plan);
 	plan_release(&deploy->final_plan);
 	audit_release(&deploy->audit);
@@ -262,6 +266,8 @@ const char *deploy_outcome_name(enum deploy_outcome outcome)
 		return "skipped";
 	case DEPLOY_UNFINISHED:
 		return "unfinished";
+	case DEPLOY_ABORTED:
+		return "aborted";
 	}
 	return "";
 }

@@ -46,10 +46,13 @@ void deploy_identify(struct deploy *deploy)
 	host_time_utc(now);
 	host_random_hex(random, 3);
 	host_random_hex(nonce, 16);
-	for (const char *p = now; *p && *p != '.'; p++)
-		if (*p >= '0' && *p <= '9')
-			deploy->id[n++] = *p;
-	snprintf(deploy->id + n, sizeof(deploy->id) - n, "_%s", random);
+	/* One that is resumed has its id. */
+	if (!*deploy->id) {
+		for (const char *p = now; *p && *p != '.'; p++)
+			if (*p >= '0' && *p <= '9')
+				deploy->id[n++] = *p;
+		snprintf(deploy->id + n, sizeof(deploy->id) - n, "_%s", random);
+	}
 	const struct sql_binding bindings[DEPLOY_BIND_COUNT] = {
 		[DEPLOY_BIND_ID] = { "id", deploy->id },
 		{ "name", plain_value(deploy, mem_strdup(name_of(deploy))) },
@@ -97,7 +100,7 @@ static int project_locked(const struct deploy *deploy, const char *holder_file, 
 
 /* Where one process at a time can open the database, a lock inside it could only be seen by
  * disturbing its holder: the project file decides, and nobody who waits opens the database. */
-static int lock_project(struct deploy *deploy, struct err *err)
+int deploy_lock_project(struct deploy *deploy, struct err *err)
 {
 	char *holder_file CLEANUP(mem_free_string) = fs_join(deploy->sides.home, "holder.json");
 	struct deploy_wait wait CLEANUP(deploy_wait_release);
@@ -106,12 +109,12 @@ static int lock_project(struct deploy *deploy, struct err *err)
 	deploy_wait_init(deploy, &wait);
 	wait.backoff.next_ms = 100;
 	wait.backoff.longest_ms = 1000;
-	if (!deploy->sides.dialect->one_writer)
+	if (!deploy->sides.dialect->one_writer || deploy->project_lock.fd >= 0)
 		return 0;
 	for (;;) {
 		held = fs_lock_try(deploy->sides.project.file, &deploy->project_lock, err);
 		if (held == 0)
-			return deploy_write_holder(deploy, "begin", err);
+			return 0;
 		if (held < 0)
 			return -1;
 		project_locked(deploy, holder_file, err);
@@ -120,20 +123,40 @@ static int lock_project(struct deploy *deploy, struct err *err)
 	}
 }
 
-int deploy_start(struct deploy *deploy, struct err *err)
+static int begin_journal(struct deploy *deploy, struct err *err)
 {
 	char *directory CLEANUP(mem_free_string) = fs_join(deploy->sides.home, "deployments");
-	json_t *who CLEANUP(js_free) = NULL;
+	json_t *who CLEANUP(js_free) = json_pack(
+		"{s:i, s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s, s:s}", "journal", JOURNAL_VERSION,
+		"id", deploy->id, "version", AIRLOCK_VERSION, "strategy", deploy->strategy->name,
+		"from", deploy->sides.from, "user", deploy_bound(deploy, "user"), "to",
+		deploy->sides.to, "host", deploy_bound(deploy, "host"), "boot",
+		deploy_bound(deploy, "boot"), "pid", deploy_bound(deploy, "pid"));
 
-	deploy_identify(deploy);
-	if (lock_project(deploy, err) < 0 ||
-	    journal_open(directory, deploy->id, &deploy->journal, err) < 0)
+	if (journal_open(directory, deploy->id, &deploy->journal, err) < 0)
 		return -1;
-	deploy->commit =
-		record_commit(deploy->sides.project.directory, deploy->request.environment);
+	return journal_write(&deploy->journal, "deployment", NULL, who, err);
+}
+
+void deploy_init_state(struct deploy *deploy)
+{
 	state_init(&deploy->state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
 	if (deploy_holds_production(deploy))
 		state_hold_production(&deploy->state);
+}
+
+int deploy_start(struct deploy *deploy, struct err *err)
+{
+	/* Of one that is resumed it was done. */
+	if (deploy->executor.journal)
+		return 0;
+	deploy_identify(deploy);
+	if (deploy_lock_project(deploy, err) < 0 || deploy_write_holder(deploy, "begin", err) < 0)
+		return -1;
+	deploy->commit =
+		record_commit(deploy->sides.project.directory, deploy->request.environment);
+	if (deploy->state.n == 0)
+		deploy_init_state(deploy);
 	deploy->executor = (struct executor) {
 		.journal = &deploy->journal,
 		.reporter = deploy->request.reporter,
@@ -145,12 +168,7 @@ int deploy_start(struct deploy *deploy, struct err *err)
 		.build_timeout_ms =
 			config_number(deploy->request.config, OPTION_BUILD_TIMEOUT) * 1000,
 	};
-	who = json_pack("{s:s, s:s, s:s, s:s, s:s, s:s?, s:s, s:s}", "id", deploy->id, "version",
-			AIRLOCK_VERSION, "strategy", deploy->strategy->name, "from",
-			deploy->sides.from, "user", deploy_bound(deploy, "user"), "to",
-			deploy->sides.to, "host", deploy_bound(deploy, "host"), "pid",
-			deploy_bound(deploy, "pid"));
-	return journal_write(&deploy->journal, "deployment", NULL, who, err);
+	return begin_journal(deploy, err);
 }
 
 static bool is_ours(const struct deploy *deploy, const struct state_lock *lock)
@@ -199,6 +217,7 @@ static void set_begun(struct deploy *deploy)
 	json_object_set_new(detail, "boot", json_string(deploy_bound(deploy, "boot")));
 	json_object_set_new(detail, "pid", json_string(deploy_bound(deploy, "pid")));
 	json_object_set_new(detail, "start", json_string(deploy_bound(deploy, "start")));
+	json_object_set_new(detail, "builds_nothing", json_boolean(deploy->request.builds_nothing));
 	state_set_begun(&deploy->state, detail);
 }
 

@@ -48,6 +48,11 @@ struct deploy {
 	struct observed built; /* the picture that was published */
 	struct plan final_plan;
 	struct deploy_result result;
+
+	/* Of a resume: the deploy that goes on, with the recorded options. NULL: none. */
+	struct deploy *again;
+	struct config again_config;
+	struct cmdline again_cmdline;
 };
 
 /* A picture taken through the connection that publishes; `built` counts rows too. */
@@ -57,8 +62,12 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 int deploy_check(struct deploy *deploy, struct err *err);
 /* deploy_compile.c. The SQL of the views of the scope; no dbt is started when there are none. */
 int deploy_compile(struct deploy *deploy, struct err *err);
-/* deploy_lock.c. The routes must be known: they say what is locked. */
-void deploy_identify(struct deploy *deploy);              /* who we are: the values of the binds */
+/* deploy_lock.c. Where that takes it, the lock of the project; nothing if it is held already. */
+int deploy_lock_project(struct deploy *deploy, struct err *err);
+void deploy_init_state(struct deploy *deploy); /* by the routes: what is locked */
+/* Who we are: the values of the binds. */
+void deploy_identify(struct deploy *deploy);
+/* The routes must be known: they say what is locked. */
 int deploy_start(struct deploy *deploy, struct err *err); /* id, journal, project lock */
 int deploy_lock(struct deploy *deploy, struct err *err);  /* and the first picture, `observed` */
 /* Whatever stopped it: the end is recorded and the lock released. `failure` NULL: nothing did. */
@@ -138,6 +147,11 @@ void deploy_drop_restores(struct deploy *deploy, const struct deploy_drops *drop
 /* After a publish: what `final_plan` says is expired. Never fails; a warning says what could not
  * be dropped. */
 void deploy_expire(struct deploy *deploy);
+
+/* deploy_run.c, deploy_rollback.c. From the lock to the end of the publish. */
+int deploy_phases(struct deploy *deploy, struct err *err);
+int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *err);
+int deploy_rollback_phases(struct deploy *deploy, struct err *err);
 
 /* The way out of a run, good or not: lock, end, figures. Returns `result`. */
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);

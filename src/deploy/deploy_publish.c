@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/md5.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/record.h"
 #include "airlock/format/json.h"
@@ -91,6 +92,9 @@ static int check_tested(const json_t *recorded, const json_t *now, struct err *e
 				       name, js_get_string(recorded, "from"),
 				       js_get_string(recorded, "to"), js_get_string(now, "from"),
 				       js_get_string(now, "to"));
+	if (!json_equal(json_object_get(recorded, "text"), json_object_get(now, "text")))
+		return err_set(err, ERR_CONFLICT, "'%s': its SQL is not the one that was tested",
+			       name);
 	if (differ(json_object_get(recorded, "tested"), json_object_get(now, "tested")))
 		return err_set(err, ERR_CONFLICT, "'%s': staging changed after the tests",
 			       js_get_string(now, "from"));

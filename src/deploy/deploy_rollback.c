@@ -227,7 +227,7 @@ static int check(struct deploy *deploy, struct err *err)
 	return deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err);
 }
 
-static int run(struct deploy *deploy, struct err *err)
+int deploy_rollback_phases(struct deploy *deploy, struct err *err)
 {
 	struct reporter *reporter = deploy->request.reporter;
 
@@ -243,7 +243,7 @@ static int run(struct deploy *deploy, struct err *err)
 	return deploy_publish_with_hooks(deploy, err);
 }
 
-static int prepare(struct deploy *deploy, const char *id, struct err *err)
+int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *err)
 {
 	json_t *deployments CLEANUP(js_free) = deploy_history(deploy, NULL, err);
 	json_t *chosen;
@@ -268,10 +268,10 @@ int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_r
 	int result;
 
 	*ret_result = &deploy->result;
-	result = prepare(deploy, id, err);
+	result = deploy_rollback_prepare(deploy, id, err);
 	if (result == 0) {
 		deploy->result.routes = &deploy->routes;
-		result = run(deploy, err);
+		result = deploy_rollback_phases(deploy, err);
 	}
 	return deploy_end(deploy, began, result, err);
 }

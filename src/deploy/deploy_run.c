@@ -5,6 +5,7 @@
 #include "airlock/base/fs.h"
 #include "airlock/base/host.h"
 #include "airlock/deploy/record.h"
+#include "airlock/format/json.h"
 #include "deploy_parts.h"
 
 static int judge(struct deploy *deploy, const struct runner_result *built, struct err *err)
@@ -158,7 +159,22 @@ static int audit(struct deploy *deploy, struct err *err)
 	return 0;
 }
 
-static int run_phases(struct deploy *deploy, struct err *err)
+/* It died behind its tests: staging is published as it was tested, or not at all. */
+static bool is_tested(const struct deploy *deploy)
+{
+	return json_array_size(js_get_array(deploy->resumed, "intended")) > 0;
+}
+
+static int audit_tested(struct deploy *deploy, struct err *err)
+{
+	record_read_audit(deploy->resumed, &deploy->audit);
+	deploy->result.audit = &deploy->audit;
+	deploy->request.reporter->note(deploy->request.reporter,
+				       "nothing is built: it died behind its tests");
+	return audit(deploy, err) < 0 ? -1 : deploy_check_tested(deploy, err);
+}
+
+int deploy_phases(struct deploy *deploy, struct err *err)
 {
 	struct reporter *reporter = deploy->request.reporter;
 
@@ -172,11 +188,15 @@ static int run_phases(struct deploy *deploy, struct err *err)
 		err_set(err, ERR_INTERRUPTED, "not confirmed");
 		return err_hint(err, "answer yes, or give --yes");
 	}
-	if ((plan_step(&deploy->plan, "prepare") &&
-	     deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err) < 0) ||
-	    deploy_step(deploy, &deploy->plan, build_step(deploy), build, err) < 0 ||
-	    deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0)
+	if (is_tested(deploy)) {
+		if (deploy_step(deploy, &deploy->plan, "audit", audit_tested, err) < 0)
+			return -1;
+	} else if ((plan_step(&deploy->plan, "prepare") &&
+		    deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err) < 0) ||
+		   deploy_step(deploy, &deploy->plan, build_step(deploy), build, err) < 0 ||
+		   deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0) {
 		return -1;
+	}
 	return deploy_publish_with_hooks(deploy, err);
 }
 
@@ -224,6 +244,6 @@ int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, s
 		result = deploy_check(deploy, err);
 	}
 	if (result == 0)
-		result = run_phases(deploy, err);
+		result = deploy_phases(deploy, err);
 	return deploy_end(deploy, began, result, err);
 }

@@ -20,6 +20,31 @@ bool deploy_holder_is_alive_here(const struct deploy *deploy, const struct state
 	       host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10));
 }
 
+/* What `on_unfinished` says of it. */
+static int may_settle(const struct deploy *deploy, const struct state_lock *seen, struct err *err)
+{
+	const struct config *config = deploy->request.config;
+	struct reporter *reporter = deploy->request.reporter;
+	const char *mode = config_text(config, OPTION_ON_UNFINISHED);
+	char *question CLEANUP(mem_free_string) =
+		mem_printf("Deployment '%s' of %s, since %s, did not come to its end. Settle it "
+			   "and go on?",
+			   seen->id, seen->user, seen->since);
+
+	if (!mode)
+		mode = deploy->request.ask ? "ask" : "auto";
+	if (strcmp(mode, "auto") == 0)
+		return 0;
+	if (strcmp(mode, "ask") == 0 &&
+	    (config_bool(config, OPTION_YES) ||
+	     (deploy->request.ask && reporter->ask(reporter, question))))
+		return 0;
+	err_set(err, ERR_UNFINISHED, "deployment '%s' of %s on %s, since %s, is unfinished",
+		seen->id, seen->user, seen->host, seen->since);
+	return err_hint(err, "'airlock resume %s' brings it to its end, 'airlock abort %s' ends it",
+			seen->id, seen->id);
+}
+
 /*
  * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
  * succeeds. The update waits for a publish of the dead one that the server may still be ending;
@@ -37,6 +62,8 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
+	if (!deploy->unlocks && may_settle(deploy, seen, err) < 0)
+		return -1;
 	if (state_push_take(&deploy->state, seen,
 			    deploy->unlocks || deploy_holder_is_dead(deploy, seen), detail, &take,
 			    err) < 0 ||

@@ -8,6 +8,7 @@
 
 static const char *const conflict_values[] = { "identity", "content", NULL };
 static const char *const if_locked_values[] = { "wait", "fail", "skip", NULL };
+static const char *const on_unfinished_values[] = { "auto", "ask", "fail", NULL };
 static const char *const parents_values[] = { "defer", "copy", NULL };
 static const char *const publish_by_values[] = { "rebuild", "copy", "clone", NULL };
 static const char *const require_tests_values[] = { "some", "each", "none", NULL };
@@ -172,6 +173,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "false",
 	  .command_line_only = true,
 	  .help = "answer from what the last parse left, without starting dbt" },
+	{ .id = OPTION_ON_UNFINISHED,
+	  .key = "on_unfinished",
+	  .type = OPTION_ENUM,
+	  .values = on_unfinished_values,
+	  .fallback = "",
+	  .argument = "auto|ask|fail",
+	  .help = "whether one that died is settled first: auto, but asked about on a terminal" },
 	{ .id = OPTION_OPERATION_TIMEOUT,
 	  .key = "operation_timeout",
 	  .type = OPTION_SECONDS,

@@ -115,13 +115,19 @@ static void connect(struct sides *sides)
 	};
 }
 
+static int complete(struct sides *sides, const struct sides_request *request, struct err *err)
+{
+	if (config_set_environment(request->config, request->environment, err) < 0)
+		return -1;
+	return config_set_project(request->config, &sides->project, request->cmdline->vars,
+				  request->what, err);
+}
+
 static int open_all(struct sides *sides, const struct sides_request *request, struct err *err)
 {
 	if (cmdline_check_environment(request->environment, err) < 0 ||
 	    open_project(sides, request, err) < 0 ||
-	    config_set_environment(request->config, request->environment, err) < 0 ||
-	    config_set_project(request->config, &sides->project, request->cmdline->vars,
-			       request->what, err) < 0 ||
+	    (!request->is_recorded && complete(sides, request, err) < 0) ||
 	    take_targets(sides, err) < 0 || find_profile(sides, request, err) < 0)
 		return -1;
 	char *dbt CLEANUP(mem_free_string) =

@@ -152,9 +152,9 @@ def broken_recoveries(world, commands):
 
 def role(calls):
     """What an operation is there for."""
-    for name, mark in (("publish", "'published', '"), ("audit", "'intent', '"),
-                       ("prepare", '"stage"."revenue_by_day"'), ("take over", "'aborted'"),
-                       ("lock", "create table if not exists")):
+    for name, mark in (("publish", "'published', '"), ("take over", "then 'finished' else 'aborted'"),
+                       ("lock", "create table if not exists"), ("count", "'rows', q.n"),
+                       ("prepare", '"stage"."revenue_by_day"')):
         if any(mark in sql.replace("''", "'") for sql in calls):
             return name
     return "look"

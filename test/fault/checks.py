@@ -25,7 +25,8 @@ def of_report(run, before, after):
     unchanged, is_new = before == after, after == "new"
     claims = (
         (report["exit"] == status, f"the report says exit {report['exit']}"),
-        ((status == 0) <= (outcome == "published"), "exit 0, and not published"),
+        ((status == 0) <= (outcome in ("published", "aborted")), "exit 0, and neither published nor aborted"),
+        ((outcome == "aborted") <= (status == 0 and unchanged), "aborted, and yet something happened"),
         ((outcome == "published") <= (changed and is_new), "published, and it is not there"),
         ((outcome == "unknown") == (status == 71), "71 stands for unknown"),
         (changed <= is_new, "production_changed, and it has not"),
@@ -74,7 +75,8 @@ def of_rest(world):
         ends = [event for event in events if event in ("published", "aborted")]
         if "published" in ends:
             published.add(name)
-        if "intent" in events and len(ends) != 1 or len(ends) > 1 or events.count("intent") > 1:
+        tried = 1 + events.count("resumed")
+        if "begun" in events and len(ends) != 1 or len(ends) > 1 or events.count("intent") > tried:
             problems.append(f"the history of {name} is {events}")
         if ("finished" in events) != ("published" in ends):
             problems.append(f"the history of {name} ends with {events}")

@@ -41,7 +41,7 @@ def _kill(world, victim, delay):
     problems = checks.of_processes(world.trace())  # first: one that is dying may hold the file
     state = world.state()
     problems += checks.of_state(state) + checks.of_report(run_, "old", state)
-    followup, expected = FOLLOWUPS["deploy"](world, state)
+    followup, expected, _ = FOLLOWUPS["deploy"](world, state)
     settled = world.state()
     if followup.status or settled != expected:
         problems.append(f"the next deployment ended with {followup.status}: {followup.errors[-1500:]}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 class Strategy:
     name: str
     arguments: tuple  # behind `deploy` and `plan`
+    sides: tuple  # where its history is
     own_schemas: tuple  # what is neither production nor somebody else's
     engines: tuple = ("duckdb", "postgres")
     in_place: str = ""  # production was built there, all of it; then this SQL
@@ -16,6 +17,7 @@ STRATEGIES = (
     Strategy(
         name="wac",
         arguments=("wac", "--from", "staging", "--to", "prod", "--tags", "mart,utils"),
+        sides=("--from", "staging", "--to", "prod"),
         own_schemas=("stage", "airlock", "airlock_restore"),
     ),
     Strategy(

@@ -16,8 +16,11 @@ Made by `test/fault/run matrix ENGINE --all --table test/fault/MATRIX.md`; each 
 
 Every row is a place in a deployment that replaces rows, changes columns and adds a table in one
 publish; every column a fault there. A cell is the exit status of the deployment that met it, and
-what production was afterwards, compared whole: `old` or `new`, never anything else. After each case
-the next deployment published, no lock was held, each intent had one end, nothing was left behind.
+what production was afterwards, compared whole: `old` or `new`, never anything else. Each case was
+run three times: followed by the next deployment, by `resume`, and by `abort`, each of the last two
+once more and then by a deployment. What had published stayed; what had not was published by `resume`
+and left alone by `abort`; at the end no lock was held, each beginning had one end, nothing was left
+behind.
 
 - **step** is a step of the plan, the fault inside airlock. The others are commands of dbt, the fault
   inside dbt: an *operation* or *build* as a whole (before it connects, after all it did), a statement
@@ -38,7 +41,9 @@ def section(engine, strategy, outcomes):
     groups = {}
     for outcome in outcomes:
         rows = groups.setdefault(outcome.case.group, {})
-        rows.setdefault(outcome.case.place, {}).setdefault(outcome.case.fault, outcome.cell)
+        cells = rows.setdefault(outcome.case.place, {})
+        if outcome.problems or outcome.case.fault not in cells:
+            cells[outcome.case.fault] = outcome.cell
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     lines = [f"## {strategy.name} on {engine}", "", f"{len(outcomes)} cases, {bad} of them wrong.", ""]
     for title, rows in groups.items():

@@ -41,7 +41,7 @@ def _round(world, at_once, own_checkouts):
     held, taken = len(statuses) - statuses.count(72), _fences(world) - fence
     if taken != held:
         problems.append(f"the lock was taken {taken} times, and {held} held it: {statuses}")
-    after, expected = FOLLOWUPS["deploy"](world, state)
+    after, expected, _ = FOLLOWUPS["deploy"](world, state)
     if after.status or world.state() != expected:
         problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
     for directory in set(checkouts) - {world.project}:

@@ -111,6 +111,7 @@ class World:
         self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)  # says the same to the stand-in
         self._freeze()
         self.old = self.production()
+        self.frozen_events = set(self.events())
         self._expect(self.deploy())
         self.new = self.production()
         self.good_trace = self.trace()

@@ -127,7 +127,7 @@ static void begin_makes_all_tables_and_takes_the_locks_of_staging(void **state)
 	(void)state;
 	make(&w, "duckdb");
 	assert_int_equal(state_push_begin(&w.state, &w.sql, &w.err), 0);
-	assert_int_equal(w.sql.n, 2 + 5 + 3);
+	assert_int_equal(w.sql.n, 2 + 5 + 3 + 1);
 	assert_non_null(strstr(w.sql.v[0], "create schema if not exists \"prod\".\"airlock\""));
 	assert_non_null(strstr(w.sql.v[1], "\"airlock_log\""));
 	for (size_t i = 2; i < 7; i++)
@@ -135,6 +135,34 @@ static void begin_makes_all_tables_and_takes_the_locks_of_staging(void **state)
 			strstr(w.sql.v[i], "create table if not exists \"prod\".\"airlock\""));
 	for (size_t i = 7; i < 10; i++)
 		assert_non_null(strstr(w.sql.v[i], "where nonce = ''"));
+	/* The beginning is recorded behind the last of them. */
+	assert_non_null(strstr(w.sql.v[10], "'begun'"));
+	assert_non_null(strstr(w.sql.v[10], w.state.containers[2].lock.identifier));
+}
+
+static void who_resumes_locks_what_the_history_says_was_locked(void **state)
+{
+	WORLD;
+
+	(void)state;
+	make(&w, "postgres");
+	CLEANUP(js_free) json_t *names = state_lock_names(&w.state);
+	CLEANUP(state_release) struct state again = { .n = 0 };
+
+	state_init_names(&again, dialect_find("postgres"), "prod", names);
+	assert_int_equal(again.n, w.state.held_count);
+	assert_int_equal(again.held_count, again.n);
+	for (size_t i = 0; i < again.n; i++)
+		assert_string_equal(again.containers[i].lock.identifier,
+				    w.state.containers[i].lock.identifier);
+	const struct state_lock seen = {
+		.container = &again.containers[0], .fence = 41, .nonce = "n1", .id = "dead"
+	};
+
+	assert_int_equal(state_push_resume(&again, &seen, true, &w.sql, &w.err), 0);
+	assert_int_equal(w.sql.n, 1);
+	assert_non_null(strstr(w.sql.v[0], "where nonce = 'n1' and fence = 41"));
+	assert_null(strstr(w.sql.v[0], "aborted"));
 }
 
 static void the_fences_guard_what_is_ours_and_what_must_be_free(void **state)
@@ -273,6 +301,7 @@ int main(void)
 		cmocka_unit_test(one_schema_is_what_the_warehouse_takes_for_one),
 		cmocka_unit_test(tables_of_state_stand_in_productions_database),
 		cmocka_unit_test(begin_makes_all_tables_and_takes_the_locks_of_staging),
+		cmocka_unit_test(who_resumes_locks_what_the_history_says_was_locked),
 		cmocka_unit_test(the_fences_guard_what_is_ours_and_what_must_be_free),
 		cmocka_unit_test(every_other_list_is_about_the_locks_of_staging),
 		cmocka_unit_test(a_log_entry_is_one_line_of_json),

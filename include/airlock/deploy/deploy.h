@@ -39,6 +39,7 @@ struct deploy_request {
 	const void *document_context;
 	bool ask;            /* ask before anything is built */
 	bool builds_nothing; /* test what staging holds, and publish it */
+	bool is_recorded;    /* the config is whole: neither environment nor project add to it */
 };
 
 struct deploy *deploy_open(const struct deploy_request *request, struct err *err); /* or NULL */
@@ -58,6 +59,7 @@ enum deploy_outcome {
 	DEPLOY_UNKNOWN,
 	DEPLOY_SKIPPED, /* somebody else holds the lock, and if_locked is skip: nothing was done */
 	DEPLOY_UNFINISHED, /* it still runs: what before_publish sees */
+	DEPLOY_ABORTED,    /* by deploy_abort(): production untouched */
 };
 
 struct deploy_published {
@@ -78,6 +80,7 @@ struct deploy_result {
 	const struct deploy_published *published;
 	size_t published_count;
 	size_t restores_dropped; /* restore points that were expired */
+	const char *settled;     /* what a resume or abort found and did, in words; NULL: a run */
 	unsigned dbt_starts;
 	double seconds;
 };
@@ -122,6 +125,21 @@ int deploy_unlock(struct deploy *deploy, const char *id, struct deploy_unlock *u
  * "host", "pid", "since", "phase", "expires", "state": held | dead | expired, "holder": in words}].
  * Borrowed; after deploy_plan(). */
 const json_t *deploy_locks(const struct deploy *deploy);
+
+/*
+ * A deployment that did not come to its end: `id`, or (NULL) the only one. What was published gets
+ * its end; what was tested is published, if staging still holds just that; before that it is run
+ * again with the recorded options, under the same id. That a deployment has ended is success if it
+ * was published. Errors: ERR_LOCKED: it still runs; ERR_NOT_RESUMABLE: it ended without a publish;
+ * ERR_CONFLICT: staging changed after the tests.
+ */
+int deploy_resume(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
+		  struct err *err);
+
+/* The other way out: its end is recorded, its lock released. ERR_ALREADY_PUBLISHED when it is too
+ * late for that. */
+int deploy_abort(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
+		 struct err *err);
 
 /* The deployments that the log of the warehouse holds, newest first, as history.h shapes them; of
  * one id: that one, or ERR_DEPLOYMENT_UNKNOWN. A new reference, NULL with *err set. */

@@ -31,4 +31,25 @@ int journal_write(struct journal *journal, const char *event, const char *step,
 		  const json_t *fields, struct err *err);
 void journal_close(struct journal *journal);
 
+/* The form of the lines; "deployment" has it as "journal". */
+#define JOURNAL_VERSION 1
+
+struct journal_process {
+	pid_t pid;
+	uint64_t start; /* host.h */
+};
+
+/* Those that may still run: started on this host since it booted, in a step that has no end. */
+struct journal_processes {
+	struct journal_process *items;
+	size_t n;
+	bool is_newer; /* a newer version wrote it: then there are none */
+};
+
+/* A journal that is not there, or torn anywhere, has those that can be read. */
+int journal_read_processes(const char *deployments_directory, const char *id, const char *host,
+			   const char *boot, struct journal_processes *ret_processes,
+			   struct err *err);
+void journal_processes_release(struct journal_processes *processes);
+
 #endif

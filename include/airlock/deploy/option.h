@@ -48,6 +48,7 @@ enum option_id {
 	OPTION_MANIFEST_TO,       /* that of the other side; command line only */
 	OPTION_MAX_SHRINK,        /* percent of the rows; default 10 */
 	OPTION_OFFLINE,           /* flag; command line only */
+	OPTION_ON_UNFINISHED,     /* auto | ask | fail; default ask on a terminal, else auto */
 	OPTION_OPERATION_TIMEOUT, /* seconds, for each start of dbt but the build; no limit by
 				     default */
 	OPTION_PARENTS,           /* defer | copy; default defer */

@@ -16,6 +16,8 @@ struct reporter {
 	void (*event)(struct reporter *reporter, const struct event *event); /* of the build */
 	void (*step)(struct reporter *reporter, const struct step *step);    /* it begins */
 	void (*statement)(struct reporter *reporter, const char *sql);       /* before it runs */
+	/* A question of one line; false where nobody can be asked. */
+	bool (*ask)(struct reporter *reporter, const char *question);
 	/* Whether to go on with this plan. Only called when the user is to be asked. */
 	bool (*confirm)(struct reporter *reporter, const struct plan *plan,
 			const struct routes *routes);

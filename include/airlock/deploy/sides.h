@@ -45,6 +45,7 @@ struct sides_request {
 	const struct cmdline *cmdline;
 	const struct strv *environment;
 	const char *self;
+	bool is_recorded; /* the config is whole */
 };
 
 int sides_open(const struct sides_request *request, struct sides *ret_sides, struct err *err);

@@ -1,0 +1,113 @@
+#!/usr/bin/env bats
+# The ways out of a deployment that was killed, with real dbt. test/fault does the same at every
+# place, with a stand-in for dbt.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_published
+  # one change that reaches two tables
+  sed -i 's/^1001,101,card,.*/1001,101,card,59.90/' seeds/raw_payments.csv
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+teardown_file() {
+  end_file
+}
+
+amount() {
+  sql "select amount_eur from mart.orders where order_id = 101"
+}
+
+killed() { # killed STEP before|after
+  AIRLOCK_FAULT=$1:$2:crash deploy
+  assert_status 137
+}
+
+settle() { # settle resume|abort [OPTION...]
+  run --separate-stderr airlock "$1" --from staging --to prod --json "${@:2}"
+}
+
+newest() {
+  "$PYTHON" -c 'import json, sys; print(json.loads(sys.argv[1])["deployments"][0]["id"])' \
+    "$(airlock history --from staging --to prod --json 2>/dev/null)"
+}
+
+@test "killed in the build: resume runs it again under its id, and twice is the same as once" {
+  killed build after
+  id=$(newest)
+  settle resume
+  assert_status 0
+  assert_json 'd["id"]' "\"$id\""
+  assert_json 'd["outcome"]' '"published"'
+  [ "$(amount)" = 59.90 ]
+  settle resume "$id"
+  assert_status 0
+  settle abort "$id"
+  assert_status 70
+  assert_json 'd["error"]["code"]' '"already-published"'
+  settle resume
+  assert_status 125
+  assert_json 'd["error"]["code"]' '"deployment-unknown"'
+}
+
+@test "killed in the build: abort leaves production, and there is nothing left to resume" {
+  killed build before
+  id=$(newest)
+  settle abort
+  assert_status 0
+  assert_json 'd["outcome"]' '"aborted"'
+  assert_json 'd["production_changed"]' false
+  settle abort "$id"
+  assert_status 0
+  settle resume "$id"
+  assert_status 125
+  assert_json 'd["error"]["code"]' '"not-resumable"'
+  [ "$(amount)" = 49.90 ]
+  deploy
+  assert_status 0
+  [ "$(amount)" = 59.90 ]
+}
+
+@test "killed behind the publish: its end is recorded; it is too late to abort" {
+  killed publish after
+  id=$(newest)
+  settle abort "$id"
+  assert_status 70
+  [ "$(amount)" = 59.90 ]
+  settle resume "$id"
+  assert_status 0
+  assert_json 'd["production_changed"]' true
+}
+
+@test "another checkout without anything in target resumes it, with the options it was started with" {
+  AIRLOCK_FAULT=build:after:crash deploy --max-shrink 50 -- --vars '{a_variable: 1}'
+  assert_status 137
+  id=$(newest)
+  other=$BATS_TEST_TMPDIR/other
+  cp -r . "$other"
+  rm -rf "$other/target" "$other/logs" target/airlock
+  cd "$other"
+  settle resume
+  assert_status 0
+  assert_json 'd["id"]' "\"$id\""
+  [ "$(amount)" = 59.90 ]
+  run --separate-stderr airlock inspect "$id" --from staging --to prod --json
+  assert_json 'd["deployment"]["options"]["max_shrink"]' '"50"'
+  assert_json 'd["deployment"]["dbt"]' '["--vars", "{a_variable: 1}"]'
+}
+
+@test "on_unfinished fail names what died and both commands" {
+  killed build before
+  id=$(newest)
+  deploy --on-unfinished fail
+  assert_status 125
+  assert_says "$id" "airlock resume $id" "airlock abort $id"
+  deploy
+  assert_status 0
+  [ "$(amount)" = 59.90 ]
+}
