@@ -38,9 +38,16 @@ static json_t *intent_detail(const struct deploy *deploy)
 		char *from CLEANUP(mem_free_string) = relation_display(&route->from);
 		char *to CLEANUP(mem_free_string) = relation_display(&route->to);
 
+		const char *sql = js_get_string(deploy->compiled, route->node->unique_id);
+		char hash[MD5_HEX_SIZE] = "";
+
+		/* Of a view it is the text that was tested. */
+		if (sql)
+			md5_hex(sql, strlen(sql), hash);
 		json_array_append_new(
-			tables, json_pack("{s:s, s:s, s:s, s:o, s:o}", "unique_id",
-					  route->node->unique_id, "from", from, "to", to, "tested",
+			tables, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "unique_id",
+					  route->node->unique_id, "from", from, "to", to, "text",
+					  hash, "tested",
 					  identity(observed_table(&deploy->built, plan->dialect,
 								  &route->from)),
 					  "replaces",
