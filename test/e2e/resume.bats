@@ -42,17 +42,17 @@ newest() {
   id=$(newest)
   settle resume
   assert_status 0
-  assert_json 'd["id"]' "\"$id\""
-  assert_json 'd["outcome"]' '"published"'
+  assert_json 'd["id"]' "$id"
+  assert_json 'd["outcome"]' published
   [ "$(amount)" = 59.90 ]
   settle resume "$id"
   assert_status 0
   settle abort "$id"
   assert_status 70
-  assert_json 'd["error"]["code"]' '"already-published"'
+  assert_json 'd["error"]["code"]' already-published
   settle resume
   assert_status 125
-  assert_json 'd["error"]["code"]' '"deployment-unknown"'
+  assert_json 'd["error"]["code"]' deployment-unknown
 }
 
 @test "killed in the build: abort leaves production, and there is nothing left to resume" {
@@ -60,13 +60,13 @@ newest() {
   id=$(newest)
   settle abort
   assert_status 0
-  assert_json 'd["outcome"]' '"aborted"'
+  assert_json 'd["outcome"]' aborted
   assert_json 'd["production_changed"]' false
   settle abort "$id"
   assert_status 0
   settle resume "$id"
   assert_status 125
-  assert_json 'd["error"]["code"]' '"not-resumable"'
+  assert_json 'd["error"]["code"]' not-resumable
   [ "$(amount)" = 49.90 ]
   deploy
   assert_status 0
@@ -94,10 +94,10 @@ newest() {
   cd "$other"
   settle resume
   assert_status 0
-  assert_json 'd["id"]' "\"$id\""
+  assert_json 'd["id"]' "$id"
   [ "$(amount)" = 59.90 ]
   run --separate-stderr airlock inspect "$id" --from staging --to prod --json
-  assert_json 'd["deployment"]["options"]["max_shrink"]' '"50"'
+  assert_json 'd["deployment"]["options"]["max_shrink"]' 50
   assert_json 'd["deployment"]["dbt"]' '["--vars", "{a_variable: 1}"]'
 }
 
