@@ -10,6 +10,8 @@ class Strategy:
     sides: tuple  # where its history is
     own_schemas: tuple  # what is neither production nor somebody else's
     engines: tuple = ("duckdb", "postgres")
+    dbt: tuple = ()  # behind `--`
+    aside: str = ""  # a pattern of schemas that are not production either
     in_place: str = ""  # production was built there, all of it; then this SQL
 
 
@@ -27,5 +29,14 @@ STRATEGIES = (
         own_schemas=("stage", "airlock", "airlock_restore"),
         # a view over a table whose columns will change
         in_place="drop view mart.open_orders",
+    ),
+    Strategy(
+        name="blue-green",
+        arguments=("blue-green", "--from", "green", "--to", "prod", "--tags", "mart,utils",
+                   "--foreign-objects", "mart.by_hand"),
+        dbt=("--", "--full-refresh"),
+        own_schemas=("airlock", "airlock_restore"),
+        aside="^green_|__airlock_",
+        engines=("postgres",),
     ),
 )

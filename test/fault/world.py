@@ -10,6 +10,7 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -209,7 +210,7 @@ class World:
         )
 
     def deploy_arguments(self):
-        return ["deploy", *self.strategy.arguments, "--yes", "--json"]
+        return ["deploy", *self.strategy.arguments, "--yes", "--json", *self.strategy.dbt]
 
     def run(self, arguments, **environment):
         self.trace_file.unlink(missing_ok=True)
@@ -229,7 +230,7 @@ class World:
         return self.run(self.deploy_arguments(), **environment)
 
     def plan_steps(self):
-        run = self.run(["plan", *self.strategy.arguments, "--json"])
+        run = self.run(["plan", *self.strategy.arguments, "--json", *self.strategy.dbt])
         self._expect(run)
         return [step["id"] for step in run.report()["steps"]]
 
@@ -250,8 +251,14 @@ class World:
     # --- what it looks like
 
     def production(self):
+        """Without the names of deployments, which schemas that were exchanged carry."""
         with contextlib.closing(self._connect(read_only=True)) as connection:
-            return snapshot.text(connection, list(self.strategy.own_schemas))
+            aside = []
+            if self.strategy.aside:
+                sql = f"select nspname from pg_namespace where nspname ~ '{self.strategy.aside}'"
+                aside = [row[0] for row in warehouse.rows(connection, sql)]
+            text = snapshot.text(connection, [*self.strategy.own_schemas, *aside])
+            return re.sub(r" ?\[airlock: [^]]*\]", "", text)
 
     def state(self):
         """old, new, or what differs from both."""
