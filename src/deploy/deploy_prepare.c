@@ -56,7 +56,7 @@ static int check_copies(const struct deploy *deploy, json_t *const *answers, str
 	return 0;
 }
 
-static void name_failure(const char *from, struct err *err)
+static void name_failure(const char *from, bool copies, struct err *err)
 {
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 	const char *used = strstr(message, DIALECT_RAISED_USED);
@@ -67,12 +67,10 @@ static void name_failure(const char *from, struct err *err)
 			(int)strcspn(used, "\n"), used);
 		err_hint(err, "drop what uses it, or let it be built by this project");
 	} else if (err->code == ERR_WAREHOUSE) {
-		err_set(err, ERR_WAREHOUSE, "staging could not be filled from production: %s",
-			message);
-		err_hint(err,
-			 "the target '%s' has to read production and write staging; "
-			 "production was not touched",
-			 from);
+		err_set(err, ERR_WAREHOUSE, "staging could not be %s: %s",
+			copies ? "filled from production" : "prepared", message);
+		err_hint(err, "the target '%s' has to %swrite staging; production was not touched",
+			 from, copies ? "read production and " : "");
 	}
 }
 
@@ -95,7 +93,7 @@ int deploy_prepare(struct deploy *deploy, struct err *err)
 	if (executor_add_statements(&x, &queries, true, &ops, err) < 0)
 		return -1;
 	if (executor_run_ops(&x, &ops, false, &reply, err) < 0) {
-		name_failure(deploy->sides.from, err);
+		name_failure(deploy->sides.from, deploy->plan.copy_count > 0, err);
 		return -1;
 	}
 	return check_copies(deploy, reply.rows + statements, err);

@@ -74,11 +74,21 @@ static int choose_tables(struct publication *w, struct err *err)
 	return publication_check_shrinks(w, err);
 }
 
+static int plan_prepare(struct publication *w, struct err *err)
+{
+	struct step *step = plan_add_step(w->plan, "prepare", "prepare", STEP_TRANSACTION,
+					  "the schemas of staging say whose build they are");
+
+	step->idempotent = true;
+	step->undo = "nothing: the next deployment marks them anew";
+	return w->in->dialect->mark(w->in->dialect, &w->set, &step->sql, err);
+}
+
 static int plan_steps(struct publication *w, struct err *err)
 {
 	static const char *const no_defer[] = { "--no-defer", NULL };
 
-	if (publication_plan_lock(w, err) < 0)
+	if (publication_plan_lock(w, err) < 0 || plan_prepare(w, err) < 0)
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);

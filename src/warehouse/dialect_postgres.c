@@ -268,6 +268,7 @@ const struct dialect dialect_postgres = {
 	.templates = templates,
 	.choose_way = postgres_choose_way,
 	.publish = postgres_publish,
+	.mark = postgres_mark,
 	.choose_copy = postgres_choose_copy,
 	.copy = postgres_copy,
 };

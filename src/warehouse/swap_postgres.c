@@ -205,6 +205,13 @@
 		      "{words:literal} "                                                           \
 		      "where n.nspname = {schema:literal}")
 
+#define BUILDING_BODY                                                                              \
+	"do begin if coalesce(obj_description(to_regnamespace({schema:literal}), "                 \
+	"'pg_namespace'), '') not like '%[airlock: ' || {what:literal} || ']' then "               \
+	"raise exception '" DIALECT_RAISED_CONFLICT                                                \
+	" % (staging) is not the schema that this deployment began to build', {shown:literal}; "   \
+	"end if; end"
+
 #define SEEN_BODY                                                                                  \
 	"do declare found text; begin "                                                            \
 	"select string_agg(concat_ws(':', q.j::json ->> 'side', q.j::json ->> 'schema', "          \
@@ -242,6 +249,43 @@ static int push_mark(struct strv *statements, const struct dialect *dialect,
 	};
 
 	return dialect_push_text(statements, dialect, MARK_BODY, args, ARRAY_LEN(args), err);
+}
+
+int postgres_mark(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < set->container_count; i++) {
+		const struct relation *from = &set->containers[i].from;
+		const struct sql_arg args[] = {
+			SQL_ARG_SCHEMA("schema", from),
+			SQL_ARG_LITERAL("name", from->schema),
+		};
+
+		if (dialect_push(statements, dialect, DIALECT_SCHEMA_CREATE, args, ARRAY_LEN(args),
+				 err) < 0 ||
+		    push_mark(statements, dialect, from, from, "building ", err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* A name with quotes is for to_regnamespace(). */
+static int push_building(struct strv *statements, const struct dialect *dialect,
+			 const struct publish_container *c, struct err *err)
+{
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+	char *marker CLEANUP(mem_free_string) = sql_bind_mark("building ", "id", "");
+	const struct sql_arg ident = SQL_ARG_IDENT("n", c->from.schema);
+
+	if (sql_render(&name, dialect, "{n}", &ident, 1, err) < 0)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("schema", buf_cstr(&name)),
+		SQL_ARG_LITERAL("what", marker),
+		SQL_ARG_LITERAL("shown", c->from.schema),
+	};
+
+	return dialect_push_text(statements, dialect, BUILDING_BODY, args, ARRAY_LEN(args), err);
 }
 
 /* --- what the new tables lack --- */
@@ -500,7 +544,8 @@ int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
 	    push_dependents(statements, dialect, set, true, err) < 0)
 		return -1;
 	for (size_t i = 0; !is_return(set) && i < set->container_count; i++)
-		if (push_kept(statements, dialect, &set->containers[i], err) < 0)
+		if (push_building(statements, dialect, &set->containers[i], err) < 0 ||
+		    push_kept(statements, dialect, &set->containers[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < set->container_count; i++)
 		if (push_exchange(statements, dialect, &set->containers[i], err) < 0)

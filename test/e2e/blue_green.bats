@@ -173,6 +173,7 @@ refused() { # refused WORDS...: nothing happened
   blue_green
   assert_status 1
   assert_production_unchanged
+  assert_sql "select obj_description('green_mart'::regnamespace) ~ '^.airlock: building [0-9]{14}_'" "$(sql 'select true')"
   sed -i '$d' seeds/raw_orders.csv
   change_data
   blue_green

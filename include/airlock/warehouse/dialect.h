@@ -200,6 +200,10 @@ struct dialect {
 	/* The statements of the publish between the fences and the record, in one transaction. */
 	int (*publish)(const struct dialect *dialect, const struct publish_set *set,
 		       struct strv *statements, struct err *err);
+	/* Of a set with containers: those of staging exist and say whose build they are, which the
+	 * publish asks for. NULL where there are none. */
+	int (*mark)(const struct dialect *dialect, const struct publish_set *set,
+		    struct strv *statements, struct err *err);
 	/*
 	 * The other direction: `to` is staging's, and gets the rows and the shape of production's
 	 * `from`: NEW, REWRITE, REPLACE, or REMOVE where production has none (`from_table` NULL).

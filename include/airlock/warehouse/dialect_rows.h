@@ -24,6 +24,8 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 			const char **ret_reason, struct err *err);
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err);
+int postgres_mark(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err);
 /* The containers of the set change places. */
 int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
