@@ -23,6 +23,13 @@ STRATEGIES = (
         own_schemas=("stage", "airlock", "airlock_restore"),
     ),
     Strategy(
+        name="wap",
+        arguments=("wap", "--from", "prod_audit", "--to", "prod", "--tags", "mart,utils",
+                   "--publish-by", "copy"),
+        # what both sides share is written by the build itself
+        own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
+    ),
+    Strategy(
         name="production-rollback",
         arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags",
                    "mart,utils,history"),

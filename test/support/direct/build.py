@@ -1,4 +1,4 @@
-"""Plays `dbt build`: node by node, each skipped behind what failed, as dbt does it.
+"""Plays `dbt build`, and `run` and `test`, which take a part of it: node by node, each skipped behind what failed, as dbt does it.
 
 DIRECT_SCENARIO is a file of JSON, or JSON itself:
 
@@ -21,6 +21,7 @@ from recording import write_json
 from selection import select
 
 GOOD = ("success", "pass", "warn")
+TYPES = {"run": ("model",), "test": ("test", "unit_test")}  # of `build`: all
 RESULT_EVENTS = {
     "seed": ("LogSeedResult", "Q016"),
     "snapshot": ("LogSnapshotResult", "Q015"),
@@ -90,7 +91,11 @@ class Build:
         return node
 
     def _is_built(self, unique_id):
-        return self.recording.nodes[unique_id]["config"].get("materialized") != "ephemeral"
+        node = self.recording.nodes[unique_id]
+        types = TYPES.get(self.arguments.verb)
+        if types and node["resource_type"] not in types:
+            return False
+        return node["config"].get("materialized") != "ephemeral"
 
     def _make_schemas(self, nodes):
         schemas = {self.recording.nodes[u]["schema"] for u in nodes if not self.recording.is_test(u)}
@@ -205,7 +210,7 @@ class Build:
     def _write_results(self):
         options = self.arguments.options
         args = {
-            "which": "build",
+            "which": self.arguments.verb,
             "target": options.get("target"),
             "select": options.get("select", []),
             "exclude": options.get("exclude", []),

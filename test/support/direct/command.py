@@ -105,6 +105,8 @@ class Command:
 VERBS = {
     "parse": Command.parse,
     "build": Command.build,
+    "run": Command.build,
+    "test": Command.build,
     "compile": Command.compile,
     "ls": Command.list,
     "list": Command.list,
