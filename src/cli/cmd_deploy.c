@@ -191,7 +191,8 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 
 	find_next(invocation, result, err, &next);
 	return json_pack(
-		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:I}",
+		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, "
+		"s:I}",
 		"version", 1, "id",
 		result && *result->id ? report_string_json(result->id) : json_null(), "strategy",
 		strategy ? report_string_json(strategy) : json_null(), "outcome",
@@ -204,6 +205,9 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 		strings_json(&next), "error", failed ? report_error_json(err) : json_null(),
 		"skipped",
 		result && result->skipped ? report_string_json(result->skipped) : json_null(),
+		"skip_tests",
+		arguments ? strings_json(config_list(&arguments->config, OPTION_SKIP_TESTS))
+			  : json_array(),
 		"restore_points_dropped", (json_int_t)(result ? result->restores_dropped : 0),
 		"dbt_starts", (json_int_t)(result ? result->dbt_starts : 0), "elapsed_ms",
 		(json_int_t)(result ? result->seconds * 1000 : 0));
@@ -274,6 +278,12 @@ static void write_success(const struct invocation *invocation, const struct depl
 	if (result->restores_dropped)
 		buf_printf(out, "dropped %zu expired restore point%s\n", result->restores_dropped,
 			   result->restores_dropped == 1 ? "" : "s");
+	const struct strv *skipped = config_list(&invocation->arguments->config, OPTION_SKIP_TESTS);
+
+	for (size_t i = 0; i < skipped->n; i++)
+		buf_printf(out, "%s%s", i ? ", " : "not run, and stopped nothing: ", skipped->v[i]);
+	if (skipped->n)
+		buf_add_char(out, '\n');
 	buf_printf(out, "dbt was started %u times; %.1f seconds\n", result->dbt_starts,
 		   result->seconds);
 }

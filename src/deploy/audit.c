@@ -2,12 +2,64 @@
 
 #include <string.h>
 
-static size_t count_tests(const struct manifest_node *node)
+static bool names(const struct strv *list, const struct manifest_node *test)
+{
+	return strv_contains(list, test->name) || strv_contains(list, test->unique_id);
+}
+
+bool audit_skips(const struct config *config, const struct manifest_node *test)
+{
+	return names(config_list(config, OPTION_SKIP_TESTS), test);
+}
+
+/* The name in test.PACKAGE.NAME.HASH, by which dbt selects. */
+static char *selected_name(const char *text)
+{
+	const char *name = strncmp(text, "test.", strlen("test.")) == 0 ? text : NULL;
+
+	for (int parts = 2; name && parts; parts--) {
+		name = strchr(name, '.');
+		name = name ? name + 1 : NULL;
+	}
+	return name ? mem_strndup(name, strcspn(name, ".")) : mem_strdup(text);
+}
+
+void audit_push_skipped(const struct config *config, struct strv *command)
+{
+	const struct strv *skipped = config_list(config, OPTION_SKIP_TESTS);
+
+	if (skipped->n > 0)
+		strv_push(command, "--exclude");
+	for (size_t i = 0; i < skipped->n; i++)
+		strv_take(command, selected_name(skipped->v[i]));
+}
+
+/* A name that is no test's is a slip, and perhaps that of a test which has to run. */
+static int check_skipped(const struct config *config, const struct manifest *from, struct err *err)
+{
+	const struct strv *skipped = config_list(config, OPTION_SKIP_TESTS);
+
+	for (size_t i = 0; i < skipped->n; i++) {
+		const struct strv one = { .v = &skipped->v[i], .n = 1 };
+		bool found = false;
+
+		for (size_t k = 0; k < manifest_count(from) && !found; k++)
+			found = manifest_is_test(manifest_node(from, k)) &&
+				names(&one, manifest_node(from, k));
+		if (!found)
+			return err_set(err, ERR_CONFIG_INVALID,
+				       "skip_tests: there is no test '%s' in '%s'", skipped->v[i],
+				       config_text(config, OPTION_FROM));
+	}
+	return 0;
+}
+
+static size_t count_tests(const struct config *config, const struct manifest_node *node)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < node->child_count; i++)
-		if (manifest_is_test(node->children[i]))
+		if (manifest_is_test(node->children[i]) && !audit_skips(config, node->children[i]))
 			n++;
 	return n;
 }
@@ -22,7 +74,7 @@ static int check_tests_of_to(const struct config *config, const struct route *ro
 		const struct manifest_node *test = route->to_node->children[i];
 
 		if (!manifest_is_test(test) || manifest_find(from, test->unique_id) ||
-		    strv_contains(allowed, test->name) || strv_contains(allowed, test->unique_id))
+		    names(allowed, test) || audit_skips(config, test))
 			continue;
 		err_set(err, ERR_UNTESTED,
 			"the test '%s' of '%s' exists for '%s' only, so staging would be "
@@ -40,9 +92,11 @@ int audit_check_tests(const struct config *config, const struct routes *routes,
 	bool each = config_is(config, OPTION_REQUIRE_TESTS, "each");
 	size_t total = 0;
 
+	if (check_skipped(config, from, err) < 0)
+		return -1;
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
-		size_t n = route->in_scope ? count_tests(route->node) : 0;
+		size_t n = route->in_scope ? count_tests(config, route->node) : 0;
 
 		total += n;
 		if (!route->in_scope)
@@ -63,6 +117,7 @@ struct judge {
 	const struct manifest *built;
 	const struct results *results;
 	bool tests_alone;
+	bool blocks_warnings;
 	struct audit *audit;
 };
 
@@ -94,7 +149,9 @@ static void count_test(struct judge *j, const struct results_row *row)
 		audit->tests_warned++;
 		strv_pushf(&audit->warnings, "the test '%s' warns: %s", row->unique_id,
 			   row->message);
-		return;
+		if (!j->blocks_warnings)
+			return;
+		break;
 	case RESULTS_SKIPPED:
 		audit->tests_skipped++;
 		break;
@@ -152,8 +209,7 @@ static int check_node(struct judge *j, const struct config *config, const struct
 	for (size_t i = 0; i < node->child_count; i++) {
 		const struct manifest_node *test = node->children[i];
 
-		if (!manifest_is_test(test) || strv_contains(allowed, test->name) ||
-		    strv_contains(allowed, test->unique_id))
+		if (!manifest_is_test(test) || names(allowed, test) || audit_skips(config, test))
 			continue;
 		j->audit->scope_tests++;
 		if (!is_good_test(results_find(j->results, test->unique_id)))
@@ -210,7 +266,8 @@ int audit_judge(const struct config *config, const struct routes *routes,
 		const struct manifest *built, const struct results *results, bool tests_alone,
 		struct audit *ret_audit, struct err *err)
 {
-	struct judge j = { built, results, tests_alone, ret_audit };
+	struct judge j = { built, results, tests_alone, config_is(config, OPTION_BLOCK_ON, "warn"),
+			   ret_audit };
 	size_t count = results_count(results);
 
 	*ret_audit = (struct audit) { 0 };

@@ -89,6 +89,8 @@ static int build(struct deploy *deploy, struct err *err)
 		result = judge_failure(deploy, &built, err);
 	else if (result == 0)
 		result = judge(deploy, &built, err);
+	if (result < 0 && err->code == ERR_AUDIT_FAILED)
+		deploy->result.outcome = DEPLOY_BLOCKED;
 	runner_result_release(&built);
 	return result;
 }

@@ -6,6 +6,7 @@
 
 #include "option_internal.h"
 
+static const char *const block_on_values[] = { "error", "warn", NULL };
 static const char *const conflict_values[] = { "identity", "content", NULL };
 static const char *const if_locked_values[] = { "wait", "fail", "skip", NULL };
 static const char *const on_unfinished_values[] = { "auto", "ask", "fail", NULL };
@@ -61,6 +62,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .argument = "COMMAND",
 	  .help = "run before the publish; when it fails nothing is published" },
+	{ .id = OPTION_BLOCK_ON,
+	  .key = "block_on",
+	  .type = OPTION_ENUM,
+	  .values = block_on_values,
+	  .fallback = "error",
+	  .argument = "error|warn",
+	  .help = "whether a test that only warns stops a publish too" },
 	{ .id = OPTION_BUILD,
 	  .key = "build",
 	  .type = OPTION_WORDS,
@@ -258,6 +266,12 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "list",
 	  .argument = "list|refuse",
 	  .help = "what to do about relations that both sides share" },
+	{ .id = OPTION_SKIP_TESTS,
+	  .key = "skip_tests",
+	  .type = OPTION_LIST,
+	  .fallback = "",
+	  .argument = "TEST,...",
+	  .help = "tests that are not run and do not stop a publish; listed in plan and result" },
 	{ .id = OPTION_STALE_OK,
 	  .key = "stale_ok",
 	  .type = OPTION_LIST,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/dbt/runner.h"
+#include "airlock/deploy/audit.h"
 #include "airlock/format/json.h"
 
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan)
@@ -84,6 +85,15 @@ int publication_plan_lock(struct publication *w, struct err *err)
 	return state_push_read(&w->state, &step->sql, err);
 }
 
+static void warn_of_skipped(struct publication *w)
+{
+	const struct strv *skipped = config_list(w->in->config, OPTION_SKIP_TESTS);
+
+	for (size_t i = 0; i < skipped->n; i++)
+		strv_pushf(&w->plan->warnings,
+			   "the test '%s' is not run and stops nothing: skip_tests", skipped->v[i]);
+}
+
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer)
 {
 	bool tests = w->in->builds_nothing;
@@ -107,6 +117,8 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 	if (w->in->build_select->n > 0)
 		strv_push(&step->command, "--select");
 	strv_push_all(&step->command, w->in->build_select);
+	audit_push_skipped(w->in->config, &step->command);
+	warn_of_skipped(w);
 	strv_push_all(&step->command, w->in->build_options);
 	runner_push_log_options(&step->command);
 }

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "airlock/dbt/runner.h"
+#include "airlock/deploy/audit.h"
 #include "airlock/deploy/publication.h"
 #include "airlock/warehouse/marker.h"
 
@@ -93,6 +94,8 @@ static void push_command(const struct publication *w, const char *verb, const ch
 	strv_push(command, "--write-json");
 	strv_push(command, "--no-defer");
 	push_scope(w, command);
+	if (strcmp(verb, "test") == 0)
+		audit_push_skipped(w->in->config, command);
 }
 
 static void plan_verify(struct publication *w)

@@ -79,3 +79,20 @@ country() {
   assert_status 125
   assert_says full-refresh 'builds nothing'
 }
+
+@test "skip_tests and block_on: what may fail, and what may not even warn" {
+  sql "insert into stage.currencies select * from stage.currencies where currency = 'SEK'"
+  publish -s currencies
+  assert_status 1
+  publish -s currencies --skip-tests unique_currencies_currency --json
+  assert_status 0
+  assert_json 'd["skip_tests"]' '["unique_currencies_currency"]'
+  assert_says "the test 'unique_currencies_currency' is not run"
+  assert_sql "select count(*) from utils.currencies where currency = 'SEK'" 2
+  sed -i 's/- unique$/- unique: {config: {severity: warn}}/' models/utils/_utils.yml
+  sed -i 's/\[unique, /[{unique: {config: {severity: warn}}}, /' models/utils/_utils.yml
+  publish -s currencies --block-on warn
+  assert_status 1
+  publish -s currencies
+  assert_status 0
+}

@@ -253,6 +253,38 @@ static void a_test_that_did_not_run_blocks(void **state)
 	       GOOD_NODES "test.shop.days_unique=pass test.shop.orders_unique=pass");
 }
 
+static void warnings_block_where_that_is_asked(void **state)
+{
+	(void)state;
+	blocks("--block-on warn",
+	       GOOD_NODES "test.shop.orders_unique=warn unit_test.shop.orders_sum=pass "
+			  "test.shop.days_unique=pass test.shop.base_unique=pass",
+	       ERR_AUDIT_FAILED,
+	       "'test.shop.orders_unique' failed: what test.shop.orders_unique says");
+}
+
+static void a_skipped_test_is_left_out_and_must_exist(void **state)
+{
+	CLEANUP(strv_release) struct strv command = STRV_INIT;
+	CLEANUP(mem_free_string) char *line = NULL;
+	WORLD;
+	CLEANUP(world_release) struct world v = { .from = NULL };
+
+	(void)state;
+	passes(&w, "--skip-tests orders_unique",
+	       GOOD_NODES "unit_test.shop.orders_sum=pass test.shop.days_unique=pass "
+			  "test.shop.base_unique=pass");
+	assert_int_equal(w.audit.scope_tests, 2);
+	resolve(&v, "--skip-tests orders_unique,no_such", staging, ARRAY_LEN(staging), prod,
+		ARRAY_LEN(prod));
+	assert_int_equal(audit_check_tests(&v.config, &v.routes, v.from, v.to, &v.err), -1);
+	assert_string_equal(v.err.message, "skip_tests: there is no test 'no_such' in 'staging'");
+	strv_push(&command, "build");
+	audit_push_skipped(&v.config, &command);
+	line = strv_join(&command, " ");
+	assert_string_equal(line, "build --exclude orders_unique no_such");
+}
+
 static void without_a_build_the_tests_alone_count(void **state)
 {
 	WORLD;
@@ -374,6 +406,8 @@ int main(void)
 		cmocka_unit_test(the_error_names_what_it_is_about),
 		cmocka_unit_test(what_was_not_built_is_not_published),
 		cmocka_unit_test(a_test_that_did_not_run_blocks),
+		cmocka_unit_test(warnings_block_where_that_is_asked),
+		cmocka_unit_test(a_skipped_test_is_left_out_and_must_exist),
 		cmocka_unit_test(without_a_build_the_tests_alone_count),
 		cmocka_unit_test(an_allowed_test_that_fails_still_blocks),
 		cmocka_unit_test(a_project_that_changed_meanwhile_is_noticed),

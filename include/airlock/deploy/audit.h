@@ -33,7 +33,13 @@ struct audit {
 	struct strv warnings;
 };
 
-/* Before the build: tests that only `to` has, a scope without tests where some are required. */
+/* Whether skip_tests names it: it is not run, and stops nothing. */
+bool audit_skips(const struct config *config, const struct manifest_node *test);
+/* dbt's --exclude for those that it names; nothing without. */
+void audit_push_skipped(const struct config *config, struct strv *command);
+
+/* Before the build: what skip_tests names and is no test, tests that only `to` has, a scope without
+ * tests where some are required. */
 int audit_check_tests(const struct config *config, const struct routes *routes,
 		      const struct manifest *from, const struct manifest *to, struct err *err);
 

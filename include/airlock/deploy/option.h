@@ -30,6 +30,7 @@ enum option_id {
 	OPTION_ALLOW_SHARED,   /* selection words */
 	OPTION_ALLOW_UNTESTED, /* list of test names */
 	OPTION_BEFORE_PUBLISH, /* a command of the shell */
+	OPTION_BLOCK_ON,       /* error | warn; default error */
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,     /* seconds; no limit by default */
 	OPTION_CONFLICT,          /* identity | content; the default is the strategy's */
@@ -61,14 +62,15 @@ enum option_id {
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/
 	OPTION_SELECT, /* -s, selection words */
-	OPTION_SELECTOR, /* a name of selectors.yml, instead of select and exclude */
-	OPTION_SHARED,   /* list | refuse; default list */
-	OPTION_STALE_OK, /* list */
-	OPTION_TAGS,     /* list */
-	OPTION_TO,       /* target of the production side */
-	OPTION_VERIFY,   /* none | counts | test; default test */
-	OPTION_VIEWS,    /* rebuild | skip | refuse; rebuild with `to`, else skip */
-	OPTION_YES,      /* -y, flag; command line only */
+	OPTION_SELECTOR,   /* a name of selectors.yml, instead of select and exclude */
+	OPTION_SHARED,     /* list | refuse; default list */
+	OPTION_SKIP_TESTS, /* list of test names */
+	OPTION_STALE_OK,   /* list */
+	OPTION_TAGS,       /* list */
+	OPTION_TO,         /* target of the production side */
+	OPTION_VERIFY,     /* none | counts | test; default test */
+	OPTION_VIEWS,      /* rebuild | skip | refuse; rebuild with `to`, else skip */
+	OPTION_YES,        /* -y, flag; command line only */
 	OPTION_COUNT,
 };
 
