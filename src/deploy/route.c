@@ -240,11 +240,6 @@ static int prepare(struct resolve *r, struct err *err)
 			    ? config_is(r->config, OPTION_ROUTE, "tag")
 			    : to == NULL;
 	r->swaps = strategy && strategy->swaps;
-	if (r->swaps && (r->by_tag || !to)) {
-		err_set(err, ERR_CONFIG_INVALID, "%s needs 'to', the target of production",
-			strategy->name);
-		return err_hint(err, "for example '--from staging --to prod'");
-	}
 	if (r->by_tag && to)
 		return err_set(err, ERR_CONFIG_INVALID,
 			       "'route: tag' publishes in the database of '%s' and takes no 'to'",

@@ -157,7 +157,7 @@ void route_check_containers(const struct config *config, const struct manifest *
 		arena_alloc(&routes->arena, (routes->n + 1) * sizeof(*routes->containers));
 	if (!routes->dialect->swaps_schemas) {
 		route_conflict(routes, ERR_UNSUPPORTED, "", INSTEAD,
-			       "%s has no containers that change places in one transaction",
+			       "blue-green is on PostgreSQL only in this version, and this is %s",
 			       routes->dialect->title);
 		return;
 	}

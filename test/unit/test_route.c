@@ -641,6 +641,29 @@ static void what_an_exchange_would_take_along_or_lose_is_refused(void **state)
 		NULL);
 }
 
+static void blue_green_is_not_on_duckdb(void **state)
+{
+	WORLD = { .adapter = "duckdb",
+		  .options = BLUE_GREEN,
+		  .from = NODES({ .name = "a", .schema = "green" }),
+		  .to = NODES({ .name = "a", .schema = "mart" }) };
+
+	(void)state;
+	refused(&w, ERR_UNSUPPORTED,
+		"blue-green is on PostgreSQL only in this version, and this is DuckDB",
+		"wac and production-rollback");
+}
+
+static void blue_green_is_told_where_production_is(void **state)
+{
+	WORLD = { .options = "blue-green --from green --tags mart",
+		  .from = NODES({ .name = "a", .schema = "green", .tags = "mart" }) };
+
+	(void)state;
+	refused(&w, ERR_CONFIG_INVALID, "blue-green needs 'to': which target is production?",
+		"--to");
+}
+
 static void an_exchanged_view_must_not_go_on_reading_staging(void **state)
 {
 	WORLD = { .options = BLUE_GREEN,
@@ -898,6 +921,8 @@ int main(void)
 		cmocka_unit_test(schemas_that_are_exchanged_map_one_to_one),
 		cmocka_unit_test(what_an_exchange_would_take_along_or_lose_is_refused),
 		cmocka_unit_test(an_exchanged_view_must_not_go_on_reading_staging),
+		cmocka_unit_test(blue_green_is_not_on_duckdb),
+		cmocka_unit_test(blue_green_is_told_where_production_is),
 		cmocka_unit_test(production_is_rebuilt_from_what_was_audited_only),
 		cmocka_unit_test(only_models_are_rebuilt),
 		cmocka_unit_test(wap_is_told_where_production_is),
