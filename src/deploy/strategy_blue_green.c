@@ -105,6 +105,7 @@ static int blue_green_plan(const struct strategy_input *input, struct plan *plan
 	struct publication w CLEANUP(publication_release) = { 0 };
 
 	publication_init(&w, input, plan);
+	state_hold_production(&w.state);
 	if (check_options(input, err) < 0 || choose_tables(&w, err) < 0)
 		return -1;
 	return plan_steps(&w, err);
@@ -114,5 +115,6 @@ const struct strategy strategy_blue_green = {
 	.name = "blue-green",
 	.summary = "build everything in staging and test it, then exchange the schemas whole",
 	.swaps = true,
+	.holds_production = true,
 	.plan = blue_green_plan,
 };

@@ -36,7 +36,7 @@ struct strategy {
 	const char *name;
 	const char *summary;   /* one line for help */
 	bool builds_scope;     /* not what the scope reads (scope_build.h) */
-	bool holds_production; /* its lock, from the beginning: it copies production */
+	bool holds_production; /* its lock, from the beginning: it copies or exchanges all of it */
 	bool may_rebuild;      /* production by dbt: then its lock is held too */
 	bool publishes_alone;  /* what staging holds, without a build of its own */
 	bool swaps;            /* whole containers: views are published too */
