@@ -26,6 +26,7 @@ STRATEGIES = (
         name="wap",
         arguments=("wap", "--from", "prod_audit", "--to", "prod", "--tags", "mart,utils",
                    "--publish-by", "copy"),
+        sides=("--from", "prod_audit", "--to", "prod"),
         # what both sides share is written by the build itself
         own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
     ),
@@ -33,6 +34,7 @@ STRATEGIES = (
         name="production-rollback",
         arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags",
                    "mart,utils,history"),
+        sides=("--from", "staging", "--to", "prod"),
         own_schemas=("stage", "airlock", "airlock_restore"),
         # a view over a table whose columns will change
         in_place="drop view mart.open_orders",
@@ -41,6 +43,7 @@ STRATEGIES = (
         name="blue-green",
         arguments=("blue-green", "--from", "green", "--to", "prod", "--tags", "mart,utils",
                    "--foreign-objects", "mart.by_hand"),
+        sides=("--from", "green", "--to", "prod"),
         dbt=("--", "--full-refresh"),
         own_schemas=("airlock", "airlock_restore"),
         aside="^green_|__airlock_",
