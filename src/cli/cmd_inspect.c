@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "airlock/deploy/restore.h"
 #include "airlock/format/json.h"
 #include "columns.h"
 #include "command_internal.h"
@@ -36,11 +37,69 @@ static void add_counts(struct columns *columns, const json_t *deployment, const 
 	columns_end_row(columns);
 }
 
+static void add_number(struct columns *columns, const json_t *deployment, const char *key)
+{
+	json_int_t number = js_get_integer(deployment, key, -1);
+
+	if (number < 0)
+		return;
+	columns_add(columns, "%s", key);
+	columns_add(columns, "%lld", (long long)number);
+	columns_end_row(columns);
+}
+
+/* What was asked for: the scope is among it. */
+static void add_options(struct columns *columns, const json_t *deployment)
+{
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+	const char *name;
+	json_t *value;
+
+	json_object_foreach(js_get_object(deployment, "options"), name, value)
+	{
+		buf_printf(&line, "%s%s:", line.len ? "; " : "", name);
+		if (json_is_string(value))
+			buf_printf(&line, " %s", json_string_value(value));
+		for (size_t i = 0; i < json_array_size(value); i++)
+			buf_printf(&line, " %s", json_string_value(json_array_get(value, i)));
+	}
+	if (line.len == 0)
+		return;
+	columns_add(columns, "options");
+	columns_add(columns, "%s", buf_cstr(&line));
+	columns_end_row(columns);
+}
+
+/* Of one table: its name, size, and until when it stays. */
+static void add_restore(struct columns *columns, const json_t *deployment, json_int_t number)
+{
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+	const json_t *restores = js_get_array(deployment, "restores");
+
+	buf_printf(&line, "restore point airlock_restore.r_%s_%lld",
+		   js_get_string(deployment, "id"), (long long)number);
+	for (size_t i = 0; i < json_array_size(restores); i++) {
+		const json_t *restore = json_array_get(restores, i);
+		const char *dropped = js_get_string(restore, "dropped_at");
+		const char *expires = js_get_string(restore, "expires_at");
+
+		if (js_get_integer(restore, "number", 0) != number)
+			continue;
+		buf_add_str(&line, ", ");
+		restore_write_size(&line, js_get_integer(restore, "bytes", 0));
+		if (dropped)
+			buf_printf(&line, ", dropped %.19s", dropped);
+		else if (expires)
+			buf_printf(&line, ", stays until %.19s and while fewer than %lld are newer",
+				   expires, (long long)js_get_integer(restore, "keep", 1));
+	}
+	columns_add(columns, "%s", buf_cstr(&line));
+}
+
 static void write_tables(const json_t *deployment, struct buf *out)
 {
 	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
 	const json_t *tables = js_get_array(deployment, "tables");
-	const char *id = js_get_string(deployment, "id");
 
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
@@ -56,8 +115,7 @@ static void write_tables(const json_t *deployment, struct buf *out)
 			columns_add(&columns, "%lld rows, before none",
 				    (long long)js_get_integer(table, "rows", 0));
 		if (restore > 0)
-			columns_add(&columns, "restore point airlock_restore.r_%s_%lld", id,
-				    (long long)restore);
+			add_restore(&columns, deployment, restore);
 		columns_end_row(&columns);
 	}
 	columns_write(&columns, "  ", out);
@@ -75,6 +133,10 @@ static void write_text(const json_t *deployment, struct buf *out)
 		add_line(&columns, deployment, keys[i]);
 	add_counts(&columns, deployment, "nodes");
 	add_counts(&columns, deployment, "tests");
+	add_counts(&columns, deployment, "phases_ms");
+	add_number(&columns, deployment, "dbt_starts");
+	add_number(&columns, deployment, "exit");
+	add_options(&columns, deployment);
 	columns_write(&columns, "", out);
 	write_tables(deployment, out);
 	for (size_t i = 0; i < json_array_size(events); i++)

@@ -83,6 +83,7 @@ void deploy_close(struct deploy *deploy)
 	json_decref(deploy->finish);
 	json_decref(deploy->hooks);
 	json_decref(deploy->held);
+	json_decref(deploy->phases);
 	json_decref(deploy->rolled_back);
 	json_decref(deploy->resumed);
 	free(deploy->commit);

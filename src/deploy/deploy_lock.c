@@ -371,6 +371,7 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 		   failure);
 	if (deploy->hooks)
 		json_object_set(detail, "hooks", deploy->hooks);
+	deploy_add_figures(deploy, 1, detail);
 	/* Nothing is written when the lock is no longer, or not yet, ours. */
 	return state_push_log_held(&deploy->state, published ? STATE_FINISHED : STATE_ABORTED,
 				   detail, statements, err);

@@ -42,6 +42,7 @@ struct deploy {
 	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
 	json_t *hooks;       /* what those that ran came to; NULL: none ran */
 	json_t *resumed;     /* the record of the deployment that is resumed; NULL: a new one */
+	json_t *phases;      /* name: milliseconds it took; NULL before the first */
 	json_t *finish;      /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
@@ -110,6 +111,10 @@ void deploy_name_raised(struct err *err, const char *what);
 typedef int deploy_phase_fn(struct deploy *deploy, struct err *err);
 int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, deploy_phase_fn *fn,
 		struct err *err);
+/* How long a phase took that began at `began` (host_monotonic_ms()); phases add up. */
+void deploy_note_phase(struct deploy *deploy, const char *name, int64_t began);
+/* Adds "phases_ms" and "dbt_starts" (those so far and `coming` more) to an end that is recorded. */
+void deploy_add_figures(const struct deploy *deploy, unsigned coming, json_t *record);
 /* The rows of production as they were at the beginning, into `observed`. */
 int deploy_count_tables(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);

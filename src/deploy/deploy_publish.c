@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/host.h"
 #include "airlock/base/md5.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/record.h"
@@ -418,8 +419,30 @@ int deploy_step(struct deploy *deploy, const struct plan *plan, const char *id, 
 		struct err *err)
 {
 	const struct step *step = plan_step(plan, id);
+	int64_t began = host_monotonic_ms();
 
 	if (executor_begin(&deploy->executor, step, err) < 0)
 		return -1;
-	return executor_end(&deploy->executor, step, fn(deploy, err), err);
+	int result = executor_end(&deploy->executor, step, fn(deploy, err), err);
+
+	deploy_note_phase(deploy, id, began);
+	return result;
+}
+
+void deploy_note_phase(struct deploy *deploy, const char *name, int64_t began)
+{
+	json_int_t before = js_get_integer(deploy->phases, name, 0);
+
+	if (!deploy->phases)
+		deploy->phases = json_object();
+	json_object_set_new(deploy->phases, name,
+			    json_integer(before + (json_int_t)(host_monotonic_ms() - began)));
+}
+
+void deploy_add_figures(const struct deploy *deploy, unsigned coming, json_t *record)
+{
+	if (deploy->phases)
+		json_object_set_new(record, "phases_ms", json_copy(deploy->phases));
+	json_object_set_new(record, "dbt_starts",
+			    json_integer((json_int_t)(deploy->sides.runner->starts + coming)));
 }

@@ -222,6 +222,7 @@ static int check(struct deploy *deploy, struct err *err)
 	deploy->finish = deploy_who(deploy);
 	json_object_set_new(deploy->finish, "outcome", json_string("published"));
 	json_object_set_new(deploy->finish, "exit", json_integer(0));
+	deploy_add_figures(deploy, 2, deploy->finish);
 	if (deploy_observe_counted(deploy, err) < 0)
 		return -1;
 	return deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err);

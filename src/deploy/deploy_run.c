@@ -148,6 +148,7 @@ static int audit(struct deploy *deploy, struct err *err)
 
 	deploy->finish = deploy_who(deploy);
 	record_end(deploy->finish, deploy_outcome_name(DEPLOY_PUBLISHED), &deploy->audit, NULL);
+	deploy_add_figures(deploy, 2, deploy->finish);
 	if (deploy_observe_counted(deploy, err) < 0 || check_tables(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err) < 0)
 		return -1;
@@ -179,11 +180,13 @@ static int audit_tested(struct deploy *deploy, struct err *err)
 int deploy_phases(struct deploy *deploy, struct err *err)
 {
 	struct reporter *reporter = deploy->request.reporter;
+	int64_t began = host_monotonic_ms();
 
 	if (deploy_start(deploy, err) < 0 || deploy_lock(deploy, err) < 0 ||
 	    deploy_count_tables(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
+	deploy_note_phase(deploy, "observe", began);
 	for (size_t i = 0; i < deploy->plan.warnings.n; i++)
 		reporter->warning(reporter, deploy->plan.warnings.v[i]);
 	if (deploy->request.ask && !reporter->confirm(reporter, &deploy->plan, &deploy->routes)) {
@@ -245,6 +248,7 @@ int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, s
 		deploy->result.routes = routes;
 		result = deploy_check(deploy, err);
 	}
+	deploy_note_phase(deploy, "parse", began);
 	if (result == 0)
 		result = deploy_phases(deploy, err);
 	return deploy_end(deploy, began, result, err);

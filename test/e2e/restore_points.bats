@@ -160,6 +160,25 @@ restore_points() {
   assert_status 0
 }
 
+@test "inspect tells the options, the phases, and the restore points with size and expiry" {
+  deploy --keep-for 12h
+  assert_status 0
+  id=$(newest)
+  run airlock inspect
+  assert_status 0
+  assert_says 'tags: mart utils' 'dbt_starts' ' parse' ' build' 'keep_for: 12h' \
+    "restore point airlock_restore.r_${id}_1, " ', stays until ' 'and while fewer than 1 are newer'
+  run --separate-stderr airlock inspect --json
+  assert_json '[(r["number"], r["of"][1:], r["rows"], r["bytes"] > 0) for r in d["deployment"]["restores"]][0]' \
+    '[1, ["mart", "customers"], 8, true]'
+  deploy --keep-for 0
+  assert_status 0
+  assert_says 'dropped 5 expired'
+  run airlock inspect "$id"
+  assert_status 0
+  assert_says ', dropped 20'
+}
+
 @test "gc lists what is expired, and drops it with --yes only" {
   deploy
   assert_status 0
