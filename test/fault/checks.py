@@ -86,24 +86,3 @@ def of_rest(world):
     foreign = "table_schema not in ('airlock', 'airlock_restore')"
     left = world.relations(f"{foreign} and table_name like '%airlock%'")
     return problems + [f"left behind: {found}" for found in left]
-
-
-def of_gc(world):
-    """After `airlock gc` nothing is there but log, locks and the newest restore point of each table."""
-    before = world.state()
-    run = world.run(["gc", "--keep-for", "0", "--yes", "--json"])
-    if run.status:
-        return [f"gc ended with {run.status}: {run.output[-800:]} {run.errors[-800:]}"]
-    report = run.report()
-    points = report["restore_points"]
-    kept = [point for point in points if point["state"] == "kept"]
-    claims = (
-        (world.state() == before, "gc changed production"),
-        (not report["side_tables"], f"side tables: {report['side_tables']}"),
-        (not report["unfinished"], f"without an end: {report['unfinished']}"),
-        (all(p["state"] != "foreign" for p in points), f"foreign: {points}"),
-        (len(kept) == len({p["of"] for p in kept}), f"several of one table: {kept}"),
-        (report["dropped"] == len(points) - len(kept), f"dropped {report['dropped']} of {points}"),
-        (len(world.relations("table_schema = 'airlock_restore'")) == len(kept), "others are left"),
-    )
-    return [f"after gc: {what}" for true, what in claims if not true]
