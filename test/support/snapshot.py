@@ -132,10 +132,19 @@ def postgres(connection, skip):
     for kind, sql in POSTGRES.items():
         text = sql.replace("{mine}", mine).replace("{relations}", relations)
         for row in warehouse.rows(connection, text):
-            yield line(kind, row)
+            yield line(kind, [row[0], as_read_back(connection, row[1])] if kind == "view" else row)
     readable = f"select nspname, relname from {relations} where relkind <> 'f'"
     for schema, name in warehouse.rows(connection, readable):
         yield from content(connection, schema, name, "row(t.*)::text")
+
+
+def as_read_back(connection, definition):
+    """The text of a view as the server prints it of a view made from it: `in` becomes another
+    expression of the same meaning when a printed text is read once more, and then stays."""
+    warehouse.rows(connection, f"create temp view as_read_back as {definition}")
+    ((text,),) = warehouse.rows(connection, "select pg_get_viewdef('pg_temp.as_read_back'::regclass)")
+    warehouse.rows(connection, "drop view pg_temp.as_read_back")
+    return text
 
 
 def duckdb(connection, skip):
