@@ -107,13 +107,13 @@ static int check_foreign(struct publication *w, const struct publish_container *
 			continue;
 		if (is_accepted(w, seen, object))
 			strv_pushf(&w->plan->warnings,
-				   "%s '%s.%s' is not made by dbt and leaves production with the "
+				   "%s '%s.%s' is made by no node and leaves production with the "
 				   "old schema",
 				   object->kind, c->to.schema, object->name);
 		else
 			add_to_list(&list, object->kind, object->name);
 	}
-	return refuse_list(seen, &list, "production would lose what dbt did not make",
+	return refuse_list(seen, &list, "production would lose what no node makes (any more)",
 			   "move it to another schema, or name it in foreign_objects (patterns of "
 			   "schema.name) if production may lose it",
 			   err);
