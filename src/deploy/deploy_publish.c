@@ -397,6 +397,11 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	publish_waits_init(deploy, &waits);
 	if (executor_check_interrupted("publish", err) < 0)
 		return -1;
+	/* Of a rebuild that is resumed: what was there before it is kept already. */
+	if (js_get_bool(deploy->resumed, "rebuilds", false)) {
+		list_published(deploy);
+		return 0;
+	}
 	/* The phase is seen by others before the transaction that sets it as well has ended. */
 	if (deploy_add_phase(deploy, "publish", &ops, err) < 0 ||
 	    state_push_log_held(&deploy->state, STATE_INTENT, detail, &intent, err) < 0 ||

@@ -25,6 +25,12 @@ static bool is_published(const json_t *deployment)
 	return strcmp(js_get_string(deployment, "outcome"), STATE_PUBLISHED) == 0;
 }
 
+/* Its restore points are recorded, and dbt may have begun to make production anew. */
+static bool rebuilds(const json_t *deployment)
+{
+	return js_get_bool(deployment, "rebuilds", false);
+}
+
 static bool has_ended(const json_t *deployment)
 {
 	return js_get_bool(deployment, "ended", false);
@@ -280,6 +286,16 @@ static int cannot_resume(const struct deploy *deploy, struct err *err)
 {
 	const char *why = js_get_string(deploy->resumed, "message");
 
+	if (rebuilds(deploy->resumed)) {
+		err_set(err, ERR_NOT_RESUMABLE,
+			"deployment '%s' has ended (%s) while it rebuilt production%s%s",
+			deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
+			why ? why : "");
+		return err_hint(err,
+				"deploy again, or 'airlock rollback %s' puts back what was there "
+				"before",
+				deploy->id);
+	}
 	err_set(err, ERR_NOT_RESUMABLE, "deployment '%s' has ended (%s), production unchanged%s%s",
 		deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
 		why ? why : "");
@@ -462,12 +478,28 @@ static int cannot_abort(struct deploy *deploy, struct err *err)
 			deploy->id);
 }
 
+/* Some of it may be new: the end is recorded, and the way back is a rollback. */
+static int cannot_abort_rebuild(struct deploy *deploy, struct err *err)
+{
+	deploy->result.production_changed = true;
+	deploy->result.outcome = DEPLOY_FAILED;
+	leave(deploy);
+	err_set(err, ERR_ALREADY_PUBLISHED,
+		"deployment '%s' had begun to rebuild production: it is ended, and some of "
+		"production "
+		"may be new",
+		deploy->id);
+	return err_hint(err, "'airlock rollback %s' puts back what was there before", deploy->id);
+}
+
 static int abort_settled(struct deploy *deploy, struct err *err)
 {
 	bool was_ended = has_ended(deploy->resumed);
 
 	if (is_published(deploy->resumed))
 		return cannot_abort(deploy, err);
+	if (rebuilds(deploy->resumed))
+		return cannot_abort_rebuild(deploy, err);
 	deploy->result.outcome = DEPLOY_ABORTED;
 	leave(deploy);
 	say(deploy, was_ended ? "had ended already; production was not changed by it"

@@ -150,3 +150,24 @@ mart() {
   assert_status 125
   assert_says "'seed.classic.raw_visits' is a seed, and only models can be rebuilt"
 }
+
+@test "rebuild: killed on the way, it is resumed to its end, or ended and rolled back" {
+  before=$(mart)
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  assert_sql "select seconds from mart.pages where page = 'prices'" 89
+  run airlock abort --from prod_audit --to prod
+  assert_says 'had begun to rebuild production' 'airlock rollback'
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+  AIRLOCK_FAULT=rebuild:before:crash wap
+  assert_status 137
+  [ "$(mart)" = "$before" ]
+  run airlock resume --from prod_audit --to prod
+  assert_status 0
+  assert_sql "select seconds from mart.pages where page = 'prices'" 89
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+}
