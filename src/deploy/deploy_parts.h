@@ -120,7 +120,9 @@ int deploy_count_tables(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);
 /* deploy_prepare.c: the step prepare, and what the build needs besides. */
 int deploy_prepare(struct deploy *deploy, struct err *err);
+/* deploy_artifacts.c. */
 int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state of the build */
+void deploy_write_published(struct deploy *deploy);             /* for slim CI */
 /* Takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */

@@ -98,30 +98,3 @@ int deploy_prepare(struct deploy *deploy, struct err *err)
 	}
 	return check_copies(deploy, reply.rows + statements, err);
 }
-
-/* The manifest of production as this deployment read it, where nobody parses into it. */
-int deploy_write_state(struct deploy *deploy, struct err *err)
-{
-	const struct sides *sides = &deploy->sides;
-	char *from CLEANUP(mem_free_string) =
-		sides_parse_path(sides->project.directory, sides->to, "manifest.json");
-	char *name CLEANUP(mem_free_string) = mem_printf("state/%s", sides->from);
-	char *directory CLEANUP(mem_free_string) = fs_join(sides->home, name);
-	char *to CLEANUP(mem_free_string) = fs_join(directory, "manifest.json");
-	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
-	struct manifest *manifest = NULL;
-	int result = -1;
-
-	if (sides_lock_parses(sides, &lock, err) < 0 || fs_make_directories(directory, err) < 0 ||
-	    fs_copy(from, to, err) < 0 || manifest_read(to, &manifest, err) < 0)
-		return -1;
-	if (strcmp(manifest_invocation_id(manifest), manifest_invocation_id(sides->to_manifest)) ==
-	    0)
-		result = 0;
-	else
-		err_set(err, ERR_PROJECT_CHANGED,
-			"'%s' was written by another parse than the one this deployment read",
-			from);
-	manifest_free(manifest);
-	return result;
-}

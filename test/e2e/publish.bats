@@ -96,3 +96,12 @@ country() {
   publish -s currencies
   assert_status 0
 }
+
+@test "what was published is kept for the --state of slim CI" {
+  publish
+  assert_status 0
+  echo '-- changed' >>models/utils/currencies.sql
+  run dbt --quiet ls --target prod --select state:modified --state target/airlock/published \
+    --resource-type model --output name
+  [ "$output" = currencies ]
+}

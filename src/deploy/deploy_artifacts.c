@@ -1,0 +1,70 @@
+/*
+ * Manifests and results that are kept for others: for the --state of a build that reads production,
+ * and for slim CI what production has been since the last publish.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/base/fs.h"
+#include "deploy_parts.h"
+
+/* The manifest of a side as this deployment read it, where nobody parses into it. */
+static int copy_manifest(const struct deploy *deploy, const char *target,
+			 const struct manifest *read, const char *directory, struct err *err)
+{
+	const struct sides *sides = &deploy->sides;
+	char *from CLEANUP(mem_free_string) =
+		sides_parse_path(sides->project.directory, target, "manifest.json");
+	char *to CLEANUP(mem_free_string) = fs_join(directory, "manifest.json");
+	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
+	struct manifest *manifest = NULL;
+	int result = -1;
+
+	if (sides_lock_parses(sides, &lock, err) < 0 || manifest_read(from, &manifest, err) < 0)
+		return -1;
+	if (strcmp(manifest_invocation_id(manifest), manifest_invocation_id(read)) == 0)
+		result = fs_copy(from, to, err);
+	else
+		err_set(err, ERR_PROJECT_CHANGED,
+			"'%s' was written by another parse than the one this deployment read",
+			from);
+	manifest_free(manifest);
+	return result;
+}
+
+int deploy_write_state(struct deploy *deploy, struct err *err)
+{
+	const struct sides *sides = &deploy->sides;
+	char *name CLEANUP(mem_free_string) = mem_printf("state/%s", sides->from);
+	char *directory CLEANUP(mem_free_string) = fs_join(sides->home, name);
+
+	if (fs_make_directories(directory, err) < 0)
+		return -1;
+	return copy_manifest(deploy, sides->to, sides->to_manifest, directory, err);
+}
+
+static int write_published(struct deploy *deploy, struct err *err)
+{
+	const struct sides *sides = &deploy->sides;
+	char *directory CLEANUP(mem_free_string) = fs_join(sides->home, "published");
+	char *built CLEANUP(mem_free_string) = sides_build_path(sides, "run_results.json");
+	char *results CLEANUP(mem_free_string) = fs_join(directory, "run_results.json");
+
+	if (fs_make_directories(directory, err) < 0 || fs_copy(built, results, err) < 0)
+		return -1;
+	return copy_manifest(deploy, sides->to ? sides->to : sides->from,
+			     sides->to ? sides->to_manifest : sides->from_manifest, directory, err);
+}
+
+/* What is published stays so when these cannot be written. */
+void deploy_write_published(struct deploy *deploy)
+{
+	struct err err CLEANUP(err_release) = ERR_INIT;
+
+	if (!deploy->audited || deploy->rolled_back || write_published(deploy, &err) == 0)
+		return;
+	char *text CLEANUP(mem_free_string) = mem_printf(
+		"target/airlock/published is not what was published now: %s", err.message);
+
+	deploy->request.reporter->warning(deploy->request.reporter, text);
+}
