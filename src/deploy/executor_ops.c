@@ -136,6 +136,35 @@ static int name_interruption(struct err *err)
 	return -1;
 }
 
+/* What PostgreSQL says of a privilege that is lacking, turned into the statement that grants it. */
+static int explain_permission(const struct executor *executor, struct err *err)
+{
+	static const struct {
+		const char *kind, *privileges;
+	} kinds[] = {
+		{ "database ", "create on database " },
+		{ "schema ", "usage, create on schema " },
+		{ "table ", "select on " },
+		{ "view ", "select on " },
+	};
+	static const char denied[] = "permission denied for ";
+	const char *at = err->message ? strstr(err->message, denied) : NULL;
+
+	if (err->code != ERR_WAREHOUSE || !at)
+		return -1;
+	at += strlen(denied);
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
+		size_t len = strlen(kinds[i].kind);
+
+		if (strncmp(at, kinds[i].kind, len) != 0)
+			continue;
+		err_hint(err, "grant %s%.*s to <the user of target '%s'>; README, 'What to grant'",
+			 kinds[i].privileges, (int)strcspn(at + len, " \n"), at + len,
+			 executor->connection->target ? executor->connection->target : "");
+	}
+	return -1;
+}
+
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err)
 {
@@ -150,7 +179,7 @@ int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold
 		struct err cause CLEANUP(err_release) = ERR_INIT;
 
 		if (!may_run_again(&running, err))
-			return -1;
+			return explain_permission(executor, err);
 		if (backoff.tries == 0)
 			executor_begin_waiting(executor, hold_signals, &backoff);
 		if (!backoff_wait(&backoff)) {

@@ -201,6 +201,8 @@ int publication_choose_tables(struct publication *w, struct err *err)
 	if (choose_ways(w, err) < 0)
 		return -1;
 	publication_link_routes(w);
+	if (w->in->runs && publication_check_privileges(w, err) < 0)
+		return -1;
 	if (publication_order_views(w, err) < 0)
 		return -1;
 	return publication_check_shrinks(w, err);

@@ -44,7 +44,12 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"select json_build_object('user', current_user, 'database', current_database(), "
 		"'version', current_setting('server_version'))::text",
 	[DIALECT_OBSERVE_SCHEMAS] =
-		"select distinct json_build_object('database', w.d, 'schema', n.nspname)::text "
+		"select distinct jsonb_build_object('database', w.d, 'schema', n.nspname, "
+		"'grant_usage', case when not has_schema_privilege(n.oid, 'usage') then "
+		"format('grant usage on schema %I to %I', n.nspname, current_user) end, "
+		"'grant_create', case when not has_schema_privilege(n.oid, 'create') then "
+		"format('grant usage, create on schema %I to %I', n.nspname, current_user) "
+		"end)::text "
 		"from (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s",
 	[DIALECT_OBSERVE_CONTAINERS] = postgres_containers_sql,

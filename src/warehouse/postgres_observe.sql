@@ -22,6 +22,8 @@ select json_build_object(
     'definition', case c.relkind when 'v' then 'AS ' || rtrim(pg_get_viewdef(c.oid), ';') end,
     'owner', pg_get_userbyid(c.relowner),
     'owned', pg_has_role(c.relowner, 'usage'),
+    'grant_select', case when not has_table_privilege(c.oid, 'select') then
+        format('grant select on %I.%I to %I', n.nspname, c.relname, current_user) end,
     'comment', obj_description(c.oid, 'pg_class'),
     'options', (select string_agg(format('%I = %L', o.option_name, o.option_value), ', ')
         from pg_options_to_table(c.reloptions) o),

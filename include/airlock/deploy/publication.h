@@ -56,6 +56,10 @@ int publication_take_view(struct publication *w, const struct route *route, cons
 int publication_order_views(struct publication *w, struct err *err);
 
 int publication_plan_lock(struct publication *w, struct err *err);
+/* What the session that publishes may not do, as far as its picture says: ERR_PRIVILEGE_MISSING
+ * with the statements that grant it. */
+int publication_check_privileges(const struct publication *w, struct err *err);
+
 /* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);
 void publication_plan_audit(struct publication *w);

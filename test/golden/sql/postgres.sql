@@ -2,7 +2,7 @@
 select json_build_object('user', current_user, 'database', current_database(), 'version', current_setting('server_version'))::text;
 
 -- observe_schemas
-select distinct json_build_object('database', w.d, 'schema', n.nspname)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s;
+select distinct jsonb_build_object('database', w.d, 'schema', n.nspname, 'grant_usage', case when not has_schema_privilege(n.oid, 'usage') then format('grant usage on schema %I to %I', n.nspname, current_user) end, 'grant_create', case when not has_schema_privilege(n.oid, 'create') then format('grant usage, create on schema %I to %I', n.nspname, current_user) end)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s;
 
 -- observe_relations
 -- What is asked for, and every view that reads it. Without a search path all names come whole.
@@ -29,6 +29,8 @@ select json_build_object(
     'definition', case c.relkind when 'v' then 'AS ' || rtrim(pg_get_viewdef(c.oid), ';') end,
     'owner', pg_get_userbyid(c.relowner),
     'owned', pg_has_role(c.relowner, 'usage'),
+    'grant_select', case when not has_table_privilege(c.oid, 'select') then
+        format('grant select on %I.%I to %I', n.nspname, c.relname, current_user) end,
     'comment', obj_description(c.oid, 'pg_class'),
     'options', (select string_agg(format('%I = %L', o.option_name, o.option_value), ', ')
         from pg_options_to_table(c.reloptions) o),
