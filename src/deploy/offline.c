@@ -8,6 +8,7 @@
 #include "airlock/dbt/fresh.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/deploy/sides.h"
+#include "airlock/deploy/strategy.h"
 
 struct offline {
 	const struct deploy_request *request;
@@ -56,13 +57,28 @@ static int name_side(struct config *config, enum option_id side, const char *pat
 	return config_set_argument(config, option_row(side), false, path, err);
 }
 
+/* No project is read, so there are no deployments either. */
+static int name_strategy(struct offline *offline, struct err *err)
+{
+	const char *what = offline->request->what;
+
+	if (what && !strategy_find(what))
+		return err_set(err, ERR_USAGE,
+			       "'%s' is no strategy, and with --manifest no project is read that "
+			       "could have a deployment of this name",
+			       what);
+	config_set_strategy(offline->config, what ? what : *config_strategies());
+	return 0;
+}
+
 static int read_files(struct offline *offline, struct err *err)
 {
 	struct config *config = offline->config;
 	const char *from = config_text(config, OPTION_MANIFEST);
 	const char *to = config_text(config, OPTION_MANIFEST_TO);
 
-	if (config_set_environment(config, offline->request->environment, err) < 0 ||
+	if (name_strategy(offline, err) < 0 ||
+	    config_set_environment(config, offline->request->environment, err) < 0 ||
 	    name_side(config, OPTION_FROM, from, err) < 0 ||
 	    name_side(config, OPTION_TO, to, err) < 0 ||
 	    manifest_read(from, &offline->from, err) < 0)

@@ -32,7 +32,7 @@ hooks_of_history() { # of the newest deployment
 @test "before_publish reads what was tested, and what it prints is told" {
   deploy --before-publish 'cat >"$SAW"; env | grep ^AIRLOCK_ >>"$SAW.env"; echo looks good; echo and better >&2'
   assert_status 0
-  assert_says 'before_publish: looks good' 'before_publish: and better' 'published 5 relations'
+  assert_says 'before_publish: looks good' 'before_publish: and better' 'published 6 relations'
   output=$(cat "$SAW")
   assert_json 'd["outcome"]' unfinished
   assert_json 'd["production_changed"]' false
@@ -69,7 +69,7 @@ hooks_of_history() { # of the newest deployment
   assert_status 0
   assert_says 'after_publish: published true' 'finish: record the end'
   output=$(cat "$SAW")
-  assert_json 'd["outcome"], d["production_changed"], len(d["published"])' '["published", true, 5]'
+  assert_json 'd["outcome"], d["production_changed"], len(d["published"])' '["published", true, 6]'
   [ "$(hooks_of_history)" = '["after_publish 0"]' ]
 }
 

@@ -84,7 +84,7 @@ deploy_and_signal() {
 }
 
 @test "a limit in the publish: what became of it is read before anything is said" {
-  DIRECT_FAULT=run-operation/3.1:before:hang deploy --operation-timeout 3
+  DIRECT_FAULT=run-operation/4.1:before:hang deploy --operation-timeout 3
   assert_status 124
   assert_says "phase 'publish'" 'production was not changed'
   assert_production_unchanged
@@ -92,9 +92,9 @@ deploy_and_signal() {
 }
 
 @test "a limit behind the commit of the publish: it is published" {
-  DIRECT_FAULT=run-operation/3.0:after:hang deploy --operation-timeout 3
+  DIRECT_FAULT=run-operation/4.0:after:hang deploy --operation-timeout 3
   assert_status 0
-  assert_says 'its record is committed' 'published 5 relations'
+  assert_says 'its record is committed' 'published 6 relations'
   assert_sql 'select country from mart.customers where customer_id = 4' CH
 }
 
@@ -119,9 +119,9 @@ deploy_and_signal() {
 }
 
 @test "two signals in the publish: it ends as it would have, and 0" {
-  DIRECT_FAULT='run-operation/3.1:before:term run-operation/3.1:after:term' deploy
+  DIRECT_FAULT='run-operation/4.1:before:term run-operation/4.1:after:term' deploy
   assert_status 0
   assert_says "SIGTERM in phase 'publish': held until the warehouse has answered" \
-    "SIGTERM again in phase 'publish': still held" 'kill -9' 'published 5 relations'
+    "SIGTERM again in phase 'publish': still held" 'kill -9' 'published 6 relations'
   assert_sql 'select country from mart.customers where customer_id = 4' CH
 }
