@@ -81,6 +81,9 @@ bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock 
 bool deploy_holder_is_alive_here(const struct deploy *deploy, const struct state_lock *lock);
 /* Takes the lock of a dead holder over, and records how its deployment ended. */
 int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err);
+/* Dead holders of production's locks, which a publish asks for only in its transaction: settled,
+ * and the locks given back. */
+int deploy_settle_production(struct deploy *deploy, bool *ret_settled, struct err *err);
 
 /* deploy_holders.c. The picture of a plan, and in the same operation who holds the locks. */
 int deploy_observe_for_plan(struct deploy *deploy, struct err *err);

@@ -335,6 +335,23 @@ static void list_published(struct deploy *deploy)
 	deploy->result.published_count = plan->table_count;
 }
 
+/* Production is held: by one that died, which is settled, or by one that is waited for. */
+static bool settle_or_wait(struct deploy *deploy, struct publish_waits *waits, struct err *err)
+{
+	struct err failure = ERR_INIT;
+	bool settled;
+
+	if (deploy_settle_production(deploy, &settled, &failure) < 0) {
+		err_release(err);
+		*err = failure;
+		return false;
+	}
+	if (!settled)
+		return deploy_wait(deploy, &waits->held, err);
+	err_release(err);
+	return true;
+}
+
 /* A failed publish whose record is known to be missing: whether it is worth another try. */
 static bool may_publish_again(struct deploy *deploy, struct publish_waits *waits, bool transient,
 			      struct err *err)
@@ -342,7 +359,7 @@ static bool may_publish_again(struct deploy *deploy, struct publish_waits *waits
 	if (deploy->result.outcome == DEPLOY_UNKNOWN)
 		return false;
 	if (err->code == ERR_LOCKED)
-		return deploy_wait(deploy, &waits->held, err);
+		return settle_or_wait(deploy, waits, err);
 	if (!transient || !backoff_wait(&waits->transient))
 		return false;
 	char *text CLEANUP(mem_free_string) = mem_printf(

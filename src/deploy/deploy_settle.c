@@ -80,3 +80,40 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	deploy->request.reporter->note(deploy->request.reporter, text);
 	return 0;
 }
+
+static int give_production_back(struct deploy *deploy, struct err *err)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (state_push_release_production(&deploy->state, &statements, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &statements, false, &ops, err) < 0)
+		return -1;
+	return executor_run_ops(&deploy->executor, &ops, false, &reply, err);
+}
+
+int deploy_settle_production(struct deploy *deploy, bool *ret_settled, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	*ret_settled = false;
+	if (state_push_read_all(&deploy->state, &queries, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+		return -1;
+	for (size_t i = deploy->state.held_count; i < deploy->state.n; i++) {
+		struct state_lock lock;
+
+		if (state_read_lock(&deploy->state, i, reply.rows[i], &lock, err) < 0)
+			return -1;
+		if (!*lock.nonce || (!lock.expired && !deploy_holder_is_dead(deploy, &lock)))
+			continue;
+		if (deploy_take_over(deploy, &lock, err) < 0)
+			return -1;
+		*ret_settled = true;
+	}
+	return *ret_settled ? give_production_back(deploy, err) : 0;
+}

@@ -254,6 +254,13 @@ int state_push_release(const struct state *state, struct strv *statements, struc
 	return push_locks(state, DIALECT_LOCK_RELEASE, 0, state->held_count, statements, err);
 }
 
+int state_push_release_production(const struct state *state, struct strv *statements,
+				  struct err *err)
+{
+	return push_locks(state, DIALECT_LOCK_RELEASE, state->held_count, state->n, statements,
+			  err);
+}
+
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err)
 {
 	return push_locks(state, DIALECT_FENCE_RAISE, 0, state->held_count, statements, err);

@@ -114,6 +114,9 @@ int state_push_left(const struct state *state, struct strv *queries, struct err 
 void state_add_locks(struct state *state, const struct strv *names);
 int state_push_read_all(const struct state *state, struct strv *queries, struct err *err);
 int state_push_release(const struct state *state, struct strv *statements, struct err *err);
+/* The locks of production that are not held from the beginning, where they have our name. */
+int state_push_release_production(const struct state *state, struct strv *statements,
+				  struct err *err);
 /* Waits for a publish that may still run, then raises the fence. */
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err);
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err);
