@@ -62,12 +62,14 @@ assert_same_in_both_ways() { # assert_same_in_both_ways EXPECTED-END DBT-ARGUMEN
 
 as_json=(--log-format json --log-level info --no-use-colors --threads 1)
 
+# bats test_tags=engine:any
 @test "a build: the same log, manifest and results" {
   assert_same_in_both_ways 'exited with 0' build "${as_json[@]}"
   grep -q 'unique_orders_order_id.*|pass' server.log
   [ -s server.artifacts ]
 }
 
+# bats test_tags=engine:any
 @test "a failing test, a missing macro, a bad target, a bad option: the same error" {
   assert_same_in_both_ways 'exited with 1' build "${as_json[@]}" --vars '{break_orders: true}'
   assert_same_in_both_ways 'exited with 2' run-operation no_such_macro
@@ -121,6 +123,7 @@ assert_none_left() {
   assert_none_left
 }
 
+# bats test_tags=engine:any
 @test "AIRLOCK_FORK_SERVER=0: the same production" {
   deploy
   assert_status 0
@@ -202,6 +205,7 @@ server() {
   assert_none_left
 }
 
+# bats test_tags=engine:any
 @test "a signal during the build ends it in the same way" {
   make_slow
   for AIRLOCK_FORK_SERVER in 0 1; do

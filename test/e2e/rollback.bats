@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# The way back, and what the warehouse remembers of the deployments.
+# The way back, and what the warehouse remembers of the deployments. On the direct runner, but for
+# one of each with the real dbt.
 
 load ../support/common.bash
 
@@ -14,6 +15,8 @@ setup_file() {
 
 setup() {
   thaw
+  real=$AIRLOCK_DBT
+  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
 }
 
 teardown_file() {
@@ -26,6 +29,7 @@ rollback() {
 
 add_column() {
   sed -i 's/^  c.segment,$/  c.segment, 1 as weight,/; s/c.segment$/c.segment/' models/mart/customers.sql
+  export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
 }
 
 newest() {
@@ -35,6 +39,7 @@ newest() {
 }
 
 @test "a rollback puts back rows, indexes, comments and constraints" {
+  AIRLOCK_DBT=$real
   remember_production
   deploy
   assert_status 0
@@ -140,6 +145,7 @@ newest() {
 }
 
 @test "history and inspect tell who, when, which tables, and how a deployment ended" {
+  AIRLOCK_DBT=$real
   deploy -- --vars '{break_orders: true}'
   assert_status 1
   run --separate-stderr airlock history --json
