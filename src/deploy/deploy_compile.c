@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/backoff.h"
 #include "airlock/base/fs.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -100,6 +101,26 @@ static int read_compiled(struct deploy *deploy, const char *invocation_id, struc
 	return result;
 }
 
+/* A plan has no journal, and waits for nobody. */
+static int run_compile(struct deploy *deploy, const struct runner_command *command,
+		       struct runner_result *ret_result, struct err *err)
+{
+	struct executor *executor = &deploy->executor;
+	struct backoff backoff = { 0 };
+	int again = 1;
+
+	if (executor->journal)
+		executor_begin_waiting(executor, false, &backoff);
+	while (again > 0) {
+		if (runner_run(deploy->sides.runner, command, ret_result, err) < 0)
+			return -1;
+		again = executor->journal
+				? executor_opens_again(executor, &backoff, ret_result, err)
+				: 0;
+	}
+	return again;
+}
+
 int deploy_compile(struct deploy *deploy, struct err *err)
 {
 	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
@@ -116,7 +137,7 @@ int deploy_compile(struct deploy *deploy, struct err *err)
 				       "compiling the views of the scope");
 	warm_up(&deploy->sides);
 	push_arguments(deploy, &arguments);
-	int ran = runner_run(deploy->sides.runner, &command, &result, err);
+	int ran = run_compile(deploy, &command, &result, err);
 
 	if (ran == 0 && !runner_succeeded(&result))
 		ran = runner_error(&result, "dbt compile", err);

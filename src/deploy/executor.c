@@ -195,25 +195,33 @@ static int run_dbt(struct executor *executor, const struct step *step,
 	return -1;
 }
 
+int executor_opens_again(struct executor *executor, struct backoff *backoff,
+			 struct runner_result *result, struct err *err)
+{
+	if (runner_succeeded(result) || !executor_is_unreachable(executor, result->first_error) ||
+	    !backoff_wait(backoff))
+		return 0;
+	char *message CLEANUP(mem_free_string) = mem_strdup(result->first_error);
+
+	runner_result_release(result);
+	return executor_record_wait(executor, backoff, message, err) < 0 ? -1 : 1;
+}
+
 int executor_run_dbt(struct executor *executor, const struct step *step,
 		     const struct strv *environment, struct runner_result *ret_result,
 		     struct err *err)
 {
 	struct backoff backoff = { 0 };
+	int again = 1;
 
 	executor->saw_node = false;
 	executor_begin_waiting(executor, false, &backoff);
-	while (run_dbt(executor, step, environment, ret_result, err) == 0) {
-		const char *said = ret_result->first_error;
-
-		if (runner_succeeded(ret_result) || executor->saw_node ||
-		    !executor_is_unreachable(executor, said) || !backoff_wait(&backoff))
-			return 0;
-		char *message CLEANUP(mem_free_string) = mem_strdup(said);
-
-		runner_result_release(ret_result);
-		if (executor_record_wait(executor, &backoff, message, err) < 0)
+	while (again > 0) {
+		if (run_dbt(executor, step, environment, ret_result, err) < 0)
 			return -1;
+		again = executor->saw_node
+				? 0
+				: executor_opens_again(executor, &backoff, ret_result, err);
 	}
-	return -1;
+	return again;
 }

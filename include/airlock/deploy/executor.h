@@ -79,6 +79,10 @@ void executor_begin_waiting(const struct executor *executor, bool hold_signals,
 			    struct backoff *ret_backoff);
 int executor_record_wait(struct executor *executor, const struct backoff *backoff,
 			 const char *message, struct err *err);
+/* A dbt command that has begun nothing: 1 when it could not open the database, after a pause and
+ * with the result released; 0 when its result stands. */
+int executor_opens_again(struct executor *executor, struct backoff *backoff,
+			 struct runner_result *result, struct err *err);
 void executor_started(void *context, pid_t pid); /* records the process; context: the executor */
 /* Again while the database cannot be opened and nothing was begun, as executor_run_ops(). */
 int executor_run_dbt(struct executor *executor, const struct step *step,
