@@ -72,6 +72,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a restore point with another comment is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -80,6 +81,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   refused 'its comment, which says what it is, is another'
 }
 
+# bats test_tags=engine:any
 @test "a restore point whose rows were changed is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -246,6 +248,7 @@ restore_points() {
   assert_says 'dropped 1 restore points'
 }
 
+# bats test_tags=engine:any
 @test "gc removes the directories of deployments that ended long ago, and keeps the newest" {
   local home=target/airlock/deployments number
   for number in $(seq 10 39); do
@@ -264,13 +267,14 @@ restore_points() {
   [ "$(find "$home" -mindepth 1 -maxdepth 1 | wc -l)" -eq 20 ]
 }
 
+# bats test_tags=exhaustive
 @test "rounds of deploy and rollback, then gc: the warehouse is as it was" {
   sql "create index customers_by_country on mart.customers (country);
        comment on column mart.customers.country is 'ISO 3166'"
   add_column
   remember_production
   own="select table_name from information_schema.tables where table_schema = 'airlock' order by 1"
-  for round in $(seq "$([ -n "${AIRLOCK_TEST_ALL-}" ] && echo 10 || echo 2)"); do
+  for round in $(seq 10); do
     deploy
     assert_status 0
     run airlock rollback --yes
