@@ -1,12 +1,10 @@
 #include "airlock/base/proc.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/signalfd.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -25,131 +23,6 @@ enum {
 };
 
 static const int64_t never = INT64_MAX;
-
-static struct {
-	bool is_on;
-	struct proc_origin origin;
-	int signal_fd;
-	int first_noted;
-	int last_noted;
-	proc_signal_fn *watcher;
-	void *watcher_context;
-	unsigned noted; /* how often; signals that come together count once */
-} supervision = { .signal_fd = -1 };
-
-/* A program started without them would otherwise get a pipe or a file as its stdout. */
-static void open_standard_descriptors(void)
-{
-	for (int fd = 0; fd <= STDERR_FILENO; fd++) {
-		if (fcntl(fd, F_GETFD) >= 0)
-			continue;
-		/* The lowest free number is this one. */
-		if (open("/dev/null", O_RDWR) != fd)
-			abort();
-	}
-}
-
-/* What was ignored at the start (nohup, a background job) stays ignored. */
-static void watch_unless_ignored(sigset_t *watched, int number)
-{
-	if (supervision.origin.actions[number].sa_handler != SIG_IGN)
-		sigaddset(watched, number);
-}
-
-/*
- * The signals are blocked for good and read from a descriptor: none is lost between two polls,
- * and no handler runs. A SIGCHLD inherited as ignored would make the kernel drop exit statuses.
- */
-void proc_supervise(void)
-{
-	struct sigaction by_default = { .sa_handler = SIG_DFL };
-	sigset_t watched;
-
-	open_standard_descriptors();
-	if (supervision.is_on)
-		return;
-	proc_origin_remember(&supervision.origin);
-	sigaction(SIGCHLD, &by_default, NULL);
-	sigemptyset(&watched);
-	sigaddset(&watched, SIGCHLD);
-	watch_unless_ignored(&watched, SIGINT);
-	watch_unless_ignored(&watched, SIGTERM);
-	watch_unless_ignored(&watched, SIGHUP);
-	sigprocmask(SIG_BLOCK, &watched, NULL);
-	supervision.signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
-	if (supervision.signal_fd < 0)
-		abort();
-	supervision.is_on = true;
-}
-
-/* Reads what has arrived. SIGCHLD only ends the poll: who has ended is asked for each child. */
-static void note_signals(void)
-{
-	struct signalfd_siginfo info;
-	bool any = false;
-
-	if (!supervision.is_on)
-		return;
-	for (;;) {
-		ssize_t n = read(supervision.signal_fd, &info, sizeof(info));
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n != sizeof(info))
-			break;
-		if (info.ssi_signo == SIGCHLD)
-			continue;
-		supervision.last_noted = (int)info.ssi_signo;
-		if (!supervision.first_noted)
-			supervision.first_noted = supervision.last_noted;
-		any = true;
-	}
-	if (any)
-		supervision.noted++;
-}
-
-const struct proc_origin *proc_origin(void)
-{
-	return &supervision.origin;
-}
-
-int proc_interrupted(void)
-{
-	note_signals();
-	return supervision.first_noted;
-}
-
-void proc_watch_signals(proc_signal_fn *fn, void *context)
-{
-	supervision.watcher = fn;
-	supervision.watcher_context = context;
-}
-
-void proc_sleep(int ms)
-{
-	struct pollfd signals = { .fd = supervision.signal_fd, .events = POLLIN };
-
-	poll(&signals, 1, ms);
-}
-
-void proc_exec(const char *path, char *const *argv, char *const *envp)
-{
-	struct proc_origin ours;
-	int reason;
-
-	if (!supervision.is_on) {
-		execve(path, argv, envp);
-		return;
-	}
-	proc_origin_remember(&ours);
-	proc_origin_restore_actions(&supervision.origin);
-	sigprocmask(SIG_SETMASK, &supervision.origin.mask, NULL);
-	execve(path, argv, envp);
-	reason = errno;
-	sigprocmask(SIG_SETMASK, &ours.mask, NULL);
-	proc_origin_restore_actions(&ours);
-	errno = reason;
-}
 
 /* How far the ending of a child has gone that was asked to end; each stage is entered once. */
 enum stage {
@@ -346,12 +219,13 @@ static void pass_signal_on(struct child *child, int number, int64_t now)
 
 static void pass_signals_on(struct run *run, int64_t now)
 {
-	for (; run->signals_seen != supervision.noted; run->signals_seen++) {
+	for (; run->signals_seen != proc_supervision()->noted; run->signals_seen++) {
 		for (size_t i = 0; i < run->n; i++)
-			pass_signal_on(&run->children[i], supervision.last_noted, now);
-		if (supervision.watcher)
-			supervision.watcher(supervision.watcher_context, supervision.last_noted,
-					    run->signals_seen + 1);
+			pass_signal_on(&run->children[i], proc_supervision()->last_noted, now);
+		if (proc_supervision()->watcher)
+			proc_supervision()->watcher(proc_supervision()->watcher_context,
+						    proc_supervision()->last_noted,
+						    run->signals_seen + 1);
 	}
 }
 
@@ -450,7 +324,7 @@ static void poll_child(const struct child *child, struct pollfd polled[POLLED])
 
 static void wait_for_something(struct run *run)
 {
-	run->polled[0] = (struct pollfd) { .fd = supervision.signal_fd, .events = POLLIN };
+	run->polled[0] = (struct pollfd) { .fd = proc_supervision()->signal_fd, .events = POLLIN };
 	for (size_t i = 0; i < run->n; i++)
 		poll_child(&run->children[i], run->polled + 1 + POLLED * i);
 	/* Interrupted or not: everything is looked at again. */
@@ -473,7 +347,7 @@ static void turn(struct run *run)
 				pump(run, &run->children[i], which);
 	for (size_t i = 0; i < run->n; i++)
 		beat(&run->children[i]);
-	note_signals();
+	proc_note_signals();
 	now = host_monotonic_ms();
 	for (size_t i = 0; i < run->n; i++)
 		reap(run, &run->children[i], now);
@@ -491,7 +365,7 @@ static int start(struct child *child, struct err *err)
 	if (spec->input && input < 0)
 		return err_set(err, ERR_FILE, "cannot start '%s': %s", spec->argv[0],
 			       strerror(errno));
-	rc = proc_spawn(spec, &supervision.origin, input, &child->spawned, err);
+	rc = proc_spawn(spec, &proc_supervision()->origin, input, &child->spawned, err);
 	if (input >= 0)
 		close(input);
 	if (rc)
@@ -524,7 +398,7 @@ static void run_init(struct run *run, const struct proc_spec *specs, size_t n)
 		.n = n,
 		.polled = mem_realloc(NULL, 1 + POLLED * n, sizeof(*run->polled)),
 		.chunk = mem_realloc(NULL, CHUNK, 1),
-		.signals_seen = supervision.noted,
+		.signals_seen = proc_supervision()->noted,
 	};
 	for (size_t i = 0; i < n; i++)
 		run->children[i] = (struct child) {

@@ -27,6 +27,21 @@ void proc_origin_remember(struct proc_origin *ret_origin);
 void proc_origin_restore_actions(const struct proc_origin *origin); /* async-signal-safe */
 const struct proc_origin *proc_origin(void);                        /* that of proc_supervise() */
 
+/* supervise: what proc_supervise() set up, and the signals since. */
+struct proc_supervision {
+	bool is_on;
+	struct proc_origin origin;
+	int signal_fd;
+	int first_noted;
+	int last_noted;
+	proc_signal_fn *watcher;
+	void *watcher_context;
+	unsigned noted; /* how often; signals that come together count once */
+};
+
+const struct proc_supervision *proc_supervision(void);
+void proc_note_signals(void); /* reads what has arrived */
+
 struct proc_spawned {
 	pid_t pid; /* also its process group; 0: not started */
 	int start_errno;

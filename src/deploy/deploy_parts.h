@@ -85,6 +85,14 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
  * and the locks given back. */
 int deploy_settle_production(struct deploy *deploy, bool *ret_settled, struct err *err);
 
+/* deploy_reclaim.c. Of a deployment that may not have come to its end: `id`, or (NULL) the only one
+ * that did not. Into `resumed`, and `id`. */
+int deploy_read_record(struct deploy *deploy, const char *id, struct err *err);
+/* Whether it still runs; ends its processes, takes its locks and reads `resumed` again. From here
+ * on nobody but this process can change what the deployment is. Whoever fails before that leaves it
+ * as it was: unfinished. `is_resumed`: the log says by whom. */
+int deploy_reclaim(struct deploy *deploy, bool is_resumed, struct err *err);
+
 /* deploy_holders.c. The picture of a plan, and in the same operation who holds the locks. */
 int deploy_observe_for_plan(struct deploy *deploy, struct err *err);
 

@@ -77,7 +77,7 @@ static const json_t *find_table(const json_t *tables, const char *unique_id)
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
 
-		if (strcmp(js_get_string(table, "unique_id"), unique_id) == 0)
+		if (js_text_is(table, "unique_id", unique_id))
 			return table;
 	}
 	return NULL;

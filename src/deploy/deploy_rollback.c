@@ -9,18 +9,15 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static bool is_published(const json_t *deployment)
+static bool changed_production(const json_t *deployment)
 {
 	/* A rebuild that failed changed a part of it. */
-	return strcmp(js_get_string(deployment, "outcome"), "published") == 0 ||
-	       js_get_bool(deployment, "rebuilds", false);
+	return history_is_published(deployment) || js_get_bool(deployment, "rebuilds", false);
 }
 
 static bool is_rollback(const json_t *deployment)
 {
-	const char *strategy = js_get_string(deployment, "strategy");
-
-	return strategy && strcmp(strategy, strategy_rollback.name) == 0;
+	return js_text_is(deployment, "strategy", strategy_rollback.name);
 }
 
 /* Whether a later rollback took it back. */
@@ -30,7 +27,7 @@ static bool was_taken_back(const json_t *deployments, const char *id)
 		const json_t *deployment = json_array_get(deployments, i);
 		const char *of = js_get_string(deployment, "of");
 
-		if (is_published(deployment) && of && strcmp(of, id) == 0)
+		if (changed_production(deployment) && of && strcmp(of, id) == 0)
 			return !was_taken_back(deployments, js_get_string(deployment, "id"));
 	}
 	return false;
@@ -44,10 +41,10 @@ static json_t *choose(json_t *deployments, const char *id, struct err *err)
 		const char *own = js_get_string(deployment, "id");
 
 		if (id ? strcmp(own, id) != 0
-		       : !is_published(deployment) || is_rollback(deployment) ||
+		       : !changed_production(deployment) || is_rollback(deployment) ||
 				    was_taken_back(deployments, own))
 			continue;
-		if (!is_published(deployment)) {
+		if (!changed_production(deployment)) {
 			err_set(err, ERR_UNSUPPORTED, "deployment '%s' changed nothing (%s)", own,
 				js_get_string(deployment, "outcome"));
 			return NULL;
@@ -82,7 +79,7 @@ static int check_newest(const json_t *deployments, const json_t *chosen, struct 
 	for (size_t i = 0; json_array_get(deployments, i) != chosen; i++) {
 		const json_t *later = json_array_get(deployments, i);
 
-		if (!is_published(later) ||
+		if (!changed_production(later) ||
 		    was_taken_back(deployments, js_get_string(later, "id")) ||
 		    (js_get_string(later, "of") && is_rollback(later)))
 			continue;

@@ -5,18 +5,36 @@
 #include "airlock/deploy/state.h"
 #include "airlock/format/json.h"
 
-static json_t *find(json_t *deployments, const char *id)
+json_t *history_find(const json_t *deployments, const char *id)
 {
 	for (size_t i = 0; i < json_array_size(deployments); i++) {
 		json_t *deployment = json_array_get(deployments, i);
 
-		if (strcmp(js_get_string(deployment, "id"), id) == 0)
+		if (js_text_is(deployment, "id", id))
 			return deployment;
 	}
-	json_t *made = json_pack("{s:s, s:s, s:[]}", "id", id, "outcome", "unfinished", "events");
+	return NULL;
+}
 
-	json_array_append_new(deployments, made);
-	return made;
+bool history_is_published(const json_t *deployment)
+{
+	return js_text_is(deployment, "outcome", STATE_PUBLISHED);
+}
+
+bool history_has_ended(const json_t *deployment)
+{
+	return js_get_bool(deployment, "ended", false);
+}
+
+static json_t *find_or_make(json_t *deployments, const char *id)
+{
+	json_t *found = history_find(deployments, id);
+
+	if (found)
+		return found;
+	found = json_pack("{s:s, s:s, s:[]}", "id", id, "outcome", "unfinished", "events");
+	json_array_append_new(deployments, found);
+	return found;
 }
 
 /* What was exchanged whole is there whole, under another name. */
@@ -162,7 +180,7 @@ json_t *history_of(const json_t *rows, struct err *err)
 				err_set(err, ERR_NO_ANSWER, "a row of the history is not whole");
 			return NULL;
 		}
-		add_event(find(deployments, id), event, at, detail);
+		add_event(find_or_make(deployments, id), event, at, detail);
 	}
 	for (size_t i = json_array_size(deployments); i-- > 0;) {
 		complete(json_array_get(deployments, i));

@@ -18,13 +18,6 @@ struct reading {
 	bool is_ours; /* written on this host since it was started */
 };
 
-static bool text_is(const json_t *record, const char *key, const char *text)
-{
-	const char *own = js_get_string(record, key);
-
-	return own && strcmp(own, text) == 0;
-}
-
 static void add_process(struct journal_processes *processes, const json_t *record)
 {
 	json_int_t pid = js_get_integer(record, "pid", 0);
@@ -52,8 +45,8 @@ static void on_line(void *context, const char *line, size_t len)
 		return;
 	if (strcmp(event, "deployment") == 0) {
 		processes->n = 0;
-		reading->is_ours = text_is(record, "host", reading->host) &&
-				   text_is(record, "boot", reading->boot);
+		reading->is_ours = js_text_is(record, "host", reading->host) &&
+				   js_text_is(record, "boot", reading->boot);
 		if (js_get_integer(record, "journal", 1) > JOURNAL_VERSION)
 			processes->is_newer = true;
 	} else if (strcmp(event, "done") == 0 || strcmp(event, "failed") == 0) {

@@ -26,7 +26,7 @@ static const json_t *find_record(const struct past *past, const struct route *ro
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
 
-		if (strcmp(js_get_string(table, "unique_id"), route->node->unique_id) == 0)
+		if (js_text_is(table, "unique_id", route->node->unique_id))
 			return table;
 	}
 	return NULL;
@@ -91,7 +91,7 @@ static bool differs(const char *recorded, const char *found)
 static int check_unchanged(const struct publication *w, const struct past *past,
 			   const struct publish_table *t, const json_t *record, struct err *err)
 {
-	bool removed = strcmp(js_get_string(record, "way"), publish_way_name(PUBLISH_REMOVE)) == 0;
+	bool removed = js_text_is(record, "way", publish_way_name(PUBLISH_REMOVE));
 
 	/* What dbt made behind the record nobody counted. */
 	if (!t->decided || config_bool(w->in->config, OPTION_FORCE) ||
@@ -257,7 +257,7 @@ static int add_table(struct publication *w, const struct past *past, const struc
 	};
 	/* A rebuild that failed may not have come to it. */
 	if (!t->to_table && js_get_bool(past->record, "rebuilds", false) &&
-	    strcmp(js_get_string(record, "way"), publish_way_name(PUBLISH_NEW)) == 0)
+	    js_text_is(record, "way", publish_way_name(PUBLISH_NEW)))
 		return 0;
 	w->set.n++;
 	return check_unchanged(w, past, t, record, err);

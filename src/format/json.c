@@ -103,6 +103,13 @@ const char *js_get_string(const json_t *object, const char *key)
 	return s && strlen(s) == json_string_length(value) ? s : NULL;
 }
 
+bool js_text_is(const json_t *object, const char *key, const char *text)
+{
+	const char *own = js_get_string(object, key);
+
+	return own && strcmp(own, text) == 0;
+}
+
 json_int_t js_get_integer(const json_t *object, const char *key, json_int_t fallback)
 {
 	const json_t *value = json_object_get(object, key);

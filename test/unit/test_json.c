@@ -120,6 +120,11 @@ static void values_of_another_type_read_as_missing(void **state)
 	assert_null(js_get_string(json, "missing"));
 	assert_null(js_get_string(json, "z"));
 	assert_null(js_get_string(NULL, "s"));
+	assert_true(js_text_is(json, "s", "x"));
+	assert_false(js_text_is(json, "s", "xy"));
+	assert_false(js_text_is(json, "i", "7"));
+	assert_false(js_text_is(json, "missing", ""));
+	assert_false(js_text_is(NULL, "s", "x"));
 	assert_int_equal(js_get_integer(json, "i", -1), 7);
 	assert_int_equal(js_get_integer(json, "s", -1), -1);
 	assert_true(js_get_bool(json, "t", false));

@@ -16,10 +16,16 @@
 #define AIRLOCK_DEPLOY_HISTORY_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "airlock/base/err.h"
 
 /* A new reference to an array; NULL with *err set when a row is not what the log holds. */
 json_t *history_of(const json_t *rows, struct err *err);
+
+/* Borrowed; NULL when there is none of that id. */
+json_t *history_find(const json_t *deployments, const char *id);
+bool history_is_published(const json_t *deployment);
+bool history_has_ended(const json_t *deployment);
 
 #endif

@@ -27,6 +27,8 @@ json_t *js_read_file(const char *path, size_t limit, enum err_code code, struct 
 const char *js_get_string(const json_t *object, const char *key);
 json_int_t js_get_integer(const json_t *object, const char *key, json_int_t fallback);
 bool js_get_bool(const json_t *object, const char *key, bool fallback);
+/* Whether the key is there, and is this text. */
+bool js_text_is(const json_t *object, const char *key, const char *text);
 json_t *js_get_object(const json_t *object, const char *key);
 json_t *js_get_array(const json_t *object, const char *key);
 
