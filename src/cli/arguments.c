@@ -265,6 +265,14 @@ static void write_option(const struct option_row *row, const struct option_value
 		buf_printf(out, " --%s%s", on ? "" : "no-", flag + 2);
 		return;
 	}
+	for (size_t i = 0; row->type == OPTION_ENVIRONMENT && i < value->list.n; i++) {
+		CLEANUP(mem_free_string) char *pair = option_shown_pair(value->list.v[i]);
+
+		write_word(out, flag);
+		write_word(out, pair);
+	}
+	if (row->type == OPTION_ENVIRONMENT)
+		return;
 	write_word(out, flag);
 	if (value->text)
 		write_word(out, value->text);

@@ -31,6 +31,15 @@ static json_t *list_json(const struct strv *list)
 	return array;
 }
 
+static json_t *shown_json(const struct strv *pairs)
+{
+	CLEANUP(strv_release) struct strv shown = STRV_INIT;
+
+	for (size_t i = 0; i < pairs->n; i++)
+		strv_take(&shown, option_shown_pair(pairs->v[i]));
+	return list_json(&shown);
+}
+
 static json_t *value_json(const struct config *config, const struct option_row *row)
 {
 	const char *text = config_text(config, row->id);
@@ -43,6 +52,8 @@ static json_t *value_json(const struct config *config, const struct option_row *
 	case OPTION_PERCENT:
 	case OPTION_NUMBER:
 		return json_integer(config_number(config, row->id));
+	case OPTION_ENVIRONMENT:
+		return shown_json(config_list(config, row->id));
 	case OPTION_LIST:
 	case OPTION_WORDS:
 	case OPTION_MAP:
@@ -89,7 +100,15 @@ static void write_text(const struct config *config, struct buf *out)
 		const struct option_row *row = option_row((enum option_id)i);
 		const struct option_value *value = &config->values[i];
 		const char *text = config_text(config, row->id);
-		CLEANUP(mem_free_string) char *joined = strv_join(&value->list, " ");
+		const struct strv *list = config_list(config, row->id);
+		CLEANUP(strv_release) struct strv shown = STRV_INIT;
+		CLEANUP(mem_free_string) char *joined = NULL;
+
+		for (size_t k = 0; k < list->n; k++)
+			strv_take(&shown, row->type == OPTION_ENVIRONMENT
+						  ? option_shown_pair(list->v[k])
+						  : mem_strdup(list->v[k]));
+		joined = strv_join(&shown, " ");
 
 		columns_add(&columns, "%s", row->key);
 		columns_add(&columns, "%s", text ? text : *joined ? joined : "-");

@@ -47,10 +47,21 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 {
 	const struct arguments *arguments = invocation->arguments;
 	const char *from = config_text(&arguments->config, OPTION_FROM);
+	CLEANUP(strv_release) struct strv environment = STRV_INIT;
+	CLEANUP(mem_free_string)
+	char *name_of_side = config_side_name(&arguments->config, OPTION_FROM);
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
 
 	if (!from || cause_count(audit) > FAILURES_SHOWN)
 		return;
+	config_side_environment(&arguments->config, OPTION_FROM, &environment);
+	for (size_t i = 0; i < environment.n; i++) {
+		CLEANUP(mem_free_string) char *pair = option_shown_pair(environment.v[i]);
+
+		buf_add_str(&line, i == 0 ? "env " : "");
+		buf_add_shell_word(&line, pair);
+		buf_add_char(&line, ' ');
+	}
 	buf_printf(&line, "%s build --target ",
 		   strcmp(invocation->program, "airlock") == 0 ? "airlock" : "dbt");
 	buf_add_shell_word(&line, from);
@@ -66,7 +77,7 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 	if (scope_build_is_wanted(&arguments->config) &&
 	    config_is(&arguments->config, OPTION_PARENTS, "defer")) {
 		buf_add_str(&line, " --defer --favor-state --state target/airlock/state/");
-		buf_add_shell_word(&line, from);
+		buf_add_shell_word(&line, name_of_side);
 	}
 	for (size_t i = 0; i < arguments->cmdline.every.n; i++) {
 		buf_add_char(&line, ' ');

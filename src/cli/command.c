@@ -11,7 +11,9 @@
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
 /* What says which warehouse a command looks into. */
-#define WHERE (BIT(FROM) | BIT(TO) | BIT(PROJECT_DIR) | BIT(JSON) | BIT(OPERATION_TIMEOUT))
+#define WHERE                                                                                      \
+	(BIT(FROM) | BIT(FROM_ENV) | BIT(TO) | BIT(TO_ENV) | BIT(PROJECT_DIR) | BIT(JSON) |        \
+	 BIT(OPERATION_TIMEOUT))
 
 /* Commands of the user's that a deployment runs. */
 #define HOOKS (BIT(AFTER_FAILURE) | BIT(AFTER_PUBLISH) | BIT(BEFORE_PUBLISH) | BIT(HOOK_TIMEOUT))
@@ -233,12 +235,21 @@ bool command_wants_json(const struct invocation *invocation)
 	return config_bool(&invocation->arguments->config, OPTION_JSON);
 }
 
+/* Only what is deployed has a name; others look at what deployments did. */
+static const char *what_of(const struct invocation *invocation)
+{
+	const struct command *command = invocation->command;
+
+	return command->operand && !command->takes_id ? invocation->arguments->what
+						      : CONFIG_ANY_DEPLOYMENT;
+}
+
 struct deploy_request command_request(const struct invocation *invocation)
 {
 	struct arguments *arguments = invocation->arguments;
 
 	return (struct deploy_request) {
-		.what = invocation->command->takes_id ? NULL : arguments->what,
+		.what = what_of(invocation),
 		.config = &arguments->config,
 		.cmdline = &arguments->cmdline,
 		.environment = invocation->environment,

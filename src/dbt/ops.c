@@ -306,7 +306,8 @@ static void push_options(struct strv *arguments, const struct strv *options)
 static void write_command(const struct ops_connection *connection, const struct slot *slot,
 			  struct strv *arguments)
 {
-	char *target CLEANUP(mem_free_string) = target_directory(connection->target);
+	char *target CLEANUP(mem_free_string) =
+		target_directory(connection->folder ? connection->folder : connection->target);
 
 	strv_push(arguments, "run-operation");
 	strv_push(arguments, "airlock_run");

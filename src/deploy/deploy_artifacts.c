@@ -9,12 +9,12 @@
 #include "deploy_parts.h"
 
 /* The manifest of a side as this deployment read it, where nobody parses into it. */
-static int copy_manifest(const struct deploy *deploy, const char *target,
-			 const struct manifest *read, const char *directory, struct err *err)
+static int copy_manifest(const struct deploy *deploy, const char *name, const struct manifest *read,
+			 const char *directory, struct err *err)
 {
 	const struct sides *sides = &deploy->sides;
 	char *from CLEANUP(mem_free_string) =
-		sides_parse_path(sides->project.directory, target, "manifest.json");
+		sides_parse_path(sides->project.directory, name, "manifest.json");
 	char *to CLEANUP(mem_free_string) = fs_join(directory, "manifest.json");
 	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
 	struct manifest *manifest = NULL;
@@ -35,12 +35,12 @@ static int copy_manifest(const struct deploy *deploy, const char *target,
 int deploy_write_state(struct deploy *deploy, struct err *err)
 {
 	const struct sides *sides = &deploy->sides;
-	char *name CLEANUP(mem_free_string) = mem_printf("state/%s", sides->from);
+	char *name CLEANUP(mem_free_string) = mem_printf("state/%s", sides->from_side.name);
 	char *directory CLEANUP(mem_free_string) = fs_join(sides->home, name);
 
 	if (fs_make_directories(directory, err) < 0)
 		return -1;
-	return copy_manifest(deploy, sides->to, sides->to_manifest, directory, err);
+	return copy_manifest(deploy, sides->to_side.name, sides->to_manifest, directory, err);
 }
 
 static int write_published(struct deploy *deploy, struct err *err)
@@ -52,7 +52,7 @@ static int write_published(struct deploy *deploy, struct err *err)
 
 	if (fs_make_directories(directory, err) < 0 || fs_copy(built, results, err) < 0)
 		return -1;
-	return copy_manifest(deploy, sides->to ? sides->to : sides->from,
+	return copy_manifest(deploy, sides->to_side.name,
 			     sides->to ? sides->to_manifest : sides->from_manifest, directory, err);
 }
 

@@ -13,8 +13,8 @@
 
 static char *compile_path(const struct sides *sides, const char *file)
 {
-	char *name CLEANUP(mem_free_string) =
-		mem_printf("compile/%s%s%s", sides->to, file ? "/" : "", file ? file : "");
+	char *name CLEANUP(mem_free_string) = mem_printf("compile/%s%s%s", sides->to_side.name,
+							 file ? "/" : "", file ? file : "");
 
 	return fs_join(sides->home, name);
 }
@@ -22,8 +22,8 @@ static char *compile_path(const struct sides *sides, const char *file)
 /* The parse of a moment ago, so that this start need not do it again. */
 static void warm_up(const struct sides *sides)
 {
-	char *from CLEANUP(mem_free_string) =
-		sides_parse_path(sides->project.directory, sides->to, "partial_parse.msgpack");
+	char *from CLEANUP(mem_free_string) = sides_parse_path(
+		sides->project.directory, sides->to_side.name, "partial_parse.msgpack");
 	char *directory CLEANUP(mem_free_string) = compile_path(sides, NULL);
 	char *to CLEANUP(mem_free_string) = compile_path(sides, "partial_parse.msgpack");
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
@@ -127,7 +127,7 @@ int deploy_compile(struct deploy *deploy, struct err *err)
 	struct runner_result result = { 0 };
 	const struct runner_command command = {
 		.arguments = &arguments,
-		.environment = &deploy->sides.environment,
+		.environment = &deploy->sides.to_side.environment,
 	};
 
 	if (deploy->routes.view_count == 0 || deploy->compiled ||

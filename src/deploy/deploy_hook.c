@@ -83,8 +83,8 @@ static int run(struct deploy *deploy, const char *name, const struct strv *comma
 	json_t *record;
 	int rc;
 
-	env_copy(&environment,
-		 strv_argv(is_dbt ? &deploy->sides.environment : deploy->request.environment));
+	env_copy(&environment, strv_argv(is_dbt ? &deploy->sides.to_side.environment
+						: deploy->request.environment));
 	describe(deploy, name, failure, &environment);
 	rc = hook_run(&hook, &record, err);
 	if (rc < 0)

@@ -212,6 +212,8 @@ static void set_begun(struct deploy *deploy)
 	json_t *detail CLEANUP(js_free) = deploy_who(deploy);
 
 	json_object_set_new(detail, "options", record_options(deploy->request.config));
+	json_object_set_new(detail, "environment",
+			    record_environment(deploy->request.config, deploy->id));
 	json_object_set_new(detail, "dbt", record_dbt_options(deploy->request.cmdline));
 	json_object_set_new(detail, "locks", state_lock_names(&deploy->state));
 	json_object_set_new(detail, "boot", json_string(deploy_bound(deploy, "boot")));

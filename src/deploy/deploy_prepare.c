@@ -84,6 +84,8 @@ int deploy_prepare(struct deploy *deploy, struct err *err)
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
 	connection.target = deploy->sides.from;
+	connection.folder = deploy->sides.from_side.name;
+	connection.environment = &deploy->sides.from_side.environment;
 	x.connection = &connection;
 	if (executor_add(&x, plan_step(&deploy->plan, "prepare"), &ops, err) < 0 ||
 	    push_queries(deploy, &queries, err) < 0)

@@ -14,7 +14,7 @@
 static char *results_path(const struct deploy *deploy, const char *folder)
 {
 	char *name CLEANUP(mem_free_string) =
-		mem_printf("%s/%s/run_results.json", folder, deploy->sides.to);
+		mem_printf("%s/%s/run_results.json", folder, deploy->sides.to_side.name);
 
 	return fs_join(deploy->sides.home, name);
 }
@@ -105,8 +105,8 @@ static int rebuild(struct deploy *deploy, struct err *err)
 	const struct step *step = plan_step(&deploy->final_plan, "rebuild");
 	struct runner_result ran = { 0 };
 	struct err of_models CLEANUP(err_release) = ERR_INIT;
-	int result =
-		executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &ran, err);
+	int result = executor_run_dbt(&deploy->executor, step, &deploy->sides.to_side.environment,
+				      &ran, err);
 
 	if (result == 0 && !runner_succeeded(&ran))
 		result = runner_error(&ran, "dbt run", err);
@@ -147,8 +147,8 @@ static int run_tests(struct deploy *deploy, const struct step *step, struct err 
 {
 	struct runner_result ran = { 0 };
 	struct results *results = NULL;
-	int result =
-		executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &ran, err);
+	int result = executor_run_dbt(&deploy->executor, step, &deploy->sides.to_side.environment,
+				      &ran, err);
 
 	if (result == 0)
 		result = read_results(deploy, "verify", "test", &ran, &results, err);

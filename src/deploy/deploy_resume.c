@@ -61,6 +61,50 @@ static int end_published(struct deploy *deploy)
 	return 0;
 }
 
+static int copy_pairs(const struct config *from, enum option_id id, struct config *config,
+		      struct err *err)
+{
+	const struct option_value *value = &from->values[id];
+
+	for (size_t i = 0; value->source == OPTION_BY_COMMAND_LINE && i < value->list.n; i++)
+		if (config_set_argument(config, option_row(id), false, value->list.v[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+/* Values of an environment are not recorded: as the command line, the environment and the block of
+ * the deployment have them now. What was recorded says whether they are the same. */
+static int find_environment(const struct deploy *deploy, const char *what, struct config *config,
+			    struct err *err)
+{
+	static const enum option_id sides[] = { OPTION_FROM, OPTION_TO };
+	static const enum option_id pairs[] = { OPTION_FROM_ENV, OPTION_TO_ENV };
+	const json_t *recorded = js_get_object(deploy->resumed, "environment");
+	struct config now CLEANUP(config_release) = { .strategy = NULL };
+	int result = 0;
+
+	if (json_object_size(js_get_object(recorded, "from")) == 0 &&
+	    json_object_size(js_get_object(recorded, "to")) == 0)
+		return 0;
+	config_init(&now);
+	for (size_t k = 0; k < ARRAY_LEN(pairs); k++)
+		if (copy_pairs(deploy->request.config, pairs[k], &now, err) < 0)
+			return -1;
+	if (config_set_environment(&now, deploy->request.environment, err) < 0 ||
+	    config_set_project(&now, &deploy->sides.project, deploy->request.cmdline->vars, what,
+			       err) < 0)
+		return -1;
+	for (size_t k = 0; k < ARRAY_LEN(sides) && result == 0; k++) {
+		struct strv environment CLEANUP(strv_release) = STRV_INIT;
+
+		config_side_environment(&now, sides[k], &environment);
+		for (size_t i = 0; i < environment.n && result == 0; i++)
+			result = config_set_argument(config, option_row(pairs[k]), false,
+						     environment.v[i], err);
+	}
+	return result < 0 ? -1 : record_check_environment(recorded, config, deploy->id, err);
+}
+
 /* A deploy of its own, with the options of the record. */
 static struct deploy *open_again(struct deploy *deploy, struct err *err)
 {
@@ -88,6 +132,9 @@ static struct deploy *open_again(struct deploy *deploy, struct err *err)
 		strategy = deploy->strategy->name;
 	config->strategy = mem_strdup(strategy);
 	config->deployment = mem_strdup(name ? name : "");
+	if (find_environment(deploy, name && *name ? name : deploy->strategy->name, config, err) <
+	    0)
+		return NULL;
 	request.config = config;
 	request.cmdline = &deploy->again_cmdline;
 	request.is_recorded = true;

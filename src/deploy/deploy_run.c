@@ -57,7 +57,7 @@ static int judge_failure(struct deploy *deploy, const struct runner_result *buil
 static void warm_up(const struct deploy *deploy)
 {
 	char *name CLEANUP(mem_free_string) =
-		mem_printf("parse/%s/partial_parse.msgpack", deploy->sides.from);
+		mem_printf("parse/%s/partial_parse.msgpack", deploy->sides.from_side.name);
 	char *from CLEANUP(mem_free_string) = fs_join(deploy->sides.home, name);
 	char *to CLEANUP(mem_free_string) =
 		sides_build_path(&deploy->sides, "partial_parse.msgpack");
@@ -84,7 +84,8 @@ static int build(struct deploy *deploy, struct err *err)
 	     deploy_write_state(deploy, err) < 0) ||
 	    deploy_begin_build(deploy, err) < 0)
 		return -1;
-	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.environment, &built, err);
+	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.from_side.environment,
+				  &built, err);
 	if (result == 0 && !runner_succeeded(&built))
 		result = judge_failure(deploy, &built, err);
 	else if (result == 0)

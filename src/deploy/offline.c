@@ -105,13 +105,13 @@ static int open_project(struct offline *offline, struct err *err)
 }
 
 /* A manifest that may be stale is used here, but never silently. */
-static void warn_of_age(const struct offline *offline, const char *target)
+static void warn_of_age(const struct offline *offline, enum option_id side, const char *directory)
 {
 	const struct deploy_request *request = offline->request;
 	CLEANUP(strv_release) struct strv options = STRV_INIT;
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
-	CLEANUP(mem_free_string)
-	char *directory = sides_parse_path(offline->project.directory, target, NULL);
+	CLEANUP(err_release) struct err ignored = ERR_INIT;
+	const char *target = config_text(offline->config, side);
 	CLEANUP(mem_free_string) char *reason = NULL;
 	CLEANUP(mem_free_string) char *text = NULL;
 	CLEANUP(mem_free_string) char *id = NULL;
@@ -123,8 +123,9 @@ static void warn_of_age(const struct offline *offline, const char *target)
 	};
 	struct fresh *fresh;
 
-	env_copy(&environment, strv_argv(request->environment));
-	cmdline_clean_environment(&environment);
+	if (sides_environment(offline->config, side, request->environment, &environment, &ignored) <
+	    0)
+		return;
 	sides_push_every(offline->config, request->cmdline, &offline->project, &options);
 	fresh = fresh_take(&input);
 	reason = fresh_compare(fresh, directory, &id);
@@ -135,29 +136,31 @@ static void warn_of_age(const struct offline *offline, const char *target)
 	request->reporter->warning(request->reporter, text);
 }
 
-static int read_side(struct offline *offline, const char *target, struct manifest **ret_manifest,
+static int read_side(struct offline *offline, enum option_id side, struct manifest **ret_manifest,
 		     struct err *err)
 {
+	const char *target = config_text(offline->config, side);
+	CLEANUP(mem_free_string) char *name = config_side_name(offline->config, side);
 	CLEANUP(mem_free_string)
-	char *path = sides_parse_path(offline->project.directory, target, "manifest.json");
+	char *directory = sides_parse_path(offline->project.directory, name, NULL);
+	CLEANUP(mem_free_string) char *path = fs_join(directory, "manifest.json");
 
 	if (!fs_exists(path)) {
 		err_set(err, ERR_FILE, "'%s' was never parsed: there is no '%s'", target, path);
 		return err_hint(err, "run the same command without --offline once");
 	}
-	warn_of_age(offline, target);
+	warn_of_age(offline, side, directory);
 	return manifest_read(path, ret_manifest, err);
 }
 
 static int read_project(struct offline *offline, struct err *err)
 {
-	const char *to;
-
 	if (open_project(offline, err) < 0 || sides_check_targets(offline->config, err) < 0 ||
-	    read_side(offline, config_text(offline->config, OPTION_FROM), &offline->from, err) < 0)
+	    read_side(offline, OPTION_FROM, &offline->from, err) < 0)
 		return -1;
-	to = config_text(offline->config, OPTION_TO);
-	return to ? read_side(offline, to, &offline->to, err) : 0;
+	return config_text(offline->config, OPTION_TO)
+		       ? read_side(offline, OPTION_TO, &offline->to, err)
+		       : 0;
 }
 
 static int refuse_question(struct err *err)

@@ -112,6 +112,12 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .argument = "TARGET",
 	  .help = "dbt target of the staging side, where the build and its tests run" },
+	{ .id = OPTION_FROM_ENV,
+	  .key = "from_env",
+	  .type = OPTION_ENVIRONMENT,
+	  .fallback = "",
+	  .argument = "NAME=VALUE",
+	  .help = "environment variable that dbt sees on the staging side; may be repeated" },
 	{ .id = OPTION_HOOK_TIMEOUT,
 	  .key = "hook_timeout",
 	  .type = OPTION_SECONDS,
@@ -290,6 +296,12 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .argument = "TARGET",
 	  .help = "dbt target of the production side; none when routed by tag" },
+	{ .id = OPTION_TO_ENV,
+	  .key = "to_env",
+	  .type = OPTION_ENVIRONMENT,
+	  .fallback = "",
+	  .argument = "NAME=VALUE",
+	  .help = "environment variable that dbt sees on the production side; may be repeated" },
 	{ .id = OPTION_VERIFY,
 	  .key = "verify",
 	  .type = OPTION_ENUM,
@@ -478,7 +490,9 @@ int64_t config_number(const struct config *config, enum option_id id)
 
 const struct strv *config_list(const struct config *config, enum option_id id)
 {
-	return &value_of(config, id)->list;
+	static const struct strv none = STRV_INIT;
+
+	return option_is_overruled(config, id) ? &none : &value_of(config, id)->list;
 }
 
 bool config_is(const struct config *config, enum option_id id, const char *value)

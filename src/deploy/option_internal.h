@@ -29,6 +29,10 @@ const char *option_nearest_strategy(const char *word); /* of both kinds; NULL: n
 int option_set(struct config *config, const struct option_place *place,
 	       const struct option_row *row, const struct strv *pieces, struct err *err);
 
+enum option_id option_environment_of(enum option_id side);
+/* The environment of a target that a stronger source has replaced. */
+bool option_is_overruled(const struct config *config, enum option_id id);
+
 int64_t option_number(const char *text); /* of a text that was read: seconds of a duration */
 
 int option_no_value(const struct option_place *place, const struct option_row *row,

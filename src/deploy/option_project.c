@@ -61,9 +61,9 @@ static int add_piece(const struct yaml_document *document, const struct yaml_nod
 }
 
 static int add_pair(const struct yaml_document *document, const struct yaml_node *key,
-		    const struct yaml_node *value, struct strv *pieces, struct err *err)
+		    const struct yaml_node *value, const struct option_row *row,
+		    struct strv *pieces, struct err *err)
 {
-	const struct option_row *row = option_row(OPTION_ROUTES);
 	CLEANUP(strv_release) struct strv pair = STRV_INIT;
 
 	if (add_piece(document, key, row, &pair, err) < 0 ||
@@ -77,7 +77,7 @@ static int collect(const struct yaml_document *document, const struct yaml_node 
 		   const struct option_row *row, struct strv *pieces, struct err *err)
 {
 	bool takes_sequence = row->type == OPTION_LIST || row->type == OPTION_WORDS;
-	bool takes_mapping = row->type == OPTION_MAP;
+	bool takes_mapping = row->type == OPTION_MAP || row->type == OPTION_ENVIRONMENT;
 
 	switch (node->kind) {
 	case YAML_KIND_NULL:
@@ -91,7 +91,7 @@ static int collect(const struct yaml_document *document, const struct yaml_node 
 		break;
 	case YAML_KIND_MAPPING:
 		for (size_t i = 0; takes_mapping && i < node->n; i++)
-			if (add_pair(document, node->keys[i], node->items[i], pieces, err) < 0)
+			if (add_pair(document, node->keys[i], node->items[i], row, pieces, err) < 0)
 				return -1;
 		break;
 	}
@@ -99,9 +99,10 @@ static int collect(const struct yaml_document *document, const struct yaml_node 
 	    (takes_sequence || takes_mapping))
 		return 0;
 	return yaml_error(document, node, ERR_CONFIG_INVALID, err, "'%s' takes %s", row->key,
-			  takes_mapping    ? "a mapping of tags to schemas"
-			  : takes_sequence ? "a value or a list"
-					   : "one value");
+			  row->type == OPTION_ENVIRONMENT ? "a mapping of variables to values"
+			  : takes_mapping                 ? "a mapping of tags to schemas"
+			  : takes_sequence                ? "a value or a list"
+							  : "one value");
 }
 
 /* config NULL: only checked. */
@@ -125,6 +126,35 @@ static int set_node(struct config *config, enum option_source source,
 	if (!pieces.n)
 		return option_no_value(&place, row, err);
 	return option_set(config, &place, row, &pieces, err);
+}
+
+/* `from: {target: prod, env: {NAME: VALUE}}`, which is `from` and `from_env`. */
+static int set_side(struct config *config, enum option_source source,
+		    const struct yaml_document *document, const struct yaml_node *node,
+		    const struct option_row *row, struct err *err)
+{
+	for (size_t i = 0; i < node->n; i++) {
+		bool is_target = strcmp(node->keys[i]->value, "target") == 0;
+
+		if (!is_target && strcmp(node->keys[i]->value, "env") != 0) {
+			yaml_error(document, node->keys[i], ERR_CONFIG_INVALID, err,
+				   "a side has no key '%s'", node->keys[i]->value);
+			return err_hint(err, "write '%s: {target: NAME, env: {VARIABLE: value}}'",
+					row->key);
+		}
+		if (set_node(config, source, document, node->items[i],
+			     is_target ? row : option_row(option_environment_of(row->id)), err) < 0)
+			return -1;
+	}
+	if (yaml_get(node, "target"))
+		return 0;
+	yaml_error(document, node, ERR_CONFIG_INVALID, err, "'%s' has no target", row->key);
+	return err_hint(err, "write '%s: {target: NAME, env: {VARIABLE: value}}'", row->key);
+}
+
+static bool is_side(const struct option_row *row)
+{
+	return row->id == OPTION_FROM || row->id == OPTION_TO;
 }
 
 static int refuse_key(const struct yaml_document *document, const struct yaml_node *key,
@@ -162,7 +192,8 @@ static int set_mapping(const struct reading *reading, struct config *config,
 
 			return option_refuse_command_line_only(row, where, err);
 		}
-		if (set_node(config, source, reading->document, mapping->items[i], row, err) < 0)
+		if ((is_side(row) && is_mapping(mapping->items[i]) ? set_side : set_node)(
+			    config, source, reading->document, mapping->items[i], row, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -305,11 +336,57 @@ static int choose_deployment(struct reading *reading, const struct yaml_node *na
 	return set_mapping(reading, config, OPTION_BY_DEPLOYMENT, block, "strategy", err);
 }
 
+/* What a block says of production, with what all of them have in common. */
+static char *production_of(const struct reading *reading, const struct yaml_node *block,
+			   struct err *err)
+{
+	struct config config CLEANUP(config_release) = { .strategy = NULL };
+	struct reading of_block = *reading;
+
+	of_block.config = &config;
+	config_init(&config);
+	if (set_mapping(&of_block, &config, OPTION_BY_DEPLOYMENT, block, "strategy", err) < 0)
+		return NULL;
+	char *name = config_side_name(&config, OPTION_TO);
+
+	return name ? name : mem_strdup("");
+}
+
+/* For commands that look at what deployments did: which one is meant matters only where they
+ * publish to different places. */
+static int choose_any(struct reading *reading, struct err *err)
+{
+	const struct yaml_node *deployments = reading->deployments;
+	char *first CLEANUP(mem_free_string) = production_of(reading, deployments->items[0], err);
+	bool is_said = reading->config->values[OPTION_TO].source > OPTION_BY_DEPLOYMENT;
+
+	for (size_t i = 1; first && !is_said && i < deployments->n; i++) {
+		char *other CLEANUP(mem_free_string) =
+			production_of(reading, deployments->items[i], err);
+
+		if (other && strcmp(first, other) == 0)
+			continue;
+		if (!other)
+			return -1;
+		err_set(err, ERR_USAGE,
+			"the deployments '%s' and '%s' of the project publish to different sides",
+			deployments->keys[0]->value, deployments->keys[i]->value);
+		return err_hint(err, "say which one is meant: --from TARGET --to TARGET");
+	}
+	return first ? choose_deployment(reading, deployments->keys[0], deployments->items[0], err)
+		     : -1;
+}
+
 static int choose(struct reading *reading, const char *what, struct err *err)
 {
 	const struct yaml_node *deployments = reading->deployments;
 	size_t n = deployment_count(reading);
 
+	if (what && strcmp(what, CONFIG_ANY_DEPLOYMENT) == 0) {
+		if (n > 1)
+			return choose_any(reading, err);
+		what = NULL;
+	}
 	if (!what && n > 1) {
 		CLEANUP(buf_release) struct buf names = BUF_INIT;
 

@@ -214,6 +214,64 @@ static int read_map(const struct option_place *place, const struct option_row *r
 	return 0;
 }
 
+static bool is_pair(const char *text)
+{
+	size_t len = strcspn(text, "=");
+	size_t plain = strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_"
+				    "0123456789");
+
+	return len > 0 && text[len] && plain >= len && !(text[0] >= '0' && text[0] <= '9');
+}
+
+/* What airlock or dbt read before any side is known would not be heard there. */
+static bool is_heard(const char *pair)
+{
+	static const char *const others[] = {
+		"AIRLOCK_",         "DBT_AIRLOCK_",
+		"DBT_PROFILE=",     "DBT_ENGINE_PROFILE=",
+		"DBT_PROJECT_DIR=", "DBT_ENGINE_PROJECT_DIR=",
+		"DBT_TARGET=",      "DBT_ENGINE_TARGET=",
+		"DBT_TARGET_PATH=", "DBT_ENGINE_TARGET_PATH=",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(others); i++)
+		if (strncmp(pair, others[i], strlen(others[i])) == 0)
+			return false;
+	return true;
+}
+
+/* A value is taken as it is, commas and blanks too; in a variable each has a line. */
+static int read_environment(const struct option_place *place, const struct option_row *row,
+			    const struct strv *pieces, struct reading *reading, struct err *err)
+{
+	for (size_t i = 0; i < pieces->n; i++) {
+		if (place->source == OPTION_BY_ENVIRONMENT)
+			strv_split(&reading->list, pieces->v[i], "\n");
+		else
+			strv_push(&reading->list, pieces->v[i]);
+	}
+	if (!reading->list.n)
+		return option_no_value(place, row, err);
+	for (size_t i = 0; i < reading->list.n; i++) {
+		const char *pair = reading->list.v[i];
+		int len = (int)strcspn(pair, "=");
+
+		if (!is_pair(pair))
+			return err_set(err, ERR_CONFIG_INVALID,
+				       "%s: '%s' takes NAME=VALUE, and '%.*s' is not the name of a "
+				       "variable with a value",
+				       place->name, row->key, len, pair);
+		if (is_heard(pair))
+			continue;
+		err_set(err, ERR_CONFIG_INVALID,
+			"%s: '%s' cannot set '%.*s': it says something "
+			"of both sides",
+			place->name, row->key, len, pair);
+		return err_hint(err, "set it in the environment of airlock, or use the option");
+	}
+	return 0;
+}
+
 typedef int read_fn(const struct option_place *place, const struct option_row *row,
 		    const struct strv *pieces, struct reading *reading, struct err *err);
 
@@ -223,12 +281,13 @@ static read_fn *const readers[] = {
 	[OPTION_FLAG] = read_bool,         [OPTION_ENUM] = read_enum,
 	[OPTION_MAP] = read_map,           [OPTION_SECONDS] = read_seconds,
 	[OPTION_PERCENT] = read_percent,   [OPTION_NUMBER] = read_count,
-	[OPTION_DURATION] = read_duration,
+	[OPTION_DURATION] = read_duration, [OPTION_ENVIRONMENT] = read_environment,
 };
 
 static bool holds_list(const struct option_row *row)
 {
-	return row->type == OPTION_LIST || row->type == OPTION_WORDS || row->type == OPTION_MAP;
+	return row->type == OPTION_LIST || row->type == OPTION_WORDS || row->type == OPTION_MAP ||
+	       row->type == OPTION_ENVIRONMENT;
 }
 
 /* A weaker source never replaces a stronger one. Empties `reading`. */

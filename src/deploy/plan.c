@@ -174,13 +174,25 @@ static void write_step(const struct step *step, size_t number, struct buf *out)
 		buf_add_str(out, "      commit;\n");
 }
 
+static void write_side(const char *target, const char *variables, struct buf *out)
+{
+	buf_printf(out, "'%s'", target);
+	if (variables && *variables)
+		buf_printf(out, " with %s", variables);
+}
+
 void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out)
 {
 	size_t tables = routes->scope_count - routes->view_count;
 
-	buf_printf(out, "%s from '%s'%s%s%s on %s: %zu table%s", plan->strategy, plan->from,
-		   plan->to ? " to '" : "", plan->to ? plan->to : "", plan->to ? "'" : "",
-		   plan->dialect->title, tables, tables == 1 ? "" : "s");
+	buf_printf(out, "%s from ", plan->strategy);
+	write_side(plan->from, plan->from_env, out);
+	if (plan->to) {
+		buf_add_str(out, " to ");
+		write_side(plan->to, plan->to_env, out);
+	}
+	buf_printf(out, " on %s: %zu table%s", plan->dialect->title, tables,
+		   tables == 1 ? "" : "s");
 	if (routes->view_count > 0)
 		buf_printf(out, " and %zu view%s", routes->view_count,
 			   routes->view_count == 1 ? "" : "s");
@@ -301,6 +313,10 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 		"routes", routes_json(routes), "steps", steps, "warnings",
 		strings_json(&plan->warnings, false));
 
+	if (plan->from_env && *plan->from_env)
+		json_object_set_new(document, "from_env", json_string(plan->from_env));
+	if (plan->to_env && *plan->to_env)
+		json_object_set_new(document, "to_env", json_string(plan->to_env));
 	if (plan->copies)
 		add_copies(plan, document);
 	return document;

@@ -101,6 +101,7 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 						  "test what staging holds; nothing is built")
 				  : plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
 	const char *from = config_text(w->in->config, OPTION_FROM);
+	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_FROM);
 
 	step->idempotent = true;
 	step->undo = tests ? "nothing" : "nothing: staging is built anew by the next deployment";
@@ -108,7 +109,7 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 	strv_push(&step->command, "--target");
 	strv_push(&step->command, from);
 	strv_push(&step->command, "--target-path");
-	strv_pushf(&step->command, "target/airlock/build/%s", from);
+	strv_pushf(&step->command, "target/airlock/build/%s", name);
 	strv_push(&step->command, "--indirect-selection");
 	strv_push(&step->command, "eager");
 	strv_push(&step->command, "--write-json");

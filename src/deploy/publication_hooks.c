@@ -38,16 +38,15 @@ static int plan_operation(const struct publication *w, const char *key, const ch
 			  struct strv *command, struct err *err)
 {
 	const struct config *config = w->in->config;
-	const char *target = config_text(config, OPTION_TO);
+	enum option_id side = config_text(config, OPTION_TO) ? OPTION_TO : OPTION_FROM;
+	char *name CLEANUP(mem_free_string) = config_side_name(config, side);
 
-	if (!target)
-		target = config_text(config, OPTION_FROM);
 	if (!strv_split_shell(command, text) || !is_whole_operation(command))
 		return refuse_operation(key, err);
 	strv_push(command, "--target");
-	strv_push(command, target);
+	strv_push(command, config_text(config, side));
 	strv_push(command, "--target-path");
-	strv_pushf(command, "target/airlock/hook/%s", target);
+	strv_pushf(command, "target/airlock/hook/%s", name);
 	if (w->in->options)
 		strv_push_all(command, w->in->options);
 	runner_push_log_options(command);

@@ -85,12 +85,13 @@ static void push_command(const struct publication *w, const char *verb, const ch
 			 struct strv *command)
 {
 	const char *to = config_text(w->in->config, OPTION_TO);
+	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_TO);
 
 	strv_push(command, verb);
 	strv_push(command, "--target");
 	strv_push(command, to);
 	strv_push(command, "--target-path");
-	strv_pushf(command, "target/airlock/%s/%s", folder, to);
+	strv_pushf(command, "target/airlock/%s/%s", folder, name);
 	strv_push(command, "--write-json");
 	strv_push(command, "--no-defer");
 	push_scope(w, command);

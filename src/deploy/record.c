@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/base/buf.h"
+#include "airlock/base/md5.h"
 #include "airlock/base/proc.h"
 #include "airlock/format/json.h"
 
@@ -34,7 +35,9 @@ static json_t *value_json(const struct config *config, enum option_id id)
 
 static bool is_recorded(enum option_id id)
 {
-	return !option_row(id)->command_line_only || id == OPTION_FORCE;
+	const struct option_row *row = option_row(id);
+
+	return row->type != OPTION_ENVIRONMENT && (!row->command_line_only || id == OPTION_FORCE);
 }
 
 json_t *record_options(const struct config *config)
@@ -45,6 +48,77 @@ json_t *record_options(const struct config *config)
 		if (config_is_set(config, id) && is_recorded(id))
 			json_object_set_new(options, option_row(id)->key, value_json(config, id));
 	return options;
+}
+
+/* The deployment's id is in it: equal values of two deployments are not told by their hashes. */
+static void hash_pair(const char *id, const char *pair, char ret_hash[MD5_HEX_SIZE])
+{
+	char *text CLEANUP(mem_free_string) = mem_printf("%s %s", id, pair);
+
+	md5_hex(text, strlen(text), ret_hash);
+}
+
+static const struct {
+	const char *name;
+	enum option_id side;
+} sides[] = { { "from", OPTION_FROM }, { "to", OPTION_TO } };
+
+json_t *record_environment(const struct config *config, const char *id)
+{
+	json_t *record = json_object();
+
+	for (size_t k = 0; k < ARRAY_LEN(sides); k++) {
+		struct strv pairs CLEANUP(strv_release) = STRV_INIT;
+		json_t *hashes = json_object();
+
+		config_side_environment(config, sides[k].side, &pairs);
+		for (size_t i = 0; i < pairs.n; i++) {
+			size_t len = strcspn(pairs.v[i], "=");
+			char *name CLEANUP(mem_free_string) = mem_strndup(pairs.v[i], len);
+			char hash[MD5_HEX_SIZE];
+
+			hash_pair(id, pairs.v[i], hash);
+			json_object_set_new(hashes, name, json_string(hash));
+		}
+		json_object_set_new(record, sides[k].name, hashes);
+	}
+	return record;
+}
+
+int record_check_environment(const json_t *record, const struct config *config, const char *id,
+			     struct err *err)
+{
+	json_t *now CLEANUP(js_free) = record_environment(config, id);
+
+	for (size_t k = 0; k < ARRAY_LEN(sides); k++) {
+		const json_t *then = js_get_object(record, sides[k].name);
+		const json_t *given = js_get_object(now, sides[k].name);
+		const char *name;
+		json_t *hash;
+
+		json_object_foreach((json_t *)(uintptr_t)then, name, hash)
+		{
+			if (json_equal(hash, json_object_get(given, name)))
+				continue;
+			err_set(err, ERR_NOT_RESUMABLE,
+				"deployment '%s' began with the variable '%s' on the side '%s', "
+				"and %s",
+				id, name, sides[k].name,
+				json_object_get(given, name)
+					? "it has another value here"
+					: "it is not given here: values are not recorded");
+			return err_hint(err, "give it as it was then: --%s-env %s=VALUE",
+					sides[k].name, name);
+		}
+		if (json_object_size(then) != json_object_size(given)) {
+			err_set(err, ERR_NOT_RESUMABLE,
+				"deployment '%s' began without some of the variables that the side "
+				"'%s' has here",
+				id, sides[k].name);
+			return err_hint(err, "leave out what was not given then");
+		}
+	}
+	return 0;
 }
 
 json_t *record_dbt_options(const struct cmdline *cmdline)

@@ -11,6 +11,14 @@
 #include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
 
+static bool is_one_side(const struct config *config)
+{
+	char *from CLEANUP(mem_free_string) = config_side_name(config, OPTION_FROM);
+	char *to CLEANUP(mem_free_string) = config_side_name(config, OPTION_TO);
+
+	return to && strcmp(from, to) == 0;
+}
+
 int sides_check_targets(const struct config *config, struct err *err)
 {
 	const char *from = config_text(config, OPTION_FROM);
@@ -25,8 +33,11 @@ int sides_check_targets(const struct config *config, struct err *err)
 		return err_hint(err, "give --to TARGET: %s copies production and publishes to it",
 				config->strategy);
 	}
-	if (to && strcmp(from, to) == 0)
-		return err_set(err, ERR_CONFIG_INVALID, "'from' and 'to' are both '%s'", from);
+	if (is_one_side(config)) {
+		err_set(err, ERR_CONFIG_INVALID, "'from' and 'to' are both '%s'", from);
+		return err_hint(err, "name two targets, or give one of them an environment: "
+				     "--from-env NAME=VALUE");
+	}
 	if (strchr(from, '/') || from[0] == '.')
 		return err_set(err, ERR_CONFIG_INVALID, "'%s' is no name of a target", from);
 	return 0;
@@ -110,9 +121,39 @@ static void connect(struct sides *sides)
 		.profile = sides->profile,
 		.target = sides->to ? sides->to : sides->from,
 		.options = &sides->for_ops,
-		.environment = &sides->environment,
+		.folder = sides->to_side.name,
+		.environment = &sides->to_side.environment,
 		.runner = sides->runner,
 	};
+}
+
+int sides_environment(const struct config *config, enum option_id side,
+		      const struct strv *environment, struct strv *ret_environment, struct err *err)
+{
+	struct strv own CLEANUP(strv_release) = STRV_INIT;
+
+	config_side_environment(config, side, &own);
+	if (cmdline_check_environment(&own, err) < 0)
+		return err_wrap(err, "%s", option_row(side)->key);
+	env_copy(ret_environment, strv_argv(environment));
+	config_side_environment(config, side, ret_environment);
+	cmdline_clean_environment(ret_environment);
+	return 0;
+}
+
+static int take_sides(struct sides *sides, const struct strv *environment, struct err *err)
+{
+	enum option_id production = sides->to ? OPTION_TO : OPTION_FROM;
+
+	sides->from_side.name = config_side_name(sides->config, OPTION_FROM);
+	sides->to_side.name = config_side_name(sides->config, production);
+	env_copy(&sides->environment, strv_argv(environment));
+	cmdline_clean_environment(&sides->environment);
+	if (sides_environment(sides->config, OPTION_FROM, environment,
+			      &sides->from_side.environment, err) < 0)
+		return -1;
+	return sides_environment(sides->config, production, environment,
+				 &sides->to_side.environment, err);
 }
 
 static int complete(struct sides *sides, const struct sides_request *request, struct err *err)
@@ -128,15 +169,14 @@ static int open_all(struct sides *sides, const struct sides_request *request, st
 	if (cmdline_check_environment(request->environment, err) < 0 ||
 	    open_project(sides, request, err) < 0 ||
 	    (!request->is_recorded && complete(sides, request, err) < 0) ||
-	    take_targets(sides, err) < 0 || find_profile(sides, request, err) < 0)
+	    take_targets(sides, err) < 0 || find_profile(sides, request, err) < 0 ||
+	    take_sides(sides, request->environment, err) < 0)
 		return -1;
 	char *dbt CLEANUP(mem_free_string) =
 		find_dbt(strv_argv(request->environment), request->self, err);
 
 	if (!dbt)
 		return -1;
-	env_copy(&sides->environment, strv_argv(request->environment));
-	cmdline_clean_environment(&sides->environment);
 	sides->runner = runner_server(dbt, &sides->environment);
 	sides->runner->timeout_ms = config_number(request->config, OPTION_OPERATION_TIMEOUT) * 1000;
 	sides->dbt = mem_strdup(dbt);
@@ -156,6 +196,12 @@ int sides_open(const struct sides_request *request, struct sides *ret_sides, str
 	return 0;
 }
 
+static void side_release(struct sides_side *side)
+{
+	free(side->name);
+	strv_release(&side->environment);
+}
+
 void sides_close(struct sides *sides)
 {
 	manifest_free(sides->from_manifest);
@@ -163,6 +209,8 @@ void sides_close(struct sides *sides)
 	if (sides->runner)
 		runner_free(sides->runner);
 	project_release(&sides->project);
+	side_release(&sides->from_side);
+	side_release(&sides->to_side);
 	strv_release(&sides->environment);
 	strv_release(&sides->every);
 	strv_release(&sides->for_ops);
@@ -176,25 +224,27 @@ void sides_close(struct sides *sides)
 	*sides = (struct sides) { 0 };
 }
 
-char *sides_parse_path(const char *project_directory, const char *target, const char *file)
+char *sides_parse_path(const char *project_directory, const char *name, const char *file)
 {
-	char *name CLEANUP(mem_free_string) = mem_printf("target/airlock/parse/%s%s%s", target,
-							 file ? "/" : "", file ? file : "");
+	char *path CLEANUP(mem_free_string) =
+		mem_printf("target/airlock/parse/%s%s%s", name, file ? "/" : "", file ? file : "");
 
-	return fs_join(project_directory, name);
+	return fs_join(project_directory, path);
 }
 
 char *sides_build_path(const struct sides *sides, const char *file)
 {
-	char *name CLEANUP(mem_free_string) = mem_printf("build/%s/%s", sides->from, file);
+	char *name CLEANUP(mem_free_string) =
+		mem_printf("build/%s/%s", sides->from_side.name, file);
 
 	return fs_join(sides->home, name);
 }
 
-void sides_push_target(const struct sides *sides, const char *target, struct strv *arguments)
+void sides_push_target(const struct sides *sides, const char *target, const char *name,
+		       struct strv *arguments)
 {
 	char *path CLEANUP(mem_free_string) =
-		sides_parse_path(sides->project.directory, target, NULL);
+		sides_parse_path(sides->project.directory, name, NULL);
 
 	strv_push(arguments, "--target");
 	strv_push(arguments, target);
@@ -249,7 +299,7 @@ static int ask_dbt(struct sides *sides, const struct strv *options, struct strv 
 	struct runner_result result = { 0 };
 	struct runner_command command = {
 		.arguments = &arguments,
-		.environment = &sides->environment,
+		.environment = &sides->from_side.environment,
 		.on_event = on_list_line,
 		.context = ret_unique_ids,
 	};
@@ -264,7 +314,7 @@ static int ask_dbt(struct sides *sides, const struct strv *options, struct strv 
 		strv_push(&arguments, fixed[i]);
 	}
 	strv_push_all(&arguments, options);
-	sides_push_target(sides, sides->from, &arguments);
+	sides_push_target(sides, sides->from, sides->from_side.name, &arguments);
 	if (sides_lock_parses(sides, &lock, err) < 0)
 		return -1;
 	int ran = runner_run(sides->runner, &command, &result, err);

@@ -12,6 +12,7 @@ enum { SIDES = 2, LOCK_POLL_MS = 50 };
 /* One side on its way to its manifest. */
 struct side {
 	const char *target;
+	const struct sides_side *own;
 	char *directory;
 	struct fresh *fresh;
 	char *invocation_id; /* of the manifest that serves; NULL: it has to be parsed */
@@ -34,18 +35,18 @@ static void look(const struct sides *sides, struct side *side)
 		.project = &sides->project,
 		.target = side->target,
 		.options = &sides->every,
-		.environment = &sides->environment,
+		.environment = &side->own->environment,
 		.dbt = sides->dbt,
 	};
 
-	side->directory = sides_parse_path(sides->project.directory, side->target, NULL);
+	side->directory = sides_parse_path(sides->project.directory, side->own->name, NULL);
 	side->fresh = fresh_take(&input);
 	free(fresh_compare(side->fresh, side->directory, &side->invocation_id));
 	if (side->invocation_id)
 		return;
 	fresh_forget(side->directory);
 	strv_push(&side->arguments, "parse");
-	sides_push_target(sides, side->target, &side->arguments);
+	sides_push_target(sides, side->target, side->own->name, &side->arguments);
 }
 
 static int read_manifest(const struct side *side, const char *invocation_id, struct err *err)
@@ -83,7 +84,7 @@ static int parse(struct sides *sides, struct side *side, size_t n, struct err *e
 		if (side[i].invocation_id)
 			continue;
 		commands[count].arguments = &side[i].arguments;
-		commands[count].environment = &sides->environment;
+		commands[count].environment = &side[i].own->environment;
 		parsed[count++] = &side[i];
 	}
 	if (count > 0)
@@ -126,8 +127,8 @@ int sides_parse(struct sides *sides, struct err *err)
 {
 	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
 	struct side side[SIDES] = {
-		{ .target = sides->from, .manifest = &sides->from_manifest },
-		{ .target = sides->to, .manifest = &sides->to_manifest },
+		{ sides->from, .own = &sides->from_side, .manifest = &sides->from_manifest },
+		{ sides->to, .own = &sides->to_side, .manifest = &sides->to_manifest },
 	};
 	size_t n = sides->to ? 2 : 1;
 	int rc;

@@ -35,6 +35,11 @@ int strategy_plan(const struct strategy *strategy, const struct strategy_input *
 	plan.dialect = input->dialect;
 	plan.from = arena_strdup(&plan.arena, config_text(input->config, OPTION_FROM));
 	plan.to = arena_strdup(&plan.arena, config_text(input->config, OPTION_TO));
+	char *from_env CLEANUP(mem_free_string) = config_side_words(input->config, OPTION_FROM);
+	char *to_env CLEANUP(mem_free_string) = config_side_words(input->config, OPTION_TO);
+
+	plan.from_env = arena_strdup(&plan.arena, from_env);
+	plan.to_env = arena_strdup(&plan.arena, to_env);
 	strv_push_all(&plan.warnings, &input->routes->warnings);
 	if (strategy->plan(input, &plan, err) < 0) {
 		plan_release(&plan);

@@ -186,8 +186,8 @@ static int plan_prepare(struct rollback_plan *r, struct err *err)
 
 static void plan_build(struct rollback_plan *r)
 {
-	char *state CLEANUP(mem_free_string) =
-		mem_printf("target/airlock/state/%s", config_text(r->w.in->config, OPTION_FROM));
+	char *from CLEANUP(mem_free_string) = config_side_name(r->w.in->config, OPTION_FROM);
+	char *state CLEANUP(mem_free_string) = mem_printf("target/airlock/state/%s", from);
 	const char *const defer[] = { "--defer", "--favor-state", "--state", state, NULL };
 	const char *const no_defer[] = { "--no-defer", NULL };
 

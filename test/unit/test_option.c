@@ -285,6 +285,54 @@ static void tags_to_clone_are_tags_where_there_are_none(void **state)
 	assert_string_equal(block.deployment, "z");
 }
 
+static void a_side_is_a_target_and_an_environment(void **state)
+{
+	static const char project[] =
+		"  airlock:\n    from: {target: prod, env: {DB: 'a, b=c'}}\n    to: prod\n";
+	CLEANUP(config_release) struct config said, alone, overruled;
+
+	(void)state;
+	accepts(&(struct input) { .project = project }, &said);
+	CLEANUP(mem_free_string) char *from = config_side_name(&said, OPTION_FROM);
+	CLEANUP(mem_free_string) char *to = config_side_name(&said, OPTION_TO);
+	CLEANUP(mem_free_string) char *words = config_side_words(&said, OPTION_FROM);
+
+	holds(&said, OPTION_FROM_ENV, "DB=a, b=c", "dbt_project.yml:4:31");
+	assert_string_equal(config_text(&said, OPTION_FROM), "prod");
+	assert_int_equal(strncmp(from, "prod-", 5), 0);
+	assert_string_equal(to, "prod");
+	assert_string_equal(words, "DB");
+	accepts(&(struct input) { .project = project, .arguments = "--from dev" }, &overruled);
+	CLEANUP(mem_free_string) char *other = config_side_name(&overruled, OPTION_FROM);
+
+	assert_string_equal(other, "dev");
+	accepts(&(struct input) { .project = project,
+				  .arguments = "--from-env DB=x --from-env B=y" },
+		&alone);
+	CLEANUP(mem_free_string) char *both = config_side_words(&alone, OPTION_FROM);
+
+	assert_string_equal(both, "B, DB");
+}
+
+static void any_deployment_will_do_where_all_publish_to_one_side(void **state)
+{
+	CLEANUP(config_release) struct config one;
+
+	(void)state;
+	accepts(&(struct input) { .project = "  airlock:\n    deployments:\n"
+					     "      a: {strategy: wac, from: x, to: prod}\n"
+					     "      b: {strategy: wac, from: y, to: prod}\n",
+				  .what = CONFIG_ANY_DEPLOYMENT },
+		&one);
+	assert_string_equal(config_text(&one, OPTION_TO), "prod");
+	refuses(&(struct input) { .project = "  airlock:\n    deployments:\n"
+					     "      a: {strategy: wac, from: x, to: prod}\n"
+					     "      b: {strategy: wac, from: x, to: other}\n",
+				  .what = CONFIG_ANY_DEPLOYMENT },
+		ERR_USAGE, "the deployments 'a' and 'b' of the project publish to different sides",
+		"say which one is meant: --from TARGET --to TARGET");
+}
+
 static void unknown_keys_are_refused_with_the_nearest(void **state)
 {
 	(void)state;
@@ -547,6 +595,8 @@ int main(void)
 		cmocka_unit_test(routing_follows_to_unless_it_is_said),
 		cmocka_unit_test(booleans_are_yaml_s),
 		cmocka_unit_test(tags_to_clone_are_tags_where_there_are_none),
+		cmocka_unit_test(a_side_is_a_target_and_an_environment),
+		cmocka_unit_test(any_deployment_will_do_where_all_publish_to_one_side),
 		cmocka_unit_test(unknown_keys_are_refused_with_the_nearest),
 		cmocka_unit_test(jinja_is_refused_with_the_variable_to_use),
 		cmocka_unit_test(values_are_checked_and_the_message_says_where),

@@ -59,6 +59,7 @@ struct ops_connection {
 	const char *directory;      /* <target dir>/airlock/ops, absolute */
 	const char *profile;        /* name of the profile */
 	const char *target;         /* NULL: the profile's default */
+	const char *folder;         /* of its target path; NULL: called as the target */
 	const struct strv *options; /* --profiles-dir, --profile, --vars, ... for every start */
 	const struct strv *environment;
 	struct runner *runner;

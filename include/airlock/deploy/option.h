@@ -38,6 +38,7 @@ enum option_id {
 	OPTION_FORCE,             /* flag; command line only */
 	OPTION_FOREIGN_OBJECTS,   /* list of patterns of schema.name */
 	OPTION_FROM,              /* target of the staging side */
+	OPTION_FROM_ENV,          /* what its starts of dbt have in their environment */
 	OPTION_HOOK_TIMEOUT,      /* seconds; default 600 */
 	OPTION_IF_LOCKED,         /* wait | fail | skip; default wait */
 	OPTION_JSON,              /* flag; command line only */
@@ -68,6 +69,7 @@ enum option_id {
 	OPTION_STALE_OK,   /* list */
 	OPTION_TAGS,       /* list */
 	OPTION_TO,         /* target of the production side */
+	OPTION_TO_ENV,     /* as from_env */
 	OPTION_VERIFY,     /* none | counts | test; default test */
 	OPTION_VIEWS,      /* rebuild | skip | refuse; rebuild with `to`, else skip */
 	OPTION_YES,        /* -y, flag; command line only */
@@ -81,11 +83,12 @@ enum option_type {
 	OPTION_BOOL,  /* --x, --no-x */
 	OPTION_FLAG,  /* --x, command line only */
 	OPTION_ENUM,
-	OPTION_MAP,      /* a=b pairs */
-	OPTION_SECONDS,  /* a whole number, 1 to 86400 */
-	OPTION_PERCENT,  /* a whole number, 0 to 100 */
-	OPTION_NUMBER,   /* a whole number, 1 to 1000 */
-	OPTION_DURATION, /* a whole number with s, m, h, d or w behind it, or 0; at most 3650d */
+	OPTION_MAP,         /* a=b pairs */
+	OPTION_ENVIRONMENT, /* NAME=VALUE, one in a word, a YAML mapping, lines of a variable */
+	OPTION_SECONDS,     /* a whole number, 1 to 86400 */
+	OPTION_PERCENT,     /* a whole number, 0 to 100 */
+	OPTION_NUMBER,      /* a whole number, 1 to 1000 */
+	OPTION_DURATION,    /* a whole number with s, m, h, d or w behind it, or 0; at most 3650d */
 };
 
 enum option_source {
@@ -137,11 +140,15 @@ int config_set_argument(struct config *config, const struct option_row *row, boo
 			const char *text, struct err *err);
 int config_set_environment(struct config *config, const struct strv *env, struct err *err);
 
+#define CONFIG_ANY_DEPLOYMENT "*"
+
 /*
  * `vars: airlock:` of the project, or of the text of --vars (NULL: none), which comes before it.
  * Of the two the first that holds the key counts as a whole, as dbt resolves variables.
  * `what` is the word behind the verb: the name of a strategy or of a deployment. NULL: the only
  * deployment there is, an error that lists them where there are several, wac where there is none.
+ * CONFIG_ANY_DEPLOYMENT: of several the first, if all of them publish to one side; strategy and
+ * name are then of no meaning.
  * `vars: tags_to_clone` is the tags of wac where `tags` is not set. Sets strategy and deployment.
  */
 int config_set_project(struct config *config, const struct project *project, const char *vars_text,
@@ -162,6 +169,19 @@ const char *config_route(const struct config *config, const char *tag);
 /* Of strategy wap: production is built anew by dbt, after the audit. */
 bool config_rebuilds(const struct config *config);
 bool config_is_set(const struct config *config, enum option_id id);
+
+/*
+ * A side (OPTION_FROM or OPTION_TO) is a target and an environment, which counts unless a stronger
+ * source has named the target. Its name is the target, with a hash of the environment where there
+ * is one: folders of the side are called so. NULL without a target; free() it.
+ */
+char *config_side_name(const struct config *config, enum option_id side);
+char *config_side_words(const struct config *config, enum option_id side); /* "A, B"; free() it */
+/* Adds its variables to an environment (env.h). */
+void config_side_environment(const struct config *config, enum option_id side,
+			     struct strv *environment);
+/* As it may be printed: of a secret of dbt's the name alone; free() it. */
+char *option_shown_pair(const char *pair);
 
 /* Strategies this version deploys, for messages and checks. NULL-ended. */
 const char *const *config_strategies(void);

@@ -60,7 +60,9 @@ struct plan {
 	struct arena arena;
 	const char *strategy;
 	const char *from;
-	const char *to; /* NULL without */
+	const char *to;       /* NULL without */
+	const char *from_env; /* names of the variables that a side has of its own: "A, B" */
+	const char *to_env;
 	const struct dialect *dialect;
 	const char *conflict;        /* how changes by others are noticed, before the publish */
 	const char *conflict_unseen; /* which are not */

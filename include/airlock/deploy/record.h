@@ -30,6 +30,11 @@ json_t *record_who(const struct record_who *who);
 json_t *record_options(const struct config *config);
 /* Those of dbt, as words; the directories of this machine are left out. */
 json_t *record_dbt_options(const struct cmdline *cmdline);
+/* {"from": {NAME: hash}, "to": {..}}: values may be secrets, and are never recorded. */
+json_t *record_environment(const struct config *config, const char *id);
+/* ERR_NOT_RESUMABLE unless the configuration has just those. */
+int record_check_environment(const json_t *record, const struct config *config, const char *id,
+			     struct err *err);
 /* The other way: as if the command line had said it. */
 int record_read_options(const json_t *options, struct config *config, struct err *err);
 /* Adds "outcome", "exit", "nodes", "tests" (audit may be NULL) and, of an error, its code and

@@ -20,16 +20,24 @@
 #include "airlock/deploy/option.h"
 #include "airlock/warehouse/dialect.h"
 
+/* What the starts of dbt of one side have of their own. */
+struct sides_side {
+	char *name; /* of its folders: config_side_name() */
+	struct strv environment;
+};
+
 struct sides {
 	struct config *config; /* borrowed */
 	struct project project;
-	char *from;              /* target names */
-	char *to;                /* NULL without */
-	char *home;              /* <project>/target/airlock */
-	struct strv environment; /* for driven dbt commands */
-	struct strv every;       /* options for every start */
-	struct strv for_ops;     /* the same without --project-dir */
-	struct strv build;       /* options for the build, `every` included */
+	char *from; /* target names */
+	char *to;   /* NULL without */
+	char *home; /* <project>/target/airlock */
+	struct sides_side from_side;
+	struct sides_side to_side; /* that of `from` without `to`: of the connection too */
+	struct strv environment;   /* of dbt, before a side adds its own */
+	struct strv every;         /* options for every start */
+	struct strv for_ops;       /* the same without --project-dir */
+	struct strv build;         /* options for the build, `every` included */
 	char *profile;
 	char *dbt; /* path of the real one */
 	struct runner *runner;
@@ -65,8 +73,14 @@ int sides_select_words(struct sides *sides, const struct strv *words, struct str
 void sides_push_every(const struct config *config, const struct cmdline *cmdline,
 		      const struct project *project, struct strv *options);
 
-/* Options that make dbt see one side, into its own target path. */
-void sides_push_target(const struct sides *sides, const char *target, struct strv *arguments);
+/* Options that make dbt see one side, into the target path that its name gives. */
+void sides_push_target(const struct sides *sides, const char *target, const char *name,
+		       struct strv *arguments);
+
+/* What dbt sees on a side of an environment that airlock was started with. */
+int sides_environment(const struct config *config, enum option_id side,
+		      const struct strv *environment, struct strv *ret_environment,
+		      struct err *err);
 
 /* What must be right of them whether dbt is started or not. */
 int sides_check_targets(const struct config *config, struct err *err);
@@ -78,7 +92,7 @@ int sides_check_adapters(const struct config *config, const struct manifest *fro
 int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struct err *err);
 
 /* Where the parse of a side is kept, or a file of it (NULL: the directory); free() it. */
-char *sides_parse_path(const char *project_directory, const char *target, const char *file);
+char *sides_parse_path(const char *project_directory, const char *name, const char *file);
 char *sides_build_path(const struct sides *sides, const char *file); /* free() it */
 
 #endif

@@ -1,0 +1,2 @@
+{{ config(materialized='view') }}
+select page, visits from {{ ref('pages') }} where seconds > 20

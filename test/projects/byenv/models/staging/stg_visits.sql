@@ -1,0 +1,1 @@
+select visit_id, page, seconds from {{ ref('raw_visits') }}
