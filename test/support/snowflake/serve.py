@@ -1,0 +1,376 @@
+"""A stand-in for Snowflake on the loopback: fakesnow's server, which speaks the real protocol to the
+real connector, with what it lacks or gets wrong given its effect here. What is emulated follows
+Snowflake's documentation; it proves what airlock and dbt do, and nothing of the service itself.
+
+Emulated by us (a test of each in test_standin.py):
+  create [or replace] [transient] table|schema|database .. clone (copy grants, transient rule, views)
+  alter database|schema|table .. swap with; .. rename to; views keep the text that the client sent, so
+    that after a swap a view still reads the database that its text names, and fails without it
+  drop database|schema|table|view; comment on, set comment
+  grant, revoke (objects, all .., future .., ownership), show [future] grants; owners; a role that
+    is neither owner nor ACCOUNTADMIN nor SYSADMIN is refused replacing, dropping, renaming, swapping
+  create or replace table|view with and without copy grants; TRANSIENT kept; TEMPORARY is dropped
+  information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
+    (the client's text), schemata, databases, object_privileges; get_ddl of a view
+  show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
+  an error of whatever kind is an SQL error, where fakesnow answers 500 and the connector retries for ever
+  faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late
+
+Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, tasks, streams, pipes, dynamic, hybrid and external
+tables, policies, tags, shares, waiting for another session's lock (a conflict is an error at once), names
+that differ in case only (the engine takes them for one), SELECT privileges (everybody may read),
+division by zero (inf), TEMPORARY objects ending with their session, primary keys after a clone.
+
+usage: serve.py [--ready FILE] [--owner PID] [--database NAME]... [--create-on-connect]
+"""
+
+import argparse
+import asyncio
+import json
+import os
+import re
+import socket
+import sys
+import threading
+import time
+
+import duckdb
+import fakesnow.cursor
+import fakesnow.info_schema
+import fakesnow.server as server
+import uvicorn
+from snowflake.connector.errors import OperationalError, ProgrammingError
+from sqlglot import exp
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import handlers  # noqa: E402
+from catalog import META, Catalog, error  # noqa: E402
+from sqltext import NAME, strip_comments  # noqa: E402
+
+LOCK = threading.RLock()
+CATALOG = None
+FAULTS = []
+LATE = []
+CURSOR = fakesnow.cursor.FakeSnowflakeCursor
+PLAIN_EXECUTE = CURSOR.execute
+PLAIN_DESCRIBE = CURSOR._describe_last_sql
+
+CREATE = re.compile(
+    rf"create\s+(?P<replace>or\s+replace\s+)?(?P<kinds>(?:\w+\s+)*?)(?P<kind>table|view|schema)\s+"
+    rf"(?P<unless>if\s+not\s+exists\s+)?(?P<name>{NAME})(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+CHANGE = re.compile(
+    rf"(?:insert\s+(?:overwrite\s+)?into|update|delete\s+from|merge\s+into|truncate\s+(?:table\s+)?(?:if\s+exists"
+    rf"\s+)?|alter\s+table\s+(?:if\s+exists\s+)?)\s*({NAME})", re.IGNORECASE)
+DDL = re.compile(r"(create|drop|alter|comment|grant|revoke|truncate)\b", re.IGNORECASE)
+
+
+def prepare(cursor, text):
+    """What the engine gets of a statement that has no handler, and what is to be noted after it."""
+    session = handlers.Session(CATALOG, cursor._conn)
+    text = re.sub(r"\bcurrent_role\s*\(\s*\)", f"'{session.role}'", text, flags=re.IGNORECASE)
+    made = CREATE.match(text)
+    if not made:
+        return text, None
+    kind = made["kind"].lower()
+    head, as_, body = re.match(r"(.*?)(\bas\b|$)(.*)", made["rest"], re.IGNORECASE | re.DOTALL).groups()
+    head, kept = re.subn(r"\bcopy\s+grants\b", "", head, flags=re.IGNORECASE)
+    comment = re.search(r"\bcomment\s*=\s*'((?:[^']|'')*)'", head, re.IGNORECASE)
+    if kind == "view" and comment:
+        head = head.replace(comment[0], "")
+    kinds = re.sub(r"\b(temporary|temp|secure)\b", "", made["kinds"], flags=re.IGNORECASE)
+    sent = "create " + " ".join(filter(None, (
+        made["replace"], kinds, kind, made["unless"], made["name"]))) + head + as_ + body
+    parts = session.name(made["name"], 2 if kind == "schema" else 3)
+    there = CATALOG.get(kind, *parts)
+    if there and made["replace"]:
+        session.own(kind, *parts)
+    return sent, {"kind": kind, "parts": (*parts, "")[:3], "there": there, "replace": made["replace"],
+                  "transient": "transient" in made["kinds"].lower(), "kept": bool(kept),
+                  "text": sent if kind == "view" else None, "role": session.role,
+                  "comment": comment and comment[1].replace("''", "'")}
+
+
+def note(cursor, text, made):
+    """After a statement of the engine's own."""
+    role = handlers.Session(CATALOG, cursor._conn).role
+    if DDL.match(text):
+        CATALOG.sync(role)
+    if made and (made["replace"] or not made["there"]):
+        CATALOG.replaced(made["kind"], *made["parts"], made["transient"], made["text"], role,
+                         made["kept"] or not made["there"], made["comment"])
+    changed = CHANGE.match(text)
+    if changed:
+        try:
+            CATALOG.touch(*handlers.Session(CATALOG, cursor._conn).name(changed[1]))
+        except ProgrammingError:
+            pass
+
+
+def commit_open(cursor):
+    try:
+        cursor._duck_conn.commit()
+    except duckdb.TransactionException:
+        pass
+
+
+def run_one(cursor, command, params, args, kwargs):
+    text = strip_comments(command)
+    if DDL.match(text):
+        commit_open(cursor)
+    for pattern, handler in handlers.HANDLERS:
+        found = pattern.match(text)
+        if found:
+            result = handler(handlers.Session(CATALOG, cursor._conn), *found.groups())
+            return PLAIN_EXECUTE(cursor, handlers.as_select(result))
+    sent, made = prepare(cursor, text)
+    PLAIN_EXECUTE(cursor, sent, params, *args, **kwargs)
+    note(cursor, text, made)
+    if re.match(r"merge\b", text, re.IGNORECASE):
+        count = cursor._arrow_table.column(0)[0].as_py()
+        PLAIN_EXECUTE(cursor, f'select {count} as "number of rows inserted", 0 as "number of rows updated"')
+        cursor._rowcount = count
+    return cursor
+
+
+def take_fault(text):
+    for fault in FAULTS:
+        if re.search(fault["pattern"], text, re.IGNORECASE | re.DOTALL):
+            FAULTS.remove(fault)
+            return fault
+    return None
+
+
+def run_late(cursor, command, seconds):
+    def later():
+        with LOCK:
+            if timer in LATE:
+                LATE.remove(timer)
+                try:
+                    run_one(cursor._conn.cursor(), command, None, (), {})
+                    log(cursor, command, False, "late: ")
+                except Exception:  # as on a server: nobody is there to be told
+                    log(cursor, command, True, "late: ")
+
+    timer = threading.Timer(seconds, later)
+    timer.daemon = True
+    timer.standin_tag = getattr(cursor._conn, "standin_tag", "")
+    LATE.append(timer)
+    timer.start()
+
+
+def log(cursor, command, failed, prefix=""):
+    CATALOG.run(f"insert into {META}.statements values (nextval('{META}.serial'), get_current_timestamp(), "
+                "?, ?, ?, ?, ?)", str(id(cursor._conn)), getattr(cursor._conn, "standin_tag", ""),
+                handlers.Session(CATALOG, cursor._conn).role, prefix + command, failed)
+
+
+def execute(cursor, command, params=None, *args, **kwargs):
+    with LOCK:
+        failed = True
+        try:
+            fault = take_fault(command)
+            if fault and fault["kind"] == "late":
+                run_late(cursor, command, fault["seconds"])
+            if fault and fault["kind"] != "lost":
+                raise OperationalError(msg="250001: the connection to the service was lost", errno=250001,
+                                       sqlstate="08001")
+            run_one(cursor, command, params, args, kwargs)
+            cursor.standin_described = PLAIN_DESCRIBE(cursor)
+            failed = False
+            if fault:
+                raise OperationalError(msg="250001: the connection to the service was lost", errno=250001,
+                                       sqlstate="08001")
+            return cursor
+        except (ProgrammingError, OperationalError):
+            raise
+        except Exception as e:
+            raise error(100132, "P0000", str(e).split("\n")[0]) from e
+        finally:
+            log(cursor, command, failed)
+
+
+def plain(cursor, sql):
+    return PLAIN_EXECUTE(cursor, sql)
+
+
+def described(cursor):
+    found = getattr(cursor, "standin_described", None)
+    return PLAIN_DESCRIBE(cursor) if found is None else found
+
+
+def own_merge(expression):
+    """The engine has a MERGE; it only wants to know whose columns the inserted values are."""
+    if not isinstance(expression, exp.Merge):
+        return PLAIN_MERGE(expression)
+    source = expression.args["using"].alias_or_name
+    for when in expression.args["whens"].expressions:
+        then = when.args.get("then")
+        if isinstance(then, exp.Insert) and isinstance(then.expression, exp.Tuple):
+            for column in then.expression.find_all(exp.Column):
+                if not column.table:
+                    column.set("table", exp.to_identifier(source))
+    return [expression]
+
+
+PLAIN_MERGE = fakesnow.cursor.transforms.merge
+PLAIN_INFORMATION = fakesnow.cursor.transforms.information_schema_fs
+OWN_VIEWS = {
+    "TABLES": f"""select db as "TABLE_CATALOG", sch as "TABLE_SCHEMA", name as "TABLE_NAME",
+        owner as "TABLE_OWNER", case kind when 'view' then 'VIEW' else 'BASE TABLE' end as "TABLE_TYPE",
+        case when transient then 'YES' else 'NO' end as "IS_TRANSIENT",
+        case kind when 'table' then t.estimated_size end as "ROW_COUNT",
+        case kind when 'table' then t.estimated_size * 64 end as "BYTES", 1 as "RETENTION_TIME",
+        created as "CREATED", altered as "LAST_ALTERED", altered as "LAST_DDL", o.comment as "COMMENT",
+        'NO' as "IS_TEMPORARY", 'NO' as "IS_ICEBERG", 'NO' as "IS_DYNAMIC", 'NO' as "IS_HYBRID",
+        NULL::VARCHAR as "CLUSTERING_KEY", 'NO' as "AUTO_CLUSTERING_ON"
+        from {META}.objects o left join duckdb_tables t on t.database_name = db and t.schema_name = sch
+        and t.table_name = name where kind in ('table', 'view') and db = '${{catalog}}'""",
+    "VIEWS": f"""select db as "TABLE_CATALOG", sch as "TABLE_SCHEMA", name as "TABLE_NAME",
+        owner as "TABLE_OWNER", text as "VIEW_DEFINITION", 'NONE' as "CHECK_OPTION", 'NO' as "IS_SECURE",
+        created as "CREATED", altered as "LAST_ALTERED", comment as "COMMENT"
+        from {META}.objects where kind = 'view' and db = '${{catalog}}'""",
+    "SCHEMATA": f"""select db as "CATALOG_NAME", sch as "SCHEMA_NAME", owner as "SCHEMA_OWNER",
+        case when transient then 'YES' else 'NO' end as "IS_TRANSIENT", 'NO' as "IS_MANAGED_ACCESS",
+        1 as "RETENTION_TIME", created as "CREATED", altered as "LAST_ALTERED", comment as "COMMENT"
+        from {META}.objects where kind = 'schema' and db = '${{catalog}}'
+        union all select '${{catalog}}', 'INFORMATION_SCHEMA', null, 'NO', 'NO', 1, null, null, null""",
+    "DATABASES": f"""select db as "DATABASE_NAME", owner as "DATABASE_OWNER",
+        case when transient then 'YES' else 'NO' end as "IS_TRANSIENT", comment as "COMMENT",
+        created as "CREATED", altered as "LAST_ALTERED", 1 as "RETENTION_TIME", 'STANDARD' as "TYPE"
+        from {META}.objects where kind = 'database'""",
+    "OBJECT_PRIVILEGES": f"""select grantor as "GRANTOR", grantee as "GRANTEE", grantee_kind as "GRANTED_TO",
+        db as "OBJECT_CATALOG", nullif(sch, '') as "OBJECT_SCHEMA",
+        coalesce(nullif(name, ''), nullif(sch, ''), db) as "OBJECT_NAME", upper(kind) as "OBJECT_TYPE",
+        privilege as "PRIVILEGE_TYPE", case when grantable then 'YES' else 'NO' end as "IS_GRANTABLE"
+        from {META}.grants where future is null and (db = '${{catalog}}')
+        union all select owner, owner, 'ROLE', db, nullif(sch, ''),
+        coalesce(nullif(name, ''), nullif(sch, ''), db), upper(kind), 'OWNERSHIP', 'YES'
+        from {META}.objects where db = '${{catalog}}'""",
+}
+
+
+def own_information(expression):
+    if isinstance(expression, exp.Table) and expression.db.upper() == "INFORMATION_SCHEMA" and \
+            expression.name.upper() in OWN_VIEWS:
+        expression.set("this", exp.Identifier(this=f"_STANDIN_{expression.name.upper()}", quoted=False))
+        expression.set("db", exp.Identifier(this="_FS_INFORMATION_SCHEMA", quoted=False))
+        return expression
+    return PLAIN_INFORMATION(expression)
+
+
+PLAIN_CREATION = fakesnow.info_schema.per_db_creation_sql
+
+
+def own_creation(db):
+    views = "".join(
+        f'create or replace view "{db}"._fs_information_schema._standin_{name} as '
+        f"{text.replace('${catalog}', db)};" for name, text in OWN_VIEWS.items())
+    return PLAIN_CREATION(db) + views
+
+
+PLAIN_LOGIN = server.login_request
+
+
+async def login(request):
+    answer = await PLAIN_LOGIN(request)
+    body = json.loads(bytes(answer.body))
+    connection = server.sessions[body["data"]["token"]]
+    raw = await request.body()
+    if request.headers.get("Content-Encoding") == "gzip":
+        import gzip
+
+        raw = gzip.decompress(raw)
+    parameters = json.loads(raw)["data"].get("SESSION_PARAMETERS", {})
+    connection.standin_role = (request.query_params.get("roleName") or "SYSADMIN").upper()
+    connection.standin_tag = parameters.get("QUERY_TAG", "")
+    return answer
+
+
+PLAIN_PARSE = server.parse_one
+
+
+def parse_any(sql):
+    """Only for the kind of statement; what cannot be parsed fails in execute(), as an SQL error."""
+    try:
+        return PLAIN_PARSE(sql)
+    except Exception:
+        return exp.Command(this="UNKNOWN", expression=sql)
+
+
+async def add_fault(request):
+    fault = {"seconds": 1.0, "kind": "error", **await request.json()}
+    with LOCK:
+        FAULTS.append(fault)
+    return JSONResponse({"success": True})
+
+
+async def list_statements(request):
+    with LOCK:
+        rows = CATALOG.rows(f"select session, tag, role, text, failed from {META}.statements "
+                            "order by serial")
+    return JSONResponse([dict(zip(("session", "tag", "role", "text", "failed"), r)) for r in rows])
+
+
+def patch():
+    CURSOR.execute = execute
+    CURSOR.standin_plain = plain
+    CURSOR._describe_last_sql = described
+    transforms = fakesnow.cursor.transforms
+    transforms.merge = own_merge
+    transforms.information_schema_fs = own_information
+    transforms.information_schema_databases = lambda e, current_schema=None: e
+    fakesnow.info_schema.per_db_creation_sql = own_creation
+    server.parse_one = parse_any
+
+
+def start_catalog(create_on_connect, databases):
+    global CATALOG
+    server.shared_fs.create_database_on_connect = create_on_connect
+    server.shared_fs.create_schema_on_connect = create_on_connect
+    CATALOG = Catalog(server.shared_fs)
+    for db in databases:
+        CATALOG.make_database(db.upper())
+        CATALOG.run(f'create schema "{db.upper()}"."PUBLIC"')
+    CATALOG.sync("SYSADMIN")
+
+
+def watch(owner):
+    while os.path.exists(f"/proc/{owner}"):
+        time.sleep(0.5)
+    os._exit(0)
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--ready")
+    arguments.add_argument("--owner", type=int)
+    arguments.add_argument("--database", action="append", default=[])
+    arguments.add_argument("--create-on-connect", action="store_true")
+    given = arguments.parse_args()
+
+    patch()
+    start_catalog(given.create_on_connect, given.database)
+    routes = [Route("/session/v1/login-request", login, methods=["POST"]),
+              Route("/standin/fault", add_fault, methods=["POST"]),
+              Route("/standin/statements", list_statements, methods=["GET"])]
+    server.app.router.routes[:0] = routes
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    listener.bind(("127.0.0.1", 0))
+    listener.listen(64)
+    port = listener.getsockname()[1]
+    if given.ready:
+        with open(given.ready + ".new", "w", encoding="utf-8") as f:
+            f.write(f"{port}\n")
+        os.replace(given.ready + ".new", given.ready)
+    if given.owner:
+        threading.Thread(target=watch, args=(given.owner,), daemon=True).start()
+    config = uvicorn.Config(server.app, log_level="warning", lifespan="off")
+    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,356 @@
+"""Each statement that the stand-in emulates, through the real connector."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+
+import pytest
+import snowflake.connector
+from snowflake.connector.errors import Error
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+
+
+@pytest.fixture(scope="module")
+def port(tmp_path_factory):
+    ready = tmp_path_factory.mktemp("standin") / "port"
+    process = subprocess.Popen([sys.executable, os.path.join(HERE, "serve.py"), "--ready", str(ready),
+                                "--owner", str(os.getpid())])
+    for _ in range(300):
+        if ready.exists() or process.poll() is not None:
+            break
+        time.sleep(0.1)
+    yield int(ready.read_text())
+    process.terminate()
+    process.wait()
+
+
+class Client:
+    def __init__(self, port, database=None, schema="PUBLIC", role="SYSADMIN", tag=""):
+        self.connection = snowflake.connector.connect(
+            user="u", password="p", account="standin", host="127.0.0.1", port=port, protocol="http",
+            database=database, schema=schema, role=role, network_timeout=20,
+            session_parameters={"QUERY_TAG": tag})
+
+    def __call__(self, sql):
+        return self.connection.cursor().execute(sql).fetchall()
+
+    def dicts(self, sql):
+        cursor = self.connection.cursor(snowflake.connector.DictCursor)
+        return cursor.execute(sql).fetchall()
+
+    def one(self, sql):
+        return self(sql)[0][0]
+
+    def fails(self, sql, text):
+        with pytest.raises(Error) as caught:
+            self(sql)
+        assert re.search(text, str(caught.value)), caught.value
+
+
+@pytest.fixture
+def sf(port, request):
+    """A session in two databases of the test's own: PROD and STG, with one table and one view each."""
+    client = Client(port)
+    for name in [r[1] for r in client("show databases like '%'")]:
+        client(f"drop database {name}")
+    for name, rows in (("PROD", 1), ("STG", 2)):
+        client(f"create database {name}")
+        client(f"create schema {name}.MART")
+        client(f"create or replace transient table {name}.MART.T as select * from "
+               f"(values (1),(2)) v (id) limit {rows}")
+        client(f"create or replace view {name}.MART.V as (select id from {name}.MART.T)")
+    client("use database PROD")
+    client.port = port
+    return client
+
+
+def grants(sf, what):
+    return {(r["privilege"], r["grantee_name"]) for r in sf.dicts(f"show grants on {what}")
+            if r["privilege"] != "OWNERSHIP"}
+
+
+def test_a_swapped_database_has_the_other_rows_and_its_views_the_old_text(sf):
+    sf("alter database PROD swap with STG")
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+    assert sf.one("select count(*) from STG.MART.T") == 1
+    # The view that is in production now says STG, where the old rows are.
+    assert sf.one("select count(*) from PROD.MART.V") == 1
+    sf("drop database STG")
+    sf.fails("select count(*) from PROD.MART.V", "does not exist|not exist")
+
+
+def test_a_view_without_its_database_follows_a_swap(sf):
+    sf("use schema STG.MART")
+    sf("create or replace view STG.MART.W as select id from MART.T")
+    sf("alter database PROD swap with STG")
+    assert sf.one("select count(*) from PROD.MART.W") == 2
+
+
+def test_a_swap_carries_grants_and_comments_of_the_containers(sf):
+    sf("grant usage on database STG to role READER")
+    sf("comment on database STG is 'building x'")
+    sf("alter database PROD swap with STG")
+    assert grants(sf, "database PROD") == {("USAGE", "READER")}
+    assert grants(sf, "database STG") == set()
+    assert sf.one("select comment from PROD.information_schema.databases "
+                  "where database_name = 'PROD'") == "building x"
+
+
+def test_swapping_twice_is_where_it_began(sf):
+    sf("alter database PROD swap with STG")
+    sf("alter database PROD swap with STG")
+    assert sf.one("select count(*) from PROD.MART.V") == 1
+
+
+def test_a_missing_database_cannot_be_swapped(sf):
+    sf.fails("alter database PROD swap with NOWHERE", "NOWHERE.*does not exist")
+    assert sf.one("select count(*) from PROD.MART.T") == 1
+
+
+def test_a_role_that_does_not_own_it_cannot_swap(sf):
+    other = Client(sf.port, "PROD", role="ETL")
+    other.fails("alter database PROD swap with STG", "Insufficient privileges")
+    sf("grant ownership on database PROD to role ETL")
+    sf("grant ownership on database STG to role ETL")
+    other("alter database PROD swap with STG")
+
+
+def test_a_database_is_renamed_with_its_views(sf):
+    sf("alter database STG rename to OLD")
+    assert sf.one("select count(*) from OLD.MART.T") == 2
+    sf.fails("select count(*) from OLD.MART.V", "not exist")
+    sf.fails("alter database OLD rename to PROD", "already exists")
+
+
+def test_schemas_swap_and_rename(sf):
+    sf("create schema PROD.GREEN")
+    sf("create table PROD.GREEN.T as select 7 as id union all select 8 union all select 9")
+    sf("grant usage on schema PROD.GREEN to role READER")
+    sf("alter schema PROD.MART swap with PROD.GREEN")
+    assert sf.one("select count(*) from PROD.MART.T") == 3
+    assert grants(sf, "schema PROD.MART") == {("USAGE", "READER")}
+    sf("alter schema PROD.GREEN rename to PROD.OLD")
+    assert sf.one("select count(*) from PROD.OLD.T") == 1
+    assert sf.one("select count(*) from PROD.OLD.V") == 3
+    sf.fails("select * from PROD.GREEN.T", "not exist")
+
+
+def test_tables_swap_and_rename_across_schemas(sf):
+    sf("create schema PROD.OTHER")
+    sf("create table PROD.OTHER.T as select 5 as id")
+    sf("alter table PROD.MART.T swap with PROD.OTHER.T")
+    assert sf.one("select id from PROD.MART.T") == 5
+    sf("alter table PROD.MART.T rename to PROD.OTHER.MOVED")
+    assert sf.one("select id from PROD.OTHER.MOVED") == 5
+    sf.fails("select * from PROD.MART.T", "not exist")
+
+
+def test_a_clone_is_a_copy_and_replaces_in_one_statement(sf):
+    sf("create or replace transient table PROD.MART.T clone STG.MART.T")
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+    sf("delete from STG.MART.T")
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+    sf.fails("create transient table PROD.MART.T clone STG.MART.T", "already exists")
+    sf("create transient table if not exists PROD.MART.T clone STG.MART.T")
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+
+
+def test_a_transient_table_is_not_cloned_to_a_permanent_one(sf):
+    sf.fails("create table PROD.MART.N clone STG.MART.T", "Transient object cannot be cloned")
+    sf("create table STG.MART.P as select 1 as id")
+    sf("create or replace transient table PROD.MART.N clone STG.MART.P")
+    assert sf.one("select is_transient from PROD.information_schema.tables "
+                  "where table_name = 'N'") == "YES"
+
+
+def test_a_view_is_not_cloned_and_its_place_not_taken_by_a_table(sf):
+    sf.fails("create table PROD.MART.N clone STG.MART.V", "cannot be cloned")
+    sf.fails("create or replace transient table PROD.MART.V clone STG.MART.T", "as VIEW")
+
+
+def test_a_clone_loses_grants_without_copy_grants(sf):
+    sf("grant select on table PROD.MART.T to role READER")
+    sf("create or replace transient table PROD.MART.T clone STG.MART.T copy grants")
+    assert grants(sf, "table PROD.MART.T") == {("SELECT", "READER")}
+    sf("create or replace transient table PROD.MART.T clone STG.MART.T")
+    assert grants(sf, "table PROD.MART.T") == set()
+
+
+def test_copy_grants_of_a_new_table_takes_those_of_the_source(sf):
+    sf("grant select on table STG.MART.T to role STAGER")
+    sf("create transient table PROD.MART.N clone STG.MART.T copy grants")
+    assert grants(sf, "table PROD.MART.N") == {("SELECT", "STAGER")}
+
+
+def test_future_grants_are_given_to_new_objects(sf):
+    sf("grant select on future tables in schema PROD.MART to role READER")
+    sf("create transient table PROD.MART.N clone STG.MART.T")
+    assert grants(sf, "table PROD.MART.N") == {("SELECT", "READER")}
+    assert [r["grantee_name"] for r in sf.dicts("show future grants in schema PROD.MART")] == ["READER"]
+    sf("revoke select on future tables in schema PROD.MART from role READER")
+    assert not [r for r in sf("show future grants in schema PROD.MART")]
+
+
+def test_create_or_replace_keeps_grants_only_with_copy_grants(sf):
+    sf("grant select on view PROD.MART.V to role READER")
+    sf("create or replace view PROD.MART.V copy grants as (select id from PROD.MART.T)")
+    assert grants(sf, "view PROD.MART.V") == {("SELECT", "READER")}
+    sf("create or replace view PROD.MART.V as (select id from PROD.MART.T)")
+    assert grants(sf, "view PROD.MART.V") == set()
+
+
+def test_grants_are_given_and_taken(sf):
+    sf("grant select, insert on all tables in schema PROD.MART to role READER")
+    assert grants(sf, "table PROD.MART.T") == {("SELECT", "READER"), ("INSERT", "READER")}
+    sf("revoke insert on table PROD.MART.T from role READER")
+    assert grants(sf, "table PROD.MART.T") == {("SELECT", "READER")}
+    assert ("SELECT", "PROD.MART.T") in {
+        (r["privilege"], r["name"]) for r in sf.dicts("show grants to role READER")}
+    assert sf("select grantee, privilege_type from PROD.information_schema.object_privileges where "
+              "object_name = 'T' and privilege_type <> 'OWNERSHIP'") == [("READER", "SELECT")]
+
+
+def test_databases_and_schemas_are_cloned_with_what_they_hold(sf):
+    sf("grant select on table STG.MART.T to role STAGER")
+    sf("grant usage on database STG to role STAGER")
+    sf("create database COPY clone STG")
+    assert sf.one("select count(*) from COPY.MART.T") == 2
+    assert grants(sf, "table COPY.MART.T") == {("SELECT", "STAGER")}
+    assert grants(sf, "database COPY") == set()
+    sf("create or replace database COPY clone PROD")
+    assert sf.one("select count(*) from COPY.MART.T") == 1
+    sf("create schema PROD.COPIED clone STG.MART")
+    assert sf.one("select count(*) from PROD.COPIED.T") == 2
+    assert sf.one("select is_transient from PROD.information_schema.tables where "
+                  "table_schema = 'COPIED' and table_name = 'T'") == "YES"
+
+
+def test_what_is_dropped_is_gone(sf):
+    sf("drop table PROD.MART.T")
+    sf("drop view if exists PROD.MART.V")
+    sf("drop view if exists PROD.MART.V")
+    sf.fails("drop table PROD.MART.T", "does not exist")
+    sf("drop schema PROD.MART cascade")
+    sf.fails("create table PROD.MART.N as select 1 as id", "not exist")
+    sf("drop database PROD")
+    sf.fails("select * from PROD.MART.T", "not exist|does not")
+
+
+def test_comments_are_kept_and_cloned(sf):
+    sf("comment on table STG.MART.T is 'it''s built'")
+    sf("create or replace transient table PROD.MART.T clone STG.MART.T")
+    assert sf.one("select comment from PROD.information_schema.tables where table_name = 'T'") == \
+        "it's built"
+    sf("alter schema PROD.MART set comment = 'm'")
+    assert sf.one("select comment from PROD.information_schema.schemata "
+                  "where schema_name = 'MART'") == "m"
+
+
+def test_the_information_schema_knows_kinds_times_and_texts(sf):
+    rows = sf("select table_name, table_type, is_transient from PROD.information_schema.tables "
+              "where table_schema = 'MART' order by 1")
+    assert rows == [("T", "BASE TABLE", "YES"), ("V", "VIEW", "NO")]
+    before = sf.one("select last_altered from PROD.information_schema.tables where table_name = 'T'")
+    created = sf.one("select created from PROD.information_schema.tables where table_name = 'T'")
+    sf("insert into PROD.MART.T values (9)")
+    assert sf.one("select last_altered from PROD.information_schema.tables "
+                  "where table_name = 'T'") > before
+    assert sf.one("select created from PROD.information_schema.tables where table_name = 'T'") == created
+    assert "PROD.MART.T" in sf.one("select view_definition from PROD.information_schema.views "
+                                   "where table_name = 'V'")
+    assert "PROD.MART.T" in sf.one("select get_ddl('view', 'PROD.MART.V')")
+
+
+def test_merge_updates_and_inserts(sf):
+    sf("create table PROD.MART.M as select 1 as id, 'a' as v")
+    sf("merge into PROD.MART.M as DBT_INTERNAL_DEST using (select 1 as id, 'b' as v union all "
+       "select 2, 'c') as DBT_INTERNAL_SOURCE on (DBT_INTERNAL_SOURCE.id = DBT_INTERNAL_DEST.id) "
+       "when matched then update set id = DBT_INTERNAL_SOURCE.id, v = DBT_INTERNAL_SOURCE.v "
+       "when not matched then insert (id, v) values (id, v)")
+    assert sorted(sf("select id, v from PROD.MART.M")) == [(1, "b"), (2, "c")]
+
+
+def test_ddl_ends_an_open_transaction(sf):
+    sf("begin")
+    sf("insert into PROD.MART.T values (5)")
+    sf("create table PROD.MART.N as select 1 as id")
+    sf("rollback")
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+
+
+def test_a_transaction_of_dml_is_rolled_back(sf):
+    sf("begin")
+    sf("delete from PROD.MART.T")
+    sf("rollback")
+    assert sf.one("select count(*) from PROD.MART.T") == 1
+
+
+def test_an_unknown_statement_is_an_sql_error_and_no_hang(sf):
+    sf.fails("undrop table PROD.MART.T", ".")
+    sf.fails("create dynamic nonsense", ".")
+    assert sf.one("select count(*) from PROD.MART.T") == 1
+
+
+def test_statements_are_tagged(sf):
+    tagged = Client(sf.port, "PROD", tag="airlock:1")
+    tagged("select 41 + 1")
+    tagged("alter session set query_tag = 'other'")
+    tagged("select 41 + 2")
+    with urllib.request.urlopen(f"http://127.0.0.1:{sf.port}/standin/statements") as answer:
+        tags = {s["text"]: s["tag"] for s in json.load(answer)}
+    assert (tags["select 41 + 1"], tags["select 41 + 2"]) == ("airlock:1", "other")
+
+
+def fault(sf, **fields):
+    request = urllib.request.Request(f"http://127.0.0.1:{sf.port}/standin/fault",
+                                     json.dumps(fields).encode(), {"Content-Type": "application/json"})
+    urllib.request.urlopen(request).close()
+
+
+def test_a_reply_is_lost_on_demand(sf):
+    fault(sf, pattern="swap with", kind="lost")
+    sf.fails("alter database PROD swap with STG", "connection to the service was lost")
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+
+
+def test_a_statement_runs_late_on_demand(sf):
+    fault(sf, pattern="swap with", kind="late", seconds=0.7)
+    sf.fails("alter database PROD swap with STG", "connection to the service was lost")
+    assert sf.one("select count(*) from PROD.MART.T") == 1
+    time.sleep(1.2)
+    assert sf.one("select count(*) from PROD.MART.T") == 2
+
+
+def test_a_database_that_is_missing_is_not_made_by_connecting(sf):
+    Client(sf.port, "NEVER_MADE")
+    assert sf("show databases like 'NEVER%'") == []
+
+
+def test_the_role_of_the_session_is_told(sf):
+    assert Client(sf.port, "PROD", role="ETL").one("select current_role()") == "ETL"
+
+
+class Tap:
+    """One line per test, as the other programs print it."""
+
+    number = 0
+
+    def pytest_collection_finish(self, session):
+        print(f"1..{len(session.items)}", flush=True)
+
+    def pytest_runtest_logreport(self, report):
+        if report.when == "call" or report.outcome != "passed":
+            self.number += 1
+            name = report.nodeid.split("::")[-1].removeprefix("test_").replace("_", " ")
+            print(f"{'ok' if report.passed else 'not ok'} {self.number} - {name}", flush=True)
+            for line in str(report.longrepr or "").splitlines():
+                print(f"# {line}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", __file__], plugins=[Tap()]))
