@@ -130,7 +130,8 @@ static struct deploy *open_again(struct deploy *deploy, struct err *err)
 		return NULL;
 	if (strategy && strcmp(strategy, strategy_rollback.name) == 0)
 		strategy = deploy->strategy->name;
-	config->strategy = mem_strdup(strategy);
+	/* With the defaults that are this strategy's own. */
+	config_set_strategy(config, strategy ? strategy : "");
 	config->deployment = mem_strdup(name ? name : "");
 	if (find_environment(deploy, name && *name ? name : deploy->strategy->name, config, err) <
 	    0)

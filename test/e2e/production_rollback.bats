@@ -122,6 +122,27 @@ assert_as_in_place() {
   assert_sql 'select count(*) from mart.orders' 12
 }
 
+@test "killed in its publish, resume publishes what was tested" {
+  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  roll
+  assert_status 0
+  expected=$(rows)
+  published=$("$PYTHON" -c 'import json, sys
+for line in map(json.loads, sys.stdin):
+    for number, sql in enumerate(line.get("calls", []), 1):
+        if "insert into" in sql and "airlock_log" in sql and chr(39) + "published" in sql:
+            print(line["nth"], number, sep=".")' <"$DIRECT_TRACE")
+  thaw
+  rm -rf target/airlock "$DIRECT_TRACE"
+  DIRECT_FAULT=run-operation/$published:before:crash-airlock roll
+  assert_status 137
+  assert_sql 'select count(*) from mart.orders' 12
+  run airlock resume --from staging --to prod
+  assert_status 0
+  assert_says 'nothing is built: it died behind its tests'
+  [ "$(rows)" = "$expected" ]
+}
+
 @test "what production does not have begins anew, whatever staging holds" {
   sql 'drop table mart.revenue_by_day'
   sql 'create schema stage'
