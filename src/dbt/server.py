@@ -102,14 +102,28 @@ def captured(keep, number, null):
 
 
 def warm_up():
-    """Fills caches that every command fills first; without them it takes longer, no more."""
+    """
+    Yields what fills caches that every command fills first, in pieces that are short; without them
+    a command takes longer, no more. dbt writes the code that reads its objects when it first needs
+    it, and a child's would be lost.
+    """
     import inspect
-    import dbt.contracts.project as contracts
+    import dbt.artifacts.resources as resources
+    import dbt.contracts.files as files
+    import dbt.contracts.graph.nodes as nodes
+    import dbt.contracts.project as project
+    from dbt.contracts.graph.manifest import Manifest
 
-    inspect.getmodule(inspect.currentframe())
+    yield lambda: inspect.getmodule(inspect.currentframe())
     for name in ("Project", "ProfileConfig", "Configuration", "ProjectFlags", "PackageConfig"):
-        if hasattr(contracts, name):
-            getattr(contracts, name).json_schema()
+        if hasattr(project, name):
+            yield getattr(project, name).json_schema
+    yield lambda: Manifest.from_msgpack(Manifest().to_msgpack())
+    for module in (nodes, resources, files):
+        for thing in list(vars(module).values()):
+            if isinstance(thing, type) and hasattr(thing, "from_dict"):
+                # an object without its fields is none, but the code that says so is there
+                yield lambda thing=thing: thing.from_dict({})
 
 
 def import_adapters():
@@ -145,7 +159,6 @@ def import_dbt():
     # A collection would copy every page of the server into each child.
     gc.disable()
     importlib.import_module("dbt.cli.main")
-    attempt(warm_up)
     if is_single_threaded() and leaves_no_trace(import_adapters):
         attempt(import_adapters)
     gc.collect()
@@ -165,6 +178,7 @@ class Server:
         self.prctl = ctypes.CDLL(None).prctl
         self.children = {}  # pid: link, or None when airlock has closed it
         self.ended = set()  # not reaped yet
+        self.idle = None  # what is left of warm_up()
 
     def load(self):
         # A shim chooses the interpreter by what it is to execute.
@@ -188,6 +202,7 @@ class Server:
         if not is_single_threaded():
             raise Declined("imports have started threads")
         self.watch_children()
+        self.idle = warm_up()
 
     def watch_children(self):
         self.mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGCHLD})
@@ -207,12 +222,26 @@ class Server:
             poll.register(self.wake, select.POLLIN)
             for link in filter(None, self.children.values()):
                 poll.register(link, 0)
-            ready = dict(poll.poll())
+            ready = dict(poll.poll(0 if self.idle else None))
+            if not ready:
+                self.spend_time()
+                continue
             if self.wake in ready:
                 os.read(self.wake, 4096)
             self.reap(ready)
             if self.channel.fileno() in ready and self.accept():
                 return
+
+    def spend_time(self):
+        """While nobody asks for anything."""
+        try:
+            piece = next(self.idle, None)
+        except Exception:
+            piece = None
+        if piece:
+            attempt(piece)
+        else:
+            self.idle = None
 
     def reap(self, ready):
         for pid, link in list(self.children.items()):
@@ -284,6 +313,7 @@ class Server:
                     raise Declined(name)
 
     def fork(self, request, standard, link):
+        gc.freeze()
         # No signal may meet a child that still has the server's handlers.
         before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
         try:

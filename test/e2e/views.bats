@@ -70,6 +70,18 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
+@test "a view whose SQL dbt asks the warehouse for" {
+  {
+    echo "{% set found = run_query('select max(country) from ' ~ ref('customers')) if execute %}"
+    cat models/mart/open_orders.sql
+    echo "{% if execute %}and c.country <= '{{ found.rows[0][0] }}'{% endif %}"
+  } >asks.sql
+  mv asks.sql models/mart/open_orders.sql
+  deploy
+  assert_status 0
+  assert_sql 'select count(*) from mart.open_orders' "$(sql 'select count(*) from stage.open_orders')"
+}
+
 @test "a failing test keeps the new text of a view from production" {
   change_view 'c.customer_name, c.country'
   remember_production
