@@ -31,6 +31,7 @@ class Case:
     faults: tuple  # the environment of each deployment, one after the other
     group: str = "one fault"
     may_be_missed: bool = False  # the place may not be reached: then nothing may have gone wrong
+    number: int = 0  # of all cases
 
     @property
     def name(self):

@@ -8,8 +8,9 @@
   --real        with the real dbt: together and killed, far fewer of them
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it
+  --turns       each case is followed by one of deploy, resume and abort in turns, not by all of them
   --seed N      the one kill at the moment that N stands for
-  --table FILE  writes the outcomes of the matrix into it, as Markdown
+  --table FILE  writes the outcomes of the matrix into it, as Markdown; ended by SIGTERM, those so far
 """
 
 import argparse
@@ -29,8 +30,10 @@ class Report:
 
     def __init__(self, prefix):
         self.prefix, self.number, self.failed = prefix, 0, 0
+        self.planned, self.outcomes = 0, []
 
     def plan(self, count):
+        self.planned = count
         print(f"1..{count}", flush=True)
 
     def case(self, name, problems, note=""):
@@ -55,6 +58,7 @@ def main():
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--turns", action="store_true")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--table")
     options = parser.parse_args()
@@ -63,10 +67,11 @@ def main():
     strategy = next(s for s in STRATEGIES if s.name == options.strategy)
     report = Report(f"{strategy.name} on {options.engine}: ")
     if options.what == "matrix":
-        outcomes = matrix.run(options.engine, strategy, options, report)
-        if options.table:
-            table.write(options.table, options.engine, strategy,
-                        table.section(options.engine, strategy, outcomes))
+        try:
+            matrix.run(options.engine, strategy, options, report)
+        finally:
+            if options.table:
+                table.write(options.table, options.engine, strategy, report)
     else:
         {"together": together, "killed": killed}[options.what].run(options.engine, strategy, options, report)
     sys.exit(report.failed > 0)

@@ -41,8 +41,8 @@ def sample(cases):
 
 
 def choose_tries(cases, options):
-    """Everything with everything, or each kind of fault with one follow-up: they take turns."""
-    if options.all or options.only:
+    """Everything with everything, or each case with one follow-up: they take turns."""
+    if (options.all or options.only) and not options.turns:
         return list(itertools.product(cases, FOLLOWUPS))
     return list(zip(cases, itertools.cycle(FOLLOWUPS)))
 
@@ -105,20 +105,21 @@ def _work(engine, strategy, todo, done):
 
 
 def run(engine, strategy, options, report):
-    """Each outcome goes to report() as it is known; all of them are given back in order."""
+    """Each outcome goes to report() as it is known."""
     with World(engine, strategy) as world:
         cases = list(all_cases(world))
+        for number, case in enumerate(cases):
+            case.number = number
         if not options.all:
             cases = sample(cases)
         cases = [case for case in cases if options.only in case.name]
         tries = choose_tries(cases, options)
         report.plan(len(tries))
         if options.jobs == 1:
-            outcomes = _report_each(map(lambda t: try_case(world, *t), tries), report)
+            for case, followup in tries:
+                _report(try_case(world, case, followup), report)
         else:
-            outcomes = _run_parallel(engine, strategy, tries, options.jobs, report)
-    order = {(case.name, followup): number for number, (case, followup) in enumerate(tries)}
-    return sorted(outcomes, key=lambda outcome: order[outcome.case.name, outcome.followup])
+            _run_parallel(engine, strategy, tries, options.jobs, report)
 
 
 def _run_parallel(engine, strategy, tries, jobs, report):
@@ -129,15 +130,12 @@ def _run_parallel(engine, strategy, tries, jobs, report):
     workers = [multiprocessing.Process(target=_work, args=arguments) for _ in range(jobs)]
     for worker in workers:
         worker.start()
-    outcomes = _report_each((done.get() for _ in tries), report)
+    for _ in tries:
+        _report(done.get(), report)
     for worker in workers:
         worker.join()
-    return outcomes
 
 
-def _report_each(outcomes, report):
-    seen = []
-    for outcome in outcomes:
-        report.case(outcome.name, outcome.problems, f"{outcome.cell}, then {outcome.settled}")
-        seen.append(outcome)
-    return seen
+def _report(outcome, report):
+    report.outcomes.append(outcome)
+    report.case(outcome.name, outcome.problems, f"{outcome.cell}, then {outcome.settled}")

@@ -1,4 +1,4 @@
-"""The outcomes as Markdown: a row per place, a column per fault."""
+"""The outcomes as Markdown: a row per place, or per places with the same outcomes."""
 
 KINDS = "error crash crash-airlock lost mute late late-airlock orphan strike int term full".split()
 
@@ -11,16 +11,16 @@ def column_order(column):
 
 HEAD = """# Faults and what became of them
 
-Made by `test/fault/run matrix ENGINE --all --table test/fault/MATRIX.md`; each case is run by
-`scripts/test --all`.
+Made by `test/fault/run matrix ENGINE --strategy S --all [--turns] --table test/fault/MATRIX.md`; each
+case is run by `scripts/test --all`.
 
 Every row is a place in a deployment that replaces rows, changes columns and adds a table in one
-publish; every column a fault there. A cell is the exit status of the deployment that met it, and
-what production was afterwards, compared whole: `old` or `new`, never anything else. Each case was
-run three times: followed by the next deployment, by `resume`, and by `abort`, each of the last two
-once more and then by a deployment. What had published stayed; what had not was published by `resume`
-and left alone by `abort`; at the end no lock was held, each beginning had one end, nothing was left
-behind.
+publish, or several places that follow each other. What became of it is the exit status of the
+deployment that met the fault, and what production was afterwards, compared whole: `old` or `new`,
+never anything else; behind it the faults that ended so. Each case is tried three times (in turns:
+once): followed by the next deployment, by `resume`, and by `abort`, each of the last two once more and
+then by a deployment. What had published stayed; what had not was published by `resume` and left alone
+by `abort`; at the end no lock was held, each beginning had one end, and nothing was left behind.
 
 - **step** is a step of the plan, the fault inside airlock. The others are commands of dbt, the fault
   inside dbt: an *operation* or *build* as a whole (before it connects, after all it did), a statement
@@ -37,30 +37,55 @@ behind.
 """
 
 
-def section(engine, strategy, outcomes):
+def section(engine, strategy, report):
     groups = {}
+    outcomes = sorted(report.outcomes, key=lambda outcome: outcome.case.number)
     for outcome in outcomes:
         rows = groups.setdefault(outcome.case.group, {})
         cells = rows.setdefault(outcome.case.place, {})
         if outcome.problems or outcome.case.fault not in cells:
             cells[outcome.case.fault] = outcome.cell
     bad = sum(bool(outcome.problems) for outcome in outcomes)
-    lines = [f"## {strategy.name} on {engine}", "", f"{len(outcomes)} cases, {bad} of them wrong.", ""]
+    of = "" if len(outcomes) == report.planned else f" of {report.planned}"
+    cases = len({outcome.case.number for outcome in outcomes})
+    text = f"{cases} cases, {len(outcomes)}{of} tries, {bad} of them wrong."
+    lines = [f"## {strategy.name} on {engine}", "", text, ""]
     for title, rows in groups.items():
-        columns = {column for cells in rows.values() for column in cells}
-        lines += [*_grid(rows, sorted(columns, key=column_order), title), ""]
+        lines += [*_grid(rows, title), *(_impossible(engine) if title == "one fault" else []), ""]
     return "\n".join(lines)
 
 
-def _grid(rows, columns, title):
-    yield f"| {title} | " + " | ".join(columns) + " |"
-    yield "|---" * (len(columns) + 1) + "|"
+def _impossible(engine):
+    if engine == "duckdb":
+        yield "| every statement of an operation | cannot happen, in-process: late, late-airlock, orphan |"
+
+
+def _grid(rows, title):
+    """Places that follow each other with the same outcomes are one row."""
+    yield f"| {title} | what became of it |"
+    yield "|---|---|"
+    merged = []
     for place, cells in rows.items():
-        yield f"| {place.replace('|', '/')} | " + " | ".join(cells.get(c, "") for c in columns) + " |"
+        text = _outcomes(cells)
+        if merged and merged[-1][1] == text:
+            merged[-1][0].append(place)
+        else:
+            merged.append(([place], text))
+    for places, text in merged:
+        last = f" … {places[-1]} ({len(places)} places)" if places[1:] else ""
+        yield f"| {places[0]}{last} | {text} |".replace("\n", " ")
 
 
-def write(path, engine, strategy, text):
-    """The other sections of the file stay."""
+def _outcomes(cells):
+    """The faults behind each outcome; the places of a row may not have the same ones."""
+    faults = {}
+    for fault in sorted(cells, key=column_order):
+        faults.setdefault(cells[fault], []).append(fault)
+    return "; ".join(f"**{outcome}**: {', '.join(found)}" for outcome, found in faults.items())
+
+
+def write(path, engine, strategy, report):
+    """The other sections of the file stay as they are."""
     mark = f"## {strategy.name} on {engine}"
     try:
         with open(path, encoding="utf-8") as file:
@@ -68,6 +93,6 @@ def write(path, engine, strategy, text):
     except FileNotFoundError:
         sections = []
     sections = {f"## {part}".split("\n")[0]: f"## {part}".strip() for part in sections}
-    sections[mark] = text.strip()
+    sections[mark] = section(engine, strategy, report).strip()
     with open(path, "w", encoding="utf-8") as file:
         file.write("\n\n".join([HEAD.strip(), *(sections[key] for key in sorted(sections))]) + "\n")
