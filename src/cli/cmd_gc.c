@@ -10,6 +10,7 @@ static void add_restore(struct columns *columns, const json_t *point)
 	CLEANUP(buf_release) struct buf size = BUF_INIT;
 	const char *of = js_get_string(point, "of");
 	const char *why = js_get_string(point, "why");
+	json_int_t rows = js_get_integer(point, "rows", -1);
 
 	restore_write_size(&size, js_get_integer(point, "bytes", 0));
 	columns_add(columns, "%s", js_get_string(point, "state"));
@@ -17,10 +18,12 @@ static void add_restore(struct columns *columns, const json_t *point)
 	columns_add(columns, "%s", buf_cstr(&size));
 	if (why)
 		columns_add(columns, "left alone: %s", why);
+	else if (rows < 0)
+		columns_add(columns, "of %s, made %.19s", of ? of : "?",
+			    js_get_string(point, "at"));
 	else
 		columns_add(columns, "of %s, made %.19s, %lld rows", of ? of : "?",
-			    js_get_string(point, "at"),
-			    (long long)js_get_integer(point, "rows", -1));
+			    js_get_string(point, "at"), (long long)rows);
 	columns_end_row(columns);
 }
 

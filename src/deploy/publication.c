@@ -265,6 +265,8 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 		return -1;
 	if (state_push_objects(&w->state, relations, w->set.n, statements, err) < 0)
 		return -1;
+	if (w->set.container_count > 0)
+		return publication_push_asides(w, statements, err);
 	return keeps_any(w) ? state_push_restores(&w->state, restores, statements, err) : 0;
 }
 
@@ -299,11 +301,29 @@ int publication_plan_publish(struct publication *w, const char *reason, struct e
 	return publication_plan_hook(w, OPTION_AFTER_PUBLISH, err);
 }
 
+/* Of a schema of this exchange, and not the one that comes back. */
+static bool concerns_swap(const struct publication *w, const struct restore_point *point)
+{
+	const struct dialect *dialect = w->in->dialect;
+	bool is_of_set = false;
+
+	for (size_t i = 0; i < w->set.container_count; i++) {
+		const struct publish_container *c = &w->set.containers[i];
+
+		if (relation_same_schema(dialect, &point->relation, &c->from))
+			return false;
+		is_of_set = is_of_set || relation_same_schema(dialect, &point->of, &c->to);
+	}
+	return is_of_set;
+}
+
 static bool concerns(const struct publication *w, const struct restore_point *point)
 {
 	const struct dialect *dialect = w->in->dialect;
 	bool is_of_set = false;
 
+	if (point->is_schema)
+		return concerns_swap(w, point);
 	for (size_t i = 0; i < w->set.n; i++) {
 		const struct publish_table *t = &w->set.tables[i];
 
@@ -319,7 +339,8 @@ static int read_restores(struct publication *w, struct err *err)
 {
 	struct restore_list *list = &w->plan->restores;
 	const json_t *rows = js_get_array(w->in->observed->json, "restores");
-	struct relation *made = arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*made));
+	struct relation *made = arena_alloc(
+		&w->plan->arena, (w->set.n + w->set.container_count + 1) * sizeof(*made));
 	const struct restore_policy policy = {
 		.keep = config_number(w->in->config, OPTION_KEEP),
 		.keep_for_s = config_number(w->in->config, OPTION_KEEP_FOR),
@@ -338,6 +359,8 @@ static int read_restores(struct publication *w, struct err *err)
 	for (size_t i = 0; i < w->set.n; i++)
 		if (w->set.tables[i].restore.identifier)
 			made[made_count++] = *w->set.tables[i].to;
+	for (size_t i = 0; i < w->set.container_count; i++)
+		made[made_count++] = w->set.containers[i].to;
 	restore_judge(list, w->in->dialect, &policy, made, made_count);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "airlock/deploy/publication.h"
 #include "airlock/format/glob.h"
+#include "airlock/format/json.h"
 
 static int refuse_name(const struct relation *schema, struct err *err)
 {
@@ -91,6 +92,13 @@ static bool is_accepted(const struct publication *w, const struct container *con
 	return false;
 }
 
+/* The build makes it again: a node, or a hook, as of a function. */
+static bool is_of_build(const struct publication *w, const struct publish_container *c,
+			const struct container_object *object)
+{
+	return is_made(w, &c->to, true, object) || container_has(c->from_seen, object);
+}
+
 /* Objects that no node makes would leave production with the old schema. What the build made too,
  * such as a function, comes again. */
 static int check_foreign(struct publication *w, const struct publish_container *c, struct err *err)
@@ -100,10 +108,9 @@ static int check_foreign(struct publication *w, const struct publish_container *
 
 	for (size_t i = 0; seen && i < seen->object_count; i++) {
 		const struct container_object *object = &seen->objects[i];
-		bool returns = container_has(c->from_seen, object);
 		bool may_return = !w->in->observed->built && strcmp(object->kind, "function") == 0;
 
-		if (is_made(w, &c->to, true, object) || returns || may_return)
+		if (is_of_build(w, c, object) || may_return)
 			continue;
 		if (is_accepted(w, seen, object))
 			strv_pushf(&w->plan->warnings,
@@ -216,4 +223,39 @@ void publication_swap_tables(struct publication *w, const char *reason)
 					t->to->identifier,
 				};
 	}
+}
+
+static json_t *made_names(const struct publication *w, const struct publish_container *c)
+{
+	json_t *made = json_array();
+
+	/* One that production did not have was made empty, to be put aside. */
+	for (size_t i = 0; c->to_seen && i < c->to_seen->object_count; i++) {
+		const struct container_object *object = &c->to_seen->objects[i];
+
+		if (is_of_build(w, c, object))
+			json_array_append_new(made,
+					      json_sprintf("%s %s", object->kind, object->name));
+	}
+	return made;
+}
+
+int publication_push_asides(struct publication *w, struct strv *statements, struct err *err)
+{
+	json_t *detail CLEANUP(js_free) = w->in->observed->built ? json_array() : NULL;
+
+	for (size_t i = 0; detail && i < w->set.container_count; i++) {
+		const struct publish_container *c = &w->set.containers[i];
+		char *prefix CLEANUP(mem_free_string) =
+			mem_printf("%s" STATE_DEMOTED, c->to.schema);
+
+		json_array_append_new(
+			detail,
+			json_pack("{s:I, s:[s, s], s:s, s:o, s:I, s:I}", "number",
+				  (json_int_t)i + 1, "of", c->to.database, c->to.schema, "prefix",
+				  prefix, "made", made_names(w, c), "keep",
+				  (json_int_t)config_number(w->in->config, OPTION_KEEP), "keep_for",
+				  (json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
+	}
+	return state_push_asides(&w->state, detail, statements, err);
 }

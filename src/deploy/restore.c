@@ -21,6 +21,40 @@ static bool same_object(const char *recorded, const char *found)
 	       (strncmp(recorded, found, len) == 0 && (!found[len] || found[len] == '/'));
 }
 
+static char *marker_of(const struct restore_point *point)
+{
+	if (point->is_schema)
+		return marker_demoted(point->id);
+	return marker_restore(point->id, (size_t)point->number, &point->of);
+}
+
+/* What people wrote before it stays. */
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	return len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
+static const char *why_foreign_schema(struct restore_list *list, const struct restore_point *point,
+				      const json_t *row, const json_t *restore)
+{
+	const char *others = js_get_string(row, "others");
+	const char *object = js_get_string(row, "object");
+
+	if (!point->id || !point->of.schema)
+		return "no deployment in the history has made it";
+	char *marker CLEANUP(mem_free_string) = marker_of(point);
+
+	if (!ends_with(js_get_string(row, "comment"), marker))
+		return "its comment, which says what it is, is another";
+	if (!object || !js_text_is(restore, "object", object))
+		return "it is another schema of that name";
+	if (others)
+		return arena_printf(&list->arena, "it holds what no deployment made: %s", others);
+	return NULL;
+}
+
 static const char *why_foreign(const struct restore_point *point, const json_t *row,
 			       const json_t *restore)
 {
@@ -28,8 +62,7 @@ static const char *why_foreign(const struct restore_point *point, const json_t *
 
 	if (!point->id || !point->of.schema || !point->of.identifier)
 		return "no deployment in the history has made it";
-	char *marker CLEANUP(mem_free_string) =
-		marker_restore(point->id, (size_t)point->number, &point->of);
+	char *marker CLEANUP(mem_free_string) = marker_of(point);
 
 	if (!comment || strcmp(comment, marker) != 0)
 		return "its comment, which says what it is, is another";
@@ -63,9 +96,15 @@ static int read_point(struct restore_list *list, const json_t *row, const char *
 		.keep = js_get_integer(restore, "keep", 1),
 		.keep_for_s = js_get_integer(restore, "keep_for", 0),
 	};
-	if (!point->relation.identifier)
+	if (js_get_string(row, "schema")) {
+		point->is_schema = true;
+		point->relation.schema = copy(list, js_get_string(row, "schema"));
+		point->why = why_foreign_schema(list, point, row, restore);
+	} else if (point->relation.identifier) {
+		point->why = why_foreign(point, row, restore);
+	} else {
 		return err_set(err, ERR_NO_ANSWER, "the list of restore points is not whole");
-	point->why = why_foreign(point, row, restore);
+	}
 	if (point->why)
 		point->state = RESTORE_FOREIGN;
 	return 0;
@@ -81,7 +120,7 @@ static int compare_points(const void *a, const void *b, void *dialect)
 	if ((x->state == RESTORE_FOREIGN) != (y->state == RESTORE_FOREIGN))
 		return x->state == RESTORE_FOREIGN ? 1 : -1;
 	if (x->state == RESTORE_FOREIGN)
-		return strcmp(x->relation.identifier, y->relation.identifier);
+		return relation_compare(dialect, &x->relation, &y->relation);
 	of = relation_compare(dialect, &x->of, &y->of);
 	if (of != 0)
 		return of;
@@ -163,8 +202,7 @@ const char *restore_state_name(enum restore_state state)
 json_t *restore_json(const struct restore_point *point)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(&point->relation);
-	char *of CLEANUP(mem_free_string) =
-		point->of.identifier ? relation_display(&point->of) : NULL;
+	char *of CLEANUP(mem_free_string) = point->of.schema ? relation_display(&point->of) : NULL;
 
 	return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:I}", "relation", name, "state",
 			 restore_state_name(point->state), "why", point->why, "deployment",
@@ -216,10 +254,12 @@ void restore_write_summary(const struct restore_list *list, struct buf *out)
 
 		if (point->state != RESTORE_EXPIRED)
 			continue;
+		const struct relation own = { NULL, point->relation.schema,
+					      point->relation.identifier };
+		char *name CLEANUP(mem_free_string) = relation_display(&own);
 		char *of CLEANUP(mem_free_string) = relation_display(&point->of);
 
-		buf_printf(out, "  %s.%s of %s, made %.19s\n", point->relation.schema,
-			   point->relation.identifier, of, point->at);
+		buf_printf(out, "  %s of %s, made %.19s\n", name, of, point->at);
 	}
 }
 
@@ -242,8 +282,8 @@ json_t *restore_summary(const struct restore_list *list)
 int restore_push_drop(const struct state *state, const struct restore_point *point, const char *by,
 		      struct strv *statements, struct err *err)
 {
-	char *marker CLEANUP(mem_free_string) =
-		marker_restore(point->id, (size_t)point->number, &point->of);
+	bool whole = point->is_schema;
+	char *marker CLEANUP(mem_free_string) = marker_of(point);
 	char *name CLEANUP(mem_free_string) = relation_display(&point->relation);
 	json_t *detail CLEANUP(js_free) =
 		json_pack("{s:I, s:s, s:I}", "number", (json_int_t)point->number, "by", by, "bytes",
@@ -253,16 +293,19 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_RELATION("restore", &point->relation),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
-		SQL_ARG_LITERAL("identifier", point->relation.identifier),
+		SQL_ARG_LITERAL("identifier",
+				whole ? point->relation.schema : point->relation.identifier),
 		SQL_ARG_LITERAL("marker", marker),
 		SQL_ARG_LITERAL("maker", point->id),
 		SQL_ARG_LITERAL("shown", name),
 		SQL_ARG_LITERAL("detail", text),
 	};
 
-	if (dialect_push(statements, state->dialect, DIALECT_RESTORE_CHECK, args, ARRAY_LEN(args),
+	if (dialect_push(statements, state->dialect,
+			 whole ? DIALECT_ASIDE_CHECK : DIALECT_RESTORE_CHECK, args, ARRAY_LEN(args),
 			 err) < 0 ||
-	    dialect_push(statements, state->dialect, DIALECT_RESTORE_DROP, args, ARRAY_LEN(args),
+	    dialect_push(statements, state->dialect,
+			 whole ? DIALECT_ASIDE_DROP : DIALECT_RESTORE_DROP, args, ARRAY_LEN(args),
 			 err) < 0)
 		return -1;
 	return dialect_push(statements, state->dialect, DIALECT_RESTORE_DROPPED, args,

@@ -291,8 +291,8 @@ int state_push_objects(const struct state *state, const struct relation *relatio
 			    err);
 }
 
-int state_push_restores(const struct state *state, const json_t *detail, struct strv *statements,
-			struct err *err)
+static int push_restores(const struct state *state, enum dialect_template template,
+			 const json_t *detail, struct strv *statements, struct err *err)
 {
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
@@ -308,8 +308,19 @@ int state_push_restores(const struct state *state, const json_t *detail, struct 
 		  .undecided = detail ? NULL : "the restore points" },
 	};
 
-	return dialect_push(statements, state->dialect, DIALECT_LOG_RESTORES, args, ARRAY_LEN(args),
-			    err);
+	return dialect_push(statements, state->dialect, template, args, ARRAY_LEN(args), err);
+}
+
+int state_push_restores(const struct state *state, const json_t *detail, struct strv *statements,
+			struct err *err)
+{
+	return push_restores(state, DIALECT_LOG_RESTORES, detail, statements, err);
+}
+
+int state_push_asides(const struct state *state, const json_t *detail, struct strv *statements,
+		      struct err *err)
+{
+	return push_restores(state, DIALECT_LOG_ASIDE, detail, statements, err);
 }
 
 int state_push_restore_list(const struct state *state, struct strv *queries, struct err *err)

@@ -297,7 +297,7 @@ static int check_demoted(const struct publication *w, const struct past *past,
 {
 	const struct container *seen = observed_container(w->in->observed, w->in->dialect, schema);
 	const char *id = js_get_string(past->record, "id");
-	char *marker CLEANUP(mem_free_string) = mem_printf("[airlock: demoted by %s]", id);
+	char *marker CLEANUP(mem_free_string) = marker_demoted(id);
 
 	if (!seen)
 		return gone(schema, err);

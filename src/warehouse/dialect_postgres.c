@@ -6,6 +6,7 @@
  * committed by the server even after the client was killed.
  */
 #include "airlock/warehouse/dialect_rows.h"
+#include "postgres_aside.h"
 
 extern const char postgres_containers_sql[];
 extern const char postgres_observe_sql[];
@@ -53,27 +54,29 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s",
 	[DIALECT_OBSERVE_CONTAINERS] = postgres_containers_sql,
+	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
+	[DIALECT_ASIDE_DROP] = ASIDE_DROP,
+	[DIALECT_LOG_ASIDE] = ASIDE_LOG,
 	[DIALECT_OBSERVE_RELATIONS] = postgres_observe_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS("'content', (select " POSTGRES_CONTENT
 						 " from {relation:relation} x), "),
 	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS(""),
 	[DIALECT_OBSERVE_RESTORES] =
-		"select json_build_object('identifier', c.relname, "
+		"select q from (select json_build_object('identifier', c.relname, "
 		"'object', c.oid::text || '/' || c.relfilenode::text, "
 		"'comment', obj_description(c.oid, 'pg_class'), "
 		"'bytes', pg_total_relation_size(c.oid), 'id', r.id, "
 		"'at', to_char(r.logged_at at time zone 'utc', "
 		"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), "
 		"'age', floor(extract(epoch from clock_timestamp() - r.logged_at))::bigint, "
-		"'restore', r.e)::text "
+		"'restore', r.e)::text as q, c.relname as name "
 		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
 		"left join (select l.id, l.logged_at, e from {log:relation} l, "
 		"jsonb_array_elements(l.detail::jsonb) e where l.event = 'restores' "
 		"and l.id in (select substring(relname from '^r_(.*)_[0-9]+$') from pg_class)) r "
 		"on c.relname = 'r_' || r.id || '_' || (r.e ->> 'number') "
 		"where n.nspname = {restore_schema:literal} and c.relkind in ('r', 'p', 'v', 'm', "
-		"'f') "
-		"order by c.relname",
+		"'f') union all " ASIDE_OBSERVE ") f order by name",
 	[DIALECT_OBSERVE_LEFT] =
 		"select json_build_object('lock', c.relname)::text "
 		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "

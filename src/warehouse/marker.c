@@ -14,3 +14,8 @@ char *marker_restore(const char *id, size_t number, const struct relation *of)
 		return sql_bind_mark("airlock: restore point of deployment ", "id", rest);
 	return mem_printf("airlock: restore point of deployment %s%s", id, rest);
 }
+
+char *marker_demoted(const char *id)
+{
+	return mem_printf("[airlock: demoted by %s]", id);
+}

@@ -147,6 +147,50 @@ refused() { # refused WORDS...: nothing happened
   refused 'materialized view reports.totals' feed
 }
 
+@test "gc drops the schemas that were put aside when newer ones are, and what others did keeps them" {
+  for country in CH AT; do
+    sed -i "s/^4,Dario Rossi,../4,Dario Rossi,$country/" seeds/raw_customers.csv
+    blue_green --keep-for 1d
+    assert_status 0
+  done
+  aside=$(sql "select nspname from pg_namespace where nspname ~ '^mart__airlock_' order by 1 desc")
+  read -r newest middle oldest <<<"${aside//$'\n'/ }"
+  assert_sql "select count(*) from pg_namespace where nspname ~ '__airlock_'" 12
+  run --separate-stderr airlock gc --from green --to prod --json
+  assert_status 0
+  assert_json '[d["expired"], *{p["state"] for p in d["restore_points"]}]' '[0, "kept"]'
+  assert_json 'sorted({p["of"].split(".")[1] for p in d["restore_points"]})' '["intermediate", "mart", "staging", "utils"]'
+  remember_production
+  sql "create view reports_of_old as select count(*) from \"$middle\".orders;
+    create table \"$oldest\".mine as select 1 as x; create schema mart__airlock_20200101000000_abcdef"
+  run --separate-stderr airlock gc --from green --to prod --keep-for 0 --yes --json
+  assert_status 125
+  assert_json '[p["why"] for p in d["restore_points"] if "'"$oldest"'" in p["relation"]]' \
+    '["it holds what no deployment made: table mine"]'
+  assert_json '[p["why"] for p in d["restore_points"] if "abcdef" in p["relation"]]' \
+    '["no deployment in the history has made it"]'
+  assert_json '[d["failed"], d["dropped"], d["error"]["code"]]' '[1, 6, "gc-failed"]'
+  assert_says reports_of_old
+  sql "drop view reports_of_old; drop table \"$oldest\".mine; drop schema mart__airlock_20200101000000_abcdef"
+  run --separate-stderr airlock gc --from green --to prod --keep-for 0 --yes --json
+  assert_status 0
+  assert_json '[d["failed"], d["dropped"]]' '[0, 2]'
+  assert_sql "select nspname from pg_namespace where nspname ~ '^mart__airlock_'" "$newest"
+  assert_production_unchanged
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_country CH
+}
+
+@test "a deployment drops what is expired behind its publish" {
+  for round in 1 2; do
+    blue_green --keep-for 0
+    assert_status 0
+  done
+  assert_says 'dropped 4 expired restore points'
+  assert_sql "select count(*) from pg_namespace where nspname ~ '__airlock_'" 4
+}
+
 @test "a view outside that does not fit the new columns stops the publish" {
   export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
   blue_green

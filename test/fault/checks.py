@@ -86,3 +86,27 @@ def of_rest(world):
     foreign = "table_schema not in ('airlock', 'airlock_restore')"
     left = world.relations(f"{foreign} and table_name like '%airlock%'")
     return problems + [f"left behind: {found}" for found in left]
+
+
+def of_gc(world):
+    """After `airlock gc` nothing is there but log, locks and the newest restore point of each table or
+    schema; and a schema with something that people made."""
+    before = world.state()
+    run = world.run(["gc", *world.strategy.sides, "--keep-for", "0", "--yes", "--json"])
+    if run.status:
+        return [f"gc ended with {run.status}: {run.output[-800:]} {run.errors[-800:]}"]
+    report = run.report()
+    points = report["restore_points"]
+    kept = [point for point in points if point["state"] == "kept"]
+    held = [point for point in points if "by_hand" in (point["why"] or "")]
+    left = world.relations("table_schema = 'airlock_restore'") + world.schemas_aside()
+    claims = (
+        (world.state() == before, "gc changed production"),
+        (not report["side_tables"], f"side tables: {report['side_tables']}"),
+        (not report["unfinished"], f"without an end: {report['unfinished']}"),
+        (all(point["state"] != "foreign" or point in held for point in points), f"foreign: {points}"),
+        (len(kept) == len({point["of"] for point in kept}), f"several of one: {kept}"),
+        (report["dropped"] == len(points) - len(kept) - len(held), f"dropped {report['dropped']} of {points}"),
+        (len(left) == len(kept) + len(held), f"others are left: {left}"),
+    )
+    return [f"after gc: {what}" for true, what in claims if not true]

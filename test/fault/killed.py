@@ -45,7 +45,7 @@ def _kill(world, victim, delay):
     settled = world.state()
     if followup.status or settled != expected:
         problems.append(f"the next deployment ended with {followup.status}: {followup.errors[-1500:]}")
-    problems += checks.of_report(followup, state, settled) + checks.of_rest(world)
+    problems += checks.of_report(followup, state, settled) + checks.of_rest(world) + checks.of_gc(world)
     ends = [text.splitlines()[0] for text in (state, settled)]
     return problems, f"after {delay:.2f} s: {run_.status} {ends[0]}, then {ends[1]}"
 

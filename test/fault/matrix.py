@@ -95,7 +95,7 @@ def _follow(world, followup, outcome):
         after = world.deploy()
         if after.status or world.state() != "new":
             outcome.problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
-    outcome.problems += checks.of_rest(world)
+    outcome.problems += checks.of_rest(world) + checks.of_gc(world)
 
 
 def _work(engine, strategy, todo, done):

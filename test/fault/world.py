@@ -288,6 +288,12 @@ class World:
         return [tuple(row) for row in self.sql(
             f"select table_schema, table_name from information_schema.tables where {where} order by 1, 2")]
 
+    def schemas_aside(self):
+        """What an exchange put aside."""
+        if not self.strategy.aside:
+            return []
+        return self.sql("select nspname from pg_namespace where nspname ~ '__airlock_'")
+
     def lock_tables(self):
         found = self.relations("table_schema = 'airlock' and table_name like 'airlock_lock_%'")
         return [name for _, name in found]

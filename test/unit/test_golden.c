@@ -176,6 +176,9 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTENT] = "observe_content",
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
 	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
+	[DIALECT_ASIDE_CHECK] = "aside_check",
+	[DIALECT_ASIDE_DROP] = "aside_drop",
+	[DIALECT_LOG_ASIDE] = "log_aside",
 	[DIALECT_OBSERVE_RESTORES] = "observe_restores",
 	[DIALECT_OBSERVE_LEFT] = "observe_left",
 	[DIALECT_RESTORE_CHECK] = "restore_check",
@@ -254,7 +257,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 
 	if (!template_names[which])
 		fail_msg("template %zu has no name here", which);
-	if (which == DIALECT_OBSERVE_CONTAINERS && !dialect->swaps_schemas)
+	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
+	    !dialect->swaps_schemas)
 		return;
 	if (dialect_render(&sql, dialect, (enum dialect_template)which, args, ARRAY_LEN(args),
 			   &err) < 0)

@@ -4,7 +4,8 @@
  * One is ours if the history recorded it (event `restores`), and it is still that table: its
  * comment is the marker that it was given, and its object the one that was recorded. It is expired
  * when at least `keep` of ours are newer for the same relation and it is older than `keep_for`.
- * So the newest one of a relation never is. What is not ours is listed and left alone.
+ * So the newest one of a relation never is. What is not ours is listed and left alone; so is a
+ * schema that was put aside and holds what no deployment made.
  *
  * Life cycle: restore_parse() from the rows of DIALECT_OBSERVE_RESTORES, restore_judge(),
  *             restore_release().
@@ -31,7 +32,8 @@ enum restore_state {
 };
 
 struct restore_point {
-	struct relation relation; /* r_<id>_<number> of the restore schema */
+	struct relation relation; /* r_<id>_<number> of the restore schema, or a schema */
+	bool is_schema;           /* put aside whole: neither relation nor of have an identifier */
 	enum restore_state state;
 	const char *why;    /* FOREIGN: in words */
 	const char *id;     /* the deployment; NULL unknown, and so is all that follows */

@@ -101,6 +101,8 @@ int state_push_log_held(const struct state *state, const char *event, const json
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
 		       struct strv *statements, struct err *err);
 /* What the restore points are, as the event `restores`; `detail` NULL: not known yet. */
+int state_push_asides(const struct state *state, const json_t *detail, struct strv *statements,
+		      struct err *err); /* the same of what an exchange puts aside */
 int state_push_restores(const struct state *state, const json_t *detail, struct strv *statements,
 			struct err *err);
 /* The events of one deployment, or of all (NULL), oldest first. */

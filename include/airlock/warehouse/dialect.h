@@ -35,7 +35,9 @@ enum dialect_template {
 	DIALECT_OBSERVE_CONTENT,
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
 	/* ? log, restore_schema:literal: every table there, and what the history recorded of it;
-	 * {"identifier", "object", "comment", "bytes", "id", "at", "age", "restore"} */
+	 * {"identifier", "object", "comment", "bytes", "id", "at", "age", "restore"}; a schema that
+	 * was put aside by an exchange has "schema" for identifier, and as "others" what is in it
+	 * that no deployment made */
 	DIALECT_OBSERVE_RESTORES,
 	/* ? log; {"lock"} each lock table, {"side"} tables that a publish builds aside,
 	 * {"unfinished"} ids of deployments without an end */
@@ -49,6 +51,14 @@ enum dialect_template {
 	/* ? names with 'from' or 'to' as identifier; struct container as JSON of each that exists;
 	 * NULL where there are no containers that can be exchanged */
 	DIALECT_OBSERVE_CONTAINERS,
+	/* As DIALECT_RESTORE_CHECK and DIALECT_RESTORE_DROP, of a schema that was put aside: the
+	 * objects in it that were recorded are dropped one by one, anything else stops it. NULL
+	 * like the one above. */
+	DIALECT_ASIDE_CHECK,
+	DIALECT_ASIDE_DROP,
+	/* log, detail:literal: records the schemas that were put aside, [{"number", "of", "prefix",
+	 * "made", ..}]; their name is the prefix and the deployment. NULL like the one above. */
+	DIALECT_LOG_ASIDE,
 	DIALECT_SCHEMA_CREATE,     /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,        /* log: unless it exists */
 	DIALECT_LOCK_CREATE,       /* lock, container:literal: the table and its one row */

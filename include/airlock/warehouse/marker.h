@@ -1,5 +1,5 @@
 /*
- * marker: the comment of a table that airlock keeps: which deployment made it, and of what. The
+ * marker: the comment of what airlock keeps: which deployment made it, and of what. The
  * statement that makes the table is followed by the comment in the same transaction; nothing is
  * put back or dropped whose comment is another.
  *
@@ -14,5 +14,7 @@
 
 /* Of the restore point r_<id>_<number>. `id` NULL: the bind of that name. */
 char *marker_restore(const char *id, size_t number, const struct relation *of);
+/* How the comment of a schema ends that the exchange of `id` put aside. */
+char *marker_demoted(const char *id);
 
 #endif
