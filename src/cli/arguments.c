@@ -302,3 +302,25 @@ void arguments_write(const struct arguments *arguments, const char *program,
 	for (size_t i = 0; i < arguments->dbt_words.n; i++)
 		write_word(out, arguments->dbt_words.v[i]);
 }
+
+void arguments_write_where(const struct arguments *arguments, struct buf *out)
+{
+	static const enum option_id where[] = { OPTION_FROM, OPTION_FROM_ENV, OPTION_PROJECT_DIR,
+						OPTION_TO,   OPTION_TO_ENV,   OPTION_YES };
+	const struct strv *words = &arguments->cmdline.every;
+	bool is_first = true;
+
+	for (size_t i = 0; i < ARRAY_LEN(where); i++)
+		if (arguments->config.values[where[i]].source == OPTION_BY_COMMAND_LINE)
+			write_option(option_row(where[i]), &arguments->config.values[where[i]],
+				     out);
+	/* The record has the others. */
+	for (size_t i = 0; i + 1 < words->n; i++) {
+		if (strcmp(words->v[i], "--profiles-dir") != 0)
+			continue;
+		buf_add_str(out, is_first ? " --" : "");
+		is_first = false;
+		write_word(out, words->v[i]);
+		write_word(out, words->v[i + 1]);
+	}
+}

@@ -94,6 +94,28 @@ static void add_command(const struct invocation *invocation, const char *name, s
 	strv_push(next, buf_cstr(&line));
 }
 
+/* What is good without another build, and what failed once more. */
+static void add_rest(const struct invocation *invocation, const struct deploy_result *result,
+		     struct strv *next)
+{
+	CLEANUP(buf_release) struct buf publish = BUF_INIT;
+	CLEANUP(buf_release) struct buf retry = BUF_INIT;
+
+	buf_printf(&publish, "%s publish %s --exclude", invocation->program, result->id);
+	for (size_t i = 0; i < result->rest->n; i++) {
+		CLEANUP(mem_free_string) char *word = mem_printf("%s+", result->rest->v[i]);
+
+		buf_add_char(&publish, ' ');
+		buf_add_shell_word(&publish, word);
+	}
+	buf_printf(&retry, "%s deploy --retry %s", invocation->program, result->id);
+	arguments_write_where(invocation->arguments, &publish);
+	arguments_write_where(invocation->arguments, &retry);
+	if (result->audit->passed.n > 0)
+		strv_push(next, buf_cstr(&publish));
+	strv_push(next, buf_cstr(&retry));
+}
+
 /* What to look at first, by the topic that explains the error. */
 static void add_inspection(const struct invocation *invocation, const struct err *err,
 			   struct strv *next)
@@ -121,8 +143,11 @@ static void find_next(const struct invocation *invocation, const struct deploy_r
 		return;
 	if (result && result->audit && result->audit->failure_count)
 		add_rebuild(invocation, result->audit, next);
+	if (result && result->rest && cause_count(result->audit) <= FAILURES_SHOWN)
+		add_rest(invocation, result, next);
 	add_inspection(invocation, err, next);
-	add_command(invocation, invocation->command->name, next);
+	if (!command_id(invocation))
+		add_command(invocation, invocation->command->name, next);
 }
 
 static json_t *nodes_json(const struct audit *audit)
@@ -386,9 +411,19 @@ static int run(struct invocation *invocation, struct deploy *deploy, struct err 
 {
 	const struct deploy_result *result = NULL;
 
-	if (command_need_name(invocation, err) < 0)
+	const char *id = command_id(invocation);
+
+	if (id && !invocation->command->builds_nothing && invocation->arguments->what) {
+		err_set(err, ERR_USAGE, "--retry goes on with deployment '%s', and takes no '%s'",
+			id, invocation->arguments->what);
+		return err_hint(err, "leave '%s' out", invocation->arguments->what);
+	}
+	if (!id && command_need_name(invocation, err) < 0)
 		return -1;
-	deploy_run(deploy, &result, err);
+	if (id)
+		deploy_rest(deploy, id, !invocation->command->builds_nothing, &result, err);
+	else
+		deploy_run(deploy, &result, err);
 	return cmd_deploy_end(invocation, result, err);
 }
 

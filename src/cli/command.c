@@ -2,11 +2,12 @@
 
 #include <string.h>
 
+#include "airlock/deploy/state.h"
 #include "command_internal.h"
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
-#define ALL (((UINT64_C(1) << OPTION_COUNT) - 1) & ~(OF_ROUTES | BIT(FORCE)))
+#define ALL (((UINT64_C(1) << OPTION_COUNT) - 1) & ~(OF_ROUTES | BIT(FORCE) | BIT(RETRY)))
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
@@ -53,7 +54,7 @@ static const struct command commands[] = {
 		.operand = "STRATEGY|DEPLOYMENT",
 		.usage = USAGE_OF_DEPLOYMENTS,
 		.details = "On a terminal it shows the plan and asks before anything is built.\n",
-		.options = ALL,
+		.options = ALL | BIT(RETRY),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -127,11 +128,14 @@ static const struct command commands[] = {
 	{
 		.name = "publish",
 		.summary = "test what staging holds and publish what passed; build nothing",
-		.operand = "STRATEGY|DEPLOYMENT",
-		.usage = USAGE_OF_DEPLOYMENTS,
+		.operand = "STRATEGY|DEPLOYMENT|ID",
+		.usage = "[STRATEGY|DEPLOYMENT|ID] [OPTION...] [-- DBT-OPTION...]",
 		.details = "Every relation of the scope must be in staging. Its tests run now, "
 			   "under the "
-			   "lock: no\nresult of an earlier run is believed.\n",
+			   "lock: no\nresult of an earlier run is believed. With the ID of a "
+			   "deployment that "
+			   "failed in its\nbuild: what of it is good is published as staging "
+			   "holds it, with its options; leave the\nrest out with --exclude.\n",
 		.options = ALL & ~BIT(BUILD),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
@@ -235,13 +239,32 @@ bool command_wants_json(const struct invocation *invocation)
 	return config_bool(&invocation->arguments->config, OPTION_JSON);
 }
 
+static bool is_id(const char *word)
+{
+	size_t digits = strspn(word, "0123456789");
+
+	return digits == 14 && word[digits] == '_' &&
+	       strspn(word + digits + 1, "0123456789abcdef") == strlen(word) - digits - 1 &&
+	       strlen(word) == STATE_ID_SIZE;
+}
+
+const char *command_id(const struct invocation *invocation)
+{
+	const struct arguments *arguments = invocation->arguments;
+
+	if (invocation->command->builds_nothing)
+		return arguments->what && is_id(arguments->what) ? arguments->what : NULL;
+	return config_text(&arguments->config, OPTION_RETRY);
+}
+
 /* Only what is deployed has a name; others look at what deployments did. */
 static const char *what_of(const struct invocation *invocation)
 {
 	const struct command *command = invocation->command;
 
-	return command->operand && !command->takes_id ? invocation->arguments->what
-						      : CONFIG_ANY_DEPLOYMENT;
+	return command->operand && !command->takes_id && !command_id(invocation)
+		       ? invocation->arguments->what
+		       : CONFIG_ANY_DEPLOYMENT;
 }
 
 struct deploy_request command_request(const struct invocation *invocation)
@@ -257,7 +280,7 @@ struct deploy_request command_request(const struct invocation *invocation)
 		.reporter = &invocation->report->reporter,
 		.document = cmd_deploy_document,
 		.document_context = invocation,
-		.builds_nothing = invocation->command->builds_nothing,
+		.builds_nothing = invocation->command->builds_nothing && !command_id(invocation),
 		.ask = invocation->report->can_ask && !config_bool(&arguments->config, OPTION_YES),
 	};
 }

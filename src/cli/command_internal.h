@@ -46,6 +46,8 @@ int command_need_name(const struct invocation *invocation, struct err *err);
 /* Text or document to stdout, by --json. Takes the document over (NULL: there is none). */
 int command_finish(struct invocation *invocation, const struct buf *text, json_t *document,
 		   struct err *err);
+/* Of a deployment that goes on with what another one built: that one's. NULL: none. */
+const char *command_id(const struct invocation *invocation);
 bool command_wants_json(const struct invocation *invocation);
 
 #endif

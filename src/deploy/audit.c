@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "airlock/format/json.h"
+
 static bool names(const struct strv *list, const struct manifest_node *test)
 {
 	return strv_contains(list, test->name) || strv_contains(list, test->unique_id);
@@ -242,7 +244,7 @@ static bool is_skipped(const struct audit_failure *failure)
 /* What fails comes before what it made dbt skip, a node before a test. */
 static int first_failure(const struct judge *j, struct err *err)
 {
-	const struct audit_failure *first = NULL;
+	const struct audit_failure *first = &j->audit->failures[0];
 	bool first_is_test = false;
 
 	for (size_t i = 0; i < j->audit->failure_count; i++) {
@@ -250,7 +252,7 @@ static int first_failure(const struct judge *j, struct err *err)
 		const struct manifest_node *node = manifest_find(j->built, failure->unique_id);
 		bool is_test = node && manifest_is_test(node);
 
-		if (first &&
+		if (i > 0 &&
 		    (is_skipped(failure) > is_skipped(first) ||
 		     (is_skipped(failure) == is_skipped(first) && is_test >= first_is_test)))
 			continue;
@@ -260,6 +262,63 @@ static int first_failure(const struct judge *j, struct err *err)
 	return err_set(err, first_is_test ? ERR_AUDIT_FAILED : ERR_BUILD_FAILED, "'%s' %s: %s",
 		       first->unique_id, is_skipped(first) ? "was skipped" : "failed",
 		       *first->message ? first->message : first->status);
+}
+
+/* The node that fails, or those that a test is of. */
+static void mark_bad(struct judge *j, const struct manifest_node *node, json_t *bad)
+{
+	if (manifest_is_test(node)) {
+		for (size_t i = 0; i < node->parent_count; i++)
+			mark_bad(j, node->parents[i], bad);
+		return;
+	}
+	if (json_object_get(bad, node->unique_id))
+		return;
+	json_object_set_new(bad, node->unique_id, json_true());
+	strv_push(&j->audit->causes, node->name);
+}
+
+static void mark_behind(const struct manifest *built, json_t *bad)
+{
+	size_t before;
+
+	do {
+		before = json_object_size(bad);
+		for (size_t i = 0; i < manifest_count(built); i++) {
+			const struct manifest_node *node = manifest_node(built, i);
+			bool is_behind = false;
+
+			for (size_t k = 0; k < node->parent_count && !is_behind; k++)
+				is_behind = json_object_get(bad, node->parents[k]->unique_id);
+			if (is_behind && !manifest_is_test(node))
+				json_object_set_new(bad, node->unique_id, json_true());
+		}
+	} while (json_object_size(bad) > before);
+}
+
+/* What can be published although something else failed. */
+static void find_passed(struct judge *j, const struct config *config, const struct routes *routes)
+{
+	json_t *bad CLEANUP(js_free) = json_object();
+
+	for (size_t i = 0; i < j->audit->failure_count; i++) {
+		const struct audit_failure *failure = &j->audit->failures[i];
+		const struct manifest_node *node = manifest_find(j->built, failure->unique_id);
+
+		if (node && strcmp(failure->status, "skipped") != 0)
+			mark_bad(j, node, bad);
+	}
+	mark_behind(j->built, bad);
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+		struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+		if ((route->in_scope || route->is_ancestor) &&
+		    !json_object_get(bad, route->node->unique_id) &&
+		    check_node(j, config, route, &ignored) == 0)
+			strv_push(&j->audit->passed, route->node->unique_id);
+	}
+	j->audit->scope_tests = 0; /* counted again where everything passed */
 }
 
 int audit_judge(const struct config *config, const struct routes *routes,
@@ -283,8 +342,10 @@ int audit_judge(const struct config *config, const struct routes *routes,
 		else
 			count_node(&j, row);
 	}
-	if (ret_audit->failure_count > 0)
+	if (ret_audit->failure_count > 0) {
+		find_passed(&j, config, routes);
 		return first_failure(&j, err);
+	}
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
 
@@ -295,9 +356,34 @@ int audit_judge(const struct config *config, const struct routes *routes,
 	return 0;
 }
 
+size_t audit_scope_tests(const struct config *config, const struct routes *routes,
+			 const struct manifest *from)
+{
+	const struct strv *allowed = config_list(config, OPTION_ALLOW_UNTESTED);
+	size_t n = 0;
+
+	for (size_t i = 0; i < manifest_count(from); i++) {
+		const struct manifest_node *test = manifest_node(from, i);
+		bool is_of_scope = false;
+
+		if (!manifest_is_test(test) || names(allowed, test) || audit_skips(config, test))
+			continue;
+		for (size_t k = 0; k < test->parent_count && !is_of_scope; k++) {
+			const struct route *route =
+				routes_find(routes, test->parents[k]->unique_id);
+
+			is_of_scope = route && route->in_scope;
+		}
+		n += is_of_scope;
+	}
+	return n;
+}
+
 void audit_release(struct audit *audit)
 {
 	strv_release(&audit->warnings);
+	strv_release(&audit->passed);
+	strv_release(&audit->causes);
 	arena_release(&audit->arena);
 	*audit = (struct audit) { 0 };
 }

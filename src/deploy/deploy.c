@@ -80,6 +80,7 @@ void deploy_close(struct deploy *deploy)
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
 	deploy_compile_release(deploy);
+	strv_release(&deploy->retried);
 	json_decref(deploy->compiled);
 	json_decref(deploy->finish);
 	json_decref(deploy->hooks);
@@ -87,6 +88,8 @@ void deploy_close(struct deploy *deploy)
 	json_decref(deploy->phases);
 	json_decref(deploy->rolled_back);
 	json_decref(deploy->resumed);
+	json_decref(deploy->rest);
+	json_decref(deploy->basis);
 	free(deploy->commit);
 	journal_close(&deploy->journal);
 	fs_lock_release(&deploy->project_lock);
@@ -228,6 +231,8 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.dialect = deploy->sides.dialect,
 		.observed = observed,
 		.builds_nothing = deploy->request.builds_nothing,
+		.reuses = js_get_string(deploy->basis, "id"),
+		.retries = deploy->retries,
 		.runs = deploy->locked,
 		.build_options = &deploy->sides.build,
 		.build_select = &deploy->build_select,

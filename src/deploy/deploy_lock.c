@@ -374,6 +374,8 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 	if (deploy->hooks)
 		json_object_set(detail, "hooks", deploy->hooks);
 	deploy_add_figures(deploy, 1, detail);
+	if (!published)
+		deploy_add_rest(deploy, detail);
 	/* Nothing is written when the lock is no longer, or not yet, ours. */
 	return state_push_log_held(&deploy->state, published ? STATE_FINISHED : STATE_ABORTED,
 				   detail, statements, err);

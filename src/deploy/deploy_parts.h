@@ -6,6 +6,7 @@
 
 #include "airlock/base/backoff.h"
 #include "airlock/base/fs.h"
+#include "airlock/dbt/results.h"
 #include "airlock/deploy/deploy.h"
 #include "airlock/deploy/executor.h"
 #include "airlock/deploy/journal.h"
@@ -45,12 +46,17 @@ struct deploy {
 	bool locked;     /* all of them were read back */
 	char *commit;    /* of the project; NULL before a run */
 	struct deploy_compiling compiling;
-	json_t *compiled;    /* SQL of the views of the scope, by unique_id; NULL without */
-	json_t *rolled_back; /* of a rollback: the deployment that is taken back */
-	json_t *hooks;       /* what those that ran came to; NULL: none ran */
-	json_t *resumed;     /* the record of the deployment that is resumed; NULL: a new one */
-	json_t *phases;      /* name: milliseconds it took; NULL before the first */
-	json_t *finish;      /* what the end of this run records; NULL before the audit */
+	json_t *compiled;       /* SQL of the views of the scope, by unique_id; NULL without */
+	json_t *rolled_back;    /* of a rollback: the deployment that is taken back */
+	json_t *hooks;          /* what those that ran came to; NULL: none ran */
+	json_t *resumed;        /* the record of the deployment that is resumed; NULL: a new one */
+	json_t *rest;           /* what a failed build leaves that is good; NULL */
+	json_t *basis;          /* the deployment whose build this one publishes; NULL: its own */
+	bool retries;           /* what of it failed is built once more */
+	struct strv retried;    /* unique_ids of what dbt ran for that */
+	char invocation_id[64]; /* of the build */
+	json_t *phases;         /* name: milliseconds it took; NULL before the first */
+	json_t *finish;         /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
 	struct observed built; /* the picture that was published */
@@ -146,6 +152,24 @@ int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state o
 void deploy_write_published(struct deploy *deploy);             /* for slim CI */
 /* Takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
+/* deploy_tested.c. A relation that was tested and the one it replaces, as a picture shows them. */
+json_t *deploy_tested_table(const struct deploy *deploy, const struct route *route,
+			    const struct observed *picture);
+json_t *deploy_intent(const struct deploy *deploy); /* of `final_plan`; a new reference */
+const json_t *deploy_find_table(const json_t *tables, const char *unique_id);
+/* ERR_CONFLICT naming what is no longer what it was. `recorded` NULL: it was not tested. */
+int deploy_compare_tested(const json_t *recorded, const json_t *now, struct err *err);
+/* deploy_rest.c. A failing build is judged: what of it is good, for the end of this deployment. */
+void deploy_note_rest(struct deploy *deploy);
+void deploy_add_rest(const struct deploy *deploy, json_t *record);
+/* Of a deployment that goes on with what another one built: whether that is still there. */
+int deploy_check_rest(const struct deploy *deploy, const struct observed *picture, struct err *err);
+void deploy_count_rest(struct deploy *deploy);
+/* The results that `dbt retry` goes on from, where it looks for them. */
+int deploy_restore_results(const struct deploy *deploy, struct err *err);
+int deploy_merge_results(struct deploy *deploy, struct results **results, struct err *err);
+/* deploy_resume.c. A deploy of its own, with the options that `resumed` has recorded. */
+struct deploy *deploy_open_again(struct deploy *deploy, struct err *err);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
 int deploy_check_tested(const struct deploy *deploy, struct err *err);
 /* The step publish of `final_plan`, behind its intent, and finish in the same operation unless a

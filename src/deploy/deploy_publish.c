@@ -15,124 +15,6 @@
 
 enum { TRANSIENT_LIMIT_MS = 15000 };
 
-static json_t *identity(const struct table *table)
-{
-	if (!table)
-		return json_null();
-	return json_pack("{s:s?, s:I, s:s?, s:s?}", "object", table->object, "rows",
-			 (json_int_t)table->rows, "content", table->content, "version",
-			 table->version);
-}
-
-/* What was tested, and what is to be replaced by it: with this another process can publish it. */
-static json_t *intent_detail(const struct deploy *deploy)
-{
-	const struct plan *plan = &deploy->final_plan;
-	json_t *tables = json_array();
-	json_t *detail = deploy_who(deploy);
-
-	record_end(detail, deploy_outcome_name(DEPLOY_PUBLISHED), deploy->result.audit, NULL);
-	json_object_del(detail, "outcome");
-	json_object_del(detail, "exit");
-	for (size_t i = 0; i < plan->table_count; i++) {
-		const struct route *route = plan->tables[i].route;
-		char *from CLEANUP(mem_free_string) = relation_display(&route->from);
-		char *to CLEANUP(mem_free_string) = relation_display(&route->to);
-
-		const char *sql = js_get_string(deploy->compiled, route->node->unique_id);
-		char hash[MD5_HEX_SIZE] = "";
-
-		/* Of a view it is the text that was tested. */
-		if (sql)
-			md5_hex(sql, strlen(sql), hash);
-		json_array_append_new(
-			tables, json_pack("{s:s, s:s, s:s, s:s, s:o, s:o}", "unique_id",
-					  route->node->unique_id, "from", from, "to", to, "text",
-					  hash, "tested",
-					  identity(observed_table(&deploy->built, plan->dialect,
-								  &route->from)),
-					  "replaces",
-					  identity(observed_table(&deploy->built, plan->dialect,
-								  &route->to))));
-	}
-	json_object_set_new(detail, "tables", tables);
-	return detail;
-}
-
-static bool differ(const json_t *recorded, const json_t *found)
-{
-	static const char *const keys[] = { "object", "rows", "content", "version" };
-
-	if (!json_is_object(recorded) || !json_is_object(found))
-		return json_is_object(recorded) != json_is_object(found);
-	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
-		if (!json_equal(json_object_get(recorded, keys[i]),
-				json_object_get(found, keys[i])))
-			return true;
-	return false;
-}
-
-static const json_t *find_table(const json_t *tables, const char *unique_id)
-{
-	for (size_t i = 0; i < json_array_size(tables); i++) {
-		const json_t *table = json_array_get(tables, i);
-
-		if (js_text_is(table, "unique_id", unique_id))
-			return table;
-	}
-	return NULL;
-}
-
-static int check_tested(const json_t *recorded, const json_t *now, struct err *err)
-{
-	const char *name = js_get_string(now, "unique_id");
-	static const char *const sides[] = { "from", "to" };
-
-	if (!recorded)
-		return err_set(err, ERR_CONFLICT, "'%s' is not among the tables that were tested",
-			       name);
-	for (size_t i = 0; i < ARRAY_LEN(sides); i++)
-		if (!json_equal(json_object_get(recorded, sides[i]),
-				json_object_get(now, sides[i])))
-			return err_set(err, ERR_CONFLICT,
-				       "'%s' was tested as '%s' for '%s', and this project has "
-				       "'%s' for '%s'",
-				       name, js_get_string(recorded, "from"),
-				       js_get_string(recorded, "to"), js_get_string(now, "from"),
-				       js_get_string(now, "to"));
-	if (!json_equal(json_object_get(recorded, "text"), json_object_get(now, "text")))
-		return err_set(err, ERR_CONFLICT, "'%s': its SQL is not the one that was tested",
-			       name);
-	if (differ(json_object_get(recorded, "tested"), json_object_get(now, "tested")))
-		return err_set(err, ERR_CONFLICT, "'%s': staging changed after the tests",
-			       js_get_string(now, "from"));
-	if (differ(json_object_get(recorded, "replaces"), json_object_get(now, "replaces")))
-		return err_set(err, ERR_CONFLICT,
-			       "'%s' (production) was changed by somebody else since the tests",
-			       js_get_string(now, "to"));
-	return 0;
-}
-
-int deploy_check_tested(const struct deploy *deploy, struct err *err)
-{
-	json_t *now CLEANUP(js_free) = intent_detail(deploy);
-	const json_t *recorded = js_get_array(deploy->resumed, "intended");
-	const json_t *tables = js_get_array(now, "tables");
-
-	for (size_t i = 0; i < json_array_size(tables); i++) {
-		const json_t *table = json_array_get(tables, i);
-
-		if (check_tested(find_table(recorded, js_get_string(table, "unique_id")), table,
-				 err) < 0)
-			return -1;
-	}
-	if (json_array_size(tables) != json_array_size(recorded))
-		return err_set(err, ERR_CONFLICT,
-			       "%zu tables were tested, and this project publishes %zu",
-			       json_array_size(recorded), json_array_size(tables));
-	return 0;
-}
-
 /* What was tested, and production as it is now, counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err)
 {
@@ -167,7 +49,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
  * when somebody updates it. */
 bool deploy_compares_content(const struct deploy *deploy)
 {
-	return deploy->request.builds_nothing ||
+	return deploy->request.builds_nothing || deploy->basis ||
 	       config_is(deploy->request.config, OPTION_CONFLICT, "content");
 }
 
@@ -181,7 +63,8 @@ int deploy_count_tables(struct deploy *deploy, struct err *err)
 	struct observed counted = { 0 };
 
 	json_object_set_new(picture, "rows", rows);
-	if (observe_push_tables(&deploy->routes, &deploy->observed, deploy->request.builds_nothing,
+	if (observe_push_tables(&deploy->routes, &deploy->observed,
+				deploy->request.builds_nothing || deploy->basis,
 				deploy_compares_content(deploy), &queries, err) < 0 ||
 	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
@@ -409,7 +292,7 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	bool again = true;
 	bool finished = false;
 	struct strv intent CLEANUP(strv_release) = STRV_INIT;
-	json_t *detail CLEANUP(js_free) = intent_detail(deploy);
+	json_t *detail CLEANUP(js_free) = deploy_intent(deploy);
 
 	publish_waits_init(deploy, &waits);
 	if (executor_check_interrupted("publish", err) < 0)

@@ -106,7 +106,7 @@ static int find_environment(const struct deploy *deploy, const char *what, struc
 }
 
 /* A deploy of its own, with the options of the record. */
-static struct deploy *open_again(struct deploy *deploy, struct err *err)
+struct deploy *deploy_open_again(struct deploy *deploy, struct err *err)
 {
 	struct deploy_request request = deploy->request;
 	const json_t *words = js_get_array(deploy->resumed, "dbt");
@@ -212,7 +212,7 @@ static int go_on(struct deploy *again, struct err *err)
 static int resume_again(struct deploy *deploy, int64_t began,
 			const struct deploy_result **ret_result, struct err *err)
 {
-	struct deploy *again = open_again(deploy, err);
+	struct deploy *again = deploy_open_again(deploy, err);
 	int result;
 
 	if (!again)

@@ -18,13 +18,15 @@ static int judge(struct deploy *deploy, const struct runner_result *built, struc
 		.invocation_id = built->invocation_id,
 		.which = deploy->request.builds_nothing ? "test" : "build",
 		.target = deploy->sides.from,
-		.select = deploy->build_select.n > 0 ? &deploy->build_select : NULL,
+		.select = deploy->build_select.n > 0 && !deploy->retries ? &deploy->build_select
+									 : NULL,
 	};
 	struct manifest *manifest = NULL;
 	struct results *results = NULL;
 	int result = -1;
 
 	if (results_read(results_path, &expect, &results, err) == 0 &&
+	    (!deploy->retries || deploy_merge_results(deploy, &results, err) == 0) &&
 	    manifest_read(manifest_path, &manifest, err) == 0) {
 		deploy->audited = true;
 		result = audit_judge(deploy->request.config, &deploy->routes, manifest, results,
@@ -80,8 +82,9 @@ static int build(struct deploy *deploy, struct err *err)
 	int result;
 
 	warm_up(deploy);
-	if ((deploy->strategy->builds_scope && strv_contains(&step->command, "--state") &&
-	     deploy_write_state(deploy, err) < 0) ||
+	if ((deploy->retries && deploy_restore_results(deploy, err) < 0) ||
+	    (deploy->strategy->builds_scope && !deploy->retries &&
+	     strv_contains(&step->command, "--state") && deploy_write_state(deploy, err) < 0) ||
 	    deploy_begin_build(deploy, err) < 0)
 		return -1;
 	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.from_side.environment,
@@ -92,6 +95,9 @@ static int build(struct deploy *deploy, struct err *err)
 		result = judge(deploy, &built, err);
 	if (result < 0 && err->code == ERR_AUDIT_FAILED)
 		deploy->result.outcome = DEPLOY_BLOCKED;
+	memcpy(deploy->invocation_id, built.invocation_id, sizeof(built.invocation_id));
+	if (result < 0 && deploy->audited)
+		deploy_note_rest(deploy);
 	runner_result_release(&built);
 	return result;
 }
@@ -153,6 +159,8 @@ static int audit(struct deploy *deploy, struct err *err)
 	if (deploy_observe_counted(deploy, err) < 0 || check_tables(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->built, &deploy->final_plan, err) < 0)
 		return -1;
+	if (deploy->basis && deploy_check_rest(deploy, &deploy->built, err) < 0)
+		return -1;
 	if (plan_same_sql(plan_step(&deploy->plan, "publish"),
 			  plan_step(&deploy->final_plan, "publish"), &difference))
 		return 0;
@@ -166,13 +174,18 @@ static int audit(struct deploy *deploy, struct err *err)
 /* It died behind its tests: staging is published as it was tested, or not at all. */
 static bool is_tested(const struct deploy *deploy)
 {
-	return json_array_size(js_get_array(deploy->resumed, "intended")) > 0;
+	return json_array_size(js_get_array(deploy->resumed, "intended")) > 0 ||
+	       (deploy->basis && !deploy->retries);
 }
 
 static int audit_tested(struct deploy *deploy, struct err *err)
 {
-	record_read_audit(deploy->resumed, &deploy->audit);
 	deploy->result.audit = &deploy->audit;
+	if (deploy->basis) {
+		deploy_count_rest(deploy);
+		return audit(deploy, err);
+	}
+	record_read_audit(deploy->resumed, &deploy->audit);
 	deploy->request.reporter->note(deploy->request.reporter,
 				       "nothing is built: it died behind its tests");
 	return audit(deploy, err) < 0 ? -1 : deploy_check_tested(deploy, err);
@@ -189,6 +202,9 @@ int deploy_phases(struct deploy *deploy, struct err *err)
 	if (deploy_lock(deploy, err) < 0 || deploy_count_tables(deploy, err) < 0 ||
 	    deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
+		return -1;
+	/* What is no longer there is said before anything is built. */
+	if (deploy->basis && deploy_check_rest(deploy, &deploy->observed, err) < 0)
 		return -1;
 	deploy_note_phase(deploy, "observe", began);
 	for (size_t i = 0; i < deploy->plan.warnings.n; i++)

@@ -12,7 +12,7 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	*w = (struct publication) {
 		.in = input,
 		.plan = plan,
-		.set = { .by_content = input->builds_nothing ||
+		.set = { .by_content = input->builds_nothing || input->reuses ||
 				       config_is(input->config, OPTION_CONFLICT, "content"),
 			 .lock_attempt_ms = 300,
 			 .timeout_ms =
@@ -94,8 +94,48 @@ static void warn_of_skipped(struct publication *w)
 			   "the test '%s' is not run and stops nothing: skip_tests", skipped->v[i]);
 }
 
+/* What another deployment built is taken as it is, or what failed of it is built once more. */
+static void plan_reuse(struct publication *w)
+{
+	const char *from = config_text(w->in->config, OPTION_FROM);
+	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_FROM);
+	struct step *step;
+
+	if (!w->in->retries) {
+		step = plan_add_step(
+			w->plan, "build", "build", STEP_CHECK,
+			arena_printf(&w->plan->arena,
+				     "nothing is built: deployment %s built and tested "
+				     "it",
+				     w->in->reuses));
+		step->idempotent = true;
+		step->undo = "nothing";
+		return;
+	}
+	step = plan_add_step(w->plan, "build", "build", STEP_DBT,
+			     arena_printf(&w->plan->arena,
+					  "build and test what failed or was skipped in deployment "
+					  "%s; production is not touched",
+					  w->in->reuses));
+	step->idempotent = true;
+	step->undo = "nothing: staging is built anew by the next deployment";
+	strv_push(&step->command, "retry");
+	strv_push(&step->command, "--target");
+	strv_push(&step->command, from);
+	strv_push(&step->command, "--target-path");
+	strv_pushf(&step->command, "target/airlock/build/%s", name);
+	strv_push(&step->command, "--write-json");
+	if (w->in->options)
+		strv_push_all(&step->command, w->in->options);
+	runner_push_log_options(&step->command);
+}
+
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer)
 {
+	if (w->in->reuses) {
+		plan_reuse(w);
+		return;
+	}
 	bool tests = w->in->builds_nothing;
 	struct step *step = tests ? plan_add_step(w->plan, "test", "audit", STEP_DBT,
 						  "test what staging holds; nothing is built")

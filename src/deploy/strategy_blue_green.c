@@ -88,7 +88,7 @@ static int plan_steps(struct publication *w, struct err *err)
 {
 	static const char *const no_defer[] = { "--no-defer", NULL };
 
-	if (publication_plan_lock(w, err) < 0 || plan_prepare(w, err) < 0)
+	if (publication_plan_lock(w, err) < 0 || (!w->in->reuses && plan_prepare(w, err) < 0))
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);

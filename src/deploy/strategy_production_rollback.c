@@ -201,7 +201,7 @@ static void plan_build(struct rollback_plan *r)
 
 static int plan_steps(struct rollback_plan *r, struct err *err)
 {
-	if (publication_plan_lock(&r->w, err) < 0 || plan_prepare(r, err) < 0)
+	if (publication_plan_lock(&r->w, err) < 0 || (!r->w.in->reuses && plan_prepare(r, err) < 0))
 		return -1;
 	plan_build(r);
 	publication_plan_audit(&r->w);

@@ -74,6 +74,7 @@ pages() {
   [[ $(pages) = *prices?1* ]]
 }
 
+# bats test_tags=engine:any
 @test "a side is parsed again when its environment changes, and the other is not" {
   run --separate-stderr airlock routes hourly --json
   [ "$(json 'd["routes"][0]["to"] != d["routes"][0]["from"]')" = true ]
@@ -89,6 +90,7 @@ pages() {
   [ "$(json 'd["routes"][0]["to"]["relation_name"]')" = "$was" ]
 }
 
+# bats test_tags=engine:any
 @test "what fails is offered again with the environment, and a secret is not told" {
   run airlock deploy hourly --yes --to prod "${TO[@]:2}" --to-env DBT_ENV_SECRET_X=hunter2 \
     -- --vars '{break_pages: true}'
@@ -116,6 +118,7 @@ pages() {
   [[ $(pages) = *prices?2* ]]
 }
 
+# bats test_tags=engine:any
 @test "what would not be heard on a side alone, and what is no pair, is refused" {
   run airlock config hourly --from-env DBT_TARGET=dev
   assert_status 125

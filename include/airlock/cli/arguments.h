@@ -42,4 +42,7 @@ bool arguments_want_json(char *const *words);
 void arguments_write(const struct arguments *arguments, const char *program,
 		     const struct command *command, struct buf *out);
 
+/* What another command needs to find the same warehouse. */
+void arguments_write_where(const struct arguments *arguments, struct buf *out);
+
 #endif

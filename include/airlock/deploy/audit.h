@@ -31,6 +31,9 @@ struct audit {
 	struct audit_failure *failures;
 	size_t failure_count;
 	struct strv warnings;
+	struct strv
+		passed; /* unique_ids of the scope that are built, tested, and behind no failure */
+	struct strv causes; /* names of the nodes that failed, or a test of which did */
 };
 
 /* Whether skip_tests names it: it is not run, and stops nothing. */
@@ -52,6 +55,9 @@ int audit_check_tests(const struct config *config, const struct routes *routes,
 int audit_judge(const struct config *config, const struct routes *routes,
 		const struct manifest *built, const struct results *results, bool tests_alone,
 		struct audit *ret_audit, struct err *err);
+/* Tests that must have passed before the scope is published. */
+size_t audit_scope_tests(const struct config *config, const struct routes *routes,
+			 const struct manifest *from);
 void audit_release(struct audit *audit);
 
 #endif

@@ -80,7 +80,9 @@ struct deploy_result {
 	const struct deploy_published *published;
 	size_t published_count;
 	size_t restores_dropped; /* restore points that were expired */
-	const char *settled;     /* what a resume or abort found and did, in words; NULL: a run */
+	const struct strv
+		*rest;       /* names to exclude from a publish of what is good; NULL: none is */
+	const char *settled; /* what a resume or abort found and did, in words; NULL: a run */
 	unsigned dbt_starts;
 	double seconds;
 };
@@ -140,6 +142,16 @@ int deploy_resume(struct deploy *deploy, const char *id, const struct deploy_res
  * late for that. */
 int deploy_abort(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
 		 struct err *err);
+
+/*
+ * A deployment that failed behind a build: what of it was built, tested, and is behind no failure
+ * is published as staging holds it; with `retries`, after `dbt retry` of the rest. It is a
+ * deployment of its own, with the options that were recorded, over which go those that the command
+ * line gives now. Errors: ERR_CONFLICT: staging or production changed since; ERR_BUILD_INCOMPLETE
+ * names what of the scope is not good; ERR_NOT_RESUMABLE.
+ */
+int deploy_rest(struct deploy *deploy, const char *id, bool retries,
+		const struct deploy_result **ret_result, struct err *err);
 
 /* The deployments that the log of the warehouse holds, newest first, as history.h shapes them; of
  * one id: that one, or ERR_DEPLOYMENT_UNKNOWN. A new reference, NULL with *err set. */

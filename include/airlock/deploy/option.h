@@ -59,6 +59,7 @@ enum option_id {
 	OPTION_PUBLISH_TIMEOUT,   /* seconds; default 30 */
 	OPTION_REQUIRE_TESTS,     /* some | each | none; default some */
 	OPTION_RESTORE_POINT,     /* bool; --no-restore-point; default true */
+	OPTION_RETRY,             /* id of a deployment; command line only */
 	OPTION_ROUTE,             /* target | tag; default: target with `to`, else tag */
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/

@@ -19,6 +19,8 @@ struct strategy_input {
 	const struct dialect *dialect;
 	const struct observed *observed;
 	bool builds_nothing; /* staging is tested as it is */
+	const char *reuses;  /* the deployment that built what is published; NULL: this one does */
+	bool retries;        /* what failed of it is built once more */
 	bool runs;           /* a deployment makes it to run it; otherwise it is only shown */
 	const struct strv *build_options; /* the user's dbt options for the build */
 	const struct strv *build_select;  /* selection words of the build; empty: everything */
