@@ -22,6 +22,15 @@ EACH_CALL_OF = {
     "postgres": [("before", "late"), ("before", "late-airlock"), ("before", "orphan")],
     "duckdb": [("before", f"strike={milliseconds}") for milliseconds in (1, 3, 10, 30)],
 }
+# What a hook does in the place of its work
+HOOKS = {
+    "fails": "exit 3",
+    "is killed": "kill -KILL $$",
+    "airlock is killed": "kill -KILL $PPID",
+    "airlock gets int": "kill -INT $PPID; sleep 5",
+    "airlock gets term": "kill -TERM $PPID; sleep 5",
+}
+TRANSIENT = ("deadlock_detected", "could_not_serialize_access", "canceling_statement_due_to_lock_timeout")
 
 
 @dataclass
@@ -31,6 +40,7 @@ class Case:
     faults: tuple  # the environment of each deployment, one after the other
     group: str = "one fault"
     may_be_missed: bool = False  # the place may not be reached: then nothing may have gone wrong
+    is_retried: bool = False  # and nobody but the journal notices
     number: int = 0  # of all cases
 
     @property
@@ -39,20 +49,47 @@ class Case:
 
 
 def all_cases(world):
+    if world.strategy.has_hooks:
+        yield from hook_faults(world)
+        return
     yield from step_faults(world)
     good = Commands(world.good_trace)
     yield from call_faults(good, world.engine)
+    yield from transient_errors(good, world.engine)
     yield from unseen_publishes(good)
     yield from broken_recoveries(world, good)
 
 
 def step_faults(world):
-    for step in world.plan_steps():
+    for step in world.steps():
         for when in WHENS:
             for kind in ("error", "crash"):
                 # `finish` goes out in one operation with the publish
                 fault = {"AIRLOCK_FAULT": f"{step}:{when}:{kind}"}
                 yield Case(f"step {step}", f"{kind} {when}", (fault,), may_be_missed=step == "finish")
+
+
+def hook_faults(world):
+    """The user's own commands: they fail, die, or airlock does while they run."""
+    for step in ("before_publish", "after_publish"):
+        for case in step_faults(world):
+            if case.place == f"step {step}":
+                yield case
+        for fault, command in HOOKS.items():
+            yield Case(f"hook {step}", fault, ({f"FAULT_{step.split('_')[0].upper()}": command},), "hooks")
+
+
+def transient_errors(commands, engine):
+    """What the server undid and may have better luck with is tried again: the deployment is none the
+    worse."""
+    for (verb, nth), calls in commands.calls.items():
+        if verb != "run-operation" or engine != "postgres":
+            continue
+        for call in sorted({1, (len(calls) + 1) // 2, len(calls)}):
+            for error in TRANSIENT:
+                fault = {"DIRECT_FAULT": at(verb, nth, call, "before", f"error={error}")}
+                yield Case(commands.place(verb, nth, call), error.replace("_", " "), (fault,),
+                           "transient errors", is_retried=True)
 
 
 class Commands:

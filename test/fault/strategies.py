@@ -1,6 +1,6 @@
 """The strategies that the faults are tried on: one row each. A new strategy adds its row."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -13,15 +13,22 @@ class Strategy:
     dbt: tuple = ()  # behind `--`
     aside: str = ""  # a pattern of schemas that are not production either
     in_place: str = ""  # production was built there, all of it; then this SQL
+    verb: str = "deploy"  # publish: what staging holds already
+    has_hooks: bool = False  # its faults are those of hooks: FAULT_BEFORE and FAULT_AFTER are run
 
+
+WAC = Strategy(
+    name="wac",
+    arguments=("wac", "--from", "staging", "--to", "prod", "--tags", "mart,utils"),
+    sides=("--from", "staging", "--to", "prod"),
+    own_schemas=("stage", "airlock", "airlock_restore"),
+)
 
 STRATEGIES = (
-    Strategy(
-        name="wac",
-        arguments=("wac", "--from", "staging", "--to", "prod", "--tags", "mart,utils"),
-        sides=("--from", "staging", "--to", "prod"),
-        own_schemas=("stage", "airlock", "airlock_restore"),
-    ),
+    WAC,
+    replace(WAC, name="publish", verb="publish"),
+    replace(WAC, name="hooks", has_hooks=True, arguments=(
+        *WAC.arguments, "--before-publish", 'eval "${FAULT_BEFORE-}"', "--after-publish", 'eval "${FAULT_AFTER-}"')),
     Strategy(
         name="wap",
         arguments=("wap", "--from", "prod_audit", "--to", "prod", "--tags", "mart,utils",

@@ -6,6 +6,8 @@ KINDS = "error crash crash-airlock lost mute late late-airlock orphan strike int
 def column_order(column):
     """By kind, before and after; `strike 10 before` behind `strike 3 before`."""
     kind, *number, when = column.split()
+    if when not in ("before", "after"):
+        return len(KINDS), 0, column
     return KINDS.index(kind), int(number[0]) if number else 0, when == "after"
 
 

@@ -1,6 +1,7 @@
-"""Many deployments started at once on one production: one at a time gets the lock, the others stop
-with 72, and what is published is whole. Half of the rounds share one checkout of the project, in the
-others everybody has one of their own, as on different machines."""
+"""Many deployments started at once on one production: one at a time gets the lock, the others wait for
+it or stop with 72, and what is published is whole. Half of the rounds share one checkout of the
+project, in the others everybody has one of their own, as on different machines. Every second
+deployment does not wait (`if_locked: fail`)."""
 
 import shutil
 
@@ -23,9 +24,10 @@ def run(engine, strategy, options, report):
 
 def _round(world, at_once, own_checkouts):
     world.thaw()
-    fence = _fences(world)
+    fences = _fences(world)
     checkouts = _checkouts(world, at_once) if own_checkouts else [world.project] * at_once
-    runs = [world.finish(p) for p in [world.popen(world.deploy_arguments(), cwd=c) for c in checkouts]]
+    started = [world.popen(_arguments(world, number), cwd=c) for number, c in enumerate(checkouts)]
+    runs = [world.finish(process) for process in started]
     trace = world.trace()
     state = world.state()
     problems = checks.of_state(state) + checks.of_processes(trace) + checks.of_rest(world)
@@ -38,15 +40,25 @@ def _round(world, at_once, own_checkouts):
     if 0 not in statuses or state != "new":
         problems.append(f"nobody published: {statuses}, production is {state}")
     problems += _overlaps(_builds(trace))
-    held, taken = len(statuses) - statuses.count(72), _fences(world) - fence
-    if taken != held:
-        problems.append(f"the lock was taken {taken} times, and {held} held it: {statuses}")
+    waited = [run.status for run in runs[1::2]]
+    if 72 in waited:
+        problems.append(f"one did not wait long enough: {waited}")
+    held = len(statuses) - statuses.count(72)
+    taken = {name: fence - fences.get(name, 0) for name, fence in _fences(world).items()}
+    if set(taken.values()) != {held}:
+        problems.append(f"locks were taken {taken} times, and {held} held them: {statuses}")
     after, expected, _ = FOLLOWUPS["deploy"](world, state)
     if after.status or world.state() != expected:
         problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
     for directory in set(checkouts) - {world.project}:
         shutil.rmtree(directory)
     return problems, f"{statuses.count(0)} published, {statuses.count(72)} stopped with 72"
+
+
+def _arguments(world, number):
+    wait = ("--lock-timeout", "600") if number % 2 else ("--if-locked", "fail")
+    verb, *rest = world.deploy_arguments()
+    return [verb, *wait, *rest]
 
 
 def _checkouts(world, count):
@@ -57,9 +69,10 @@ def _checkouts(world, count):
 
 
 def _fences(world):
-    """How often a lock of staging was taken, ever; production's locks count publishes."""
-    fences = [world.sql(f"select fence, id from airlock.{name}")[0] for name in world.lock_tables()]
-    return sum(fence for fence, holder in fences if holder)
+    """How often each lock that deployments hold was taken, ever. Production's have no holder, unless
+    the strategy holds them from its begin: then they are taken together with those of staging."""
+    fences = {name: world.sql(f"select fence, id from airlock.{name}")[0] for name in world.lock_tables()}
+    return {name: fence for name, (fence, holder) in fences.items() if holder}
 
 
 def _builds(trace):

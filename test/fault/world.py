@@ -85,6 +85,7 @@ class World:
             "SHOP_DUCKDB": str(self.file),
         }
         self.old = self.new = None
+        self.always_collects = True  # each case ends with gc, which a sample does after some
 
     # --- its life
 
@@ -96,10 +97,10 @@ class World:
         here = {k: v for k, v in self.environment.items() if k.startswith("SHOP_") or k == "ENGINE"}
         os.environ.update(here)
         if self.strategy.in_place:
-            self._build_in_place()
+            self._build("prod")
             self.sql(self.strategy.in_place)
         else:
-            self._expect(self.deploy())
+            self._expect(self.run(["deploy", *self.deploy_arguments()[1:]]))
         for sql in (BY_HAND["any"], BY_HAND.get(self.engine)):
             if sql:
                 self.sql(sql)
@@ -108,14 +109,17 @@ class World:
         self._change("seeds/raw_orders.csv", "112,2,2025-01-15", new_order)
         self._change("models/mart/customers.sql", "  c.segment,\n", "  c.segment,\n  1 as weight,\n")
         if self.strategy.in_place:
-            self._build_in_place("--select", "raw_orders", "raw_payments")
+            self._build("prod", "--select", "raw_orders", "raw_payments")
         self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)  # says the same to the stand-in
+        if self.strategy.verb == "publish":
+            self._build("staging")
         self._freeze()
         self.old = self.production()
         self.frozen_events = set(self.events())
         self._expect(self.deploy())
         self.new = self.production()
         self.good_trace = self.trace()
+        self.good_steps = [line["step"] for line in self.journal() if line["event"] == "intent"]
         if self.old == self.new:
             raise RuntimeError("the changes that are waiting do not show in production")
         self.thaw()
@@ -136,9 +140,9 @@ class World:
     def __exit__(self, *_):
         self.stop()
 
-    def _build_in_place(self, *selection):
-        """Production without airlock: all of it, or what brings it new data."""
-        command = [self.environment["AIRLOCK_DBT"], "build", "--target", "prod", *selection]
+    def _build(self, target, *selection):
+        """Without airlock: all of it, or what brings it new data."""
+        command = [self.environment["AIRLOCK_DBT"], "build", "--target", target, *selection]
         target_path = ["--target-path", str(self.directory / "in_place")]
         subprocess.run([*command, *target_path], cwd=self.project, env=self.environment, check=True,
                        capture_output=True)
@@ -210,7 +214,7 @@ class World:
         )
 
     def deploy_arguments(self):
-        return ["deploy", *self.strategy.arguments, "--yes", "--json", *self.strategy.dbt]
+        return [self.strategy.verb, *self.strategy.arguments, "--yes", "--json", *self.strategy.dbt]
 
     def run(self, arguments, **environment):
         self.trace_file.unlink(missing_ok=True)
@@ -229,10 +233,19 @@ class World:
     def deploy(self, **environment):
         return self.run(self.deploy_arguments(), **environment)
 
-    def plan_steps(self):
+    def steps(self):
+        """Of the plan; publish has none to show but in its journal."""
+        if self.strategy.verb == "publish":
+            return self.good_steps
         run = self.run(["plan", *self.strategy.arguments, "--json", *self.strategy.dbt])
         self._expect(run)
         return [step["id"] for step in run.report()["steps"]]
+
+    def journal(self):
+        """Of the newest deployment."""
+        directory = max((self.project / "target/airlock/deployments").iterdir())
+        with open(directory / "journal.jsonl", encoding="utf-8") as file:
+            return [json.loads(line) for line in file if line.endswith("\n")]
 
     def sql(self, sql):
         with contextlib.closing(self._connect(read_only=False)) as connection:
