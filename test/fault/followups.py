@@ -17,7 +17,7 @@ def resume(world, state):
     run = world.run(["resume", *_id(name), *world.strategy.sides, "--json"])
     if not name:
         return run, state, _refused(run, "deployment-unknown")
-    if "aborted" in events:
+    if "aborted" in events or _ended_rebuild(world, events):
         return run, state, _refused(run, "not-resumable")
     return run, "new", _failed(run) + _twice(world, "resume", name, 0)
 
@@ -30,8 +30,13 @@ def abort(world, state):
     if not name:
         return run, state, _refused(run, "deployment-unknown")
     if run.status == 70:
-        return run, "new", _refused(run, "already-published") + _twice(world, "abort", name, 70)
+        return run, state if world.strategy.rebuilds else "new", _refused(run, "already-published") + _twice(world, "abort", name, 70)
     return run, "old" if state == "old" else state, _failed(run) + _twice(world, "abort", name, 0)
+
+
+def _ended_rebuild(world, events):
+    """It failed while production was made anew: that cannot be taken up again."""
+    return world.strategy.rebuilds and "finished" in events and world.history()[0]["outcome"] != "published"
 
 
 def _newest(world):

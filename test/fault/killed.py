@@ -40,7 +40,7 @@ def _kill(world, victim, delay):
     run_ = world.finish(process)
     problems = checks.of_processes(world.trace())  # first: one that is dying may hold the file
     state = world.state()
-    problems += checks.of_state(state) + checks.of_report(run_, "old", state)
+    problems += checks.of_state(world, run_) + checks.of_report(run_, "old", state, world.strategy.rebuilds)
     followup, expected, _ = FOLLOWUPS["deploy"](world, state)
     settled = world.state()
     if followup.status or settled != expected:

@@ -28,9 +28,10 @@ from strategies import STRATEGIES
 class Report:
     """TAP on stdout, and how many cases failed."""
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, is_whole):
         self.prefix, self.number, self.failed = prefix, 0, 0
         self.planned, self.outcomes = 0, []
+        self.is_whole = is_whole  # every case, or a sample of them
 
     def plan(self, count):
         self.planned = count
@@ -65,7 +66,7 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers and folders still go
     strategy = next(s for s in STRATEGIES if s.name == options.strategy)
-    report = Report(f"{strategy.name} on {options.engine}: ")
+    report = Report(f"{strategy.name} on {options.engine}: ", options.all)
     if options.what == "matrix":
         try:
             matrix.run(options.engine, strategy, options, report)

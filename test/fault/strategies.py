@@ -14,6 +14,7 @@ class Strategy:
     aside: str = ""  # a pattern of schemas that are not production either
     in_place: str = ""  # production was built there, all of it; then this SQL
     verb: str = "deploy"  # publish: what staging holds already
+    rebuilds: bool = False  # production becomes new one table after the other
     has_hooks: bool = False  # its faults are those of hooks: FAULT_BEFORE and FAULT_AFTER are run
 
 
@@ -36,6 +37,15 @@ STRATEGIES = (
         sides=("--from", "prod_audit", "--to", "prod"),
         # what both sides share is written by the build itself
         own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
+    ),
+    Strategy(
+        name="wap-rebuild",
+        arguments=("wap", "--from", "prod_audit", "--to", "prod", "--tags", "mart", "--publish-by", "rebuild"),
+        sides=("--from", "prod_audit", "--to", "prod"),
+        own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
+        in_place="select 1",
+        rebuilds=True,
+        engines=("duckdb",),  # elsewhere dbt would drop the view that somebody made by hand
     ),
     Strategy(
         name="production-rollback",

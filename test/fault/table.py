@@ -5,9 +5,10 @@ KINDS = "error crash crash-airlock lost mute late late-airlock orphan strike int
 
 def column_order(column):
     """By kind, before and after; `strike 10 before` behind `strike 3 before`."""
-    kind, *number, when = column.split()
+    when = column.split()[-1]
     if when not in ("before", "after"):
         return len(KINDS), 0, column
+    kind, *number, when = column.split()
     return KINDS.index(kind), int(number[0]) if number else 0, when == "after"
 
 
@@ -50,7 +51,8 @@ def section(engine, strategy, report):
     bad = sum(bool(outcome.problems) for outcome in outcomes)
     of = "" if len(outcomes) == report.planned else f" of {report.planned}"
     cases = len({outcome.case.number for outcome in outcomes})
-    text = f"{cases} cases, {len(outcomes)}{of} tries, {bad} of them wrong."
+    what = "cases" if report.is_whole else "cases, a sample"
+    text = f"{cases} {what}, {len(outcomes)}{of} tries, {bad} of them wrong."
     lines = [f"## {strategy.name} on {engine}", "", text, ""]
     for title, rows in groups.items():
         lines += [*_grid(rows, title), *(_impossible(engine) if title == "one fault" else []), ""]

@@ -241,6 +241,10 @@ class World:
         self._expect(run)
         return [step["id"] for step in run.report()["steps"]]
 
+    def history(self):
+        """As airlock tells it, the newest first."""
+        return self.run(["history", *self.strategy.sides, "--json"]).report()["deployments"]
+
     def journal(self):
         """Of the newest deployment."""
         directory = max((self.project / "target/airlock/deployments").iterdir())
@@ -278,9 +282,18 @@ class World:
         now = self.production()
         if now in (self.old, self.new):
             return "old" if now == self.old else "new"
+        if self.strategy.rebuilds and self._is_mixed(now):
+            return "mixed"
         lines = set(now.splitlines())
         missing = sorted(set(self.new.splitlines()) - lines)[:10]
         return "\n".join(["neither", *(f"not there: {line}" for line in missing)])
+
+    def _is_mixed(self, now):
+        """Each relation is the old or the new one, whole; a view goes with the table it reads."""
+        old, new, found = map(_by_relation, (self.old, self.new, now))
+        views = {name for name, lines in old.items() if not any(line.startswith("row ") for line in lines)}
+        return all(lines in (old.get(name), new.get(name)) for name, lines in found.items()) and (
+            old.keys() & new.keys()) <= found.keys() | views
 
     def trace(self):
         if not self.trace_file.exists():
@@ -317,3 +330,11 @@ class World:
         for name in self.lock_tables():
             held += [row[0] for row in self.sql(f"select id from airlock.{name} where nonce <> ''")]
         return held
+
+
+def _by_relation(text):
+    """What a snapshot says of each, whose name is the last word in front of what is said."""
+    found = {}
+    for line in text.splitlines():
+        found.setdefault(line.partition(" | ")[0].split()[-1], []).append(line)
+    return found
