@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "airlock/base/fs.h"
 #include "manifest_internal.h"
@@ -253,6 +254,17 @@ const struct manifest_node *manifest_find(const struct manifest *manifest, const
 	size_t at = find(manifest, unique_id, strlen(unique_id));
 
 	return at == NOT_FOUND ? NULL : &manifest->nodes[at];
+}
+
+void manifest_rename_database(struct manifest *manifest, const char *from, const char *to)
+{
+	for (size_t i = 0; i < manifest_count(manifest); i++) {
+		struct manifest_node *node = &manifest->nodes[i];
+
+		if (node->type != MANIFEST_SOURCE && node->relation.database &&
+		    strcasecmp(node->relation.database, from) == 0)
+			node->relation.database = to;
+	}
 }
 
 size_t manifest_position(const struct manifest *manifest, const struct manifest_node *node)

@@ -419,9 +419,31 @@ static int run_in_slot(const struct ops_connection *connection, const struct slo
 	return rc;
 }
 
-int ops_run(const struct ops_connection *connection, const struct ops *ops, bool hold_signals,
-	    void (*started)(void *context, pid_t pid), void *context, struct ops_reply *ret_reply,
-	    struct err *err)
+/* In front of every statement: a dbt may open a connection for each. */
+static void add_attached(const struct ops_connection *connection, const struct ops *ops,
+			 struct ops *attached)
+{
+	struct buf path CLEANUP(buf_release) = BUF_INIT;
+
+	for (const char *p = connection->attach_path; *p; p++) {
+		if (*p == '\'')
+			buf_add_char(&path, '\'');
+		buf_add_char(&path, *p);
+	}
+	for (size_t i = 0; i < ops->n; i++) {
+		const struct ops_call *call = &ops->calls[i];
+		size_t n = add_call(attached,
+				    mem_printf("attach if not exists '%s' as %s (read_only);\n%s",
+					       buf_cstr(&path), connection->attach_name, call->sql),
+				    call->wants_rows);
+
+		attached->calls[n].in_transaction = call->in_transaction;
+	}
+}
+
+static int run(const struct ops_connection *connection, const struct ops *ops, bool hold_signals,
+	       void (*started)(void *context, pid_t pid), void *context,
+	       struct ops_reply *ret_reply, struct err *err)
 {
 	struct slot slot CLEANUP(slot_release) = { .lock = FS_LOCK_FREE };
 	struct running running = { .on_start = started, .context = context };
@@ -440,4 +462,17 @@ int ops_run(const struct ops_connection *connection, const struct ops *ops, bool
 	rc = run_in_slot(connection, &slot, &running, hold_signals, err);
 	answer_release(&running.answer);
 	return rc;
+}
+
+int ops_run(const struct ops_connection *connection, const struct ops *ops, bool hold_signals,
+	    void (*started)(void *context, pid_t pid), void *context, struct ops_reply *ret_reply,
+	    struct err *err)
+{
+	struct ops attached CLEANUP(ops_release) = OPS_INIT;
+
+	if (connection->attach_path && fs_exists(connection->attach_path)) {
+		add_attached(connection, ops, &attached);
+		ops = &attached;
+	}
+	return run(connection, ops, hold_signals, started, context, ret_reply, err);
 }

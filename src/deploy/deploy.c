@@ -45,6 +45,7 @@ struct deploy *deploy_open(const struct deploy_request *request, struct err *err
 
 	deploy->request = *request;
 	deploy->project_lock = (struct fs_lock)FS_LOCK_FREE;
+	deploy->from_lock = deploy->to_lock = (struct fs_lock)FS_LOCK_FREE;
 	deploy->journal = (struct journal)JOURNAL_CLOSED;
 	arena_init(&deploy->arena);
 	if (sides_open(&sides, &deploy->sides, err) < 0)
@@ -167,7 +168,7 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 	if (deploy->routes.n == 0) {
 		deploy->request.reporter->note(deploy->request.reporter,
 					       "reading the project with dbt");
-		if (sides_parse(sides, err) < 0 ||
+		if (sides_parse(sides, err) < 0 || deploy_find_files(deploy, err) < 0 ||
 		    (selects && sides_select(sides, &selected, err) < 0) ||
 		    select_shared(deploy, &shared, err) < 0 ||
 		    routes_resolve(config, sides->dialect, sides->from_manifest, sides->to_manifest,

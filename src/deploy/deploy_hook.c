@@ -164,7 +164,8 @@ int deploy_publish_with_hooks(struct deploy *deploy, struct err *err)
 	const struct plan *plan = &deploy->final_plan;
 
 	if (before_publish(deploy, err) < 0 ||
-	    deploy_step(deploy, plan, "publish", deploy_publish, err) < 0)
+	    (deploy->to_file ? deploy_publish_file(deploy, err)
+			     : deploy_step(deploy, plan, "publish", deploy_publish, err)) < 0)
 		return -1;
 	bool rebuilds = plan_step(plan, "rebuild");
 

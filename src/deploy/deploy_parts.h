@@ -59,6 +59,11 @@ struct deploy {
 	json_t *finish;         /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
+	const char *from_file; /* that change places: real paths; NULL: none do */
+	const char *to_file;
+	const char *file_database; /* as dbt calls both */
+	struct fs_lock from_lock;  /* held while they do */
+	struct fs_lock to_lock;
 	struct observed built; /* the picture that was published */
 	struct plan final_plan;
 	struct deploy_result result;
@@ -172,6 +177,16 @@ int deploy_merge_results(struct deploy *deploy, struct results **results, struct
 struct deploy *deploy_open_again(struct deploy *deploy, struct err *err);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
 int deploy_check_tested(const struct deploy *deploy, struct err *err);
+/* deploy_file.c. The two files of a strategy that exchanges them: ERR_UNSUPPORTED for layouts that
+ * cannot. Staging's is attached by its name in statements from here on. */
+int deploy_find_files(struct deploy *deploy, struct err *err);
+/* The same for the file that deployment `id` put aside. */
+int deploy_find_aside(struct deploy *deploy, const char *id, struct err *err);
+/* The steps record, link and publish of `final_plan`, and the end. */
+int deploy_publish_file(struct deploy *deploy, struct err *err);
+/* deploy_publish.c, for it. */
+void deploy_name_publish_failure(struct err *err);
+void deploy_list_published(struct deploy *deploy);
 /* The step publish of `final_plan`, behind its intent, and finish in the same operation unless a
  * hook is to run between them. */
 int deploy_publish(struct deploy *deploy, struct err *err);

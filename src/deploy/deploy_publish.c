@@ -109,7 +109,7 @@ void deploy_name_raised(struct err *err, const char *what)
 	}
 }
 
-static void name_failure(struct err *err)
+void deploy_name_publish_failure(struct err *err)
 {
 	deploy_name_raised(err, "the publish was stopped");
 	if (err->code != ERR_WAREHOUSE)
@@ -169,7 +169,7 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 		err_release(err);
 		return 0;
 	case 0:
-		name_failure(err);
+		deploy_name_publish_failure(err);
 		return -1;
 	default:
 		deploy->result.outcome = DEPLOY_UNKNOWN;
@@ -187,7 +187,7 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 	}
 }
 
-static void list_published(struct deploy *deploy)
+void deploy_list_published(struct deploy *deploy)
 {
 	const struct plan *plan = &deploy->final_plan;
 	struct deploy_published *rows =
@@ -299,7 +299,7 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 		return -1;
 	/* Of a rebuild that is resumed: what was there before it is kept already. */
 	if (js_get_bool(deploy->resumed, "rebuilds", false)) {
-		list_published(deploy);
+		deploy_list_published(deploy);
 		return 0;
 	}
 	/* The phase is seen by others before the transaction that sets it as well has ended. */
@@ -316,7 +316,7 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	deploy->result.outcome = DEPLOY_PUBLISHED;
 	if (finished && finishes)
 		deploy->holds_lock = false;
-	list_published(deploy);
+	deploy_list_published(deploy);
 	return 0;
 }
 

@@ -122,7 +122,11 @@ static int add_demoted_route(struct deploy *deploy, struct route *route, const c
 {
 	struct arena *arena = &deploy->routes.arena;
 
-	route->from.schema = arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.schema, id);
+	if (*deploy->routes.containers[0].from.schema)
+		route->from.schema =
+			arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.schema, id);
+	else
+		route->from.database = DIALECT_STAGING_FILE;
 	deploy->routes.n++;
 	deploy->routes.scope_count++;
 	return 0;
@@ -142,6 +146,13 @@ static void add_containers(struct deploy *deploy, const json_t *containers, cons
 
 		if (!to || !database)
 			continue;
+		if (js_get_bool(container, "is_file", false)) {
+			routes->containers[routes->container_count++] = (struct route_container) {
+				.from = { DIALECT_STAGING_FILE, "", NULL },
+				.to = { arena_strdup(arena, database), "", NULL },
+			};
+			continue;
+		}
 		routes->containers[routes->container_count++] = (struct route_container) {
 			.from = { arena_strdup(arena, database),
 				  arena_printf(arena, "%s" STATE_DEMOTED "%s", to, id), NULL },
@@ -255,6 +266,9 @@ int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *e
 	    check_newest(deployments, chosen, err) < 0)
 		return -1;
 	deploy->rolled_back = json_incref(chosen);
+	if (js_get_bool(json_array_get(js_get_array(chosen, "containers"), 0), "is_file", false) &&
+	    deploy_find_aside(deploy, js_get_string(chosen, "id"), err) < 0)
+		return -1;
 	deploy->strategy = &strategy_rollback;
 	return make_routes(deploy, chosen, err);
 }

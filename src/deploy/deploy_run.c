@@ -28,6 +28,9 @@ static int judge(struct deploy *deploy, const struct runner_result *built, struc
 	if (results_read(results_path, &expect, &results, err) == 0 &&
 	    (!deploy->retries || deploy_merge_results(deploy, &results, err) == 0) &&
 	    manifest_read(manifest_path, &manifest, err) == 0) {
+		if (deploy->from_file)
+			manifest_rename_database(manifest, deploy->file_database,
+						 DIALECT_STAGING_FILE);
 		deploy->audited = true;
 		result = audit_judge(deploy->request.config, &deploy->routes, manifest, results,
 				     deploy->request.builds_nothing, &deploy->audit, err);

@@ -61,6 +61,8 @@ const char *step_kind_name(enum step_kind kind)
 		return "check";
 	case STEP_HOOK:
 		return "hook";
+	case STEP_FILE:
+		return "file";
 	}
 	return "";
 }
@@ -159,7 +161,10 @@ static void write_step(const struct step *step, size_t number, struct buf *out)
 		buf_add_str(out, step->kind == STEP_DBT ? "      dbt" : "     ");
 	for (size_t i = 0; i < step->command.n; i++) {
 		buf_add_char(out, ' ');
-		buf_add_shell_word(out, step->command.v[i]);
+		if (step->kind == STEP_FILE)
+			sql_show(out, step->command.v[i]);
+		else
+			buf_add_shell_word(out, step->command.v[i]);
 	}
 	if (step->command.n > 0)
 		buf_add_char(out, '\n');
@@ -196,7 +201,10 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 	if (routes->view_count > 0)
 		buf_printf(out, " and %zu view%s", routes->view_count,
 			   routes->view_count == 1 ? "" : "s");
-	buf_printf(out, "%s\n", plan->atomic ? ", in one transaction" : ", one at a time");
+	buf_printf(out, "%s\n",
+		   plan_step(plan, "link") ? ", by one rename"
+		   : plan->atomic          ? ", in one transaction"
+					   : ", one at a time");
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);
 	write_copies(plan, out);

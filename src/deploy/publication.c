@@ -232,7 +232,7 @@ static json_t *table_detail(const struct publication *w, size_t i)
 
 /* What the history keeps, enough to put everything back. A restore point is r_<id>_<restore> in
  * the restore schema. NULL before the build. */
-static json_t *published_detail(const struct publication *w)
+json_t *publication_detail(const struct publication *w)
 {
 	if (!w->in->observed->built)
 		return NULL;
@@ -251,8 +251,10 @@ static json_t *published_detail(const struct publication *w)
 		if (i == 0)
 			json_object_set_new(detail, "containers", json_array());
 		json_array_append_new(json_object_get(detail, "containers"),
-				      json_pack("{s:s, s:s, s:s}", "database", c->to.database,
-						"from", c->from.schema, "to", c->to.schema));
+				      json_pack("{s:s, s:s, s:s, s:b}", "database", c->to.database,
+						"from", c->from.schema, "to",
+						*c->to.schema ? c->to.schema : c->to.database,
+						"is_file", (int)!*c->to.schema));
 	}
 	if (w->rebuilds)
 		json_object_set_new(detail, "rebuilds", json_true());
@@ -294,7 +296,7 @@ static json_t *restores_detail(const struct publication *w)
 
 static int push_record(struct publication *w, struct strv *statements, struct err *err)
 {
-	json_t *detail CLEANUP(js_free) = published_detail(w);
+	json_t *detail CLEANUP(js_free) = publication_detail(w);
 	json_t *restores CLEANUP(js_free) = restores_detail(w);
 	struct relation *relations =
 		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
@@ -333,8 +335,11 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err)
 {
+	bool is_file = w->set.container_count > 0 && w->in->dialect->swaps_files;
+
 	if (publication_plan_hook(w, OPTION_BEFORE_PUBLISH, err) < 0 ||
-	    plan_transaction(w, reason, err) < 0)
+	    (is_file ? publication_plan_file(w, reason, err) : plan_transaction(w, reason, err)) <
+		    0)
 		return -1;
 	if (w->rebuilds)
 		publication_plan_rebuild(w);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "airlock/deploy/publication.h"
+#include "airlock/deploy/route_check.h"
 #include "airlock/format/glob.h"
 #include "airlock/format/json.h"
 
@@ -20,7 +21,8 @@ static int add_container(struct publication *w, const struct route_container *ro
 			 struct err *err)
 {
 	struct arena *arena = &w->plan->arena;
-	char *prefix CLEANUP(mem_free_string) = mem_printf("%s" STATE_DEMOTED, route->to.schema);
+	const char *name = *route->to.schema ? route->to.schema : route->to.database;
+	char *prefix CLEANUP(mem_free_string) = mem_printf("%s" STATE_DEMOTED, name);
 	char *restore CLEANUP(mem_free_string) = sql_bind_mark(prefix, "id", "");
 
 	if (strlen(prefix) + STATE_ID_SIZE > w->in->dialect->identifier_max)
@@ -35,11 +37,17 @@ static int add_container(struct publication *w, const struct route_container *ro
 	return 0;
 }
 
+/* A file by its path. */
+static const char *shown(const struct container *container)
+{
+	return *container->schema.schema || !container->object ? container->schema.schema
+							       : container->object;
+}
+
 static int refuse(const struct container *container, const char *what, const char *hint,
 		  struct err *err)
 {
-	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be exchanged: %s", container->schema.schema,
-		what);
+	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be exchanged: %s", shown(container), what);
 	return err_hint(err, "%s", hint);
 }
 
@@ -72,8 +80,13 @@ static bool is_made(const struct publication *w, const struct relation *schema, 
 		const struct publish_table *t = &w->set.tables[i];
 		const struct relation *relation = in_production ? t->to : t->from;
 
-		if (relation && relation_same_schema(w->in->dialect, relation, schema) &&
-		    container_has_relation(&one, relation->identifier))
+		if (!relation || !route_container_holds(w->in->dialect, schema, relation))
+			continue;
+		char *name CLEANUP(mem_free_string) =
+			mem_printf("%s%s%s", *schema->schema ? "" : relation->schema,
+				   *schema->schema ? "" : ".", relation->identifier);
+
+		if (container_has_relation(&one, name))
 			return true;
 	}
 	return false;
@@ -84,7 +97,8 @@ static bool is_accepted(const struct publication *w, const struct container *con
 {
 	const struct strv *patterns = config_list(w->in->config, OPTION_FOREIGN_OBJECTS);
 	char *name CLEANUP(mem_free_string) =
-		mem_printf("%s.%s", container->schema.schema, object->name);
+		mem_printf("%s%s%s", container->schema.schema, *container->schema.schema ? "." : "",
+			   object->name);
 
 	for (size_t i = 0; i < patterns->n; i++)
 		if (glob_match_once(patterns->v[i], name))
@@ -114,14 +128,15 @@ static int check_foreign(struct publication *w, const struct publish_container *
 			continue;
 		if (is_accepted(w, seen, object))
 			strv_pushf(&w->plan->warnings,
-				   "%s '%s.%s' is made by no node and leaves production with the "
-				   "old schema",
-				   object->kind, c->to.schema, object->name);
+				   "%s '%s%s%s' is made by no node and leaves production with the "
+				   "old %s",
+				   object->kind, c->to.schema, *c->to.schema ? "." : "",
+				   object->name, *c->to.schema ? "schema" : "file");
 		else
 			add_to_list(&list, object->kind, object->name);
 	}
 	return refuse_list(seen, &list, "production would lose what no node makes (any more)",
-			   "move it to another schema, or name it in foreign_objects (patterns of "
+			   "move it elsewhere, or name it in foreign_objects (patterns of "
 			   "schema.name) if production may lose it",
 			   err);
 }
@@ -134,6 +149,7 @@ static int check_extra(struct publication *w, const struct publish_container *c,
 
 	for (size_t i = 0; seen && i < seen->object_count; i++)
 		if (!is_made(w, &c->from, false, &seen->objects[i]) &&
+		    strcmp(seen->objects[i].kind, "index") != 0 &&
 		    strcmp(seen->objects[i].kind, "function") != 0)
 			add_to_list(&list, seen->objects[i].kind, seen->objects[i].name);
 	return refuse_list(seen, &list, "it holds what no node of this deployment builds",
@@ -204,6 +220,17 @@ int publication_choose_containers(struct publication *w, struct err *err)
 	return 0;
 }
 
+/* In the schema that was put aside; of a file in the schema of that file. */
+static struct relation restored(struct publication *w, const struct publish_table *t,
+				const struct publish_container *c)
+{
+	const char *schema = c->restore.schema;
+
+	if (!*c->to.schema)
+		schema = arena_printf(&w->plan->arena, "%s.%s", schema, t->to->schema);
+	return (struct relation) { t->to->database, schema, t->to->identifier };
+}
+
 void publication_swap_tables(struct publication *w, const char *reason)
 {
 	for (size_t i = 0; i < w->set.n; i++) {
@@ -216,12 +243,8 @@ void publication_swap_tables(struct publication *w, const char *reason)
 		row->reason = reason;
 		row->replaces = t->to_table != NULL;
 		for (size_t k = 0; t->to_table && k < w->set.container_count; k++)
-			if (relation_same_schema(w->in->dialect, t->to, &w->set.containers[k].to))
-				row->restore = (struct relation) {
-					t->to->database,
-					w->set.containers[k].restore.schema,
-					t->to->identifier,
-				};
+			if (route_container_holds(w->in->dialect, &w->set.containers[k].to, t->to))
+				row->restore = restored(w, t, &w->set.containers[k]);
 	}
 }
 

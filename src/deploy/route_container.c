@@ -12,11 +12,21 @@ static struct route_container *find(struct routes *routes, const struct relation
 	for (size_t i = 0; i < routes->container_count; i++) {
 		struct route_container *c = &routes->containers[i];
 
-		if (relation_same_schema(routes->dialect, of_production ? &c->to : &c->from,
-					 relation))
+		if (route_container_holds(routes->dialect, of_production ? &c->to : &c->from,
+					  relation))
 			return c;
 	}
 	return NULL;
+}
+
+bool route_container_holds(const struct dialect *dialect, const struct relation *container,
+			   const struct relation *relation)
+{
+	struct relation whole = *relation;
+
+	if (!*container->schema)
+		whole.schema = "";
+	return relation_same_schema(dialect, container, &whole);
 }
 
 static void refuse_pair(struct routes *routes, const struct route *route, const char *what)
@@ -61,6 +71,25 @@ static void add_route(struct routes *routes, const struct route *route)
 	}
 }
 
+/* Two files, of which sides.c knows that they can change places: all but the file is equal. */
+static void add_file(struct routes *routes, const struct route *route)
+{
+	if (differs(routes, route->from.identifier, route->to.identifier) ||
+	    differs(routes, route->from.schema, route->to.schema)) {
+		refuse_pair(routes, route,
+			    "an exchange of files keeps the names of what is in them");
+	} else if (strcmp(route->from.database, DIALECT_STAGING_FILE) != 0) {
+		refuse_pair(routes, route, "it is in another database than the file of its target");
+	} else if (routes->container_count == 0) {
+		routes->containers[routes->container_count++] = (struct route_container) {
+			.from = { route->from.database, "", NULL },
+			.to = { route->to.database, "", NULL },
+		};
+	} else if (differs(routes, routes->containers[0].to.database, route->to.database)) {
+		refuse_pair(routes, route, "it is in another database than the file of its target");
+	}
+}
+
 static void sort(struct routes *routes)
 {
 	for (size_t i = 1; i < routes->container_count; i++) {
@@ -100,8 +129,9 @@ static void check_left_out(struct routes *routes, const struct route *route)
 		routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
 		"deploy everything that is in these schemas, or use production-rollback, which "
 		"publishes a selection",
-		"'%s' is in a schema that is exchanged and would not be built (%s): %s",
-		route->node->unique_id, route->reason,
+		"'%s' is in %s that is exchanged and would not be built (%s): %s",
+		route->node->unique_id, routes->dialect->swaps_files ? "the file" : "a schema",
+		route->reason,
 		goes ? "production would get what staging holds of it from an earlier time"
 		     : "production would lose it");
 }
@@ -155,15 +185,14 @@ void route_check_containers(const struct config *config, const struct manifest *
 {
 	routes->containers =
 		arena_alloc(&routes->arena, (routes->n + 1) * sizeof(*routes->containers));
-	if (!routes->dialect->swaps_schemas) {
-		route_conflict(routes, ERR_UNSUPPORTED, "", INSTEAD,
-			       "blue-green is on PostgreSQL only in this version, and this is %s",
-			       routes->dialect->title);
-		return;
-	}
-	for (size_t i = 0; i < routes->n; i++)
-		if (routes->items[i].in_scope)
+	for (size_t i = 0; i < routes->n; i++) {
+		if (!routes->items[i].in_scope)
+			continue;
+		if (routes->dialect->swaps_files)
+			add_file(routes, &routes->items[i]);
+		else
 			add_route(routes, &routes->items[i]);
+	}
 	sort(routes);
 	check_apart(routes);
 	for (size_t i = 0; i < routes->n; i++)

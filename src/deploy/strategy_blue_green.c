@@ -69,7 +69,9 @@ static int choose_tables(struct publication *w, struct err *err)
 	publication_sort(w);
 	if (publication_choose_containers(w, err) < 0)
 		return -1;
-	publication_swap_tables(w, "its schema takes the place of production's");
+	publication_swap_tables(w, w->in->dialect->swaps_files
+					   ? "its file takes the place of production's"
+					   : "its schema takes the place of production's");
 	publication_link_routes(w);
 	return publication_check_shrinks(w, err);
 }
@@ -88,13 +90,16 @@ static int plan_steps(struct publication *w, struct err *err)
 {
 	static const char *const no_defer[] = { "--no-defer", NULL };
 
-	if (publication_plan_lock(w, err) < 0 || (!w->in->reuses && plan_prepare(w, err) < 0))
+	if (publication_plan_lock(w, err) < 0 ||
+	    (w->in->dialect->mark && !w->in->reuses && plan_prepare(w, err) < 0))
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);
 	if (publication_plan_publish(w,
-				     "the schemas of staging and production change places, all or "
-				     "none",
+				     w->in->dialect->swaps_files
+					     ? "the file of staging takes the place of production's"
+					     : "the schemas of staging and production change "
+					       "places, all or none",
 				     err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);

@@ -7,6 +7,7 @@
  */
 #include "airlock/warehouse/dialect_rows.h"
 
+extern const char duckdb_files_sql[];
 extern const char duckdb_observe_sql[];
 
 #define FOLD(NAME) DUCKDB_FOLD(NAME)
@@ -48,6 +49,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 			"w.d") " "
 			       "and " FOLD("n.schema_name") " = " FOLD("w.s"),
 	[DIALECT_OBSERVE_RELATIONS] = duckdb_observe_sql,
+	[DIALECT_OBSERVE_CONTAINERS] = duckdb_files_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS,
 	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS,
 	[DIALECT_OBSERVE_RESTORES] =
@@ -206,6 +208,7 @@ const struct dialect dialect_duckdb = {
 	.moves_objects = false,
 	.views_follow_names = true,
 	.one_writer = true,
+	.swaps_files = true,
 	.changes_set_atomically = true,
 	.unseen_by_identity = "a change of comments, constraints or indexes",
 	.unseen_by_content = "a change of comments, constraints or indexes",

@@ -460,11 +460,11 @@ static int push_assert_of(struct strv *statements, const struct dialect *dialect
 static int push_asserts(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err)
 {
-	if (t->from &&
-	    push_assert_of(statements, dialect, t->from, t->from_table, t->view, t->decided,
-			   t->is_exact ? "(the restore point) changed"
-				       : "(staging) changed after its tests",
-			   err) < 0)
+	if (t->from && push_assert_of(statements, dialect, t->from, t->from_table,
+				      t->view || (t->way == PUBLISH_SWAP && t->is_view), t->decided,
+				      t->is_exact ? "(the restore point) changed"
+						  : "(staging) changed after its tests",
+				      err) < 0)
 		return -1;
 	if (!t->to_table)
 		return 0;
@@ -480,12 +480,22 @@ static int push_verify(struct strv *statements, const struct dialect *dialect,
 	return t->from ? push_count(statements, dialect, t, err) : 0;
 }
 
-int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
-		   struct strv *statements, struct err *err)
+int duckdb_push_asserts(const struct dialect *dialect, const struct publish_set *set,
+			struct strv *statements, struct err *err)
 {
 	for (size_t i = 0; i < set->n; i++)
 		if (push_asserts(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
+	return 0;
+}
+
+int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err)
+{
+	if (set->container_count > 0)
+		return duckdb_check_files(dialect, set, statements, err);
+	if (duckdb_push_asserts(dialect, set, statements, err) < 0)
+		return -1;
 	for (size_t i = 0; i < set->n; i++)
 		if (push_change(statements, dialect, set, &set->tables[i], err) < 0)
 			return -1;

@@ -641,7 +641,7 @@ static void what_an_exchange_would_take_along_or_lose_is_refused(void **state)
 		NULL);
 }
 
-static void blue_green_is_not_on_duckdb(void **state)
+static void blue_green_of_files_keeps_all_names(void **state)
 {
 	WORLD = { .adapter = "duckdb",
 		  .options = BLUE_GREEN,
@@ -649,8 +649,7 @@ static void blue_green_is_not_on_duckdb(void **state)
 		  .to = NODES({ .name = "a", .schema = "mart" }) };
 
 	(void)state;
-	refused(&w, ERR_UNSUPPORTED,
-		"blue-green is on PostgreSQL only in this version, and this is DuckDB",
+	refused(&w, ERR_ROUTE_CONFLICT, "an exchange of files keeps the names of what is in them",
 		"wac and production-rollback");
 }
 
@@ -921,7 +920,7 @@ int main(void)
 		cmocka_unit_test(schemas_that_are_exchanged_map_one_to_one),
 		cmocka_unit_test(what_an_exchange_would_take_along_or_lose_is_refused),
 		cmocka_unit_test(an_exchanged_view_must_not_go_on_reading_staging),
-		cmocka_unit_test(blue_green_is_not_on_duckdb),
+		cmocka_unit_test(blue_green_of_files_keeps_all_names),
 		cmocka_unit_test(blue_green_is_told_where_production_is),
 		cmocka_unit_test(production_is_rebuilt_from_what_was_audited_only),
 		cmocka_unit_test(only_models_are_rebuilt),

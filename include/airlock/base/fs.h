@@ -97,4 +97,18 @@ struct fs_lock {
 int fs_lock_try(const char *path, struct fs_lock *ret_lock, struct err *err);
 void fs_lock_release(struct fs_lock *lock);
 
+/*
+ * The lock by which other programs keep writers away from what they read (fcntl, shared). 1 when
+ * one of them writes. It ends with the first descriptor of the file that this process closes: do
+ * not open it meanwhile.
+ */
+int fs_keep_writers_out(const char *path, struct fs_lock *ret_lock, struct err *err);
+int fs_sync_locked(const struct fs_lock *lock, const char *path, struct err *err);
+
+/* Another name for the file, on the disk when it returns. */
+int fs_link(const char *from, const char *to, struct err *err);
+/* In the place of what has the name; on the disk after the second. */
+int fs_rename(const char *from, const char *to, struct err *err);
+int fs_sync_rename(const char *from, const char *to, struct err *err);
+
 #endif

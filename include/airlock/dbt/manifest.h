@@ -93,6 +93,10 @@ size_t manifest_count(const struct manifest *manifest);
 const struct manifest_node *manifest_node(const struct manifest *manifest, size_t i);
 const struct manifest_node *manifest_find(const struct manifest *manifest, const char *unique_id);
 
+/* Calls the database of its nodes, where it is `from`, by another name; sources stay. `to` has to
+ * live as long. */
+void manifest_rename_database(struct manifest *manifest, const char *from, const char *to);
+
 /* From 0, as manifest_node() counts. */
 size_t manifest_position(const struct manifest *manifest, const struct manifest_node *node);
 

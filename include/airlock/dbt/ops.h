@@ -64,6 +64,9 @@ struct ops_connection {
 	const struct strv *environment;
 	struct runner *runner;
 	int64_t timeout_ms; /* 0: none of its own */
+	/* A database that each statement may read under that name, if it is there. NULL: none. */
+	const char *attach_path;
+	const char *attach_name;
 };
 
 struct ops_reply {

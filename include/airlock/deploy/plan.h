@@ -25,6 +25,7 @@ enum step_kind {
 	STEP_DBT,           /* a dbt command */
 	STEP_CHECK,         /* something airlock judges itself */
 	STEP_HOOK,          /* a command of the user's */
+	STEP_FILE,          /* what airlock does with a file itself; `command` shows it */
 };
 
 struct step {

@@ -72,6 +72,10 @@ void publication_plan_audit(struct publication *w);
  */
 int publication_plan_hook(struct publication *w, enum option_id id, struct err *err);
 
+/* What the history keeps of it, a new reference; NULL before the build. */
+json_t *publication_detail(const struct publication *w);
+/* publication_file.c: `record`, `link` and `publish` of files that change places. */
+int publication_plan_file(struct publication *w, const char *reason, struct err *err);
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
 /* publication_rebuild.c: of strategy wap. The whole of its restore points; the steps `rebuild` and
  * `verify`. */

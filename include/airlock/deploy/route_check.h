@@ -35,6 +35,10 @@ void route_check_audit(const struct config *config, const struct manifest *from,
 void route_check_containers(const struct config *config, const struct manifest *to,
 			    struct routes *routes);
 
+/* A file holds all schemas: its container has none. */
+bool route_container_holds(const struct dialect *dialect, const struct relation *container,
+			   const struct relation *relation);
+
 /* Adds a conflict; text is copied. `hint` may be NULL (that of the code). */
 void route_conflict(struct routes *routes, enum err_code code, const char *unique_id,
 		    const char *hint, const char *format, ...) PRINTF_LIKE(5, 6);

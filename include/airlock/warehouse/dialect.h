@@ -103,6 +103,9 @@ enum dialect_template {
 #define DIALECT_RAISED_VIEW "airlock-view:"
 #define DIALECT_RAISED_DEPENDENT "airlock-dependent:"
 
+/* Staging where it is a file of its own: production's has the name that dbt gives to both. */
+#define DIALECT_STAGING_FILE "airlock_staging"
+
 /* How one table gets its new rows. */
 enum publish_way {
 	PUBLISH_NEW = 1,  /* production has none */
@@ -184,13 +187,16 @@ struct dialect {
 	const char *name;  /* dbt's adapter type, as in manifest metadata.adapter_type */
 	const char *title; /* for people */
 	char quote;
-	size_t identifier_max;       /* bytes */
-	bool folds_case;             /* names that differ in case only are one name */
-	bool names_database;         /* statements carry the database part */
-	bool moves_objects;          /* a table can change its schema and keep all it has */
-	bool views_follow_names;     /* a view reads what has the name, and not the object */
-	bool one_writer;             /* one process at a time may have the database open */
-	bool swaps_schemas;          /* whole schemas can change places in one transaction */
+	size_t identifier_max;   /* bytes */
+	bool folds_case;         /* names that differ in case only are one name */
+	bool names_database;     /* statements carry the database part */
+	bool moves_objects;      /* a table can change its schema and keep all it has */
+	bool views_follow_names; /* a view reads what has the name, and not the object */
+	bool one_writer;         /* one process at a time may have the database open */
+	bool swaps_schemas;      /* whole schemas can change places in one transaction */
+	/* One database file can take the place of another; staging's has the name
+	 * DIALECT_STAGING_FILE in statements. */
+	bool swaps_files;
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;

@@ -20,6 +20,11 @@ int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_w
 		      const char **ret_reason, struct err *err);
 int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err);
+/* The tables of the set and both files are what was tested and seen. */
+int duckdb_push_asserts(const struct dialect *dialect, const struct publish_set *set,
+			struct strv *statements, struct err *err);
+int duckdb_check_files(const struct dialect *dialect, const struct publish_set *set,
+		       struct strv *statements, struct err *err);
 int postgres_choose_way(const struct publish_table *table, enum publish_way *ret_way,
 			const char **ret_reason, struct err *err);
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,

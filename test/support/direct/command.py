@@ -51,7 +51,7 @@ class Command:
         return status
 
     def connect(self, engine):
-        self.connection = engine(comment(self.profile, self.target))
+        self.connection = engine(comment(self.profile, self.target), self.target)
         return self.connection
 
     def target_path(self):

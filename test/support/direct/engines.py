@@ -30,7 +30,7 @@ class Postgres:
     name = "postgres"
     text_type = "text"
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, _target):
         import psycopg2
 
         self.error = psycopg2.Error
@@ -69,19 +69,21 @@ class DuckDB:
     name = "duckdb"
     text_type = "varchar"
 
-    def __init__(self, prefix):
+    def __init__(self, prefix, target):
         import _duckdb
 
         self.error = _duckdb.Error
         self.prefix = prefix
         try:
-            self.connection = _duckdb.connect(self.path())
+            self.connection = _duckdb.connect(self.path(target))
         except _duckdb.Error as error:
             raise NoConnection(str(error)) from error
         self.cursor = self.connection.cursor()
 
     @staticmethod
-    def path():
+    def path(target="prod"):
+        if target == "blue_green":
+            return os.environ.get("SHOP_DUCKDB_GREEN", "green/warehouse.duckdb")
         return os.environ.get("SHOP_DUCKDB", "warehouse.duckdb")
 
     @classmethod

@@ -1,0 +1,202 @@
+#!/usr/bin/env bats
+# airlock deploy blue-green on DuckDB: the file of staging takes the place of production's. On the
+# direct runner; the first deployment of the file is the real dbt's.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  sed -i "/^    tags: \['mart', 'utils'\]/d" dbt_project.yml
+  rm -r snapshots
+  mkdir ../green
+  export SHOP_DUCKDB_GREEN=$WORK/green/warehouse.duckdb DIRECT_WITHOUT=snapshot.shop.customers_history
+  blue_green
+  assert_status 0
+  freeze
+}
+
+setup() {
+  thaw
+  export AIRLOCK_DBT=$BATS_TEST_DIRNAME/../support/direct/dbt
+}
+
+teardown() {
+  if [ -n "${reader-}" ]; then kill "$reader" 2>/dev/null || true; fi
+}
+
+teardown_file() {
+  end_file
+}
+
+SIDES=(--from blue_green --to prod)
+
+blue_green() { # blue_green [OPTION...]
+  run airlock deploy blue-green "${SIDES[@]}" --yes "$@" -- --full-refresh
+}
+
+change_data() {
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+}
+
+assert_country() { # assert_country COUNTRY: of the customer that change_data changes
+  assert_sql 'select country from mart.customers where customer_id = 4' "$1"
+}
+
+kept() { # how many files were put aside
+  find .. -maxdepth 1 -name 'warehouse__airlock_*.duckdb' | wc -l
+}
+
+refused() { # refused WORDS...: nothing happened
+  assert_status 125
+  assert_says "$@"
+  assert_production_unchanged
+}
+
+@test "the file that was built and tested is production, and the old one is kept" {
+  [ ! -e "$SHOP_DUCKDB_GREEN" ]
+  [ "$(kept)" = 1 ]
+  assert_sql 'select count(*) from mart.orders' 12
+  assert_sql 'select count(*) from mart.open_orders' 5
+  assert_sql "select count(*) from airlock.airlock_log where event = 'published'" 1
+  assert_sql "select count(*) from airlock.airlock_log where event = 'finished'" 1
+}
+
+@test "the next one is built anew, and rollback brings back the whole of production" {
+  remember_production
+  change_data
+  blue_green
+  assert_status 0
+  assert_country CH
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+  assert_country IT
+  assert_production_unchanged
+  run --separate-stderr airlock history "${SIDES[@]}" --json
+  assert_status 0
+  assert_json 'len(d["deployments"])' 3
+}
+
+@test "a rollback is refused when production was changed since" {
+  change_data
+  blue_green
+  assert_status 0
+  sql "delete from mart.orders where order_id = 101"
+  remember_production
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 73
+  assert_production_unchanged
+}
+
+@test "a failing test leaves production alone, and the next deployment is as good as the first" {
+  echo '101,1,2025-01-03,completed,EUR' >>seeds/raw_orders.csv
+  remember_production
+  blue_green
+  assert_status 1
+  assert_production_unchanged
+  sed -i '$d' seeds/raw_orders.csv
+  change_data
+  blue_green
+  assert_status 0
+  assert_country CH
+}
+
+@test "what dbt did not make is refused by name, and may be left behind" {
+  sql "create table mart.by_hand (x int)"
+  remember_production
+  blue_green
+  refused mart.by_hand foreign_objects
+  blue_green --foreign-objects mart.by_hand
+  assert_status 0
+  assert_sql "select count(*) from duckdb_tables() where table_name = 'by_hand'" 0
+}
+
+@test "an incremental build without --full-refresh and a selection are refused" {
+  remember_production
+  run airlock deploy blue-green "${SIDES[@]}" --yes
+  refused model.shop.revenue_by_day incremental --full-refresh production-rollback
+  blue_green -s mart.orders
+  refused model.shop.customers production-rollback
+}
+
+@test "two targets in one file, and files of different names, are refused" {
+  remember_production
+  run airlock deploy blue-green --from staging --to prod --yes -- --full-refresh
+  refused 'the file of production' wac
+  SHOP_DUCKDB_GREEN=:memory: run airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh
+  refused 'no file' wac
+}
+
+@test "killed before the rename: resume publishes, abort does not" {
+  change_data
+  for fault in record:after link:before link:after publish:before; do
+    for way in resume abort; do
+      thaw
+      change_data
+      remember_production
+      AIRLOCK_FAULT=$fault:crash run airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh
+      assert_status 137
+      assert_production_unchanged
+      run airlock "$way" "${SIDES[@]}"
+      assert_status 0
+      if [ "$way" = resume ]; then assert_country CH; else assert_production_unchanged; fi
+      blue_green
+      assert_status 0
+      assert_country CH
+    done
+  done
+}
+
+@test "killed after the rename: it is published, whoever asks" {
+  for way in resume abort; do
+    thaw
+    change_data
+    AIRLOCK_FAULT=publish:after:crash run airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh
+    assert_status 137
+    assert_country CH
+    run airlock "$way" "${SIDES[@]}"
+    assert_country CH
+    assert_sql "select count(*) from airlock.airlock_log where event = 'aborted'" 0
+    assert_sql "select count(*) from airlock.airlock_log where event = 'finished'" 2
+    blue_green
+    assert_status 0
+  done
+}
+
+@test "a reader that opens, reads and closes never sees a mixed set, one that stays keeps the old" {
+  query="select (select sum(amount_eur) from mart.orders where status <> 'returned'),
+                (select sum(revenue_eur) from mart.customers)"
+  "$PYTHON" - "$SHOP_DUCKDB" "$query" >"$BATS_TEST_TMPDIR/seen.json" 3>&- <<'READER' &
+import json, signal, sys, time, duckdb
+seen, torn, reads, errors, stop = set(), 0, 0, [], []
+signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
+while not stop:
+    try:
+        with duckdb.connect(sys.argv[1], read_only=True) as connection:
+            a, b = connection.execute(sys.argv[2]).fetchone()
+    except Exception as error:
+        if "Could not set lock" not in str(error):
+            errors.append(str(error))
+        continue
+    finally:
+        time.sleep(0.005)
+    reads += 1
+    torn += abs(a - b) > 0.001
+    seen.add(round(a, 2))
+print(json.dumps({"torn": torn, "reads": reads, "states": len(seen), "errors": errors}))
+READER
+  reader=$!
+  for round in 1 2 3; do
+    sed -i "s/^1001,101,card,.*/1001,101,card,$((50 + round)).25/" seeds/raw_payments.csv
+    blue_green
+    assert_status 0
+    sleep 0.3
+  done
+  kill "$reader"
+  wait "$reader"
+  reader=
+  output=$(cat "$BATS_TEST_TMPDIR/seen.json")
+  echo "# $output" >&3
+  assert_json 'd["torn"]' 0
+  assert_json 'd["errors"]' '[]'
+  assert_json 'd["states"] > 1' true
+}
