@@ -649,7 +649,9 @@ static void blue_green_of_files_keeps_all_names(void **state)
 		  .to = NODES({ .name = "a", .schema = "mart" }) };
 
 	(void)state;
-	refused(&w, ERR_ROUTE_CONFLICT, "an exchange of files keeps the names of what is in them",
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.a' is 'db.green.a' in staging and 'db.mart.a' in production: an "
+		"exchange of files keeps the names of what is in them",
 		"wac and production-rollback");
 }
 
