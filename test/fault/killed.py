@@ -14,7 +14,7 @@ VICTIMS = ("airlock", "dbt", "both")
 
 
 def run(engine, strategy, options, report):
-    count = 50 if options.all else 1 if options.real else 5
+    count = 100 if options.all else 1 if options.real else 5
     seeds = [options.seed] if options.seed else [random.randrange(10**6) for _ in range(count)]
     report.plan(len(seeds))
     with World(engine, strategy, options.real) as world:
