@@ -29,6 +29,8 @@ teardown_file() {
 
 # A deployment that hangs in its build, $first: its output is in $said.
 hanging() { # hanging [OPTION...]
+  local directory before
+  before=$(printf '%s\n' target/airlock/deployments/*)
   said=$BATS_TEST_TMPDIR/first
   DIRECT_FAULT=build/1.5:before:hang "$AIRLOCK_BIN" deploy wac \
     --from staging --to prod --tags mart,utils --yes --json "$@" >"$said.json" 2>"$said" 3>&- &
@@ -37,7 +39,10 @@ hanging() { # hanging [OPTION...]
     kill -0 "$first" || fail "$(cat "$said")"
     sleep 0.1
   done
-  first_id=$(cd target/airlock/deployments && printf '%s\n' * | tail -n 1)
+  # Ids of one second are in no order.
+  for directory in target/airlock/deployments/*; do
+    [[ $before == *"$directory"* ]] || first_id=${directory##*/}
+  done
 }
 
 ends() { # ends STATUS: of the first
