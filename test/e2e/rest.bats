@@ -74,6 +74,7 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_says "--retry goes on with deployment '$id', and takes no 'wac'"
 }
 
+# bats test_tags=engine:any
 @test "staging or production that changed since is not published" {
   sql "update stage.orders set amount_eur = 1 where order_id = 101" || true
   remember_production
@@ -89,6 +90,7 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_says "there is no deployment '20200101000000_abcdef'"
 }
 
+# bats test_tags=engine:any
 @test "production-rollback: what passed goes back without another copy of production" {
   dbt -q build --target prod -s +stg_customers +revenue_by_day --exclude orders revenue_by_day
   run --separate-stderr airlock deploy production-rollback --from staging --to prod \

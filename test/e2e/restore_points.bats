@@ -73,6 +73,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
 }
 
 # bats test_tags=engine:any
+# bats test_tags=engine:any
 @test "a restore point with another comment is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -91,6 +92,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   assert_sql 'select count(*) from mart.customers' 7
 }
 
+# bats test_tags=engine:any
 @test "a table put in the place of a restore point is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -162,6 +164,7 @@ restore_points() {
   assert_status 0
 }
 
+# bats test_tags=engine:any
 @test "inspect tells the options, the phases, and the restore points with size and expiry" {
   deploy --keep-for 12h
   assert_status 0
@@ -230,6 +233,7 @@ restore_points() {
   sql "select * from airlock_restore.r_${id}_1" >/dev/null
 }
 
+# bats test_tags=engine:any
 @test "what cannot be dropped is a warning after a deployment, and an error of gc" {
   [ "$ENGINE" = postgres ] || return 0 # on DuckDB no view holds a table
   deploy
@@ -248,6 +252,7 @@ restore_points() {
   assert_says 'dropped 1 restore points'
 }
 
+# bats test_tags=engine:any
 # bats test_tags=engine:any
 @test "gc removes the directories of deployments that ended long ago, and keeps the newest" {
   local home=target/airlock/deployments number
