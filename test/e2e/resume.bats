@@ -55,6 +55,7 @@ newest() {
   assert_json 'd["error"]["code"]' deployment-unknown
 }
 
+# bats test_tags=engine:any
 @test "killed in the build: abort leaves production, and there is nothing left to resume" {
   killed build before
   id=$(newest)
@@ -101,6 +102,7 @@ newest() {
   assert_json 'd["deployment"]["dbt"]' '["--vars", "{a_variable: 1}"]'
 }
 
+# bats test_tags=engine:any
 @test "on_unfinished fail names what died and both commands" {
   killed build before
   id=$(newest)
