@@ -77,6 +77,7 @@ assert_as_in_place() {
   assert_as_in_place
 }
 
+# bats test_tags=engine:any
 @test "a failing test leaves production untouched, and so does what was copied" {
   remember_production
   roll -- --vars '{break_orders: true}'
@@ -85,6 +86,7 @@ assert_as_in_place() {
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "--full-refresh makes the incremental model anew, as in place, and the snapshot goes on" {
   (in_place --full-refresh) >"$BATS_TEST_TMPDIR/in_place.rows"
   roll -- --full-refresh
@@ -103,6 +105,7 @@ assert_as_in_place() {
   assert_sql "select country from mart.customers where customer_id = 4" IT
 }
 
+# bats test_tags=engine:any
 @test "parents: copy fills staging with them and builds on the copies" {
   (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
   roll --parents copy
@@ -160,6 +163,7 @@ for line in map(json.loads, sys.stdin):
   assert_sql 'select count(*), max(orders) from mart.revenue_by_day' '9|2'
 }
 
+# bats test_tags=engine:any
 @test "refused before anything is built: a parent that production lacks, options of its own" {
   sql 'drop view mart.open_orders'
   sql 'drop table mart.customers; drop table mart.orders'

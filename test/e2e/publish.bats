@@ -37,6 +37,7 @@ country() {
   [ "$(country)" = LI ]
 }
 
+# bats test_tags=engine:any
 @test "a selector of the project publishes its part" {
   printf 'selectors:\n  - name: people\n    definition: {method: fqn, value: customers}\n' >selectors.yml
   publish --selector people
@@ -55,6 +56,7 @@ country() {
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a relation that staging does not have" {
   remember_production
   sql 'drop table stage.calendar'
@@ -80,6 +82,7 @@ country() {
   assert_says full-refresh 'builds nothing'
 }
 
+# bats test_tags=engine:any
 @test "skip_tests and block_on: what may fail, and what may not even warn" {
   sql "insert into stage.currencies select * from stage.currencies where currency = 'SEK'"
   publish -s currencies
@@ -97,6 +100,7 @@ country() {
   assert_status 0
 }
 
+# bats test_tags=engine:any
 @test "what was published is kept for the --state of slim CI" {
   publish
   assert_status 0

@@ -57,6 +57,7 @@ offered() { # offered WORD: the line of `next` with it, run
   [ "$(amount)" = 49.90 ]
 }
 
+# bats test_tags=engine:any
 @test "what failed is built again by dbt retry, and all of it is published" {
   remember_production
   offered 'deploy --retry'

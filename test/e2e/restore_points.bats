@@ -92,7 +92,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   assert_sql 'select count(*) from mart.customers' 7
 }
 
-# bats test_tags=engine:any
+# bats test_tags=exhaustive
 @test "a table put in the place of a restore point is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -164,7 +164,7 @@ restore_points() {
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=exhaustive
 @test "inspect tells the options, the phases, and the restore points with size and expiry" {
   deploy --keep-for 12h
   assert_status 0
@@ -253,7 +253,7 @@ restore_points() {
 }
 
 # bats test_tags=engine:any
-# bats test_tags=engine:any
+# bats test_tags=exhaustive
 @test "gc removes the directories of deployments that ended long ago, and keeps the newest" {
   local home=target/airlock/deployments number
   for number in $(seq 10 39); do

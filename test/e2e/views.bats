@@ -70,6 +70,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a view whose SQL dbt asks the warehouse for" {
   {
     echo "{% set found = run_query('select max(country) from ' ~ ref('customers')) if execute %}"
@@ -82,6 +83,7 @@ change_view() { # change_view COLUMNS
   assert_sql 'select count(*) from mart.open_orders' "$(sql 'select count(*) from stage.open_orders')"
 }
 
+# bats test_tags=engine:any
 @test "a failing test keeps the new text of a view from production" {
   change_view 'c.customer_name, c.country'
   remember_production
@@ -118,6 +120,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "views: skip starts no dbt for them and leaves them as they are" {
   change_view 'c.customer_name, c.country'
   deploy --views skip

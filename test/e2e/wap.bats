@@ -37,6 +37,7 @@ mart() {
   assert_sql "select seconds from mart.pages where page = 'prices'" 89
 }
 
+# bats test_tags=engine:any
 @test "the plan lists the shared layer" {
   run airlock plan wap --from prod_audit --to prod --tags mart --publish-by copy
   assert_status 0
@@ -45,6 +46,7 @@ mart() {
     "intermediate.int_visits' ('model.classic.int_visits') is shared by both sides"
 }
 
+# bats test_tags=engine:any
 @test "copy: a failing test keeps the marts as they were, and the next run gets through" {
   before=$(mart)
   cp seeds/raw_visits.csv good.csv
@@ -116,6 +118,7 @@ mart() {
   assert_sql 'select seconds from mart.visits where visit_id = 5' 31
 }
 
+# bats test_tags=engine:any
 @test "rebuild: a test that fails in production only is 70" {
   echo "select {% if target.name == 'prod' %}1{% else %}2{% endif %} as n, page from {{ ref('int_visits') }}" \
     >models/mart/sides.sql
