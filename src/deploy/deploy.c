@@ -80,7 +80,6 @@ void deploy_close(struct deploy *deploy)
 	state_release(&deploy->state);
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
-	deploy_compile_release(deploy);
 	strv_release(&deploy->retried);
 	json_decref(deploy->compiled);
 	json_decref(deploy->finish);
@@ -251,10 +250,8 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
 		const struct routes **ret_routes, struct err *err)
 {
-	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0)
-		return -1;
-	deploy_compile_beside(deploy);
-	if (deploy_observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
+	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0 ||
+	    deploy_observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	*ret_plan = &deploy->plan;

@@ -1,8 +1,7 @@
 /*
  * The SQL of the scope's views, as dbt compiles it for `to`: only so are its names those of
  * production. One start of dbt, of the selected views alone and into a target path of its own, so
- * that what the parses left stays what they were. It runs beside the first operation, which leaves
- * it no connection; only views that need one are compiled again behind it.
+ * that what the parses left stays what they were.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -48,9 +47,7 @@ static void push_views(const struct routes *routes, struct strv *arguments)
 	}
 }
 
-/* As it is asked for first: without a connection. A view whose SQL depends on what the warehouse
- * answers is an error then. */
-static void push_arguments(const struct deploy *deploy, bool asks_warehouse, struct strv *arguments)
+static void push_arguments(const struct deploy *deploy, struct strv *arguments)
 {
 	const struct sides *sides = &deploy->sides;
 	char *path CLEANUP(mem_free_string) = compile_path(sides, NULL);
@@ -65,10 +62,6 @@ static void push_arguments(const struct deploy *deploy, bool asks_warehouse, str
 	strv_push(arguments, path);
 	strv_push(arguments, "--write-json");
 	strv_push_all(arguments, &sides->every);
-	if (!asks_warehouse) {
-		strv_push(arguments, "--no-introspect");
-		strv_push(arguments, "--no-populate-cache");
-	}
 	runner_push_log_options(arguments);
 }
 
@@ -128,51 +121,6 @@ static int run_compile(struct deploy *deploy, const struct runner_command *comma
 	return again;
 }
 
-static bool is_wanted(const struct deploy *deploy)
-{
-	return deploy->routes.view_count > 0 && !deploy->compiled &&
-	       !config_rebuilds(deploy->request.config);
-}
-
-void deploy_compile_beside(struct deploy *deploy)
-{
-	struct deploy_compiling *compiling = &deploy->compiling;
-
-	if (!is_wanted(deploy) || compiling->arguments.n > 0)
-		return;
-	warm_up(&deploy->sides);
-	push_arguments(deploy, false, &compiling->arguments);
-	compiling->beside.command = (struct runner_command) {
-		.arguments = &compiling->arguments,
-		.environment = &deploy->sides.environment,
-	};
-	deploy->sides.runner->beside = &compiling->beside;
-}
-
-void deploy_compile_release(struct deploy *deploy)
-{
-	struct deploy_compiling *compiling = &deploy->compiling;
-
-	if (deploy->sides.runner && deploy->sides.runner->beside == &compiling->beside)
-		deploy->sides.runner->beside = NULL;
-	runner_result_release(&compiling->beside.result);
-	strv_release(&compiling->arguments);
-}
-
-static bool take_beside(struct deploy *deploy)
-{
-	const struct runner_beside *beside = &deploy->compiling.beside;
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
-
-	if (!beside->has_run || !runner_succeeded(&beside->result))
-		return false;
-	if (read_compiled(deploy, beside->result.invocation_id, &ignored) == 0)
-		return true;
-	json_decref(deploy->compiled);
-	deploy->compiled = NULL;
-	return false;
-}
-
 int deploy_compile(struct deploy *deploy, struct err *err)
 {
 	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
@@ -182,12 +130,13 @@ int deploy_compile(struct deploy *deploy, struct err *err)
 		.environment = &deploy->sides.to_side.environment,
 	};
 
-	if (!is_wanted(deploy) || take_beside(deploy))
+	if (deploy->routes.view_count == 0 || deploy->compiled ||
+	    config_rebuilds(deploy->request.config))
 		return 0;
 	deploy->request.reporter->note(deploy->request.reporter,
 				       "compiling the views of the scope");
 	warm_up(&deploy->sides);
-	push_arguments(deploy, true, &arguments);
+	push_arguments(deploy, &arguments);
 	int ran = run_compile(deploy, &command, &result, err);
 
 	if (ran == 0 && !runner_succeeded(&result))
