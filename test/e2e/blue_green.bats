@@ -3,6 +3,7 @@
 # is the real dbt's, the others are on the direct runner.
 
 load ../support/common.bash
+load ../support/blue_green.bash
 
 setup_file() {
   begin_file shop
@@ -12,24 +13,7 @@ setup_file() {
   freeze
 }
 
-setup() {
-  thaw
-  export AIRLOCK_DBT=$BATS_TEST_DIRNAME/../support/direct/dbt
-}
-
-teardown() {
-  if [ -n "${reader-}" ]; then kill "$reader" 2>/dev/null || true; fi
-}
-
-teardown_file() {
-  end_file
-}
-
 SIDES=(--from green --to prod --exclude customers_history)
-
-blue_green() { # blue_green [OPTION...]
-  run airlock deploy blue-green "${SIDES[@]}" --yes "$@" -- --full-refresh
-}
 
 # Production alone: neither staging nor what was put aside, and without the names of deployments.
 production() {

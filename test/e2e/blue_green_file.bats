@@ -3,6 +3,7 @@
 # direct runner; the first deployment of the file is the real dbt's.
 
 load ../support/common.bash
+load ../support/blue_green.bash
 
 setup_file() {
   begin_file shop
@@ -15,24 +16,7 @@ setup_file() {
   freeze
 }
 
-setup() {
-  thaw
-  export AIRLOCK_DBT=$BATS_TEST_DIRNAME/../support/direct/dbt
-}
-
-teardown() {
-  if [ -n "${reader-}" ]; then kill "$reader" 2>/dev/null || true; fi
-}
-
-teardown_file() {
-  end_file
-}
-
 SIDES=(--from blue_green --to prod)
-
-blue_green() { # blue_green [OPTION...]
-  run airlock deploy blue-green "${SIDES[@]}" --yes "$@" -- --full-refresh
-}
 
 change_data() {
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
