@@ -420,24 +420,14 @@ static int run_in_slot(const struct ops_connection *connection, const struct slo
 }
 
 /* In front of every statement: a dbt may open a connection for each. */
-static void add_attached(const struct ops_connection *connection, const struct ops *ops,
-			 struct ops *attached)
+static void add_prologues(const struct ops *ops, const char *prologue, struct ops *all)
 {
-	struct buf path CLEANUP(buf_release) = BUF_INIT;
-
-	for (const char *p = connection->attach_path; *p; p++) {
-		if (*p == '\'')
-			buf_add_char(&path, '\'');
-		buf_add_char(&path, *p);
-	}
 	for (size_t i = 0; i < ops->n; i++) {
 		const struct ops_call *call = &ops->calls[i];
-		size_t n = add_call(attached,
-				    mem_printf("attach if not exists '%s' as %s (read_only);\n%s",
-					       buf_cstr(&path), connection->attach_name, call->sql),
-				    call->wants_rows);
+		size_t n =
+			add_call(all, mem_printf("%s;\n%s", prologue, call->sql), call->wants_rows);
 
-		attached->calls[n].in_transaction = call->in_transaction;
+		all->calls[n].in_transaction = call->in_transaction;
 	}
 }
 
@@ -468,11 +458,11 @@ int ops_run(const struct ops_connection *connection, const struct ops *ops, bool
 	    void (*started)(void *context, pid_t pid), void *context, struct ops_reply *ret_reply,
 	    struct err *err)
 {
-	struct ops attached CLEANUP(ops_release) = OPS_INIT;
+	struct ops all CLEANUP(ops_release) = OPS_INIT;
 
-	if (connection->attach_path && fs_exists(connection->attach_path)) {
-		add_attached(connection, ops, &attached);
-		ops = &attached;
+	if (connection->prologue && fs_exists(connection->prologue_file)) {
+		add_prologues(ops, connection->prologue, &all);
+		ops = &all;
 	}
 	return run(connection, ops, hold_signals, started, context, ret_reply, err);
 }

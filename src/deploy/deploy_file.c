@@ -114,10 +114,20 @@ static int check_pair(const struct deploy *deploy, const struct file *from, cons
 	return 0;
 }
 
-static void attach(struct deploy *deploy, const char *path)
+/* Each statement from here on may read staging's file. */
+static int attach(struct deploy *deploy, const char *path, struct err *err)
 {
-	deploy->sides.connection.attach_path = path;
-	deploy->sides.connection.attach_name = DIALECT_STAGING_FILE;
+	const struct sql_arg arg = SQL_ARG_LITERAL("path", path);
+	struct strv text CLEANUP(strv_release) = STRV_INIT;
+
+	if (dialect_push_text(&text, deploy->sides.dialect,
+			      "attach if not exists {path:literal} as " DIALECT_STAGING_FILE
+			      " (read_only)",
+			      &arg, 1, err) < 0)
+		return -1;
+	deploy->sides.connection.prologue = arena_strdup(&deploy->arena, text.v[0]);
+	deploy->sides.connection.prologue_file = path;
+	return 0;
 }
 
 int deploy_find_files(struct deploy *deploy, struct err *err)
@@ -135,8 +145,7 @@ int deploy_find_files(struct deploy *deploy, struct err *err)
 	deploy->from_file = arena_strdup(&deploy->arena, from.path);
 	deploy->file_database = arena_strdup(&deploy->arena, from.database);
 	manifest_rename_database(deploy->sides.from_manifest, from.database, DIALECT_STAGING_FILE);
-	attach(deploy, deploy->from_file);
-	return 0;
+	return attach(deploy, deploy->from_file, err);
 }
 
 /* <directory>/<stem>__airlock_<id>.duckdb */
@@ -162,8 +171,7 @@ int deploy_find_aside(struct deploy *deploy, const char *id, struct err *err)
 		return err_set(err, ERR_RELATION_MISSING, "the restore point '%s' is gone", aside);
 	deploy->to_file = arena_strdup(&deploy->arena, to.path);
 	deploy->from_file = arena_strdup(&deploy->arena, aside);
-	attach(deploy, deploy->from_file);
-	return 0;
+	return attach(deploy, deploy->from_file, err);
 }
 
 /* --- the publish --- */
@@ -276,7 +284,7 @@ static int read_outcome(struct deploy *deploy, struct err *err)
 	bool finishes = !plan_step(&deploy->final_plan, "after_publish");
 
 	/* What was staging is not there any more. */
-	attach(deploy, NULL);
+	deploy->sides.connection.prologue = NULL;
 	if (state_push_probe(&deploy->state, &query, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &query, true, &ops, err) < 0 ||
 	    (finishes && executor_add(&deploy->executor, finish, &ops, err) < 0))

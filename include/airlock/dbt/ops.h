@@ -64,9 +64,9 @@ struct ops_connection {
 	const struct strv *environment;
 	struct runner *runner;
 	int64_t timeout_ms; /* 0: none of its own */
-	/* A database that each statement may read under that name, if it is there. NULL: none. */
-	const char *attach_path;
-	const char *attach_name;
+	/* SQL in front of each statement while that file is there. NULL: none. */
+	const char *prologue;
+	const char *prologue_file;
 };
 
 struct ops_reply {
