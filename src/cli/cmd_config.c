@@ -31,18 +31,22 @@ static json_t *list_json(const struct strv *list)
 	return array;
 }
 
-static json_t *shown_json(const struct strv *pairs)
+/* As they may be printed. */
+static void show_words(const struct config *config, const struct option_row *row,
+		       struct strv *ret_shown)
 {
-	CLEANUP(strv_release) struct strv shown = STRV_INIT;
+	const struct strv *words = config_list(config, row->id);
 
-	for (size_t i = 0; i < pairs->n; i++)
-		strv_take(&shown, option_shown_pair(pairs->v[i]));
-	return list_json(&shown);
+	for (size_t i = 0; i < words->n; i++)
+		strv_take(ret_shown, row->type == OPTION_ENVIRONMENT
+					     ? option_shown_pair(words->v[i])
+					     : mem_strdup(words->v[i]));
 }
 
 static json_t *value_json(const struct config *config, const struct option_row *row)
 {
 	const char *text = config_text(config, row->id);
+	CLEANUP(strv_release) struct strv words = STRV_INIT;
 
 	switch (row->type) {
 	case OPTION_BOOL:
@@ -53,11 +57,11 @@ static json_t *value_json(const struct config *config, const struct option_row *
 	case OPTION_NUMBER:
 		return json_integer(config_number(config, row->id));
 	case OPTION_ENVIRONMENT:
-		return shown_json(config_list(config, row->id));
 	case OPTION_LIST:
 	case OPTION_WORDS:
 	case OPTION_MAP:
-		return list_json(config_list(config, row->id));
+		show_words(config, row, &words);
+		return list_json(&words);
 	case OPTION_STRING:
 	case OPTION_ENUM:
 	case OPTION_DURATION:
@@ -100,14 +104,10 @@ static void write_text(const struct config *config, struct buf *out)
 		const struct option_row *row = option_row((enum option_id)i);
 		const struct option_value *value = &config->values[i];
 		const char *text = config_text(config, row->id);
-		const struct strv *list = config_list(config, row->id);
 		CLEANUP(strv_release) struct strv shown = STRV_INIT;
 		CLEANUP(mem_free_string) char *joined = NULL;
 
-		for (size_t k = 0; k < list->n; k++)
-			strv_take(&shown, row->type == OPTION_ENVIRONMENT
-						  ? option_shown_pair(list->v[k])
-						  : mem_strdup(list->v[k]));
+		show_words(config, row, &shown);
 		joined = strv_join(&shown, " ");
 
 		columns_add(&columns, "%s", row->key);
