@@ -94,11 +94,20 @@ static void warn_of_skipped(struct publication *w)
 			   "the test '%s' is not run and stops nothing: skip_tests", skipped->v[i]);
 }
 
+/* Which side a dbt command of the build sees, and where it leaves its artifacts. */
+static void push_staging(const struct publication *w, struct step *step)
+{
+	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_FROM);
+
+	strv_push(&step->command, "--target");
+	strv_push(&step->command, config_text(w->in->config, OPTION_FROM));
+	strv_push(&step->command, "--target-path");
+	strv_pushf(&step->command, "target/airlock/build/%s", name);
+}
+
 /* What another deployment built is taken as it is, or what failed of it is built once more. */
 static void plan_reuse(struct publication *w)
 {
-	const char *from = config_text(w->in->config, OPTION_FROM);
-	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_FROM);
 	struct step *step;
 
 	if (!w->in->retries) {
@@ -120,10 +129,7 @@ static void plan_reuse(struct publication *w)
 	step->idempotent = true;
 	step->undo = "nothing: staging is built anew by the next deployment";
 	strv_push(&step->command, "retry");
-	strv_push(&step->command, "--target");
-	strv_push(&step->command, from);
-	strv_push(&step->command, "--target-path");
-	strv_pushf(&step->command, "target/airlock/build/%s", name);
+	push_staging(w, step);
 	strv_push(&step->command, "--write-json");
 	if (w->in->options)
 		strv_push_all(&step->command, w->in->options);
@@ -140,16 +146,11 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 	struct step *step = tests ? plan_add_step(w->plan, "test", "audit", STEP_DBT,
 						  "test what staging holds; nothing is built")
 				  : plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
-	const char *from = config_text(w->in->config, OPTION_FROM);
-	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_FROM);
 
 	step->idempotent = true;
 	step->undo = tests ? "nothing" : "nothing: staging is built anew by the next deployment";
 	strv_push(&step->command, tests ? "test" : "build");
-	strv_push(&step->command, "--target");
-	strv_push(&step->command, from);
-	strv_push(&step->command, "--target-path");
-	strv_pushf(&step->command, "target/airlock/build/%s", name);
+	push_staging(w, step);
 	strv_push(&step->command, "--indirect-selection");
 	strv_push(&step->command, "eager");
 	strv_push(&step->command, "--write-json");

@@ -67,6 +67,12 @@ static void add_to_list(struct buf *list, const char *kind, const char *name)
 	buf_printf(list, "%s%s%s%s", list->len > 0 ? ", " : "", kind, *kind ? " " : "", name);
 }
 
+/* A file has no schema of its own: what is in it has that in its name. free() it. */
+static char *name_in(const char *schema, const char *name)
+{
+	return mem_printf("%s%s%s", schema, *schema ? "." : "", name);
+}
+
 /* Whether a node of the scope makes it. */
 static bool is_made(const struct publication *w, const struct relation *schema, bool in_production,
 		    const struct container_object *object)
@@ -83,8 +89,7 @@ static bool is_made(const struct publication *w, const struct relation *schema, 
 		if (!relation || !route_container_holds(w->in->dialect, schema, relation))
 			continue;
 		char *name CLEANUP(mem_free_string) =
-			mem_printf("%s%s%s", *schema->schema ? "" : relation->schema,
-				   *schema->schema ? "" : ".", relation->identifier);
+			name_in(*schema->schema ? "" : relation->schema, relation->identifier);
 
 		if (container_has_relation(&one, name))
 			return true;
@@ -96,9 +101,7 @@ static bool is_accepted(const struct publication *w, const struct container *con
 			const struct container_object *object)
 {
 	const struct strv *patterns = config_list(w->in->config, OPTION_FOREIGN_OBJECTS);
-	char *name CLEANUP(mem_free_string) =
-		mem_printf("%s%s%s", container->schema.schema, *container->schema.schema ? "." : "",
-			   object->name);
+	char *name CLEANUP(mem_free_string) = name_in(container->schema.schema, object->name);
 
 	for (size_t i = 0; i < patterns->n; i++)
 		if (glob_match_once(patterns->v[i], name))
@@ -126,12 +129,13 @@ static int check_foreign(struct publication *w, const struct publish_container *
 
 		if (is_of_build(w, c, object) || may_return)
 			continue;
+		char *name CLEANUP(mem_free_string) = name_in(c->to.schema, object->name);
+
 		if (is_accepted(w, seen, object))
 			strv_pushf(&w->plan->warnings,
-				   "%s '%s%s%s' is made by no node and leaves production with the "
-				   "old %s",
-				   object->kind, c->to.schema, *c->to.schema ? "." : "",
-				   object->name, *c->to.schema ? "schema" : "file");
+				   "%s '%s' is made by no node and leaves production with the old "
+				   "%s",
+				   object->kind, name, *c->to.schema ? "schema" : "file");
 		else
 			add_to_list(&list, object->kind, object->name);
 	}
