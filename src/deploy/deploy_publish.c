@@ -56,7 +56,6 @@ bool deploy_compares_content(const struct deploy *deploy)
 int deploy_count_tables(struct deploy *deploy, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	json_t *picture CLEANUP(js_free) = json_copy(deploy->observed.json);
 	json_t *rows = json_array();
@@ -67,8 +66,7 @@ int deploy_count_tables(struct deploy *deploy, struct err *err)
 				deploy->request.builds_nothing || deploy->basis,
 				deploy_compares_content(deploy), &queries, err) < 0 ||
 	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
-	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
 		return -1;
 	for (size_t i = 0; i + 1 < reply.n; i++)
 		json_array_extend(rows, reply.rows[i]);

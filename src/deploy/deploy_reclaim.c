@@ -106,12 +106,10 @@ static bool lives_here(const struct deploy *deploy, const json_t *record)
 static int read_locks(struct deploy *deploy, struct ops_reply *ret_reply, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 
-	if (state_push_read(&deploy->state, &queries, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
+	if (state_push_read(&deploy->state, &queries, err) < 0)
 		return -1;
-	return executor_run_ops(&deploy->executor, &ops, false, ret_reply, err);
+	return executor_run_queries(&deploy->executor, &queries, ret_reply, err);
 }
 
 /* Statements that take what the deployment holds, and what nobody does. Of what others hold: the

@@ -8,6 +8,7 @@
 
 #include "airlock/base/fs.h"
 #include "airlock/base/host.h"
+#include "airlock/deploy/history.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/record.h"
 #include "airlock/deploy/strategy_rows.h"
@@ -17,16 +18,6 @@
 static bool counts(const struct route *route)
 {
 	return route->in_scope || route->is_ancestor;
-}
-
-static int run_queries(struct deploy *deploy, const struct strv *queries,
-		       struct ops_reply *ret_reply, struct err *err)
-{
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-
-	if (executor_add_statements(&deploy->executor, queries, true, &ops, err) < 0)
-		return -1;
-	return executor_run_ops(&deploy->executor, &ops, false, ret_reply, err);
 }
 
 /* A node that failed has no relation: what there is decides what is counted. */
@@ -40,7 +31,7 @@ static int observe_rest(struct deploy *deploy, struct observed *ret_observed, st
 
 	if (observe_push_queries(&deploy->routes, &deploy->observed, OBSERVE_NO_ROWS, &queries,
 				 err) < 0 ||
-	    run_queries(deploy, &queries, &reply, err) < 0)
+	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
 		return -1;
 	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, reply.n, false, err);
 
@@ -49,7 +40,7 @@ static int observe_rest(struct deploy *deploy, struct observed *ret_observed, st
 	int result = observe_push_tables(&deploy->routes, &there, true, true, &counted, err);
 
 	observed_release(&there);
-	if (result < 0 || run_queries(deploy, &counted, &rows, err) < 0)
+	if (result < 0 || executor_run_queries(&deploy->executor, &counted, &rows, err) < 0)
 		return -1;
 	for (size_t i = 0; i < rows.n; i++)
 		json_array_extend(json_object_get(picture, "rows"), rows.rows[i]);
@@ -231,11 +222,11 @@ static int read_basis(struct deploy *deploy, const char *id, struct err *err)
 		return -1;
 	const char *outcome = js_get_string(record, "outcome");
 
-	if (!js_get_bool(record, "ended", false)) {
+	if (!history_has_ended(record)) {
 		err_set(err, ERR_NOT_RESUMABLE, "deployment '%s' has not ended", id);
 		return err_hint(err, "'airlock resume %s' brings it to its end", id);
 	}
-	if (strcmp(outcome, STATE_PUBLISHED) == 0)
+	if (history_is_published(record))
 		return err_set(err, ERR_ALREADY_PUBLISHED,
 			       "deployment '%s' has published: nothing of it is left", id);
 	if (!js_get_array(record, "staging")) {

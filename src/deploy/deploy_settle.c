@@ -96,13 +96,11 @@ static int give_production_back(struct deploy *deploy, struct err *err)
 int deploy_settle_production(struct deploy *deploy, bool *ret_settled, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
 	*ret_settled = false;
 	if (state_push_read_all(&deploy->state, &queries, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0 ||
-	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
+	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
 		return -1;
 	for (size_t i = deploy->state.held_count; i < deploy->state.n; i++) {
 		struct state_lock lock;

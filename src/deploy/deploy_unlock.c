@@ -7,16 +7,6 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static int run_queries(struct deploy *deploy, const struct strv *queries,
-		       struct ops_reply *ret_reply, struct err *err)
-{
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-
-	if (executor_add_statements(&deploy->executor, queries, true, &ops, err) < 0)
-		return -1;
-	return executor_run_ops(&deploy->executor, &ops, false, ret_reply, err);
-}
-
 /* Whatever it was that it deployed: all lock tables that there are. */
 static int find_tables(struct deploy *deploy, const char *id, struct err *err)
 {
@@ -24,7 +14,8 @@ static int find_tables(struct deploy *deploy, const char *id, struct err *err)
 	struct strv query CLEANUP(strv_release) = STRV_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
-	if (state_push_list(state, &query, err) < 0 || run_queries(deploy, &query, &reply, err) < 0)
+	if (state_push_list(state, &query, err) < 0 ||
+	    executor_run_queries(&deploy->executor, &query, &reply, err) < 0)
 		return -1;
 	size_t n = json_array_size(reply.rows[0]);
 
@@ -107,7 +98,7 @@ int deploy_unlock_find(struct deploy *deploy, const char *id, struct deploy_unlo
 	    find_tables(deploy, id, err) < 0 ||
 	    state_push_read(&deploy->state, &queries, err) < 0 ||
 	    state_push_history(&deploy->state, id, &queries, err) < 0 ||
-	    run_queries(deploy, &queries, &reply, err) < 0 ||
+	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0 ||
 	    keep_held(deploy, id, reply.rows, err) < 0)
 		return -1;
 	if (deploy->state.n == 0 && json_array_size(reply.rows[queries.n - 1]) == 0)

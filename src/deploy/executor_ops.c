@@ -194,3 +194,13 @@ int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold
 	}
 	return 0;
 }
+
+int executor_run_queries(struct executor *executor, const struct strv *queries,
+			 struct ops_reply *ret_reply, struct err *err)
+{
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+
+	if (executor_add_statements(executor, queries, true, &ops, err) < 0)
+		return -1;
+	return executor_run_ops(executor, &ops, false, ret_reply, err);
+}

@@ -61,6 +61,9 @@ int executor_add_statements(struct executor *executor, const struct strv *statem
  */
 int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold_signals,
 		     struct ops_reply *ret_reply, struct err *err);
+/* Bound queries alone, as an operation that changes nothing. */
+int executor_run_queries(struct executor *executor, const struct strv *queries,
+			 struct ops_reply *ret_reply, struct err *err);
 /* ERR_INTERRUPTED naming what was about to begin, and 128 + the signal, when one was received. */
 int executor_check_interrupted(const char *before, struct err *err);
 /* Once, in at most timeout_ms. */
