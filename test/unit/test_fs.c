@@ -5,88 +5,19 @@
 
 #include <cmocka.h>
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "airlock/base/fs.h"
 #include "airlock/base/host.h"
-#include "airlock/base/strv.h"
-
-/* Every test has an empty directory of its own and runs in it. */
-static char *directory;
-
-static int enter_directory(void **state)
-{
-	const char *tmp = getenv("TMPDIR");
-
-	(void)state;
-	directory = mem_printf("%s/airlock-test.XXXXXX", tmp ? tmp : "/tmp");
-	return mkdtemp(directory) && chdir(directory) == 0 ? 0 : -1;
-}
-
-static int remove_one(const char *path, const struct stat *st, int type, struct FTW *position)
-{
-	(void)st;
-	(void)type;
-	(void)position;
-	return remove(path);
-}
-
-static int leave_directory(void **state)
-{
-	int result;
-
-	(void)state;
-	result = chdir("/") || nftw(directory, remove_one, 16, FTW_DEPTH | FTW_PHYS);
-	mem_free_string(&directory);
-	return result;
-}
-
-static void put(const char *path, const char *text)
-{
-	struct err err = ERR_INIT;
-
-	assert_int_equal(fs_write_atomic(path, text, strlen(text), 0644, &err), 0);
-	assert_false(err_is_set(&err));
-}
-
-static void assert_content(const char *path, const char *expected)
-{
-	CLEANUP(buf_release) struct buf content = BUF_INIT;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	assert_int_equal(fs_read(path, 100000, &content, &err), 0);
-	assert_string_equal(buf_cstr(&content), expected);
-}
-
-static void assert_file_error(struct err *err, const char *message)
-{
-	assert_int_equal(err->code, ERR_FILE);
-	assert_string_equal(err->message, message);
-	err_release(err);
-}
-
-static size_t count_entries(const char *path)
-{
-	DIR *dir = opendir(path);
-	size_t n = 0;
-
-	assert_non_null(dir);
-	while (readdir(dir))
-		n++;
-	closedir(dir);
-	return n - 2;
-}
+#include "fs_support.h"
 
 static void assert_path(char *actual, const char *expected)
 {
@@ -374,17 +305,6 @@ static void a_failed_write_leaves_the_old_file_and_nothing_else(void **state)
 	assert_int_equal(count_entries("."), 1);
 }
 
-/* The one way to make a write fail half way without a file system of one's own. */
-static void limit_file_size(rlim_t bytes)
-{
-	struct rlimit limit;
-
-	signal(SIGXFSZ, SIG_IGN);
-	assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
-	limit.rlim_cur = bytes;
-	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
-}
-
 static void a_write_that_fails_half_way_leaves_the_old_file(void **state)
 {
 	CLEANUP(err_release) struct err err = ERR_INIT;
@@ -492,176 +412,6 @@ static void touch_leaves_what_is_there(void **state)
 	assert_file_error(&err, "cannot create 'missing/file': No such file or directory");
 }
 
-static void a_log_grows_at_its_end(void **state)
-{
-	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	(void)state;
-	assert_int_equal(fs_log_open("log", &log, &err), 0);
-	assert_true(fcntl(log.fd, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(fs_log_append(&log, "one\n", 4, &err), 0);
-	fs_log_close(&log);
-	assert_int_equal(log.fd, -1);
-	assert_int_equal(fs_log_open("log", &log, &err), 0);
-	assert_int_equal(fs_log_append(&log, "two\n", 4, &err), 0);
-	assert_int_equal(fs_log_append(&log, "", 0, &err), 0);
-	assert_content("log", "one\ntwo\n");
-}
-
-static void a_torn_record_stays_alone(void **state)
-{
-	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	(void)state;
-	put("log", "one\ntw");
-	assert_int_equal(fs_log_open("log", &log, &err), 0);
-	assert_int_equal(fs_log_append(&log, "three\n", 6, &err), 0);
-	assert_content("log", "one\ntw\nthree\n");
-}
-
-static void a_record_that_fails_half_way_is_taken_back(void **state)
-{
-	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	int result;
-
-	(void)state;
-	assert_int_equal(fs_log_open("log", &log, &err), 0);
-	assert_int_equal(fs_log_append(&log, "one\n", 4, &err), 0);
-	limit_file_size(6);
-	result = fs_log_append(&log, "second\n", 7, &err);
-	limit_file_size(RLIM_INFINITY);
-	assert_int_equal(result, -1);
-	assert_file_error(&err, "cannot write a record: File too large");
-	assert_content("log", "one\n");
-	assert_int_equal(fs_log_append(&log, "two\n", 4, &err), 0);
-	assert_content("log", "one\ntwo\n");
-}
-
-static void a_log_that_cannot_be_opened_says_why(void **state)
-{
-	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	(void)state;
-	assert_int_equal(fs_log_open("missing/log", &log, &err), -1);
-	assert_file_error(&err, "cannot open 'missing/log': No such file or directory");
-	assert_int_equal(log.fd, -1);
-}
-
-static void a_full_disk_fails_the_record(void **state)
-{
-	CLEANUP(fs_log_close) struct fs_log log = FS_LOG_CLOSED;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	(void)state;
-	assert_int_equal(fs_log_open("/dev/full", &log, &err), 0);
-	assert_int_equal(fs_log_append(&log, "one\n", 4, &err), -1);
-	assert_file_error(&err, "cannot write a record: No space left on device");
-}
-
-static void a_lock_is_held_once(void **state)
-{
-	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
-	CLEANUP(fs_lock_release) struct fs_lock other = FS_LOCK_FREE;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	(void)state;
-	put("file", "x");
-	assert_int_equal(fs_lock_try("file", &lock, &err), 0);
-	assert_true(fcntl(lock.fd, F_GETFD) & FD_CLOEXEC);
-	assert_int_equal(fs_lock_try("file", &other, &err), 1);
-	assert_false(err_is_set(&err));
-	assert_int_equal(other.fd, -1);
-	fs_lock_release(&lock);
-	assert_int_equal(lock.fd, -1);
-	assert_int_equal(fs_lock_try("file", &other, &err), 0);
-	assert_content("file", "x");
-}
-
-/* A process that has the descriptors of this one, until its standard input ends. */
-static pid_t fork_waiting(int *ret_release)
-{
-	int ends[2];
-	pid_t pid;
-	char c;
-
-	assert_int_equal(pipe(ends), 0);
-	pid = fork();
-	if (pid == 0) {
-		close(ends[1]);
-		while (read(ends[0], &c, 1) > 0)
-			;
-		_exit(0);
-	}
-	close(ends[0]);
-	*ret_release = ends[1];
-	return pid;
-}
-
-static void a_released_lock_is_free_even_if_a_fork_has_the_descriptor(void **state)
-{
-	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
-	CLEANUP(fs_lock_release) struct fs_lock other = FS_LOCK_FREE;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	int release, result;
-	pid_t pid;
-
-	(void)state;
-	put("file", "x");
-	assert_int_equal(fs_lock_try("file", &lock, &err), 0);
-	pid = fork_waiting(&release);
-	fs_lock_release(&lock);
-	result = fs_lock_try("file", &other, &err);
-	close(release);
-	waitpid(pid, NULL, 0);
-	assert_int_equal(result, 0);
-}
-
-static void a_lock_ends_with_its_process(void **state)
-{
-	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	int ready[2];
-	pid_t pid;
-	char c = 0;
-
-	(void)state;
-	put("file", "x");
-	assert_int_equal(pipe(ready), 0);
-	pid = fork();
-	if (pid == 0) {
-		c = fs_lock_try("file", &lock, &err) == 0 ? 'y' : 'n';
-		(void)!write(ready[1], &c, 1);
-		pause();
-		_exit(0);
-	}
-	assert_int_equal(read(ready[0], &c, 1), 1);
-	assert_int_equal(c, 'y');
-	assert_int_equal(fs_lock_try("file", &lock, &err), 1);
-	kill(pid, SIGKILL);
-	waitpid(pid, NULL, 0);
-	assert_int_equal(fs_lock_try("file", &lock, &err), 0);
-	close(ready[0]);
-	close(ready[1]);
-}
-
-static void what_cannot_be_locked_says_why(void **state)
-{
-	CLEANUP(fs_lock_release) struct fs_lock lock = FS_LOCK_FREE;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-
-	(void)state;
-	assert_int_equal(fs_lock_try("missing", &lock, &err), -1);
-	assert_file_error(&err, "cannot lock 'missing': No such file or directory");
-	/* A directory cannot be opened for writing: reading is enough. */
-	assert_int_equal(fs_lock_try(".", &lock, &err), 0);
-}
-
-#define IN_DIRECTORY(test) cmocka_unit_test_setup_teardown(test, enter_directory, leave_directory)
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -690,15 +440,6 @@ int main(void)
 		IN_DIRECTORY(a_file_in_the_way_of_a_directory_is_named),
 		IN_DIRECTORY(a_missing_file_counts_as_removed),
 		IN_DIRECTORY(touch_leaves_what_is_there),
-		IN_DIRECTORY(a_log_grows_at_its_end),
-		IN_DIRECTORY(a_torn_record_stays_alone),
-		IN_DIRECTORY(a_record_that_fails_half_way_is_taken_back),
-		IN_DIRECTORY(a_log_that_cannot_be_opened_says_why),
-		cmocka_unit_test(a_full_disk_fails_the_record),
-		IN_DIRECTORY(a_lock_is_held_once),
-		IN_DIRECTORY(a_released_lock_is_free_even_if_a_fork_has_the_descriptor),
-		IN_DIRECTORY(a_lock_ends_with_its_process),
-		IN_DIRECTORY(what_cannot_be_locked_says_why),
 	};
 
 	return cmocka_run_group_tests_name("fs", tests, NULL, NULL);
