@@ -113,6 +113,22 @@ static const struct command commands[] = {
 		.failure = command_failure,
 	},
 	{
+		.name = "mirror",
+		.summary = "the raw layer: copies of the sources, refreshed on their own",
+		.operand = "generate",
+		.takes_verb = true,
+		.usage = "generate [OPTION...] [-- DBT-OPTION...]",
+		.details = "generate writes a raw model for each source that has none, and a "
+			   "schema file; no file is\noverwritten. What the models above would "
+			   "change from source() to ref() is printed as a\ndiff. 'help mirror' "
+			   "says more.\n",
+		.options = WHERE | BIT(MIRROR_RAW),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_mirror,
+		.failure = command_failure,
+	},
+	{
 		.name = "plan",
 		.summary = "print every step and statement of a deployment; change nothing",
 		.operand = "STRATEGY|DEPLOYMENT",
@@ -262,7 +278,8 @@ static const char *what_of(const struct invocation *invocation)
 {
 	const struct command *command = invocation->command;
 
-	return command->operand && !command->takes_id && !command_id(invocation)
+	return command->operand && !command->takes_id && !command->takes_verb &&
+			       !command_id(invocation)
 		       ? invocation->arguments->what
 		       : CONFIG_ANY_DEPLOYMENT;
 }

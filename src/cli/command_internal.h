@@ -16,6 +16,7 @@ int cmd_gc(struct invocation *invocation, struct err *err);
 int cmd_help(struct invocation *invocation, struct err *err);
 int cmd_history(struct invocation *invocation, struct err *err);
 int cmd_inspect(struct invocation *invocation, struct err *err);
+int cmd_mirror(struct invocation *invocation, struct err *err);
 int cmd_plan(struct invocation *invocation, struct err *err);
 int cmd_resume(struct invocation *invocation, struct err *err);
 int cmd_rollback(struct invocation *invocation, struct err *err);

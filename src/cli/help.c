@@ -14,6 +14,7 @@ extern const char help_config[];
 extern const char help_dbt[];
 extern const char help_exit_codes[];
 extern const char help_hooks[];
+extern const char help_mirror[];
 extern const char help_routing[];
 extern const char help_safety[];
 extern const char help_scope[];
@@ -121,6 +122,8 @@ static const struct help_topic topics[] = {
 	{ "dbt", "how dbt is found, and its options behind --", help_dbt, append_dbt_options },
 	{ "exit-codes", "what the exit code says of production", help_exit_codes, append_errors },
 	{ "hooks", "commands of your own around the publish", help_hooks, NULL },
+	{ "mirror", "copies of the sources, so that a build does not depend on them", help_mirror,
+	  NULL },
 	{ "routing", "where nodes are built and published; sides that are not apart", help_routing,
 	  NULL },
 	{ "safety", "locks, restore points, and what a crash leaves", help_safety, NULL },

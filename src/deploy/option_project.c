@@ -6,6 +6,8 @@
 
 #include "option_internal.h"
 
+#define MIRROR "mirror"
+
 /* A variable that was found, and the document it stands in. */
 struct variable {
 	const struct yaml_document *document;
@@ -160,8 +162,8 @@ static bool is_side(const struct option_row *row)
 static int refuse_key(const struct yaml_document *document, const struct yaml_node *key,
 		      const char *further_key, struct err *err)
 {
-	const char *known[OPTION_COUNT + 1] = { further_key };
-	size_t n = 1;
+	const char *known[OPTION_COUNT + 2] = { further_key, MIRROR };
+	size_t n = 2;
 	const char *nearest;
 
 	for (size_t i = 0; i < OPTION_COUNT; i++)
@@ -170,6 +172,35 @@ static int refuse_key(const struct yaml_document *document, const struct yaml_no
 	nearest = strv_nearest(key->value, known, n);
 	yaml_error(document, key, ERR_CONFIG_INVALID, err, "there is no key '%s' here", key->value);
 	return nearest ? err_hint(err, "did you mean '%s'?", nearest) : -1;
+}
+
+/* `mirror: {raw: 'tag:raw', max_age: 1d}`, which is `mirror_raw` and `mirror_max_age`. */
+static int set_mirror(struct config *config, enum option_source source,
+		      const struct yaml_document *document, const struct yaml_node *node,
+		      struct err *err)
+{
+	if (is_empty(node))
+		return 0;
+	if (!is_mapping(node)) {
+		yaml_error(document, node, ERR_CONFIG_INVALID, err,
+			   "'" MIRROR "' must be a mapping of options");
+		return err_hint(err, "for example " MIRROR ": {raw: 'tag:raw', max_age: 1d}");
+	}
+	for (size_t i = 0; i < node->n; i++) {
+		CLEANUP(mem_free_string)
+		char *name = mem_printf(MIRROR "_%s", node->keys[i]->value);
+		const struct option_row *row = option_find_key(name);
+
+		if (!row) {
+			yaml_error(document, node->keys[i], ERR_CONFIG_INVALID, err,
+				   "'" MIRROR "' has no key '%s'", node->keys[i]->value);
+			return err_hint(err, "its keys are raw, allow, if_old, max_age and "
+					     "max_shrink");
+		}
+		if (set_node(config, source, document, node->items[i], row, err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 /* The options of a mapping. The one key that is no option is the caller's. */
@@ -183,6 +214,12 @@ static int set_mapping(const struct reading *reading, struct config *config,
 
 		if (!row && strcmp(key->value, further_key) == 0)
 			continue;
+		if (!row && strcmp(key->value, MIRROR) == 0) {
+			if (set_mirror(config, source, reading->document, mapping->items[i], err) <
+			    0)
+				return -1;
+			continue;
+		}
 		if (!row)
 			return refuse_key(reading->document, key, further_key, err);
 		if (row->command_line_only) {
@@ -316,9 +353,12 @@ static int refuse_unknown(const struct reading *reading, const char *what, struc
 static int choose_strategy(struct config *config, const char *name, struct err *err)
 {
 	if (!option_is_strategy(name)) {
-		err_set(err, ERR_UNSUPPORTED, "strategy '%s' is not in this version", name);
-		return err_hint(err, "use 'wac': build, test, then publish the tested tables; or "
-				     "'production-rollback', which copies production first");
+		err_set(err, ERR_UNSUPPORTED,
+			"'%s' is a layer below the strategies, and not "
+			"deployed",
+			name);
+		return err_hint(err, "say 'airlock mirror refresh'; 'airlock help mirror' says "
+				     "more");
 	}
 	config_set_strategy(config, name);
 	return 0;

@@ -469,6 +469,28 @@ static void misspelt_variables_are_refused(void **state)
 	assert_false(config_is_set(&config, OPTION_FROM));
 }
 
+static void the_keys_of_the_mirror_stand_in_a_mapping(void **state)
+{
+	CLEANUP(config_release) struct config config;
+
+	(void)state;
+	accepts(&(struct input) { .project = "  airlock:\n    mirror:\n      raw: 'tag:raw'\n"
+					     "      max_age: 2d\n      max_shrink: 20\n",
+				  .variables = "AIRLOCK_MIRROR_MAX_SHRINK=30" },
+		&config);
+	assert_string_equal(config_list(&config, OPTION_MIRROR_RAW)->v[0], "tag:raw");
+	assert_int_equal(config_number(&config, OPTION_MIRROR_MAX_AGE), 2 * 86400);
+	assert_int_equal(config_number(&config, OPTION_MIRROR_MAX_SHRINK), 30);
+	assert_true(config_is(&config, OPTION_MIRROR_IF_OLD, "warn"));
+	refuses(&(struct input) { .project = "  airlock:\n    mirror: {row: 'tag:raw'}\n" },
+		ERR_CONFIG_INVALID, "/p/dbt_project.yml:4:14: 'mirror' has no key 'row'",
+		"its keys are raw, allow, if_old, max_age and max_shrink");
+	refuses(&(struct input) { .project = "  airlock:\n    mirror: tag:raw\n" },
+		ERR_CONFIG_INVALID,
+		"/p/dbt_project.yml:4:13: 'mirror' must be a mapping of options",
+		"for example mirror: {raw: 'tag:raw', max_age: 1d}");
+}
+
 #define TWO_DEPLOYMENTS                                                                            \
 	"  airlock:\n    deployments:\n      hourly: {strategy: wac}\n"                            \
 	"      nightly: {strategy: production-rollback, from: x}\n"
@@ -496,21 +518,24 @@ static void the_word_behind_the_verb_is_a_strategy_or_a_deployment(void **state)
 		"'nightly'");
 }
 
-static void strategies_of_later_versions_are_refused_by_name(void **state)
+static void the_mirror_is_no_strategy_that_is_deployed(void **state)
 {
 	static const char *const later[] = { "mirror" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
 		CLEANUP(mem_free_string)
-		char *message = mem_printf("strategy '%s' is not in this version", later[i]);
+		char *message = mem_printf("'%s' is a layer below the strategies, and not deployed",
+					   later[i]);
 
 		refuses(&(struct input) { .what = later[i] }, ERR_UNSUPPORTED, message, NULL);
 	}
 	refuses(&(struct input) { .project = "  airlock:\n    deployments:\n"
 					     "      daily: {strategy: mirror}\n",
 				  .what = "daily" },
-		ERR_UNSUPPORTED, "deployment 'daily': strategy 'mirror' is not in this version",
+		ERR_UNSUPPORTED,
+		"deployment 'daily': 'mirror' is a layer below the strategies, and "
+		"not deployed",
 		NULL);
 }
 
@@ -602,7 +627,8 @@ int main(void)
 		cmocka_unit_test(values_are_checked_and_the_message_says_where),
 		cmocka_unit_test(misspelt_variables_are_refused),
 		cmocka_unit_test(the_word_behind_the_verb_is_a_strategy_or_a_deployment),
-		cmocka_unit_test(strategies_of_later_versions_are_refused_by_name),
+		cmocka_unit_test(the_keys_of_the_mirror_stand_in_a_mapping),
+		cmocka_unit_test(the_mirror_is_no_strategy_that_is_deployed),
 		cmocka_unit_test(production_rollback_has_defaults_of_its_own),
 		cmocka_unit_test(deployments_are_checked),
 		cmocka_unit_test(nothing_under_the_key_is_nothing_said),

@@ -106,6 +106,14 @@ typedef bool deploy_gc_confirm(void *context, const json_t *document);
 int deploy_gc(struct deploy *deploy, deploy_gc_confirm *confirm, void *context,
 	      json_t **ret_document, struct err *err);
 
+/*
+ * The raw layer. Writes a model for each source of the project that has none, and a schema file;
+ * no file is overwritten. *ret_document (a new reference): {"written": [path], "left": [{"path",
+ * "why"}], "mirrored": [{"source", "model"}], "diff"}, the diff being what the models above would
+ * change. ERR_SCOPE_EMPTY without sources.
+ */
+int deploy_mirror_generate(struct deploy *deploy, json_t **ret_document, struct err *err);
+
 /* A lock of a deployment that will not give it back. */
 struct deploy_unlock {
 	size_t n;           /* how many containers it holds */

@@ -4,6 +4,7 @@
  * The command line, the keys under `vars: airlock:` (and under `deployments: NAME:`), the
  * environment names (AIRLOCK_X, DBT_AIRLOCK_X), the help and `airlock config` all come from it.
  * Precedence: command line > environment > the deployment's block > vars: airlock: > default.
+ * Under `mirror:` stand the keys that begin with "mirror_", without that.
  * In the configuration values are literal: "{{" is an error that names the variable to use.
  *
  * Life cycle: config_init(), config_set_*() from the weakest source to the strongest or in any
@@ -49,6 +50,11 @@ enum option_id {
 	OPTION_MANIFEST,          /* a file; command line only */
 	OPTION_MANIFEST_TO,       /* that of the other side; command line only */
 	OPTION_MAX_SHRINK,        /* percent of the rows; default 10 */
+	OPTION_MIRROR_ALLOW,      /* list of unique_ids or names; "*" for all */
+	OPTION_MIRROR_IF_OLD,     /* warn | stop; default warn */
+	OPTION_MIRROR_MAX_AGE,    /* duration; no limit by default */
+	OPTION_MIRROR_MAX_SHRINK, /* percent of the rows; default 50 */
+	OPTION_MIRROR_RAW,        /* selection words; empty: there is no mirror */
 	OPTION_OFFLINE,           /* flag; command line only */
 	OPTION_ON_UNFINISHED,     /* auto | ask | fail; default ask on a terminal, else auto */
 	OPTION_OPERATION_TIMEOUT, /* seconds, for each start of dbt but the build; no limit by
