@@ -1,14 +1,11 @@
 /*
- * A publish by the rename of a file (DuckDB). No statement does it and no transaction holds it, so
- * the order is what makes it safe: both files are whole on the disk and nobody writes them; the old
- * one has its second name; one rename, which is atomic; only then the end is recorded, in the new
- * file. Whether it happened is read from the file that has production's name, and nowhere else.
+ * The two files that change places (DuckDB), asked for through the targets that name them. A run
+ * asks behind the lock of the project: to open a file disturbs whoever else has it.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "airlock/base/fs.h"
-#include "airlock/base/host.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
@@ -55,31 +52,34 @@ static int read_file(const json_t *row, const char *target, struct file *ret_fil
 	return 0;
 }
 
+static int run_through(const struct deploy *deploy, const struct ops_connection *connection,
+		       const struct ops *ops, struct ops_reply *ret_reply, struct err *err)
+{
+	struct executor executor = deploy->executor;
+
+	if (!deploy->is_run)
+		return ops_run(connection, ops, false, NULL, NULL, ret_reply, err);
+	executor.connection = connection;
+	return executor_run_ops(&executor, ops, false, ret_reply, err);
+}
+
 /* Another process may have it open: it is waited for like any other lock. */
 static int ask(struct deploy *deploy, const struct ops_connection *connection,
 	       struct file *ret_file, struct err *err)
 {
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct backoff backoff;
+	struct deploy_wait wait CLEANUP(deploy_wait_release);
 
-	backoff_init(&backoff, 200, 4000,
-		     config_number(deploy->request.config, OPTION_LOCK_TIMEOUT) * 1000);
+	deploy_wait_init(deploy, &wait);
 	ops_add_query(&ops, path_query);
 	for (;;) {
 		struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
-		if (ops_run(connection, &ops, false, NULL, NULL, &reply, err) == 0)
+		if (run_through(deploy, connection, &ops, &reply, err) == 0)
 			return read_file(json_array_get(reply.rows[0], 0), connection->target,
 					 ret_file, err);
-		if (!strstr(err->message, deploy->sides.dialect->unreachable[0]))
+		if (err->code != ERR_LOCKED || !deploy_wait(deploy, &wait, err))
 			return -1;
-		if (!backoff_wait(&backoff)) {
-			char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
-
-			return err_set(err, ERR_LOCKED, "another process has the database open: %s",
-				       message);
-		}
-		err_release(err);
 	}
 }
 
@@ -138,7 +138,8 @@ int deploy_find_files(struct deploy *deploy, struct err *err)
 
 	if (!deploy->strategy->swaps || !deploy->sides.dialect->swaps_files)
 		return 0;
-	if (ask(deploy, &deploy->sides.connection, &to, err) < 0 ||
+	if ((deploy->is_run && deploy_start(deploy, err) < 0) ||
+	    ask(deploy, &deploy->sides.connection, &to, err) < 0 ||
 	    ask(deploy, &staging, &from, err) < 0 || check_pair(deploy, &from, &to, err) < 0)
 		return -1;
 	deploy->to_file = arena_strdup(&deploy->arena, to.path);
@@ -148,8 +149,7 @@ int deploy_find_files(struct deploy *deploy, struct err *err)
 	return attach(deploy, deploy->from_file, err);
 }
 
-/* <directory>/<stem>__airlock_<id>.duckdb */
-static char *aside_path(const char *file, const char *id)
+char *deploy_aside_path(const char *file, const char *id)
 {
 	char *directory CLEANUP(mem_free_string) = fs_parent(file);
 	const char *name = fs_basename(file);
@@ -164,161 +164,12 @@ int deploy_find_aside(struct deploy *deploy, const char *id, struct err *err)
 	struct file to CLEANUP(file_release) = { 0 };
 	char *aside CLEANUP(mem_free_string) = NULL;
 
-	if (ask(deploy, &deploy->sides.connection, &to, err) < 0)
+	if (deploy_start(deploy, err) < 0 || ask(deploy, &deploy->sides.connection, &to, err) < 0)
 		return -1;
-	aside = aside_path(to.path, id);
+	aside = deploy_aside_path(to.path, id);
 	if (!fs_is_regular(aside))
 		return err_set(err, ERR_RELATION_MISSING, "the restore point '%s' is gone", aside);
 	deploy->to_file = arena_strdup(&deploy->arena, to.path);
 	deploy->from_file = arena_strdup(&deploy->arena, aside);
 	return attach(deploy, deploy->from_file, err);
-}
-
-/* --- the publish --- */
-
-static int push_intent(struct deploy *deploy, struct ops *ops, struct err *err)
-{
-	json_t *detail CLEANUP(js_free) = deploy_intent(deploy);
-	struct strv intent CLEANUP(strv_release) = STRV_INIT;
-
-	if (deploy_add_phase(deploy, "publish", ops, err) < 0 ||
-	    state_push_log_held(&deploy->state, STATE_INTENT, detail, &intent, err) < 0)
-		return -1;
-	return executor_add_statements(&deploy->executor, &intent, false, ops, err);
-}
-
-static int write_record(struct deploy *deploy, struct err *err)
-{
-	const struct step *step = plan_step(&deploy->final_plan, "record");
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-
-	if (push_intent(deploy, &ops, err) < 0 ||
-	    executor_add(&deploy->executor, step, &ops, err) < 0)
-		return -1;
-	if (executor_run_ops(&deploy->executor, &ops, true, &reply, err) == 0)
-		return 0;
-	deploy_name_publish_failure(err);
-	return -1;
-}
-
-static int lock_file(const char *path, struct fs_lock *ret_lock, struct err *err)
-{
-	char *wal CLEANUP(mem_free_string) = mem_printf("%s.wal", path);
-	int held = fs_keep_writers_out(path, ret_lock, err);
-
-	if (held < 0)
-		return -1;
-	if (held > 0) {
-		err_set(err, ERR_CONFLICT, "another process writes '%s'", path);
-		return err_hint(err, "let it end, then deploy again; production is unchanged");
-	}
-	if (!fs_exists(wal))
-		return fs_sync_locked(ret_lock, path, err);
-	err_set(err, ERR_CONFLICT,
-		"'%s' is there: a process that wrote this database was killed, and what it wrote "
-		"is not in the file yet",
-		wal);
-	return err_hint(err, "open the database once, which takes it in, then deploy again");
-}
-
-/* Second names of production itself, which publishes that died before their rename left. */
-static int remove_left(const struct deploy *deploy, struct err *err)
-{
-	char *directory CLEANUP(mem_free_string) = fs_parent(deploy->to_file);
-	char *sample CLEANUP(mem_free_string) = aside_path(deploy->to_file, "");
-	const char *prefix = fs_basename(sample);
-	size_t len = (size_t)(strstr(prefix, STATE_DEMOTED) - prefix) + strlen(STATE_DEMOTED);
-	struct strv names CLEANUP(strv_release) = STRV_INIT;
-	struct fs_identity own;
-
-	if (fs_list(directory, &names, err) < 0 || !fs_identify(deploy->to_file, &own))
-		return -1;
-	for (size_t i = 0; i < names.n; i++) {
-		char *path CLEANUP(mem_free_string) = fs_join(directory, names.v[i]);
-		struct fs_identity other;
-
-		if (strncmp(names.v[i], prefix, len) == 0 && fs_identify(path, &other) &&
-		    fs_identity_equal(&own, &other) && fs_remove(path, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int link_production(struct deploy *deploy, struct err *err)
-{
-	char *aside CLEANUP(mem_free_string) = aside_path(deploy->to_file, deploy->id);
-
-	if (lock_file(deploy->from_file, &deploy->from_lock, err) < 0 ||
-	    lock_file(deploy->to_file, &deploy->to_lock, err) < 0 || remove_left(deploy, err) < 0)
-		return -1;
-	return fs_link(deploy->to_file, aside, err);
-}
-
-static int rename_staging(struct deploy *deploy, struct err *err)
-{
-	struct err late CLEANUP(err_release) = ERR_INIT;
-
-	if (fs_rename(deploy->from_file, deploy->to_file, err) < 0)
-		return -1;
-	deploy->result.production_changed = true;
-	deploy->result.outcome = DEPLOY_PUBLISHED;
-	if (fs_sync_rename(deploy->from_file, deploy->to_file, &late) < 0)
-		deploy->request.reporter->warning(deploy->request.reporter, late.message);
-	return 0;
-}
-
-static void unlock_files(struct deploy *deploy)
-{
-	fs_lock_release(&deploy->from_lock);
-	fs_lock_release(&deploy->to_lock);
-}
-
-/* What has production's name now says whether it is published. */
-static int read_outcome(struct deploy *deploy, struct err *err)
-{
-	struct strv query CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	const struct step *finish = plan_step(&deploy->final_plan, "finish");
-	bool finishes = !plan_step(&deploy->final_plan, "after_publish");
-
-	/* What was staging is not there any more. */
-	deploy->sides.connection.prologue = NULL;
-	if (state_push_probe(&deploy->state, &query, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &query, true, &ops, err) < 0 ||
-	    (finishes && executor_add(&deploy->executor, finish, &ops, err) < 0))
-		return -1;
-	if (executor_run_ops(&deploy->executor, &ops, true, &reply, err) < 0) {
-		/* The rename was done; deploy_leave() tries the rest again. */
-		deploy->request.reporter->warning(deploy->request.reporter, err->message);
-		err_release(err);
-		return 0;
-	}
-	if (!js_get_bool(json_array_get(reply.rows[0], 0), "published", false)) {
-		deploy->result.outcome = DEPLOY_UNKNOWN;
-		err_set(err, ERR_OUTCOME_UNKNOWN,
-			"'%s' was exchanged, and is not what was put there", deploy->to_file);
-		err->production = ERR_PRODUCTION_UNKNOWN;
-		return -1;
-	}
-	if (finishes)
-		deploy->holds_lock = false;
-	return 0;
-}
-
-int deploy_publish_file(struct deploy *deploy, struct err *err)
-{
-	const struct plan *plan = &deploy->final_plan;
-	int rc = -1;
-
-	if (deploy_step(deploy, plan, "record", write_record, err) == 0 &&
-	    deploy_step(deploy, plan, "link", link_production, err) == 0)
-		rc = deploy_step(deploy, plan, "publish", rename_staging, err);
-	unlock_files(deploy);
-	if (deploy->result.production_changed)
-		deploy_list_published(deploy);
-	if (rc < 0)
-		return -1;
-	return read_outcome(deploy, err);
 }

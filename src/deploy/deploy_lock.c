@@ -155,8 +155,6 @@ int deploy_start(struct deploy *deploy, struct err *err)
 		return -1;
 	deploy->commit =
 		record_commit(deploy->sides.project.directory, deploy->request.environment);
-	if (deploy->state.n == 0)
-		deploy_init_state(deploy);
 	deploy->executor = (struct executor) {
 		.journal = &deploy->journal,
 		.reporter = deploy->request.reporter,
@@ -338,6 +336,8 @@ int deploy_lock(struct deploy *deploy, struct err *err)
 						     ? STATE_LOCKS_BOTH
 						     : STATE_LOCKS_STAGING };
 
+	if (deploy->state.n == 0)
+		deploy_init_state(deploy);
 	if (executor_begin(&deploy->executor, &step, err) < 0)
 		return -1;
 	return executor_end(&deploy->executor, &step, lock_when_free(deploy, err), err);

@@ -34,6 +34,7 @@ struct deploy {
 	struct fs_lock project_lock;
 	struct journal journal;
 	struct executor executor;
+	bool is_run;            /* not a look at what one would do */
 	bool unlocks;           /* somebody's lock is broken: it waits for nobody */
 	json_t *held;           /* rows of the locks that others hold; NULL: not asked for */
 	bool holds_lock;        /* rows of the lock tables may hold our nonce */
@@ -57,6 +58,9 @@ struct deploy {
 	const char *file_database; /* as dbt calls both */
 	struct fs_lock from_lock;  /* held while they do */
 	struct fs_lock to_lock;
+	struct fs_identity from_identity; /* when they were compared */
+	struct fs_identity to_identity;
+	int64_t written_ns;    /* when dbt had written its last into them */
 	struct observed built; /* the picture that was published */
 	struct plan final_plan;
 	struct deploy_result result;
@@ -167,12 +171,16 @@ int deploy_merge_results(struct deploy *deploy, struct results **results, struct
 struct deploy *deploy_open_again(struct deploy *deploy, struct err *err);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
 int deploy_check_tested(const struct deploy *deploy, struct err *err);
+/* For an error that says that the outcome is not known. Returns -1. */
+int deploy_leave_unknown(struct deploy *deploy, struct err *err);
 /* deploy_file.c. The two files of a strategy that exchanges them: ERR_UNSUPPORTED for layouts that
  * cannot. Staging's is attached by its name in statements from here on. */
 int deploy_find_files(struct deploy *deploy, struct err *err);
 /* The same for the file that deployment `id` put aside. */
 int deploy_find_aside(struct deploy *deploy, const char *id, struct err *err);
-/* The steps record, link and publish of `final_plan`, and the end. */
+/* <directory>/<stem>__airlock_<id>.duckdb, of the file that is put aside. free() it. */
+char *deploy_aside_path(const char *file, const char *id);
+/* deploy_file_publish.c. The steps record, link and publish of `final_plan`, and the end. */
 int deploy_publish_file(struct deploy *deploy, struct err *err);
 /* deploy_publish.c, for it. */
 void deploy_name_publish_failure(struct err *err);

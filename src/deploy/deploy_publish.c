@@ -153,6 +153,18 @@ static void publish_waits_release(struct publish_waits *waits)
 	deploy_wait_release(&waits->held);
 }
 
+/* Its lock is left to whoever finds out. */
+int deploy_leave_unknown(struct deploy *deploy, struct err *err)
+{
+	deploy->result.outcome = DEPLOY_UNKNOWN;
+	deploy->holds_lock = false;
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	return err_hint(err,
+			"'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
+			"back if it was not; so does the next deployment",
+			deploy->id, deploy->id);
+}
+
 static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, struct err *err)
 {
 	if (executor_sent_nothing(&deploy->executor, reply, err))
@@ -170,18 +182,10 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 		deploy_name_publish_failure(err);
 		return -1;
 	default:
-		deploy->result.outcome = DEPLOY_UNKNOWN;
 		err_set(err, ERR_OUTCOME_UNKNOWN,
 			"the publish failed and whether it was committed cannot be read: %s",
 			err->message);
-		err_hint(err,
-			 "'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
-			 "back "
-			 "if it was not; so does the next deployment",
-			 deploy->id, deploy->id);
-		err->production = ERR_PRODUCTION_UNKNOWN;
-		deploy->holds_lock = false;
-		return -1;
+		return deploy_leave_unknown(deploy, err);
 	}
 }
 

@@ -266,6 +266,7 @@ static int run(struct deploy *again, struct err *err)
 {
 	const struct routes *routes;
 
+	again->is_run = true;
 	if (deploy_routes(again, &routes, err) < 0)
 		return -1;
 	again->result.routes = routes;

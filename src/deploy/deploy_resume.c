@@ -189,6 +189,7 @@ static int prepare(struct deploy *again, struct err *err)
 	const char *of = js_get_string(again->resumed, "of");
 	const struct routes *routes;
 
+	again->is_run = true;
 	if (of ? deploy_rollback_prepare(again, of, err) < 0
 	       : deploy_routes(again, &routes, err) < 0 || deploy_check(again, err) < 0)
 		return -1;

@@ -266,10 +266,10 @@ int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *e
 	    check_newest(deployments, chosen, err) < 0)
 		return -1;
 	deploy->rolled_back = json_incref(chosen);
+	deploy->strategy = &strategy_rollback;
 	if (js_get_bool(json_array_get(js_get_array(chosen, "containers"), 0), "is_file", false) &&
 	    deploy_find_aside(deploy, js_get_string(chosen, "id"), err) < 0)
 		return -1;
-	deploy->strategy = &strategy_rollback;
 	return make_routes(deploy, chosen, err);
 }
 
@@ -280,6 +280,7 @@ int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_r
 	int result;
 
 	*ret_result = &deploy->result;
+	deploy->is_run = true;
 	result = deploy_rollback_prepare(deploy, id, err);
 	if (result == 0) {
 		deploy->result.routes = &deploy->routes;

@@ -265,6 +265,7 @@ int deploy_run(struct deploy *deploy, const struct deploy_result **ret_result, s
 	int result;
 
 	*ret_result = &deploy->result;
+	deploy->is_run = true;
 	result = deploy_routes(deploy, &routes, err);
 	if (result == 0) {
 		deploy->result.routes = routes;

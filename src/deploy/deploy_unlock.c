@@ -94,8 +94,10 @@ int deploy_unlock_find(struct deploy *deploy, const char *id, struct deploy_unlo
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
 	deploy->unlocks = true;
-	if (sides_parse(&deploy->sides, err) < 0 || deploy_start(deploy, err) < 0 ||
-	    find_tables(deploy, id, err) < 0 ||
+	if (sides_parse(&deploy->sides, err) < 0 || deploy_start(deploy, err) < 0)
+		return -1;
+	deploy_init_state(deploy);
+	if (find_tables(deploy, id, err) < 0 ||
 	    state_push_read(&deploy->state, &queries, err) < 0 ||
 	    state_push_history(&deploy->state, id, &queries, err) < 0 ||
 	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0 ||

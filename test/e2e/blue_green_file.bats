@@ -186,3 +186,58 @@ READER
   assert_json 'd["errors"]' '[]'
   assert_json 'd["states"] > 1' true
 }
+
+@test "an exchange whose outcome cannot be read at once is read again, and is not taken for done" {
+  change_data
+  # After the rename the file of staging is not there: from then on dbt fails, for a while.
+  # shellcheck disable=SC2016
+  fake_dbt run-operation '[ ! -e "$SHOP_DUCKDB_GREEN" ] || touch "$BATS_TEST_TMPDIR/built"
+    if [ -e "$BATS_TEST_TMPDIR/built" ] && [ ! -e "$SHOP_DUCKDB_GREEN" ] &&
+      [ "$(cat "$BATS_TEST_TMPDIR/left" 2>/dev/null || echo 0)" -gt 0 ]; then
+      echo "$(($(cat "$BATS_TEST_TMPDIR/left") - 1))" >"$BATS_TEST_TMPDIR/left"; exit 1; fi'
+  echo 1 >"$BATS_TEST_TMPDIR/left"
+  blue_green
+  assert_status 0
+  assert_country CH
+  refute_says 'the lock could not be released'
+  rm "$BATS_TEST_TMPDIR/built"
+  echo 99 >"$BATS_TEST_TMPDIR/left"
+  blue_green --lock-timeout 1
+  assert_status 71
+  assert_says 'cannot be read' 'airlock resume'
+  echo 0 >"$BATS_TEST_TMPDIR/left"
+  run airlock resume "${SIDES[@]}"
+  assert_status 0
+  assert_says 'had published'
+}
+
+@test "what another program writes between the comparison and the exchange is not lost" {
+  change_data
+  # shellcheck disable=SC2016
+  fake_dbt run-operation '"'"$AIRLOCK_DBT"'" "$@"; code=$?
+    if grep -q "checkpoint airlock_staging" "$WORK"/project/target/airlock/ops/*/macros/*.sql &&
+      [ ! -e "$BATS_TEST_TMPDIR/written" ]; then
+      "$PYTHON" "$ROOT/test/support/sql.py" "insert into mart.orders select * from mart.orders"
+      touch "$BATS_TEST_TMPDIR/written"; fi
+    exit $code'
+  export PYTHON
+  blue_green
+  assert_status 73
+  assert_says "$SHOP_DUCKDB" 'after it was compared'
+  assert_sql 'select count(*) from mart.orders' 24
+  [ "$(kept)" = 1 ]
+}
+
+@test "a deployment that waits opens neither file" {
+  flock dbt_project.yml sleep 300 3>&- &
+  reader=$!
+  until ! flock -n dbt_project.yml true; do sleep 0.05; done
+  # shellcheck disable=SC2016
+  fake_dbt run-operation 'touch "$BATS_TEST_TMPDIR/opened"'
+  blue_green --lock-timeout 1
+  assert_status 72
+  [ ! -e "$BATS_TEST_TMPDIR/opened" ]
+  blue_green --if-locked skip
+  assert_status 0
+  [ ! -e "$BATS_TEST_TMPDIR/opened" ]
+}
