@@ -167,6 +167,26 @@ static void read_done(struct answer *answer, const char *line)
 	reply->calls_done++;
 }
 
+static bool may_be_skipped(const struct answer *answer, size_t call)
+{
+	const struct ops *ops = answer->ops;
+
+	return call < ops->n && ops->calls[call].is_guarded &&
+	       json_array_size(answer->reply->rows[ops_guard(ops, call)]) == 0;
+}
+
+static void read_skip(struct answer *answer, const char *line)
+{
+	size_t call;
+
+	if (!take_number(&line, &call) || *line || answer->texts_seen != answer->ops->n ||
+	    call != answer->reply->calls_done || answer->next_piece ||
+	    !may_be_skipped(answer, call))
+		broken(answer, "statement %zu was left out", answer->reply->calls_done + 1);
+	else
+		answer->reply->calls_done++;
+}
+
 static void read_end(struct answer *answer, const char *line)
 {
 	size_t calls;
@@ -190,6 +210,8 @@ static void read_line(struct answer *answer, const char *line)
 		read_text(answer, line);
 	else if (take_word(&line, "done"))
 		read_done(answer, line);
+	else if (take_word(&line, "skip"))
+		read_skip(answer, line);
 	else if (take_word(&line, "end"))
 		read_end(answer, line);
 	else

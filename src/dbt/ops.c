@@ -46,6 +46,19 @@ size_t ops_add_query(struct ops *ops, const char *sql)
 	return add_call(ops, mem_strdup(sql), true);
 }
 
+size_t ops_guard(const struct ops *ops, size_t call)
+{
+	while (call && call < ops->n && ops->calls[call].is_guarded)
+		call--;
+	return call;
+}
+
+void ops_guard_from(struct ops *ops, size_t first)
+{
+	for (size_t i = first; i < ops->n; i++)
+		ops->calls[i].is_guarded = true;
+}
+
 /* A statement that ends in a line comment would swallow a semicolon put right behind it. */
 static void add_terminated(struct buf *out, const char *sql)
 {
@@ -136,8 +149,9 @@ static void write_values(const struct ops *ops, const char *nonce, bool spaced, 
 		char sum[MD5_HEX_SIZE];
 
 		md5_hex(call->sql, strlen(call->sql), sum);
-		buf_printf(out, "\t{\"md5\": \"%s\", \"rows\": %s, \"sql\": ", sum,
-			   call->wants_rows ? "true" : "false");
+		buf_printf(out, "\t{\"md5\": \"%s\", \"rows\": %s, \"guarded\": %s, \"sql\": ", sum,
+			   call->wants_rows ? "true" : "false",
+			   call->is_guarded ? "true" : "false");
 		ops_jinja_literal(out, call->sql);
 		buf_add_str(out, "},\n");
 	}
@@ -428,6 +442,7 @@ static void add_prologues(const struct ops *ops, const char *prologue, struct op
 			add_call(all, mem_printf("%s;\n%s", prologue, call->sql), call->wants_rows);
 
 		all->calls[n].in_transaction = call->in_transaction;
+		all->calls[n].is_guarded = call->is_guarded;
 	}
 }
 

@@ -15,24 +15,33 @@
 		{%- do exceptions.raise_compiler_error(head ~ "mismatch " ~ loop.index0) -%}
 	{%- endif -%}
 {%- endfor -%}
+{#- How many rows each call brought that was not guarded: the last of them guards. -#}
+{%- set guards = [0] -%}
 {%- for step in steps -%}
 	{%- set number = loop.index0 -%}
-	{%- set result = run_query(step["sql"]) -%}
-	{%- set documents = [] -%}
-	{%- if step["rows"] -%}
-		{%- for row in result.rows -%}
-			{%- do documents.append(row[0]) -%}
+	{%- if step["guarded"] and (guards | last) == 0 -%}
+		{%- do print((head ~ "skip " ~ number) | join(gap)) -%}
+	{%- else -%}
+		{%- set result = run_query(step["sql"]) -%}
+		{%- set documents = [] -%}
+		{%- if step["rows"] -%}
+			{%- for row in result.rows -%}
+				{%- do documents.append(row[0]) -%}
+			{%- endfor -%}
+		{%- endif -%}
+		{%- if not step["guarded"] -%}
+			{%- do guards.append(documents | length) -%}
+		{%- endif -%}
+		{%- set text = "[" ~ documents | join(",") ~ "]" if step["rows"] else "" -%}
+		{%- set pieces = (text | length + 32767) // 32768 -%}
+		{%- for piece in range(pieces) -%}
+			{%- set part = text[piece * 32768:(piece + 1) * 32768] -%}
+			{%- set place = number ~ " " ~ piece ~ " " ~ pieces ~ " " -%}
+			{%- do print((head ~ place ~ part) | join(gap)) -%}
 		{%- endfor -%}
+		{%- set total = pieces ~ " " ~ documents | length ~ " " ~ local_md5(text) -%}
+		{%- do print((head ~ "done " ~ number ~ " " ~ total) | join(gap)) -%}
 	{%- endif -%}
-	{%- set text = "[" ~ documents | join(",") ~ "]" if step["rows"] else "" -%}
-	{%- set pieces = (text | length + 32767) // 32768 -%}
-	{%- for piece in range(pieces) -%}
-		{%- set part = text[piece * 32768:(piece + 1) * 32768] -%}
-		{%- set place = number ~ " " ~ piece ~ " " ~ pieces ~ " " -%}
-		{%- do print((head ~ place ~ part) | join(gap)) -%}
-	{%- endfor -%}
-	{%- set total = pieces ~ " " ~ documents | length ~ " " ~ local_md5(text) -%}
-	{%- do print((head ~ "done " ~ number ~ " " ~ total) | join(gap)) -%}
 {%- endfor -%}
 {%- do print((head ~ "end " ~ steps | length) | join(gap)) -%}
 {%- endmacro -%}

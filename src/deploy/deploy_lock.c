@@ -221,7 +221,11 @@ static void set_begun(struct deploy *deploy)
 	state_set_begun(&deploy->state, detail);
 }
 
-/* Takes the lock and looks at the warehouse, in one operation. */
+/*
+ * Takes the lock and looks at the warehouse, in one operation. Who did not get the lock looks at
+ * nothing: the text of a view locks what it reads, and so does the holder's build, in an order of
+ * its own.
+ */
 static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *err)
 {
 	struct strv begin CLEANUP(strv_release) = STRV_INIT;
@@ -230,14 +234,19 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	size_t locks = deploy->state.held_count;
+	size_t picture_at;
 
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
+	    state_push_held(&deploy->state, &reads, err) < 0 ||
 	    observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &begin, false, &ops, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &reads, true, &ops, err) < 0 ||
-	    executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
+	    executor_add_statements(&deploy->executor, &reads, true, &ops, err) < 0)
 		return -1;
+	picture_at = ops.n;
+	if (executor_add_statements(&deploy->executor, &queries, true, &ops, err) < 0)
+		return -1;
+	ops_guard_from(&ops, picture_at);
 	deploy->holds_lock = true;
 	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0) {
 		/* A statement failed before the first that takes a lock; behind those is what
@@ -252,8 +261,8 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	if (*ret_again)
 		return 0;
 	deploy->locked = true;
-	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows + begin.n + locks,
-							   reply.n - begin.n - locks, false, err);
+	json_t *picture CLEANUP(js_free) =
+		observe_collect(reply.rows + picture_at, reply.n - picture_at, false, err);
 
 	return deploy_picture(picture, &deploy->observed, err);
 }
@@ -263,7 +272,8 @@ static int show_lock(struct deploy *deploy, struct err *err)
 	struct strv statements CLEANUP(strv_release) = STRV_INIT;
 
 	if (state_push_begin(&deploy->state, &statements, err) < 0 ||
-	    state_push_read(&deploy->state, &statements, err) < 0)
+	    state_push_read(&deploy->state, &statements, err) < 0 ||
+	    state_push_held(&deploy->state, &statements, err) < 0)
 		return -1;
 	return executor_show(&deploy->executor, "lock", &statements, err);
 }

@@ -55,11 +55,12 @@ struct running {
 	bool sent_nothing; /* the last try did not open a session */
 };
 
-/* The calls that are not answered yet; their answers take their places among the others. */
+/* The calls that are not answered yet, behind what guards them; their answers take their places
+ * among the others. */
 static int run_rest(struct running *running, struct err *err)
 {
 	struct ops_reply *reply = running->reply;
-	size_t done = reply->calls_done;
+	size_t done = ops_guard(running->ops, reply->calls_done);
 	const struct ops rest = { .calls = running->ops->calls + done,
 				  .n = running->ops->n - done };
 	struct ops_reply part = { 0 };
@@ -75,7 +76,7 @@ static int run_rest(struct running *running, struct err *err)
 		part.rows[i] = NULL;
 	}
 	running->sent_nothing = rc < 0 && executor_sent_nothing(running->executor, &part, err);
-	reply->calls_done += part.calls_done;
+	reply->calls_done = done + part.calls_done;
 	reply->finished = part.finished;
 	ops_reply_release(&part);
 	return rc;

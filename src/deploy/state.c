@@ -222,6 +222,12 @@ int state_push_read(const struct state *state, struct strv *queries, struct err 
 	return push_locks(state, DIALECT_LOCK_READ, 0, state->held_count, queries, err);
 }
 
+int state_push_held(const struct state *state, struct strv *queries, struct err *err)
+{
+	return push_locks(state, DIALECT_LOCK_HELD, state->held_count - 1, state->held_count,
+			  queries, err);
+}
+
 int state_push_list(const struct state *state, struct strv *queries, struct err *err)
 {
 	const struct sql_arg args[] = {

@@ -124,6 +124,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"1 "
 		"from {log:relation} g where g.id = l.id and g.event = 'published'))::varchar "
 		"from {lock:relation} l",
+	[DIALECT_LOCK_HELD] = "select json_object('fence', fence)::varchar from {lock:relation} "
+			      "where nonce = '{nonce:bind}'",
 	[DIALECT_LOCK_LIST] =
 		"select json_object('identifier', t.table_name)::varchar from duckdb_tables() t "
 		"where " FOLD("t.database_name") " = " FOLD(

@@ -154,6 +154,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				     "from {log:relation} g where g.id = l.id and g.event = "
 				     "'published'))::text "
 				     "from {lock:relation} l",
+	[DIALECT_LOCK_HELD] = "select json_build_object('fence', fence)::text from {lock:relation} "
+			      "where nonce = '{nonce:bind}'",
 	[DIALECT_LOCK_LIST] =
 		"select json_build_object('identifier', c.relname)::text from pg_class c "
 		"join pg_namespace n on n.oid = c.relnamespace "

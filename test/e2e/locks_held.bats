@@ -20,6 +20,7 @@ setup() {
 }
 
 teardown() {
+  [ -z "${locker-}" ] || { kill -KILL "$locker" && wait "$locker"; } 2>/dev/null || true
   [ -z "${first-}" ] || { kill -KILL "$first" && wait "$first"; } 2>/dev/null || true
 }
 
@@ -42,6 +43,16 @@ hanging() { # hanging [OPTION...]
   # Ids of one second are in no order.
   for directory in target/airlock/deployments/*; do
     [[ $before == *"$directory"* ]] || first_id=${directory##*/}
+  done
+}
+
+# A transaction that stays open, as one of dbt's may, $locker.
+locking() { # locking STATEMENT
+  sql "begin; $1; select pg_sleep(60)" >/dev/null 2>&1 3>&- &
+  locker=$!
+  until [ "$(sql "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep'")" = t ]; do
+    kill -0 "$locker" || fail "no transaction: $1"
+    sleep 0.1
   done
 }
 
@@ -177,6 +188,15 @@ lock_of() {
   run --separate-stderr airlock plan wac --from staging --to prod --tags mart,utils --json
   assert_status 0
   assert_json 'd["locks"]' '[]'
+}
+
+@test "who has not got the lock looks at nothing that a build may want" {
+  [ "$ENGINE" = postgres ] || return 0 # the others open no database then
+  hanging
+  locking 'lock table mart.open_orders, utils.calendar, stage.orders'
+  deploy --if-locked fail --operation-timeout 10
+  assert_status 72
+  assert_says "deployment '$first_id'"
 }
 
 @test "what the warehouse undid is tried again, and recorded" {

@@ -48,6 +48,8 @@ def check(steps):
 
 def answer(i, step):
     documents = [json.dumps({"sql": step["sql"]}, ensure_ascii=False)] if step["rows"] else []
+    if "nothing" in step["sql"]:
+        documents = []
     text = "[" + ",".join(documents) + "]" if step["rows"] else ""
     if mode == "not-json" and step["rows"]:
         text = "[None]"
@@ -80,9 +82,14 @@ def operation():
     if mode == "wrong-nonce":
         nonce = "0" * len(nonce)
     check(steps)
+    guard = 0
     for i, step in enumerate(steps):
         if mode == "sql-error" and i == 1:
             caught('Database Error\n  relation "t" does not exist\n  LINE 1: select * from t\n')
+        if step["guarded"] and "nothing" in steps[guard]["sql"] or mode == "skips" and i == 1:
+            say(f"airlock {nonce} skip {i}")
+            continue
+        guard = guard if step["guarded"] else i
         answer(i, step)
     if mode == "no-end":
         return

@@ -192,6 +192,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOCK_TAKE] = "lock_take",
 	[DIALECT_LOCK_RESUME] = "lock_resume",
 	[DIALECT_LOCK_READ] = "lock_read",
+	[DIALECT_LOCK_HELD] = "lock_held",
 	[DIALECT_LOCK_LIST] = "lock_list",
 	[DIALECT_LOCK_RELEASE] = "lock_release",
 	[DIALECT_FENCE_RAISE] = "fence_raise",

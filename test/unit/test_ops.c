@@ -151,6 +151,44 @@ static void rows_come_back_as_the_warehouse_gave_them(void **state)
 	assert_int_equal(world->connection.runner->starts, 1);
 }
 
+static void guarded_calls_run_only_behind_a_row(void **state)
+{
+	struct world *world = *state;
+
+	ops_add_query(&world->ops, "select a row");
+	ops_add_query(&world->ops, "select 1");
+	ops_add_query(&world->ops, "select 2");
+	ops_guard_from(&world->ops, 1);
+	ops_add_query(&world->ops, "select nothing");
+	ops_add_query(&world->ops, "select 3");
+	ops_add_query(&world->ops, "select 4");
+	ops_guard_from(&world->ops, 4);
+	assert_int_equal(ops_guard(&world->ops, 0), 0);
+	assert_int_equal(ops_guard(&world->ops, 2), 0);
+	assert_int_equal(ops_guard(&world->ops, 3), 3);
+	assert_int_equal(ops_guard(&world->ops, 5), 3);
+	assert_int_equal(run(world, "good"), 0);
+	assert_true(world->reply.finished);
+	assert_int_equal(world->reply.calls_done, 6);
+	assert_int_equal(json_array_size(world->reply.rows[2]), 1);
+	assert_int_equal(json_array_size(world->reply.rows[3]), 0);
+	assert_null(world->reply.rows[4]);
+	assert_null(world->reply.rows[5]);
+}
+
+static void a_call_that_was_left_out_unasked_is_no_success(void **state)
+{
+	struct world *world = *state;
+
+	add_three_calls(world);
+	fails(world, "skips", ERR_NO_ANSWER, 1);
+	ops_release(&world->ops);
+	ops_add_query(&world->ops, "select a row");
+	ops_add_query(&world->ops, "select 1");
+	ops_guard_from(&world->ops, 1);
+	fails(world, "skips", ERR_NO_ANSWER, 1);
+}
+
 static void an_operation_without_calls_starts_nothing(void **state)
 {
 	struct world *world = *state;
@@ -397,9 +435,11 @@ static void the_macro_holds_every_text_with_its_checksum(void **state)
 			       "{%- set gap = \"\" -%}\n"
 			       "{%- set steps = [\n"
 			       "\t{\"md5\": \"95adb6e77a0884d9e50232cb8c5c969d\", "
-			       "\"rows\": true, \"sql\": \"select 1\"},\n"
+			       "\"rows\": true, \"guarded\": false, "
+			       "\"sql\": \"select 1\"},\n"
 			       "\t{\"md5\": \"491acb97b2b5f82f20f50bcf253b1559\", "
-			       "\"rows\": false, \"sql\": \"select '@VALUES@'\"},\n"
+			       "\"rows\": false, \"guarded\": false, "
+			       "\"sql\": \"select '@VALUES@'\"},\n"
 			       "] -%}"));
 	assert_non_null(strstr(buf_cstr(&macro), "{%- endmacro -%}"));
 }
@@ -437,6 +477,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(rows_come_back_as_the_warehouse_gave_them),
+		CASE(guarded_calls_run_only_behind_a_row),
+		CASE(a_call_that_was_left_out_unasked_is_no_success),
 		CASE(an_operation_without_calls_starts_nothing),
 		CASE(a_lost_answer_is_never_success),
 		CASE(a_statement_that_fails_is_named_in_the_database_s_words),

@@ -7,6 +7,7 @@
  *   text <call> <characters> <md5>      for each call, before the first is run
  *   <call> <piece> <pieces> <text>      of an answer; all counted from 0, a piece up to 32,768
  *   done <call> <pieces> <rows> <md5>   behind each call; md5 of its whole answer
+ *   skip <call>                         instead, of one whose guard brought no row
  *   end <calls>
  *
  * A call that wants no rows has no pieces, no rows and the md5 of nothing. Where the environment

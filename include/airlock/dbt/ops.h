@@ -6,6 +6,8 @@
  * Each call is one run_query(): one string sent to the adapter, committed by it unless the call
  * is part of a transaction (ops_transaction()). A wanted answer must be one text column; each
  * row is a JSON document (made by the warehouse, so that no type is lost).
+ * Queries may be guarded by the query before them: unless that brought a row they are not run, and
+ * their rows stay NULL.
  * Before the first statement the operation compares the md5 of every string with the one that
  * airlock put beside it, and stops if they differ. Answers travel in print events in
  * pieces of 32 KB with nonce, call, piece and count; one that is missing is ERR_NO_ANSWER, never
@@ -33,6 +35,7 @@ struct ops_call {
 	char *sql;
 	bool wants_rows;
 	bool in_transaction; /* commits together with its neighbours, or is a transaction itself */
+	bool is_guarded;     /* run only if the last call before it that is not brought a row */
 };
 
 struct ops {
@@ -49,6 +52,11 @@ struct ops {
 void ops_release(struct ops *ops);
 void ops_add(struct ops *ops, const char *sql);         /* rows are not wanted */
 size_t ops_add_query(struct ops *ops, const char *sql); /* the number of the call */
+
+/* The calls from `first` on are guarded by the one before it, which must be a query. */
+void ops_guard_from(struct ops *ops, size_t first);
+/* The call that guards this one; itself where nothing does. */
+size_t ops_guard(const struct ops *ops, size_t call);
 
 /* Statements that commit together, in the form that the dialect needs. */
 void ops_add_transaction(struct ops *ops, const struct dialect *dialect,

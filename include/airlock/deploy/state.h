@@ -84,6 +84,9 @@ json_t *state_lock_names(const struct state *state);
 int state_push_begin(const struct state *state, struct strv *statements, struct err *err);
 /* One query for each lock that is held. */
 int state_push_read(const struct state *state, struct strv *queries, struct err *err);
+/* A query that brings a row while they are held, for guarded ones behind it (ops.h): each is taken
+ * behind the one before it, so the last speaks for all. */
+int state_push_held(const struct state *state, struct strv *queries, struct err *err);
 /* The lock tables that there are, of whatever deployments. */
 int state_push_list(const struct state *state, struct strv *queries, struct err *err);
 /* What each staging lock says of its holder's doing, and a new lease; an error if it is lost. */

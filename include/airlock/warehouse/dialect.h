@@ -72,6 +72,7 @@ enum dialect_template {
 	 * itself; waits for a transaction that used the fence */
 	DIALECT_LOCK_RESUME,
 	DIALECT_LOCK_READ, /* ? lock, log: who holds it, whether it published */
+	DIALECT_LOCK_HELD, /* ? lock: a row while it is ours */
 	DIALECT_LOCK_LIST, /* ? state:literal, database:literal: {"identifier"} of each there is */
 	DIALECT_LOCK_RELEASE, /* lock: if it is still ours */
 	DIALECT_FENCE_RAISE, /* lock: waits for a transaction that used the fence, then raises it */

@@ -144,6 +144,9 @@ update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, non
 -- lock_read
 select json_object('container', l.container, 'rows', (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'expired', false, 'published', exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::varchar from "Wh"."airlock"."airlock_lock_0123456789abcdef" l;
 
+-- lock_held
+select json_object('fence', fence)::varchar from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>';
+
 -- lock_list
 select json_object('identifier', t.table_name)::varchar from duckdb_tables() t where translate(t.database_name, 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') = translate('Wh', 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz') and t.schema_name = 'airlock' and starts_with(t.table_name, 'airlock_lock_') order by t.table_name;
 

@@ -314,6 +314,9 @@ update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = 
 -- lock_read
 select json_build_object('container', l.container, 'rows', (select count(*) from "airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.start, 'since', l.since, 'phase', l.phase, 'expires', to_char(l.expires at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'), 'expired', coalesce(l.expires < clock_timestamp(), false), 'published', exists (select 1 from "airlock"."airlock_log" g where g.id = l.id and g.event = 'published'))::text from "airlock"."airlock_lock_0123456789abcdef" l;
 
+-- lock_held
+select json_build_object('fence', fence)::text from "airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>';
+
 -- lock_list
 select json_build_object('identifier', c.relname)::text from pg_class c join pg_namespace n on n.oid = c.relnamespace where n.nspname = 'airlock' and c.relkind = 'r' and starts_with(c.relname, 'airlock_lock_') order by c.relname;
 
