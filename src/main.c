@@ -6,6 +6,7 @@
 #include "airlock/base/proc.h"
 #include "airlock/cli/arguments.h"
 #include "airlock/cli/command.h"
+#include "airlock/cli/guard.h"
 #include "airlock/cli/help.h"
 #include "airlock/cli/passthrough.h"
 #include "airlock/cli/report.h"
@@ -90,6 +91,19 @@ static int tell(struct invocation *invocation, char *const *words, const struct 
 	return err_exit_status(err);
 }
 
+/* Returns only when dbt is not started. */
+static int hand_over(const struct passthrough *passthrough, const struct strv *environment,
+		     struct report *report, struct err *err)
+{
+	CLEANUP(guard_release) struct guard guard = { .notice = NULL };
+
+	if (guard_check(passthrough->program, passthrough->words, environment, &guard, err) < 0)
+		return -1;
+	if (guard.notice)
+		report_notice(report, "%s", guard.notice);
+	return passthrough_exec(passthrough->words, environment, SELF, err);
+}
+
 int main(int argc, char **argv)
 {
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
@@ -104,9 +118,9 @@ int main(int argc, char **argv)
 	passthrough_decide(argv, &passthrough);
 	env_copy(&environment, environ);
 	rc = passthrough_deepen(&environment, &err);
-	if (!rc && passthrough.to_dbt)
-		rc = passthrough_exec(passthrough.words, &environment, SELF, &err);
 	report_init(&report, &environment);
+	if (!rc && passthrough.to_dbt)
+		rc = hand_over(&passthrough, &environment, &report, &err);
 	invocation.program = passthrough.program;
 	invocation.environment = &environment;
 	invocation.report = &report;

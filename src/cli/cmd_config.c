@@ -118,17 +118,15 @@ static void write_text(const struct config *config, struct buf *out)
 	columns_write(&columns, "", out);
 }
 
-static int open_project(const struct invocation *invocation, struct project *ret_project,
-			struct err *err)
+int command_open_project(const struct invocation *invocation, struct project *ret_project,
+			 struct err *err)
 {
 	const struct arguments *arguments = invocation->arguments;
 	const char *directory = config_text(&arguments->config, OPTION_PROJECT_DIR);
-	const char *variable = env_get(invocation->environment, "DBT_ENGINE_PROJECT_DIR");
+	const char *variable = cmdline_variable(invocation->environment, "PROJECT_DIR");
 
 	if (!directory)
 		directory = arguments->cmdline.project_dir;
-	if (!variable)
-		variable = env_get(invocation->environment, "DBT_PROJECT_DIR");
 	return project_open(directory, variable, ret_project, err);
 }
 
@@ -139,7 +137,7 @@ int cmd_config(struct invocation *invocation, struct err *err)
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(project_release) struct project project = { .name = NULL };
 
-	if (open_project(invocation, &project, err) < 0 ||
+	if (command_open_project(invocation, &project, err) < 0 ||
 	    config_set_environment(config, invocation->environment, err) < 0 ||
 	    config_set_project(config, &project, arguments->cmdline.vars, arguments->what, err) < 0)
 		return -1;

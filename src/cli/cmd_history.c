@@ -3,6 +3,7 @@
 #include "airlock/format/json.h"
 #include "columns.h"
 #include "command_internal.h"
+#include "guard_internal.h"
 
 static const char *text_of(const json_t *object, const char *key)
 {
@@ -49,6 +50,34 @@ static json_t *short_of(json_t *deployment)
 	return copy;
 }
 
+/* Commands of dbt that passed the guard of this checkout for a reason. */
+static json_t *add_unguarded(const struct invocation *invocation, struct buf *out)
+{
+	CLEANUP(err_release) struct err ignored = ERR_INIT;
+	CLEANUP(project_release) struct project project = { .name = NULL };
+	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
+	json_t *list;
+
+	if (command_open_project(invocation, &project, &ignored) < 0)
+		return json_array();
+	list = guard_log_read(&project);
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *line = json_array_get(list, i);
+
+		columns_add(&columns, "%.19s", text_of(line, "at"));
+		columns_add(&columns, "dbt %s", text_of(line, "verb"));
+		columns_add(&columns, "%s", text_of(line, "target"));
+		columns_add(&columns, "%s", text_of(line, "user"));
+		columns_add(&columns, "%s", text_of(line, "reason"));
+		columns_end_row(&columns);
+	}
+	if (json_array_size(list) > 0) {
+		buf_add_str(out, "\nPast the guard, from this checkout:\n");
+		columns_write(&columns, "  ", out);
+	}
+	return list;
+}
+
 static int run(struct invocation *invocation, struct deploy *deploy, struct err *err)
 {
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
@@ -70,7 +99,9 @@ static int run(struct invocation *invocation, struct deploy *deploy, struct err 
 	else
 		buf_add_str(&text, "nothing was deployed yet\n");
 	return command_finish(invocation, &text,
-			      json_pack("{s:i, s:o}", "version", 1, "deployments", list), err);
+			      json_pack("{s:i, s:o, s:o}", "version", 1, "deployments", list,
+					"unguarded", add_unguarded(invocation, &text)),
+			      err);
 }
 
 int cmd_history(struct invocation *invocation, struct err *err)

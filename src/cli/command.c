@@ -7,7 +7,9 @@
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
-#define ALL (((UINT64_C(1) << OPTION_COUNT) - 1) & ~(OF_ROUTES | BIT(FORCE) | BIT(RETRY)))
+#define OF_GUARD (BIT(ON_PROTECTED) | BIT(PROTECT) | BIT(PROTECT_OPERATIONS))
+#define ALL                                                                                        \
+	(((UINT64_C(1) << OPTION_COUNT) - 1) & ~(OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 

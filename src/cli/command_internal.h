@@ -40,6 +40,10 @@ struct deploy_request command_request(const struct invocation *invocation);
 typedef int command_fn(struct invocation *invocation, struct deploy *deploy, struct err *err);
 int command_with_deploy(struct invocation *invocation, command_fn *fn, struct err *err);
 
+/* The project that the options and the environment name. */
+int command_open_project(const struct invocation *invocation, struct project *ret_project,
+			 struct err *err);
+
 /* ERR_USAGE when neither a strategy nor a deployment was named: what is about to be done must
  * not depend on what a version takes for the default. */
 int command_need_name(const struct invocation *invocation, struct err *err);

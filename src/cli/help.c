@@ -15,6 +15,7 @@ extern const char help_dbt[];
 extern const char help_exit_codes[];
 extern const char help_hooks[];
 extern const char help_mirror[];
+extern const char help_protect[];
 extern const char help_routing[];
 extern const char help_safety[];
 extern const char help_scope[];
@@ -47,7 +48,9 @@ static void append_keys(struct buf *out)
 		CLEANUP(mem_free_string) char *variable = option_variable(row);
 
 		if (!row->command_line_only)
-			buf_printf(out, "  %s, %s\n      %s\n", row->key, variable, row->help);
+			buf_printf(out, "  %s%s%s\n      %s\n", row->key,
+				   row->project_only ? "" : ", ", row->project_only ? "" : variable,
+				   row->help);
 	}
 }
 
@@ -124,6 +127,7 @@ static const struct help_topic topics[] = {
 	{ "hooks", "commands of your own around the publish", help_hooks, NULL },
 	{ "mirror", "copies of the sources, so that a build does not depend on them", help_mirror,
 	  NULL },
+	{ "protect", "targets that only a deployment may write", help_protect, NULL },
 	{ "routing", "where nodes are built and published; sides that are not apart", help_routing,
 	  NULL },
 	{ "safety", "locks, restore points, and what a crash leaves", help_safety, NULL },

@@ -7,6 +7,8 @@
 #include "airlock/base/env.h"
 #include "airlock/base/mem.h"
 
+#include "cmdline_internal.h"
+
 /*
  * dbt/cli/params.py and main.py of 1.11, hidden options included. Aliases have rows of their
  * own. -s of `dbt init` is left out: behind -- it always means --select.
@@ -119,16 +121,7 @@ const struct cmdline_option *cmdline_options(size_t *ret_n)
 	return options;
 }
 
-/* The words behind -- while they are read. `attached` is what stood behind a `=` or a short
- * option in the same word; click treats it as the next word. */
-struct words {
-	const char *const *v;
-	size_t n;
-	size_t next;
-	const char *attached;
-};
-
-static const char *next_word(struct words *words)
+const char *cmdline_next_word(struct cmdline_words *words)
 {
 	const char *word = words->attached;
 
@@ -139,8 +132,7 @@ static const char *next_word(struct words *words)
 	return words->next < words->n ? words->v[words->next++] : NULL;
 }
 
-/* Names are compared whole: click takes no abbreviations. */
-static const struct cmdline_option *find_long(const char *name, size_t len, bool *ret_negated)
+const struct cmdline_option *cmdline_find_long(const char *name, size_t len, bool *ret_negated)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		const char *names[] = { options[i].name, options[i].negated };
@@ -155,7 +147,7 @@ static const struct cmdline_option *find_long(const char *name, size_t len, bool
 	return NULL;
 }
 
-static const struct cmdline_option *find_short(char letter)
+const struct cmdline_option *cmdline_find_short(char letter)
 {
 	for (size_t i = 0; i < ARRAY_LEN(options); i++) {
 		if (options[i].short_name && options[i].short_name[1] == letter)
@@ -209,7 +201,8 @@ static int refuse(const struct cmdline_option *option, const char *spelling, str
 static bool takes_value(const struct strv *strv, size_t i)
 {
 	bool negated;
-	const struct cmdline_option *option = find_long(strv->v[i], strlen(strv->v[i]), &negated);
+	const struct cmdline_option *option =
+		cmdline_find_long(strv->v[i], strlen(strv->v[i]), &negated);
 
 	return option && option->value_count == 1;
 }
@@ -254,7 +247,7 @@ static void keep_value(struct cmdline *cmdline, const char *name, const char *va
 
 /* `spelling` is what the user wrote, without a value. */
 static int take_option(struct cmdline *cmdline, const struct cmdline_option *option, bool negated,
-		       const char *spelling, struct words *words, struct err *err)
+		       const char *spelling, struct cmdline_words *words, struct err *err)
 {
 	/* --no-empty only says what is wanted anyway. */
 	bool harmless = option->use == CMDLINE_UNREAL && negated;
@@ -264,7 +257,7 @@ static int take_option(struct cmdline *cmdline, const struct cmdline_option *opt
 	if (option->use != CMDLINE_EVERY_START && option->use != CMDLINE_BUILD && !harmless)
 		return refuse(option, spelling, err);
 	if (option->value_count == 1) {
-		value = next_word(words); /* even one that begins with a dash, as in dbt */
+		value = cmdline_next_word(words); /* even one that begins with a dash, as in dbt */
 		if (!value)
 			return err_set(err, ERR_DBT_OPTION, "'%s' needs a value", spelling);
 	} else if (words->attached && spelling[1] == '-') {
@@ -280,12 +273,12 @@ static int take_option(struct cmdline *cmdline, const struct cmdline_option *opt
 }
 
 /* -xf, -rFILE: flags may be joined; a value may follow in the same word. */
-static int take_short(struct cmdline *cmdline, const char *word, struct words *words,
+static int take_short(struct cmdline *cmdline, const char *word, struct cmdline_words *words,
 		      struct err *err)
 {
 	for (size_t i = 1; word[i]; i++) {
 		const char spelling[] = { '-', word[i], '\0' };
-		const struct cmdline_option *option = find_short(word[i]);
+		const struct cmdline_option *option = cmdline_find_short(word[i]);
 
 		if (!option)
 			return refuse_unknown(spelling, 2, err);
@@ -299,13 +292,13 @@ static int take_short(struct cmdline *cmdline, const char *word, struct words *w
 	return 0;
 }
 
-static int take_long(struct cmdline *cmdline, const char *word, struct words *words,
+static int take_long(struct cmdline *cmdline, const char *word, struct cmdline_words *words,
 		     struct err *err)
 {
 	size_t len = strcspn(word, "=");
 	char *spelling CLEANUP(mem_free_string) = mem_strndup(word, len);
 	bool negated = false;
-	const struct cmdline_option *option = find_long(word, len, &negated);
+	const struct cmdline_option *option = cmdline_find_long(word, len, &negated);
 
 	if (!option)
 		return refuse_unknown(word, len, err);
@@ -317,11 +310,11 @@ int cmdline_sort(const char *const *arguments, size_t n, struct cmdline *ret_cmd
 		 struct err *err)
 {
 	struct cmdline cmdline = { 0 };
-	struct words words = { .v = arguments, .n = n };
+	struct cmdline_words words = { .v = arguments, .n = n };
 	const char *word;
 	int rc = 0;
 
-	while (!rc && (word = next_word(&words))) {
+	while (!rc && (word = cmdline_next_word(&words))) {
 		if (word[0] != '-' || !word[1])
 			rc = err_set(err, ERR_DBT_OPTION,
 				     "'%s' behind '--' is no option of dbt; to choose nodes use "

@@ -90,12 +90,10 @@ static int open_project(struct offline *offline, struct err *err)
 {
 	const struct deploy_request *request = offline->request;
 	const char *directory = config_text(offline->config, OPTION_PROJECT_DIR);
-	const char *variable = env_get(request->environment, "DBT_ENGINE_PROJECT_DIR");
+	const char *variable = cmdline_variable(request->environment, "PROJECT_DIR");
 
 	if (!directory)
 		directory = request->cmdline->project_dir;
-	if (!variable)
-		variable = env_get(request->environment, "DBT_PROJECT_DIR");
 	if (project_open(directory, variable, &offline->project, err) < 0)
 		return -1;
 	if (config_set_environment(offline->config, request->environment, err) < 0)

@@ -37,6 +37,7 @@ int64_t option_number(const char *text); /* of a text that was read: seconds of 
 
 int option_no_value(const struct option_place *place, const struct option_row *row,
 		    struct err *err);
+int option_refuse_project_only(const struct option_row *row, const char *where, struct err *err);
 int option_refuse_command_line_only(const struct option_row *row, const char *where,
 				    struct err *err);
 

@@ -222,12 +222,15 @@ static int set_mapping(const struct reading *reading, struct config *config,
 		}
 		if (!row)
 			return refuse_key(reading->document, key, further_key, err);
-		if (row->command_line_only) {
+		if (row->command_line_only ||
+		    (row->project_only && source == OPTION_BY_DEPLOYMENT)) {
 			CLEANUP(mem_free_string)
 			char *where = mem_printf("%s:%zu:%zu", reading->document->name, key->line,
 						 key->column);
 
-			return option_refuse_command_line_only(row, where, err);
+			return (row->project_only
+					? option_refuse_project_only
+					: option_refuse_command_line_only)(row, where, err);
 		}
 		if ((is_side(row) && is_mapping(mapping->items[i]) ? set_side : set_node)(
 			    config, source, reading->document, mapping->items[i], row, err) < 0)
@@ -505,4 +508,55 @@ int config_set_project(struct config *config, const struct project *project, con
 		rc = set_tags_to_clone(config, &tags, err);
 	yaml_release(&vars);
 	return rc;
+}
+
+static struct variable guard_variable(const struct project *project)
+{
+	return (struct variable) { &project->document, project_var(project, "airlock") };
+}
+
+int config_set_guard(struct config *config, const struct project *project, struct err *err)
+{
+	struct reading reading = { .config = config };
+	const struct variable airlock = guard_variable(project);
+
+	return read_airlock(&reading, &airlock, err);
+}
+
+/* Where production is told from staging by tags, both are on one target. */
+static bool publishes_to(const struct config *config, const char *target)
+{
+	const char *to = config_text(config, OPTION_TO);
+
+	if (!to)
+		to = config_text(config, OPTION_FROM);
+	return to && strcmp(to, target) == 0;
+}
+
+int config_publishing_to(const struct project *project, const char *target, struct strv *ret_names,
+			 struct err *err)
+{
+	struct config top CLEANUP(config_release) = { .strategy = NULL };
+	struct reading reading = { .config = &top };
+	const struct variable airlock = guard_variable(project);
+
+	config_init(&top);
+	if (read_airlock(&reading, &airlock, err) < 0)
+		return -1;
+	for (size_t i = 0; i < deployment_count(&reading); i++) {
+		struct config config CLEANUP(config_release) = { .strategy = NULL };
+		struct reading of_block = reading;
+
+		config_init(&config);
+		of_block.config = &config;
+		if (read_airlock(&of_block, &airlock, err) < 0 ||
+		    choose_deployment(&of_block, reading.deployments->keys[i],
+				      reading.deployments->items[i], err) < 0)
+			return -1;
+		if (publishes_to(&config, target))
+			strv_push(ret_names, config.deployment);
+	}
+	if (!deployment_count(&reading) && publishes_to(&top, target))
+		strv_push(ret_names, *config_strategies());
+	return 0;
 }

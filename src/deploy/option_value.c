@@ -16,10 +16,11 @@ enum {
 static const char *const prefixes[] = { "AIRLOCK_", "DBT_AIRLOCK_" };
 
 /* Variables of airlock that are no options. */
-static const char *const other_variables[] = { "DBT",     "DEPTH",       "FAULT",
-					       "EXIT",    "FORK_SERVER", "HOOK",
-					       "ID",      "OUTCOME",     "PRODUCTION_CHANGED",
-					       "STRATEGY" };
+static const char *const other_variables[] = {
+	"BREAK_GLASS", "DBT",  "DEPTH", "FAULT",   "EXIT",
+	"FORK_SERVER", "HOOK", "ID",    "OUTCOME", "PRODUCTION_CHANGED",
+	"STRATEGY"
+};
 
 /* What was read of one value, before anybody decides whether it counts. */
 struct reading {
@@ -375,6 +376,13 @@ int option_refuse_command_line_only(const struct option_row *row, const char *wh
 	return err_hint(err, "say '%s' there", flag);
 }
 
+int option_refuse_project_only(const struct option_row *row, const char *where, struct err *err)
+{
+	err_set(err, ERR_CONFIG_INVALID, "%s: '%s' can only stand in dbt_project.yml", where,
+		row->key);
+	return err_hint(err, "write it there, right under 'vars: airlock:'");
+}
+
 /* A variable that begins as ours do: `rest` is what stands behind AIRLOCK_, up to the `=`. */
 static int check_variable(const char *name, const char *rest, struct err *err)
 {
@@ -390,12 +398,15 @@ static int check_variable(const char *name, const char *rest, struct err *err)
 		if (*s >= 'A' && *s <= 'Z')
 			*s = (char)(*s - 'A' + 'a');
 	row = option_find_key(key);
+	if (row && row->project_only)
+		return option_refuse_project_only(row, name, err);
 	if (row)
 		return row->command_line_only ? option_refuse_command_line_only(row, name, err) : 0;
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		keys[i] = option_row((enum option_id)i)->key;
 	nearest = strv_nearest(key, keys, ARRAY_LEN(keys));
-	if (!nearest || option_find_key(nearest)->command_line_only)
+	if (!nearest || option_find_key(nearest)->command_line_only ||
+	    option_find_key(nearest)->project_only)
 		return 0;
 	variable = option_variable(option_find_key(nearest));
 	err_set(err, ERR_CONFIG_INVALID, "%s: there is no such variable", name);
@@ -448,7 +459,8 @@ int config_set_environment(struct config *config, const struct strv *env, struct
 	for (size_t i = 0; i < OPTION_COUNT; i++) {
 		const struct option_row *row = option_row((enum option_id)i);
 
-		if (!row->command_line_only && set_from_variables(config, row, env, err) < 0)
+		if (!row->command_line_only && !row->project_only &&
+		    set_from_variables(config, row, env, err) < 0)
 			return -1;
 	}
 	return 0;

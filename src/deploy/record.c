@@ -37,7 +37,8 @@ static bool is_recorded(enum option_id id)
 {
 	const struct option_row *row = option_row(id);
 
-	return row->type != OPTION_ENVIRONMENT && (!row->command_line_only || id == OPTION_FORCE);
+	return row->type != OPTION_ENVIRONMENT && !row->project_only &&
+	       (!row->command_line_only || id == OPTION_FORCE);
 }
 
 json_t *record_options(const struct config *config)

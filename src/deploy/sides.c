@@ -106,12 +106,10 @@ static int find_profile(struct sides *sides, const struct sides_request *request
 static int open_project(struct sides *sides, const struct sides_request *request, struct err *err)
 {
 	const char *directory = config_text(request->config, OPTION_PROJECT_DIR);
-	const char *variable = env_get(request->environment, "DBT_ENGINE_PROJECT_DIR");
+	const char *variable = cmdline_variable(request->environment, "PROJECT_DIR");
 
 	if (!directory)
 		directory = request->cmdline->project_dir;
-	if (!variable)
-		variable = env_get(request->environment, "DBT_PROJECT_DIR");
 	return project_open(directory, variable, &sides->project, err);
 }
 

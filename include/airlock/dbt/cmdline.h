@@ -51,6 +51,37 @@ int cmdline_sort(const char *const *arguments, size_t n, struct cmdline *ret_cmd
 		 struct err *err);
 void cmdline_release(struct cmdline *cmdline);
 
+/*
+ * A whole command line of dbt as somebody typed it. All is borrowed from the words; NULL what is
+ * not there. Of an option that is repeated the last one counts, as in dbt.
+ */
+struct cmdline_given {
+	const char *verb;    /* "run" */
+	const char *operand; /* the first word behind it that belongs to no option */
+	const char *target;
+	const char *target_before; /* that in front of the verb, where there is one behind it too */
+	const char *profile;
+	const char *profiles_dir;
+	const char *project_dir;
+	const char *state;
+	const char *target_path;
+	const char *selector;
+	struct strv select; /* these are copies */
+	struct strv exclude;
+	bool wants_help;     /* --help, --version: dbt does nothing else */
+	const char *unknown; /* the first option that is not in the table: what stands behind
+				it is read as its values */
+	struct strv loose;   /* words that may be values of such an option, or operands */
+};
+
+/* `verbs` ends in NULL: what is taken for the verb behind an unknown option. Reads everything:
+ * what is wrong is left to dbt. */
+void cmdline_read(char *const *words, const char *const *verbs, struct cmdline_given *ret_given);
+void cmdline_given_release(struct cmdline_given *given);
+
+/* DBT_ENGINE_X before DBT_X, as dbt looks them up: an empty one is not set. NULL: neither. */
+const char *cmdline_variable(const struct strv *env, const char *name);
+
 /* Refuses an environment under which dbt would not build the real data (DBT_EMPTY, DBT_SAMPLE,
  * DBT_DEFER, DBT_INDIRECT_SELECTION, ... and their DBT_ENGINE_ spellings) when set to something
  * other than its default. Needs no project. */

@@ -33,40 +33,43 @@ enum option_id {
 	OPTION_BEFORE_PUBLISH, /* a command of the shell */
 	OPTION_BLOCK_ON,       /* error | warn; default error */
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
-	OPTION_BUILD_TIMEOUT,     /* seconds; no limit by default */
-	OPTION_CONFLICT,          /* identity | content; the default is the strategy's */
-	OPTION_EXCLUDE,           /* selection words */
-	OPTION_FORCE,             /* flag; command line only */
-	OPTION_FOREIGN_OBJECTS,   /* list of patterns of schema.name */
-	OPTION_FROM,              /* target of the staging side */
-	OPTION_FROM_ENV,          /* what its starts of dbt have in their environment */
-	OPTION_HOOK_TIMEOUT,      /* seconds; default 600 */
-	OPTION_IF_LOCKED,         /* wait | fail | skip; default wait */
-	OPTION_JSON,              /* flag; command line only */
-	OPTION_KEEP,              /* restore points of a relation; default 1 */
-	OPTION_KEEP_FOR,          /* duration; default 7d */
-	OPTION_LEASE,             /* seconds; default 600 */
-	OPTION_LOCK_TIMEOUT,      /* seconds; default 60 */
-	OPTION_MANIFEST,          /* a file; command line only */
-	OPTION_MANIFEST_TO,       /* that of the other side; command line only */
-	OPTION_MAX_SHRINK,        /* percent of the rows; default 10 */
-	OPTION_MIRROR_ALLOW,      /* list of unique_ids or names; "*" for all */
-	OPTION_MIRROR_IF_OLD,     /* warn | stop; default warn */
-	OPTION_MIRROR_MAX_AGE,    /* duration; no limit by default */
-	OPTION_MIRROR_MAX_SHRINK, /* percent of the rows; default 50 */
-	OPTION_MIRROR_RAW,        /* selection words; empty: there is no mirror */
-	OPTION_OFFLINE,           /* flag; command line only */
-	OPTION_ON_UNFINISHED,     /* auto | ask | fail; default ask on a terminal, else auto */
-	OPTION_OPERATION_TIMEOUT, /* seconds, for each start of dbt but the build; no limit by
-				     default */
-	OPTION_PARENTS,           /* defer | copy; default defer */
-	OPTION_PROJECT_DIR,       /* command line only (DBT_PROJECT_DIR is dbt's own) */
-	OPTION_PUBLISH_BY,        /* rebuild | copy | clone; of wap; default rebuild */
-	OPTION_PUBLISH_TIMEOUT,   /* seconds; default 30 */
-	OPTION_REQUIRE_TESTS,     /* some | each | none; default some */
-	OPTION_RESTORE_POINT,     /* bool; --no-restore-point; default true */
-	OPTION_RETRY,             /* id of a deployment; command line only */
-	OPTION_ROUTE,             /* target | tag; default: target with `to`, else tag */
+	OPTION_BUILD_TIMEOUT,      /* seconds; no limit by default */
+	OPTION_CONFLICT,           /* identity | content; the default is the strategy's */
+	OPTION_EXCLUDE,            /* selection words */
+	OPTION_FORCE,              /* flag; command line only */
+	OPTION_FOREIGN_OBJECTS,    /* list of patterns of schema.name */
+	OPTION_FROM,               /* target of the staging side */
+	OPTION_FROM_ENV,           /* what its starts of dbt have in their environment */
+	OPTION_HOOK_TIMEOUT,       /* seconds; default 600 */
+	OPTION_IF_LOCKED,          /* wait | fail | skip; default wait */
+	OPTION_JSON,               /* flag; command line only */
+	OPTION_KEEP,               /* restore points of a relation; default 1 */
+	OPTION_KEEP_FOR,           /* duration; default 7d */
+	OPTION_LEASE,              /* seconds; default 600 */
+	OPTION_LOCK_TIMEOUT,       /* seconds; default 60 */
+	OPTION_MANIFEST,           /* a file; command line only */
+	OPTION_MANIFEST_TO,        /* that of the other side; command line only */
+	OPTION_MAX_SHRINK,         /* percent of the rows; default 10 */
+	OPTION_MIRROR_ALLOW,       /* list of unique_ids or names; "*" for all */
+	OPTION_MIRROR_IF_OLD,      /* warn | stop; default warn */
+	OPTION_MIRROR_MAX_AGE,     /* duration; no limit by default */
+	OPTION_MIRROR_MAX_SHRINK,  /* percent of the rows; default 50 */
+	OPTION_MIRROR_RAW,         /* selection words; empty: there is no mirror */
+	OPTION_OFFLINE,            /* flag; command line only */
+	OPTION_ON_PROTECTED,       /* stop | warn; project only */
+	OPTION_ON_UNFINISHED,      /* auto | ask | fail; default ask on a terminal, else auto */
+	OPTION_OPERATION_TIMEOUT,  /* seconds, for each start of dbt but the build; no limit by
+				      default */
+	OPTION_PARENTS,            /* defer | copy; default defer */
+	OPTION_PROJECT_DIR,        /* command line only (DBT_PROJECT_DIR is dbt's own) */
+	OPTION_PROTECT,            /* list of targets; project only */
+	OPTION_PROTECT_OPERATIONS, /* list of macros; project only */
+	OPTION_PUBLISH_BY,         /* rebuild | copy | clone; of wap; default rebuild */
+	OPTION_PUBLISH_TIMEOUT,    /* seconds; default 30 */
+	OPTION_REQUIRE_TESTS,      /* some | each | none; default some */
+	OPTION_RESTORE_POINT,      /* bool; --no-restore-point; default true */
+	OPTION_RETRY,              /* id of a deployment; command line only */
+	OPTION_ROUTE,              /* target | tag; default: target with `to`, else tag */
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/
 	OPTION_SELECT, /* -s, selection words */
@@ -114,6 +117,7 @@ struct option_row {
 	const char *const *values; /* OPTION_ENUM: NULL-ended */
 	const char *fallback;      /* the default as text; "" for none */
 	bool command_line_only;
+	bool project_only;    /* at the top of `vars: airlock:`, and nowhere else */
 	const char *argument; /* in help: "TARGET", "TAG,..." */
 	const char *help;     /* one line */
 };
@@ -160,6 +164,16 @@ int config_set_environment(struct config *config, const struct strv *env, struct
  */
 int config_set_project(struct config *config, const struct project *project, const char *vars_text,
 		       const char *what, struct err *err);
+
+/*
+ * What guards the targets of the project: the top of `vars: airlock:`, in which everything is
+ * checked, and nothing else: what keeps accidents away is not lifted by --vars or a variable.
+ */
+int config_set_guard(struct config *config, const struct project *project, struct err *err);
+/* What publishes to a target, as `airlock deploy` takes it: deployments, or a strategy where the
+ * project names the target but no deployment. */
+int config_publishing_to(const struct project *project, const char *target, struct strv *ret_names,
+			 struct err *err);
 
 /* Its name; and the defaults that are its own, of options that were not set. */
 void config_set_strategy(struct config *config, const char *name);
