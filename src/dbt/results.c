@@ -196,37 +196,6 @@ int results_read(const char *path, const struct results_expect *expect,
 	return 0;
 }
 
-static void copy_row(struct results *results, const struct results_row *row)
-{
-	struct results_row *copy = &results->rows[results->n];
-
-	*copy = *row;
-	copy->unique_id = arena_strdup(&results->arena, row->unique_id);
-	copy->status_text = arena_strdup(&results->arena, row->status_text);
-	copy->message = arena_strdup(&results->arena, row->message);
-	results->sorted[results->n++] = copy;
-}
-
-struct results *results_merge(struct results *earlier, struct results *later)
-{
-	struct results *merged = mem_alloc(sizeof(*merged));
-	size_t most = earlier->n + later->n;
-
-	arena_init(&merged->arena);
-	merged->n = 0;
-	merged->rows = arena_alloc(&merged->arena, (most + 1) * sizeof(*merged->rows));
-	merged->sorted = arena_alloc(&merged->arena, (most + 1) * sizeof(*merged->sorted));
-	for (size_t i = 0; i < earlier->n; i++)
-		if (!results_find(later, earlier->rows[i].unique_id))
-			copy_row(merged, &earlier->rows[i]);
-	for (size_t i = 0; i < later->n; i++)
-		copy_row(merged, &later->rows[i]);
-	qsort(merged->sorted, merged->n, sizeof(*merged->sorted), compare_rows);
-	results_free(earlier);
-	results_free(later);
-	return merged;
-}
-
 void results_free(struct results *results)
 {
 	if (!results)

@@ -166,7 +166,8 @@ int deploy_check_rest(const struct deploy *deploy, const struct observed *pictur
 void deploy_count_rest(struct deploy *deploy);
 /* The results that `dbt retry` goes on from, where it looks for them. */
 int deploy_restore_results(const struct deploy *deploy, struct err *err);
-int deploy_merge_results(struct deploy *deploy, struct results **results, struct err *err);
+int deploy_merge_results(struct deploy *deploy, const struct results_expect *expect,
+			 struct results **results, struct err *err);
 /* deploy_resume.c. A deploy of its own, with the options that `resumed` has recorded. */
 struct deploy *deploy_open_again(struct deploy *deploy, struct err *err);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */

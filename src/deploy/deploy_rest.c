@@ -54,35 +54,6 @@ static char *results_copy(const struct deploy *deploy, const char *id)
 	return fs_join(deploy->sides.home, name);
 }
 
-enum { MAX_RESULTS = 1 << 30 };
-
-/* Those of a retry are of what it ran alone: the others are added, so that it can be retried too.
- */
-static int keep_results(const struct deploy *deploy, const char *from, const char *to,
-			struct err *err)
-{
-	struct buf text CLEANUP(buf_release) = BUF_INIT;
-
-	if (!deploy->retries)
-		return fs_copy(from, to, err);
-	char *path CLEANUP(mem_free_string) =
-		results_copy(deploy, js_get_string(deploy->basis, "id"));
-	json_t *now CLEANUP(js_free) = js_read_file(from, MAX_RESULTS, ERR_FILE, err);
-	json_t *then CLEANUP(js_free) = now ? js_read_file(path, MAX_RESULTS, ERR_FILE, err) : NULL;
-	const json_t *rows = js_get_array(then, "results");
-
-	if (!then)
-		return -1;
-	for (size_t i = 0; i < json_array_size(rows); i++) {
-		json_t *row = json_array_get(rows, i);
-
-		if (!strv_contains(&deploy->retried, js_get_string(row, "unique_id")))
-			json_array_append(json_object_get(now, "results"), row);
-	}
-	js_write_line(now, &text);
-	return fs_write_atomic(to, buf_cstr(&text), text.len, 0600, err);
-}
-
 /* Never a reason for another failure: then it is not recorded, and not offered. */
 void deploy_note_rest(struct deploy *deploy)
 {
@@ -91,8 +62,9 @@ void deploy_note_rest(struct deploy *deploy)
 	char *from CLEANUP(mem_free_string) = sides_build_path(&deploy->sides, "run_results.json");
 	char *to CLEANUP(mem_free_string) = results_copy(deploy, deploy->id);
 
+	/* Those of a retry are there, merged. */
 	if (deploy->request.builds_nothing || deploy->audit.failure_count == 0 ||
-	    keep_results(deploy, from, to, &ignored) < 0 ||
+	    (!deploy->retries && fs_copy(from, to, &ignored) < 0) ||
 	    observe_rest(deploy, &picture, &ignored) < 0)
 		return;
 	deploy->rest = json_array();
@@ -193,22 +165,55 @@ int deploy_restore_results(const struct deploy *deploy, struct err *err)
 	return err_hint(err, "retry it where it failed, or deploy again");
 }
 
-int deploy_merge_results(struct deploy *deploy, struct results **results, struct err *err)
+enum { MAX_RESULTS = 1 << 30 };
+
+/* The rows of `now`, and of `then` those that it does not have. */
+static int write_merged(const struct deploy *deploy, const char *now, const char *then,
+			const char *to, struct err *err)
 {
-	const char *id = js_get_string(deploy->basis, "id");
-	char *path CLEANUP(mem_free_string) = results_copy(deploy, id);
-	const struct results_expect expect = {
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+	json_t *later CLEANUP(js_free) = js_read_file(now, MAX_RESULTS, ERR_FILE, err);
+	json_t *earlier CLEANUP(js_free) =
+		later ? js_read_file(then, MAX_RESULTS, ERR_FILE, err) : NULL;
+	const json_t *rows = js_get_array(earlier, "results");
+
+	if (!earlier)
+		return -1;
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *row = json_array_get(rows, i);
+
+		if (!strv_contains(&deploy->retried, js_get_string(row, "unique_id")))
+			json_array_append(json_object_get(later, "results"), row);
+	}
+	js_write_line(later, &text);
+	return fs_write_atomic(to, buf_cstr(&text), text.len, 0600, err);
+}
+
+/* The results of a retry are of what it ran alone. With those that it goes on from they are of the
+ * whole build, as which they are judged, and kept: it can be retried too. */
+int deploy_merge_results(struct deploy *deploy, const struct results_expect *expect,
+			 struct results **results, struct err *err)
+{
+	char *now CLEANUP(mem_free_string) = sides_build_path(&deploy->sides, "run_results.json");
+	char *then CLEANUP(mem_free_string) =
+		results_copy(deploy, js_get_string(deploy->basis, "id"));
+	char *own CLEANUP(mem_free_string) = results_copy(deploy, deploy->id);
+	const struct results_expect of_basis = {
 		.invocation_id = js_get_string(deploy->basis, "invocation_id"),
 		.which = "build",
 	};
 	struct results *earlier = NULL;
 
-	if (results_read(path, &expect, &earlier, err) < 0)
+	if (results_read(then, &of_basis, &earlier, err) < 0)
 		return -1;
+	results_free(earlier);
 	for (size_t i = 0; i < results_count(*results); i++)
 		strv_push(&deploy->retried, results_row(*results, i)->unique_id);
-	*results = results_merge(earlier, *results);
-	return 0;
+	if (write_merged(deploy, now, then, own, err) < 0)
+		return -1;
+	results_free(*results);
+	*results = NULL;
+	return results_read(own, expect, results, err);
 }
 
 static int read_basis(struct deploy *deploy, const char *id, struct err *err)

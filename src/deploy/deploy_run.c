@@ -26,7 +26,7 @@ static int judge(struct deploy *deploy, const struct runner_result *built, struc
 	int result = -1;
 
 	if (results_read(results_path, &expect, &results, err) == 0 &&
-	    (!deploy->retries || deploy_merge_results(deploy, &results, err) == 0) &&
+	    (!deploy->retries || deploy_merge_results(deploy, &expect, &results, err) == 0) &&
 	    manifest_read(manifest_path, &manifest, err) == 0) {
 		if (deploy->from_file)
 			manifest_rename_database(manifest, deploy->file_database,

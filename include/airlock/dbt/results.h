@@ -46,8 +46,6 @@ struct results_expect {
 
 int results_read(const char *path, const struct results_expect *expect,
 		 struct results **ret_results, struct err *err);
-/* Rows of `later`, and of `earlier` those that `later` does not have. Frees both. */
-struct results *results_merge(struct results *earlier, struct results *later);
 void results_free(struct results *results);
 size_t results_count(const struct results *results);
 const struct results_row *results_row(const struct results *results, size_t i);
