@@ -92,7 +92,10 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 	for (size_t i = 0; i < ARRAY_LEN(before); i++)
 		if (dialect_push_text(&parts, w->in->dialect, before[i], path, 1, err) < 0)
 			return -1;
-	if (push_state(w, &parts, err) < 0)
+	/* A file that comes back has its own. */
+	if ((!w->in->rolled_back &&
+	     w->in->dialect->carry(w->in->dialect, &w->set, &parts, err) < 0) ||
+	    push_state(w, &parts, err) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(after); i++)
 		strv_push(&parts, after[i]);

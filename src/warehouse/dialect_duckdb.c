@@ -221,6 +221,7 @@ const struct dialect dialect_duckdb = {
 	.templates = templates,
 	.choose_way = duckdb_choose_way,
 	.publish = duckdb_publish,
+	.carry = duckdb_carry,
 	.choose_copy = duckdb_choose_copy,
 	.copy = duckdb_copy,
 };

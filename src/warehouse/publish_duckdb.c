@@ -316,21 +316,28 @@ static int push_indexes(struct strv *statements, const struct dialect *dialect,
 	return 0;
 }
 
-static int push_comment(struct strv *statements, const struct dialect *dialect,
-			const struct publish_table *t, const char *column, const char *comment,
-			struct err *err)
+int duckdb_push_comment(struct strv *statements, const struct dialect *dialect,
+			const struct relation *relation, bool is_view, const char *column,
+			const char *comment, struct err *err)
 {
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_RELATION("to", relation),
 		SQL_ARG_IDENT("column", column ? column : ""),
 		SQL_ARG_LITERAL("comment", comment),
 	};
 
 	return dialect_push_text(statements, dialect,
 				 column    ? "comment on column {to}.{column} is {comment:literal}"
-				 : t->view ? "comment on view {to} is {comment:literal}"
+				 : is_view ? "comment on view {to} is {comment:literal}"
 					   : "comment on table {to} is {comment:literal}",
 				 args, ARRAY_LEN(args), err);
+}
+
+static int push_comment(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, const char *column, const char *comment,
+			struct err *err)
+{
+	return duckdb_push_comment(statements, dialect, t->to, t->view, column, comment, err);
 }
 
 /* Staging's comment (dbt's persist_docs) where it has one, else the one production had. */

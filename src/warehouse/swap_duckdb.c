@@ -1,6 +1,7 @@
 /*
  * Files that change places on DuckDB. The exchange itself is a rename of the file system, which no
- * statement does: here is what is compared before it.
+ * statement does: here is what is compared before it, and what production's file has that the new
+ * one needs.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -55,6 +56,44 @@ int duckdb_check_files(const struct dialect *dialect, const struct publish_set *
 		return -1;
 	for (size_t i = 0; i < set->container_count; i++)
 		if (push_seen(statements, dialect, &set->containers[i], decided, err) < 0)
+			return -1;
+	return 0;
+}
+
+static int carry_column(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, const struct table_column *column,
+			struct err *err)
+{
+	const struct table_column *old = table_column(dialect, t->to_table, column->name);
+
+	if (column->comment || !old || !old->comment)
+		return 0;
+	return duckdb_push_comment(statements, dialect, t->from, table_is_view(t->from_table),
+				   column->name, old->comment, err);
+}
+
+/* The comments that somebody wrote; those of the build (persist_docs) are its own. */
+static int carry_comments(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_table *t, struct err *err)
+{
+	const struct table *from = t->from_table;
+
+	if (!from->comment && t->to_table->comment &&
+	    duckdb_push_comment(statements, dialect, t->from, table_is_view(from), NULL,
+				t->to_table->comment, err) < 0)
+		return -1;
+	for (size_t i = 0; i < from->column_count; i++)
+		if (carry_column(statements, dialect, t, &from->columns[i], err) < 0)
+			return -1;
+	return 0;
+}
+
+int duckdb_carry(const struct dialect *dialect, const struct publish_set *set,
+		 struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (set->tables[i].from_table && set->tables[i].to_table &&
+		    carry_comments(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
 	return 0;
 }

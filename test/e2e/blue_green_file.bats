@@ -241,3 +241,16 @@ READER
   assert_status 0
   [ ! -e "$BATS_TEST_TMPDIR/opened" ]
 }
+
+@test "comments that somebody wrote are in production's new file too" {
+  sql "comment on table mart.orders is 'ask Ann first'"
+  sql "comment on column mart.orders.status is 'as the shop says it''s'"
+  sql "comment on view mart.open_orders is 'for the shop window'"
+  change_data
+  blue_green
+  assert_status 0
+  assert_country CH
+  assert_sql "select comment from duckdb_tables() where table_name = 'orders'" 'ask Ann first'
+  assert_sql "select comment from duckdb_columns() where table_name = 'orders' and comment is not null" "as the shop says it's"
+  assert_sql "select comment from duckdb_views() where view_name = 'open_orders'" 'for the shop window'
+}

@@ -221,6 +221,10 @@ struct dialect {
 	 * publish asks for. NULL where there are none. */
 	int (*mark)(const struct dialect *dialect, const struct publish_set *set,
 		    struct strv *statements, struct err *err);
+	/* Of a set with files: what production's relations have and no build makes, into those of
+	 * staging. NULL where none are exchanged. */
+	int (*carry)(const struct dialect *dialect, const struct publish_set *set,
+		     struct strv *statements, struct err *err);
 	/*
 	 * The other direction: `to` is staging's, and gets the rows and the shape of production's
 	 * `from`: NEW, REWRITE, REPLACE, or REMOVE where production has none (`from_table` NULL).

@@ -21,6 +21,13 @@ int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_w
 int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err);
 /* The tables of the set and both files are what was tested and seen. */
+/* column NULL: of the relation itself. */
+int duckdb_push_comment(struct strv *statements, const struct dialect *dialect,
+			const struct relation *relation, bool is_view, const char *column,
+			const char *comment, struct err *err);
+/* In swap_duckdb.c. */
+int duckdb_carry(const struct dialect *dialect, const struct publish_set *set,
+		 struct strv *statements, struct err *err);
 int duckdb_push_asserts(const struct dialect *dialect, const struct publish_set *set,
 			struct strv *statements, struct err *err);
 int duckdb_check_files(const struct dialect *dialect, const struct publish_set *set,
