@@ -135,6 +135,7 @@ static int read_grants(struct reader *x, struct manifest_node *node)
 	grants = parse(x, SLOT_CONFIG_GRANTS);
 	if (!grants)
 		return -1;
+	node->sets_grants = json_object_size(grants) > 0;
 	json_object_foreach(grants, privilege, grantees) room += grantee_count(grantees);
 	v = arena_alloc(arena, (2 * room + 1) * sizeof(*v));
 	json_object_foreach(grants, privilege, grantees)

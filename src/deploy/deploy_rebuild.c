@@ -210,6 +210,38 @@ static int verify(struct deploy *deploy, struct err *err)
 	return result;
 }
 
+static int give_grants_back(struct deploy *deploy, struct err *err)
+{
+	const struct step *step = plan_step(&deploy->final_plan, "grants");
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (executor_add(&deploy->executor, step, &ops, err) < 0)
+		return -1;
+	if (executor_run_ops(&deploy->executor, &ops, true, &reply, err) == 0)
+		return 0;
+	if (deploy->result.production_changed)
+		hint_way_back(deploy, err);
+	return err_wrap(err, "giving back the owners and privileges of what was rebuilt");
+}
+
+/* Who could read before can read after, also what was rebuilt before a model failed: that failure
+ * stays the reason. */
+static int rebuild_with_grants(struct deploy *deploy, struct err *err)
+{
+	const struct plan *plan = &deploy->final_plan;
+	struct err of_grants CLEANUP(err_release) = ERR_INIT;
+	int result = deploy_step(deploy, plan, "rebuild", rebuild, err);
+
+	if (!plan_step(plan, "grants"))
+		return result;
+	if (result == 0)
+		return deploy_step(deploy, plan, "grants", give_grants_back, err);
+	if (give_grants_back(deploy, &of_grants) < 0)
+		deploy->request.reporter->warning(deploy->request.reporter, of_grants.message);
+	return -1;
+}
+
 int deploy_rebuild(struct deploy *deploy, struct err *err)
 {
 	const struct plan *plan = &deploy->final_plan;
@@ -217,7 +249,7 @@ int deploy_rebuild(struct deploy *deploy, struct err *err)
 	/* The transaction before it only kept what there was. */
 	deploy->result.production_changed = false;
 	deploy->result.outcome = DEPLOY_FAILED;
-	if (deploy_step(deploy, plan, "rebuild", rebuild, err) < 0 ||
+	if (rebuild_with_grants(deploy, err) < 0 ||
 	    (plan_step(plan, "verify") && deploy_step(deploy, plan, "verify", verify, err) < 0))
 		return -1;
 	deploy->result.production_changed = true;

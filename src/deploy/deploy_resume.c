@@ -274,9 +274,28 @@ static int cannot_abort(struct deploy *deploy, struct err *err)
 			deploy->id);
 }
 
+/* It may have died before it did so itself. */
+static void give_grants_back(struct deploy *deploy)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	struct err err CLEANUP(err_release) = ERR_INIT;
+
+	if (history_has_ended(deploy->resumed) || !json_object_get(deploy->resumed, STATE_GRANTS) ||
+	    json_object_get(deploy->resumed, STATE_GRANTED))
+		return;
+	if (state_push_grants_back(&deploy->state, deploy->id, &statements, &err) == 0 &&
+	    executor_add_statements(&deploy->executor, &statements, false, &ops, &err) == 0 &&
+	    executor_run_ops(&deploy->executor, &ops, true, &reply, &err) == 0)
+		return;
+	deploy->request.reporter->warning(deploy->request.reporter, err.message);
+}
+
 /* Some of it may be new: the end is recorded, and the way back is a rollback. */
 static int cannot_abort_rebuild(struct deploy *deploy, struct err *err)
 {
+	give_grants_back(deploy);
 	deploy->result.production_changed = true;
 	deploy->result.outcome = DEPLOY_FAILED;
 	leave(deploy);

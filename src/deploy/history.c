@@ -123,6 +123,8 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 		add_expired(deployment, at, detail);
 	} else if (strcmp(event, "restores") == 0) {
 		json_object_set(deployment, "restores", (json_t *)(uintptr_t)detail);
+	} else if (strcmp(event, STATE_GRANTS) == 0 || strcmp(event, STATE_GRANTED) == 0) {
+		json_object_set(deployment, event, (json_t *)(uintptr_t)detail);
 	} else if (strcmp(event, STATE_INTENT) == 0) {
 		json_t *copy CLEANUP(js_free) = json_copy((json_t *)(uintptr_t)detail);
 

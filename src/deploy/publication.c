@@ -342,8 +342,8 @@ int publication_plan_publish(struct publication *w, const char *reason, struct e
 	    (is_file ? publication_plan_file(w, reason, err) : plan_transaction(w, reason, err)) <
 		    0)
 		return -1;
-	if (w->rebuilds)
-		publication_plan_rebuild(w);
+	if (w->rebuilds && publication_plan_rebuild(w, err) < 0)
+		return -1;
 	return publication_plan_hook(w, OPTION_AFTER_PUBLISH, err);
 }
 

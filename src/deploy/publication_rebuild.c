@@ -5,10 +5,34 @@
 #include "airlock/dbt/runner.h"
 #include "airlock/deploy/audit.h"
 #include "airlock/deploy/publication.h"
+#include "airlock/format/json.h"
 #include "airlock/warehouse/marker.h"
+
+/* Of what production has: dbt makes another object of it, which has what the project says. */
+static int keep_grants(struct publication *w, struct strv *statements, struct err *err)
+{
+	json_t *configured CLEANUP(js_free) = json_array();
+	struct relation *relations =
+		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct relation *to = w->set.tables[i].to;
+
+		if (!w->set.tables[i].to_table)
+			continue;
+		relations[n++] = *to;
+		if (w->plan->tables[i].route->to_node->sets_grants)
+			json_array_append_new(configured,
+					      json_pack("[s, s]", to->schema, to->identifier));
+	}
+	return state_push_grants_keep(&w->state, relations, n, configured, statements, err);
+}
 
 int publication_keep_tables(struct publication *w, struct strv *statements, struct err *err)
 {
+	if (keep_grants(w, statements, err) < 0)
+		return -1;
 	for (size_t i = 0; i < w->set.n; i++) {
 		const struct publish_table *t = &w->set.tables[i];
 		char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
@@ -120,7 +144,29 @@ static void plan_verify(struct publication *w)
 	step->undo = "nothing";
 }
 
-void publication_plan_rebuild(struct publication *w)
+/* Also where the rebuild failed on its way. */
+static int plan_grants(struct publication *w, struct err *err)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct step *step;
+
+	if (state_push_grants_back(&w->state, NULL, &statements, err) < 0)
+		return -1;
+	if (statements.n == 0)
+		return 0;
+	step = plan_add_step(w->plan, "grants", "publish", STEP_TRANSACTION,
+			     "owners and privileges as they were before: what dbt made anew gets "
+			     "them back, no more and no fewer");
+	step->changes_production = true;
+	step->idempotent = true;
+	step->undo = "nothing";
+	if (state_push_phase(&w->state, "publish", &step->sql, err) < 0)
+		return -1;
+	strv_push_all(&step->sql, &statements);
+	return 0;
+}
+
+int publication_plan_rebuild(struct publication *w, struct err *err)
 {
 	struct step *step = plan_add_step(w->plan, "rebuild", "publish", STEP_DBT,
 					  "production changes here: dbt builds the scope again");
@@ -130,5 +176,8 @@ void publication_plan_rebuild(struct publication *w)
 	step->undo = "airlock rollback: what was there before is in " STATE_RESTORE_SCHEMA;
 	push_command(w, "run", "rebuild", &step->command);
 	push_options(w, true, &step->command);
+	if (plan_grants(w, err) < 0)
+		return -1;
 	plan_verify(w);
+	return 0;
 }

@@ -297,6 +297,40 @@ int state_push_objects(const struct state *state, const struct relation *relatio
 			    err);
 }
 
+int state_push_grants_keep(const struct state *state, const struct relation *relations, size_t n,
+			   const json_t *configured, struct strv *statements, struct err *err)
+{
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	if (n == 0 || !state->dialect->templates[DIALECT_GRANTS_KEEP])
+		return 0;
+	write_detail(configured, &text);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_NAMES("names", relations, n),
+		SQL_ARG_LITERAL("configured", buf_cstr(&text)),
+	};
+
+	return dialect_push(statements, state->dialect, DIALECT_GRANTS_KEEP, args, ARRAY_LEN(args),
+			    err);
+}
+
+int state_push_grants_back(const struct state *state, const char *of, struct strv *statements,
+			   struct err *err)
+{
+	char *own CLEANUP(mem_free_string) = sql_bind_mark("", "id", "");
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_LITERAL("of", of ? of : own),
+	};
+
+	if (!state->dialect->templates[DIALECT_GRANTS_BACK])
+		return 0;
+	return dialect_push(statements, state->dialect, DIALECT_GRANTS_BACK, args, ARRAY_LEN(args),
+			    err);
+}
+
 static int push_restores(const struct state *state, enum dialect_template template,
 			 const json_t *detail, struct strv *statements, struct err *err)
 {

@@ -3,8 +3,12 @@
  * is routed aside, and shares the layers below with production; then the scope is built once more
  * in production (publish_by: rebuild), or the audited tables are published as wac does it.
  */
+#include <stdint.h>
+#include <string.h>
+
 #include "airlock/deploy/publication.h"
 #include "airlock/deploy/strategy_rows.h"
+#include "airlock/format/json.h"
 #include "airlock/warehouse/view_text.h"
 
 static bool is_in_set(const struct publication *w, const struct relation *relation)
@@ -69,10 +73,55 @@ static void warn_of_lost(struct publication *w, const struct publish_table *t)
 			   t->to_table->constraints[i].name, name);
 }
 
+/* dbt keeps the object of an incremental model that it only adds to. */
+static bool is_made_anew(const struct publication *w, const struct manifest_node *node,
+			 const struct table *was)
+{
+	const struct strv *options = w->in->build_options;
+
+	return strcmp(node->materialized, "incremental") != 0 || table_is_view(was) ||
+	       strcmp(node->full_refresh, "true") == 0 ||
+	       (strcmp(node->full_refresh, "false") != 0 &&
+		(strv_contains(options, "--full-refresh") || strv_contains(options, "-f")));
+}
+
+/* What the object has that another one made by dbt would not, and nobody could give back. */
+static int check_lost(const struct publication *w, const struct publish_table *t, struct err *err)
+{
+	const struct table *was = t->to_table;
+	const char *grant = js_get_string(was->json, "grant_owner");
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+	const struct strv lists[] = {
+		{ .v = (char **)(uintptr_t)was->refuses, .n = was->refuse_count },
+		{ .v = (char **)(uintptr_t)was->refuses_exchange, .n = was->refuse_exchange_count },
+	};
+	struct strv lost CLEANUP(strv_release) = STRV_INIT;
+
+	strv_push_all(&lost, &lists[0]);
+	strv_push_all(&lost, &lists[1]);
+	if (lost.n > 0) {
+		char *words CLEANUP(mem_free_string) = strv_join(&lost, ", ");
+
+		err_set(err, ERR_UNSUPPORTED, "dbt would make '%s' anew, and that would lose: %s",
+			name, words);
+		return err_hint(err, "drop that, deploy, and create it again; or say publish_by: "
+				     "copy, which keeps it where the columns stay");
+	}
+	if (!grant || !w->in->runs)
+		return 0;
+	err_set(err, ERR_PRIVILEGE_MISSING,
+		"'%s' could not be given back to its owner '%s' when dbt has made it anew", name,
+		was->owner);
+	return err_hint(err, "%s;", grant);
+}
+
 /* What cannot be replaced at all cannot be rebuilt either. */
 static int choose_way(struct publication *w, struct publish_table *t, struct plan_table *row,
 		      struct err *err)
 {
+	if (t->to_table && is_made_anew(w, row->route->to_node, t->to_table) &&
+	    check_lost(w, t, err) < 0)
+		return -1;
 	if (!row->route->is_view && !(t->to_table && table_is_view(t->to_table)) &&
 	    w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
 		return -1;
@@ -118,8 +167,8 @@ static void warn_first(struct plan *plan)
 		  "production is not given the tested rows: dbt builds the scope once more, one "
 		  "model at a time, and readers see old and new tables meanwhile; publish_by: copy "
 		  "publishes the tested tables, all or none");
-	strv_push(&plan->warnings, "privileges, indexes and comments made by hand on a table that "
-				   "dbt rebuilds are gone, as after any 'dbt run'");
+	strv_push(&plan->warnings, "indexes and comments made by hand on a table that dbt rebuilds "
+				   "are gone, as after any 'dbt run'");
 	strv_push_all(&plan->warnings, &others);
 }
 

@@ -9,6 +9,8 @@
 #include "postgres_aside.h"
 
 extern const char postgres_containers_sql[];
+extern const char postgres_grants_back_sql[];
+extern const char postgres_grants_keep_sql[];
 extern const char postgres_observe_sql[];
 
 #define HOLDER_COLUMNS                                                                             \
@@ -56,6 +58,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTAINERS] = postgres_containers_sql,
 	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
 	[DIALECT_ASIDE_DROP] = ASIDE_DROP,
+	[DIALECT_GRANTS_KEEP] = postgres_grants_keep_sql,
+	[DIALECT_GRANTS_BACK] = postgres_grants_back_sql,
 	[DIALECT_LOG_ASIDE] = ASIDE_LOG,
 	[DIALECT_OBSERVE_RELATIONS] = postgres_observe_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS("'content', (select " POSTGRES_CONTENT

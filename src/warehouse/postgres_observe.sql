@@ -24,6 +24,9 @@ select json_build_object(
     'owned', pg_has_role(c.relowner, 'usage'),
     'grant_select', case when not has_table_privilege(c.oid, 'select') then
         format('grant select on %I.%I to %I', n.nspname, c.relname, current_user) end,
+    'grant_owner', case when c.relowner <> current_user::regrole
+        and not has_schema_privilege(c.relowner, n.oid, 'create') then
+        format('grant create on schema %I to %I', n.nspname, pg_get_userbyid(c.relowner)) end,
     'comment', obj_description(c.oid, 'pg_class'),
     'options', (select string_agg(format('%I = %L', o.option_name, o.option_value), ', ')
         from pg_options_to_table(c.reloptions) o),
@@ -108,8 +111,6 @@ select json_build_object(
                 and d.refobjid = c.reltype
             union all select 'publication ' || t.pubname from pg_publication_tables t
                 where t.schemaname = n.nspname and t.tablename = c.relname
-            union all select 'grants on column ' || a.attname from pg_attribute a
-                where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
             union all select 'sequence behind column ' || a.attname
                 from pg_depend d join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
                 join pg_class s on s.oid = d.objid and s.relkind = 'S'

@@ -7,11 +7,9 @@
  * a new table built aside (exchange). (4) Only then are the tables to be exchanged locked against
  * readers, for as long as a few renames take. (5) Counts are compared, and the transaction commits.
  */
-#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "airlock/warehouse/marker.h"
 #include "publish_postgres.h"
@@ -392,68 +390,6 @@ static int push_count(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, COUNT_BODY, args, ARRAY_LEN(args), err);
 }
 
-static bool is_privilege(const char *word)
-{
-	static const char *const privileges[] = {
-		"select",     "insert",  "update",   "delete", "truncate",
-		"references", "trigger", "maintain", "all",    "all privileges",
-	};
-
-	for (size_t i = 0; i < ARRAY_LEN(privileges); i++)
-		if (strcasecmp(privileges[i], word) == 0)
-			return true;
-	return false;
-}
-
-/* dbt writes a grantee as it stands in the configuration: a plain name is folded by the server,
- * one in quotes is not. */
-static char *grantee_name(const char *written)
-{
-	size_t len = strlen(written);
-	char *name = mem_strdup(written);
-	size_t n = 0;
-
-	if (len > 1 && written[0] == '"' && written[len - 1] == '"') {
-		for (size_t i = 1; i < len - 1; i++) {
-			name[n++] = written[i];
-			if (written[i] == '"' && written[i + 1] == '"' && i + 1 < len - 1)
-				i++;
-		}
-		name[n] = '\0';
-		return name;
-	}
-	for (; name[n]; n++)
-		name[n] = (char)tolower((unsigned char)name[n]);
-	return name;
-}
-
-/* `grants:` of the node, as dbt gives them; what was granted by hand stays. */
-static int push_grants(struct strv *statements, const struct dialect *dialect,
-		       const struct publish_table *t, struct err *err)
-{
-	for (size_t i = 0; i < t->grant_count; i++) {
-		const char *privilege = t->grants[2 * i];
-		char *grantee CLEANUP(mem_free_string) = grantee_name(t->grants[2 * i + 1]);
-		const struct sql_arg args[] = {
-			SQL_ARG_STATEMENT("privilege", privilege),
-			SQL_ARG_RELATION("to", t->to),
-			SQL_ARG_IDENT("grantee", grantee),
-		};
-
-		if (!is_privilege(privilege))
-			return err_set(err, ERR_CONFIG_INVALID,
-				       "'%s' is no privilege of a table (grants of '%s')",
-				       privilege, t->to->identifier);
-		if (dialect_push_text(statements, dialect,
-				      strcmp(t->grants[2 * i + 1], "public") == 0
-					      ? "grant {privilege:statement} on {to} to public"
-					      : "grant {privilege:statement} on {to} to {grantee}",
-				      args, ARRAY_LEN(args), err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 static int push_rows(struct strv *statements, const struct dialect *dialect,
 		     const struct publish_table *t, struct err *err)
 {
@@ -516,15 +452,6 @@ int postgres_push_guards(struct strv *statements, const struct dialect *dialect,
 	if (postgres_push_writer_locks(statements, dialect, set, err) < 0)
 		return -1;
 	return push_asserts(statements, dialect, set, err);
-}
-
-int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
-			      const struct publish_set *set, struct err *err)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
-			return -1;
-	return 0;
 }
 
 int postgres_publish(const struct dialect *dialect, const struct publish_set *set,

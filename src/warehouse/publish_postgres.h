@@ -53,9 +53,6 @@ int postgres_push_marker(struct strv *statements, const struct dialect *dialect,
 /* Nobody writes the tables of the set any more, and they are what the plan saw. */
 int postgres_push_guards(struct strv *statements, const struct dialect *dialect,
 			 const struct publish_set *set, struct err *err);
-/* `grants:` of the nodes, as dbt gives them; what was granted by hand stays. */
-int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
-			      const struct publish_set *set, struct err *err);
 /* Builds the new table beside the old one, while readers still read that. */
 int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err);
@@ -65,16 +62,21 @@ int postgres_push_exchange(struct strv *statements, const struct dialect *dialec
 /* What the exchange could not put into the restore schema is dropped. */
 int postgres_push_discard(struct strv *statements, const struct dialect *dialect,
 			  const struct publish_table *t, struct err *err);
-/* The privileges of `old`, no more and no fewer. */
-int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
-			    const struct relation *old, const struct relation *new,
-			    struct err *err);
 /* The table or view of production makes room: to the restore schema, or aside. */
 int postgres_push_room(struct strv *statements, const struct dialect *dialect,
 		       const struct publish_table *t, struct err *err);
 /* Nothing has begun to depend on it since it was observed. */
 int postgres_push_unchanged(struct strv *statements, const struct dialect *dialect,
 			    const struct publish_set *set, const struct publish_table *t,
+			    struct err *err);
+
+/* publish_postgres_grants.c */
+/* `grants:` of the nodes, as dbt gives them; what was granted by hand stays. */
+int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
+			      const struct publish_set *set, struct err *err);
+/* The privileges of `old` and of its columns, no more and no fewer. */
+int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
+			    const struct relation *old, const struct relation *new,
 			    struct err *err);
 
 /* publish_postgres_views.c */

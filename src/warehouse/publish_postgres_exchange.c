@@ -11,24 +11,6 @@
 
 #include "publish_postgres.h"
 
-/* Privileges of the replaced table, no more and no fewer, whatever default privileges gave. */
-#define GRANTS_BODY                                                                                \
-	"do declare r record; begin "                                                              \
-	"for r in with o as (select x.grantee, x.privilege_type, x.is_grantable from pg_class c, " \
-	"aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x "                           \
-	"where c.oid = {old_name:literal}::regclass), "                                            \
-	"n as (select x.grantee, x.privilege_type, x.is_grantable from pg_class c, "               \
-	"aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x "                           \
-	"where c.oid = {new_name:literal}::regclass) "                                             \
-	"select 1 as turn, 'revoke %s on table %s from %s' as command, e.* "                       \
-	"from (select * from n except select * from o) e "                                         \
-	"union all select 2, 'grant %s on table %s to %s' || case when e.is_grantable "            \
-	"then ' with grant option' else '' end, e.* "                                              \
-	"from (select * from o except select * from n) e order by 1 loop "                         \
-	"execute format(r.command, r.privilege_type, {new_name:literal}::regclass, "               \
-	"case r.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(r.grantee)) end); "  \
-	"end loop; end"
-
 /* The table must still be what the plan saw: nothing has begun to depend on it, and no column,
  * index or constraint was added. */
 #define UNCHANGED_BODY                                                                             \
@@ -52,8 +34,6 @@
 	"where c.oid = t and c.relrowsecurity "                                                    \
 	"union all select 'it is in the publication ' || u.pubname from pg_publication_rel m "     \
 	"join pg_publication u on u.oid = m.prpubid where m.prrelid = t "                          \
-	"union all select 'it has grants on the column ' || a.attname from pg_attribute a "        \
-	"where a.attrelid = t and a.attacl is not null and not a.attisdropped "                    \
 	"union all select 'its columns changed' where {columns:number} <> (select count(*) "       \
 	"from pg_attribute a where a.attrelid = t and a.attnum > 0 and not a.attisdropped) "       \
 	"union all select 'its indexes changed' where {indexes:number} <> (select count(*) "       \
@@ -308,22 +288,6 @@ int postgres_push_unchanged(struct strv *statements, const struct dialect *diale
 	};
 
 	return dialect_push_text(statements, dialect, UNCHANGED_BODY, args, ARRAY_LEN(args), err);
-}
-
-int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
-			    const struct relation *old, const struct relation *new, struct err *err)
-{
-	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, old, err);
-	char *new_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, new, err);
-
-	if (!old_name || !new_name)
-		return -1;
-	const struct sql_arg args[] = {
-		SQL_ARG_LITERAL("old_name", old_name),
-		SQL_ARG_LITERAL("new_name", new_name),
-	};
-
-	return dialect_push_text(statements, dialect, GRANTS_BODY, args, ARRAY_LEN(args), err);
 }
 
 static int push_index_rename(struct strv *statements, const struct dialect *dialect,

@@ -67,6 +67,7 @@ struct manifest_node {
 	size_t hook_count;
 	const char *const *grants; /* "privilege", "grantee" pairs of config.grants */
 	size_t grant_count;        /* number of pairs */
+	bool sets_grants;          /* config.grants says something, be it that nobody may read */
 	const char *severity;      /* of a test: "error", "warn"; "" otherwise */
 	const char *full_refresh;  /* config.full_refresh: "true", "false"; "" when it is not set */
 	struct jslice config;      /* as it stands in the file: for manifest_json() */

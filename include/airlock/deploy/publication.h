@@ -77,10 +77,10 @@ json_t *publication_detail(const struct publication *w);
 /* publication_file.c: `record`, `link` and `publish` of files that change places. */
 int publication_plan_file(struct publication *w, const char *reason, struct err *err);
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
-/* publication_rebuild.c: of strategy wap. The whole of its restore points; the steps `rebuild` and
- * `verify`. */
+/* publication_rebuild.c: of strategy wap. The whole of its restore points; the steps `rebuild`,
+ * `grants` and `verify`. */
 int publication_keep_tables(struct publication *w, struct strv *statements, struct err *err);
-void publication_plan_rebuild(struct publication *w);
+int publication_plan_rebuild(struct publication *w, struct err *err);
 int publication_plan_finish(struct publication *w, struct err *err);
 
 #endif

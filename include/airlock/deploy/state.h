@@ -38,6 +38,8 @@
 #define STATE_PUBLISHED "published"
 #define STATE_FINISHED "finished"
 #define STATE_ABORTED "aborted"
+#define STATE_GRANTS "grants"            /* what dbt will take away is recorded */
+#define STATE_GRANTED "granted"          /* and given back */
 #define STATE_EXPIRED_BY_DEPLOY "deploy" /* who dropped a restore point */
 
 /* Why a lock is taken, for people. */
@@ -103,6 +105,13 @@ int state_push_log_held(const struct state *state, const char *event, const json
 /* Which objects stand under these names, as the event `objects`. */
 int state_push_objects(const struct state *state, const struct relation *relations, size_t n,
 		       struct strv *statements, struct err *err);
+/* Owners and privileges of what stands under these names, as the event `grants`; of those in
+ * `configured` ([["schema", "identifier"], ..]) the project sets the privileges of the whole. Then
+ * what deployment `of` (NULL: this one) recorded, given back. Nothing where there are none. */
+int state_push_grants_keep(const struct state *state, const struct relation *relations, size_t n,
+			   const json_t *configured, struct strv *statements, struct err *err);
+int state_push_grants_back(const struct state *state, const char *of, struct strv *statements,
+			   struct err *err);
 /* What the restore points are, as the event `restores`; `detail` NULL: not known yet. */
 int state_push_asides(const struct state *state, const json_t *detail, struct strv *statements,
 		      struct err *err); /* the same of what an exchange puts aside */

@@ -56,6 +56,12 @@ enum dialect_template {
 	 * like the one above. */
 	DIALECT_ASIDE_CHECK,
 	DIALECT_ASIDE_DROP,
+	/* Owners and privileges of what dbt makes anew; NULL where there are none. log, names,
+	 * configured:literal: records them, [["schema", "identifier"], ..] of those whose
+	 * privileges the project sets itself */
+	DIALECT_GRANTS_KEEP,
+	DIALECT_GRANTS_BACK, /* log, of:literal: what that deployment recorded, no more and no less
+			      */
 	/* log, detail:literal: records the schemas that were put aside, [{"number", "of", "prefix",
 	 * "made", ..}]; their name is the prefix and the deployment. NULL like the one above. */
 	DIALECT_LOG_ASIDE,

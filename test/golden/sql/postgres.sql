@@ -31,6 +31,9 @@ select json_build_object(
     'owned', pg_has_role(c.relowner, 'usage'),
     'grant_select', case when not has_table_privilege(c.oid, 'select') then
         format('grant select on %I.%I to %I', n.nspname, c.relname, current_user) end,
+    'grant_owner', case when c.relowner <> current_user::regrole
+        and not has_schema_privilege(c.relowner, n.oid, 'create') then
+        format('grant create on schema %I to %I', n.nspname, pg_get_userbyid(c.relowner)) end,
     'comment', obj_description(c.oid, 'pg_class'),
     'options', (select string_agg(format('%I = %L', o.option_name, o.option_value), ', ')
         from pg_options_to_table(c.reloptions) o),
@@ -115,8 +118,6 @@ select json_build_object(
                 and d.refobjid = c.reltype
             union all select 'publication ' || t.pubname from pg_publication_tables t
                 where t.schemaname = n.nspname and t.tablename = c.relname
-            union all select 'grants on column ' || a.attname from pg_attribute a
-                where a.attrelid = c.oid and a.attacl is not null and not a.attisdropped
             union all select 'sequence behind column ' || a.attname
                 from pg_depend d join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
                 join pg_class s on s.oid = d.objid and s.relkind = 'S'
@@ -286,6 +287,92 @@ do 'begin perform set_config(''lock_timeout'', ''3s'', true); if not exists (sel
 
 -- aside_drop
 do 'declare ours jsonb; r record; tables text; why text; moved bool; begin select e -> ''objects'' into ours from pg_namespace n join "airlock"."airlock_log" l on l.id = ''20260102030405_abcdef'' and l.event = ''restores'', jsonb_array_elements(l.detail::jsonb) e where n.nspname = ''r_20260102030405_abcdef_1'' and e ->> ''schema'' = n.nspname and e ->> ''object'' = n.oid::text ; loop moved := false; why := null; select string_agg(o.identity, '', '') into tables from pg_namespace n, lateral (select o.type, o.identity from pg_depend d cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o where d.refclassid = ''pg_namespace''::regclass and d.refobjid = n.oid and d.deptype = ''n'' and not exists (select 1 from pg_depend i where i.classid = d.classid and i.objid = d.objid and i.deptype in (''a'', ''i'') and i.refclassid <> ''pg_namespace''::regclass) and ours ? (d.classid::bigint || ''/'' || d.objid::bigint)) o where n.nspname = ''r_20260102030405_abcdef_1'' and o.type = ''table''; if tables is not null then begin execute ''drop table '' || tables; moved := true; exception when dependent_objects_still_exist then get stacked diagnostics why = pg_exception_detail; end; end if; for r in select o.type, o.identity from pg_namespace n, lateral (select o.type, o.identity from pg_depend d cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o where d.refclassid = ''pg_namespace''::regclass and d.refobjid = n.oid and d.deptype = ''n'' and not exists (select 1 from pg_depend i where i.classid = d.classid and i.objid = d.objid and i.deptype in (''a'', ''i'') and i.refclassid <> ''pg_namespace''::regclass) and ours ? (d.classid::bigint || ''/'' || d.objid::bigint)) o where n.nspname = ''r_20260102030405_abcdef_1'' and o.type <> ''table'' order by o.type desc, o.identity loop begin execute format(''drop %s %s'', case r.type when ''composite type'' then ''type'' when ''statistics object'' then ''statistics'' else r.type end, r.identity); moved := true; exception when dependent_objects_still_exist then get stacked diagnostics why = pg_exception_detail; end; end loop; exit when why is null; if not moved then raise exception ''others use what is in it: %'', why; end if; end loop; execute ''drop schema '' || quote_ident(''r_20260102030405_abcdef_1''); end';
+
+-- grants_keep
+-- Owner and privileges of what dbt is about to make anew. Where a deployment died before it gave
+-- back what it had kept of an object that is gone by now, that still counts.
+insert into "airlock"."airlock_log" (id, logged_at, event, detail)
+with wanted as (
+    select c.oid, w.d, w.s, w.i
+    from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
+    join pg_namespace n on n.nspname = w.s
+    join pg_class c on c.relnamespace = n.oid and c.relname = w.i
+),
+lost as (
+    select distinct on (e ->> 'schema', e ->> 'identifier') e
+    from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e
+    where l.event = 'grants' and not exists (
+        select 1 from "airlock"."airlock_log" b where b.id = l.id and b.event = 'granted')
+    order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
+)
+select '<id>', clock_timestamp(), 'grants', coalesce(json_agg(json_build_object(
+    'database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text,
+    'by_node', '[["mart","orders"]]'::jsonb @> jsonb_build_array(jsonb_build_array(w.s, w.i)),
+    'owner', coalesce(p.e ->> 'owner', pg_get_userbyid(c.relowner)),
+    'privileges', coalesce(p.e -> 'privileges', (
+        select jsonb_agg(jsonb_build_object('column', q.col, 'grantee',
+            case q.grantee when 0 then null else pg_get_userbyid(q.grantee) end,
+            'privilege', q.privilege_type, 'grantable', q.is_grantable))
+        from (
+            select null::name as col, x.grantee, x.privilege_type, x.is_grantable
+            from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x
+            union all
+            select a.attname, x.grantee, x.privilege_type, x.is_grantable
+            from pg_attribute a, aclexplode(a.attacl) x
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        ) q), '[]')))::text, '[]')
+from wanted w
+join pg_class c on c.oid = w.oid
+left join lost p on p.e ->> 'schema' = w.s and p.e ->> 'identifier' = w.i
+    and p.e ->> 'object' <> c.oid::text
+;
+
+-- grants_back
+do 'declare t record; r record; begin
+for t in select c.oid::regclass as name, c.oid, pg_get_userbyid(c.relowner) as owner, e as kept
+    from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e
+    join pg_namespace n on n.nspname = e ->> ''schema''
+    join pg_class c on c.relnamespace = n.oid and c.relname = e ->> ''identifier''
+    where l.id = ''20260102030405_abcdef'' and l.event = ''grants''
+loop
+    if t.owner <> t.kept ->> ''owner''
+        and exists (select 1 from pg_roles o where o.rolname = t.kept ->> ''owner'') then
+        execute format(''alter table %s owner to %I'', t.name, t.kept ->> ''owner'');
+    end if;
+    for r in with old as (
+        select x ->> ''column'' as col, x ->> ''grantee'' as grantee, x ->> ''privilege'' as privilege,
+            (x ->> ''grantable'')::boolean as grantable
+        from jsonb_array_elements(t.kept -> ''privileges'') x
+        where ((x ->> ''column'') is null and not (t.kept ->> ''by_node'')::boolean
+            or (x ->> ''column'') in (select a.attname from pg_attribute a
+                where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped))
+        and ((x ->> ''grantee'') is null
+            or exists (select 1 from pg_roles o where o.rolname = x ->> ''grantee''))),
+    new as (
+        select null as col, case x.grantee when 0 then null else pg_get_userbyid(x.grantee)::text
+            end as grantee, x.privilege_type as privilege, x.is_grantable as grantable
+        from pg_class c, aclexplode(coalesce(c.relacl, acldefault(''r'', c.relowner))) x
+        where c.oid = t.oid and not (t.kept ->> ''by_node'')::boolean
+        union all
+        select a.attname::text, case x.grantee when 0 then null
+            else pg_get_userbyid(x.grantee)::text end, x.privilege_type, x.is_grantable
+        from pg_attribute a, aclexplode(a.attacl) x
+        where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped)
+    select 1 as turn, ''revoke %s on table %s from %s'' as command, q.*
+    from (select * from new except select * from old) q
+    union all
+    select 2, ''grant %s on table %s to %s'' || case when q.grantable then '' with grant option''
+        else '''' end, q.*
+    from (select * from old except select * from new union select * from old where col is not null) q
+    order by turn loop
+        execute format(r.command, r.privilege || coalesce(''('' || quote_ident(r.col) || '')'', ''''), t.name,
+            coalesce(quote_ident(r.grantee), ''public''));
+    end loop;
+end loop;
+insert into "airlock"."airlock_log" (id, logged_at, event, detail)
+values (''20260102030405_abcdef'', clock_timestamp(), ''granted'', ''{}'');
+end
+';
 
 -- log_aside
 insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'restores', coalesce(json_agg((e - 'made' - 'prefix') || jsonb_build_object('schema', n.nspname, 'object', n.oid::text, 'objects', (select coalesce(jsonb_agg(d.classid::bigint || '/' || d.objid::bigint), '[]') from pg_depend d cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o where d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid and d.deptype = 'n' and not exists (select 1 from pg_depend i where i.classid = d.classid and i.objid = d.objid and i.deptype in ('a', 'i') and i.refclassid <> 'pg_namespace'::regclass) and e -> 'made' ? (o.type || ' ' || coalesce(o.name, substring(o.identity from length(quote_ident(n.nspname)) + 2)))), 'bytes', (select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'm')), 'expires_at', to_char((clock_timestamp() + (e ->> 'keep_for')::bigint * interval '1 s') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text, '[]') from jsonb_array_elements('{"a":"it''s \"b\""}'::jsonb) e join pg_namespace n on n.nspname = (e ->> 'prefix') || '<id>';

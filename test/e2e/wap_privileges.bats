@@ -1,0 +1,98 @@
+#!/usr/bin/env bats
+# Who may read what dbt has made anew in production: wap by rebuild, with test/support/direct in
+# dbt's place.
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+  wap
+  assert_status 0
+  sql 'create role owner nologin'
+  sql 'create role reader nologin'
+  sql 'create role clerk nologin'
+  sql 'create role anybody nologin'
+  freeze
+}
+
+setup() {
+  thaw
+  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+  sql 'grant usage, create on schema mart to owner'
+  sql 'grant select on mart.orders to reader with grant option'
+  sql 'grant select (customer_id, country), update (country) on mart.customers to clerk'
+  sql 'grant select on mart.open_orders to clerk'
+  sql 'alter table mart.orders owner to owner'
+  # what dbt makes is everybody's, until it is said who may read it
+  sql 'alter default privileges in schema mart grant select on tables to anybody'
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+}
+
+teardown_file() {
+  end_file
+}
+
+wap() { # into $status and $output
+  run airlock deploy wap --from prod_audit --to prod --tags mart --stale-ok '*' --yes
+}
+
+privileges() {
+  sql "select c.relname, pg_get_userbyid(c.relowner) as owner, x.col,
+      case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee) end as who,
+      x.privilege_type, x.is_grantable
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'mart', lateral (
+      select '' as col, a.* from aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) a
+      union all select a.attname, x.* from pg_attribute a, aclexplode(a.attacl) x
+      where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped) x
+    where c.relkind in ('r', 'v') order by 1, 2, 3, 4, 5"
+}
+
+@test "owner, privileges of the table and of its columns are what they were, no more and no fewer" {
+  before=$(privileges)
+  wap
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+}
+
+@test "what was rebuilt before a model failed has them too, and rollback keeps them" {
+  before=$(privileges)
+  fake_dbt run "export DIRECT_SCENARIO='{\"results\": {\"model.shop.revenue_by_day\": {\"status\": \"error\"}}}'"
+  wap
+  assert_status 70
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+}
+
+@test "killed behind dbt: abort gives them back, and so does the next deployment" {
+  before=$(privileges)
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  [ "$(privileges)" != "$before" ]
+  run airlock abort --from prod_audit --to prod
+  assert_says 'airlock rollback'
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  [ "$(privileges)" != "$before" ]
+  wap
+  assert_status 0
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+}
+
+@test "refused by name before the build: what cannot be given back" {
+  remember_production
+  sql 'revoke create on schema mart from owner'
+  wap
+  assert_status 125
+  assert_says "could not be given back to its owner 'owner'" 'grant create on schema mart to owner;'
+  sql 'grant create on schema mart to owner'
+  sql 'create materialized view public.by_day as select count(*) from mart.orders'
+  wap
+  assert_status 125
+  assert_says "dbt would make" mart.orders 'materialized view public.by_day'
+}
