@@ -91,17 +91,22 @@ static int tell(struct invocation *invocation, char *const *words, const struct 
 	return err_exit_status(err);
 }
 
-/* Returns only when dbt is not started. */
-static int hand_over(const struct passthrough *passthrough, const struct strv *environment,
-		     struct report *report, struct err *err)
+/* 0: it is a command of ours after all. -1 when dbt cannot be started, or must not be. */
+static int hand_over(struct invocation *invocation, struct passthrough *passthrough,
+		     struct guard *guard, struct err *err)
 {
-	CLEANUP(guard_release) struct guard guard = { .notice = NULL };
+	const struct strv *environment = invocation->environment;
 
-	if (guard_check(passthrough->program, passthrough->words, environment, &guard, err) < 0)
+	if (guard_check(passthrough->program, passthrough->words, environment, guard, err) < 0)
 		return -1;
-	if (guard.notice)
-		report_notice(report, "%s", guard.notice);
-	return passthrough_exec(passthrough->words, environment, SELF, err);
+	if (guard->notice)
+		report_notice(invocation->report, "%s", guard->notice);
+	if (!guard->words.n)
+		return passthrough_exec(passthrough->words, environment, SELF, err);
+	passthrough->words = strv_argv(&guard->words);
+	invocation->replaces_build = true;
+	invocation->artifacts = guard->artifacts;
+	return 0;
 }
 
 int main(int argc, char **argv)
@@ -109,6 +114,7 @@ int main(int argc, char **argv)
 	CLEANUP(strv_release) struct strv environment = STRV_INIT;
 	CLEANUP(err_release) struct err err = ERR_INIT;
 	CLEANUP(arguments_release) struct arguments arguments = { .what = NULL };
+	CLEANUP(guard_release) struct guard guard = { .notice = NULL };
 	struct passthrough passthrough;
 	struct report report;
 	struct invocation invocation = { .self = SELF };
@@ -120,10 +126,11 @@ int main(int argc, char **argv)
 	rc = passthrough_deepen(&environment, &err);
 	report_init(&report, &environment);
 	if (!rc && passthrough.to_dbt)
-		rc = hand_over(&passthrough, &environment, &report, &err);
-	invocation.program = passthrough.program;
+		invocation.program = passthrough.program;
 	invocation.environment = &environment;
 	invocation.report = &report;
+	if (!rc && passthrough.to_dbt)
+		rc = hand_over(&invocation, &passthrough, &guard, &err);
 	if (!rc)
 		rc = run_own(&invocation, passthrough.words, &arguments, &err);
 	return rc < 0 ? tell(&invocation, passthrough.words, &err) : 0;

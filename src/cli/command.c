@@ -300,6 +300,8 @@ struct deploy_request command_request(const struct invocation *invocation)
 		.document = cmd_deploy_document,
 		.document_context = invocation,
 		.builds_nothing = invocation->command->builds_nothing && !command_id(invocation),
+		.replaces_build = invocation->replaces_build,
+		.artifacts = invocation->artifacts,
 		.ask = invocation->report->can_ask && !config_bool(&arguments->config, OPTION_YES),
 	};
 }

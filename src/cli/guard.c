@@ -184,6 +184,45 @@ static int stop(const struct question *question, const char *target, struct err 
 	return err_hint(err, "say which target is meant: --target NAME");
 }
 
+/*
+ * The deployment of the same selection, with dbt's options. What cannot be said of a deployment
+ * stops, like a choice between several.
+ */
+static int replace(const struct question *question, const char *target, struct guard *ret_guard,
+		   struct err *err)
+{
+	const struct cmdline_given *given = &question->given;
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+
+	if (config_publishing_to(&question->project, target, &names, err) < 0)
+		return -1;
+	if (names.n != 1 || given->no_build || given->operand) {
+		stop(question, target, err);
+		if (given->no_build)
+			return err_hint(err,
+					"no deployment can be made of it with '%s': leave that "
+					"out",
+					given->no_build);
+		return -1;
+	}
+	strv_push(&ret_guard->words, "deploy");
+	strv_push(&ret_guard->words, names.v[0]);
+	for (size_t i = 0; i < given->select.n; i++)
+		strv_pushf(&ret_guard->words, "--select=%s", given->select.v[i]);
+	for (size_t i = 0; i < given->exclude.n; i++)
+		strv_pushf(&ret_guard->words, "--exclude=%s", given->exclude.v[i]);
+	if (given->selector)
+		strv_pushf(&ret_guard->words, "--selector=%s", given->selector);
+	if (given->behind.n)
+		strv_push(&ret_guard->words, "--");
+	strv_push_all(&ret_guard->words, &given->behind);
+	ret_guard->artifacts = targets_path(given, &question->project, question->environment);
+	ret_guard->notice = mem_printf("'dbt build' on the protected target '%s' becomes "
+				       "'%s deploy %s': built and tested in staging first",
+				       target, question->program, names.v[0]);
+	return 0;
+}
+
 /* NULL: it is not set. */
 static const char *reason_of(const struct strv *environment)
 {
@@ -229,6 +268,9 @@ static int decide(const struct question *question, struct guard *ret_guard, stru
 		return 0;
 	if (reason)
 		return break_glass(question, target, reason, ret_guard, err);
+	if (target && config_is(&question->config, OPTION_ON_PROTECTED, "deploy") &&
+	    strcmp(question->given.verb, "build") == 0)
+		return replace(question, target, ret_guard, err);
 	if (!config_is(&question->config, OPTION_ON_PROTECTED, "warn"))
 		return stop(question, target, err);
 	ret_guard->notice = mem_printf(
@@ -277,5 +319,7 @@ int guard_check(const char *program, char *const *words, const struct strv *envi
 void guard_release(struct guard *guard)
 {
 	free(guard->notice);
-	guard->notice = NULL;
+	free(guard->artifacts);
+	strv_release(&guard->words);
+	*guard = (struct guard) { .notice = NULL };
 }

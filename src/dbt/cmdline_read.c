@@ -95,18 +95,62 @@ static void skip_values(struct reading *reading)
 	}
 }
 
-static void take_known(struct reading *reading, const struct cmdline_option *option)
+/* What airlock decides itself for a driven dbt, and more than how it is told. */
+static bool is_decisive(const char *name)
 {
+	static const char *const names[] = { "--indirect-selection", "--partial-parse-file-path" };
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Whether a driven build can do what the option says. */
+static void sort_out(struct reading *reading, const struct cmdline_option *option, bool negated,
+		     const char *value)
+{
+	struct cmdline_given *given = reading->given;
+	bool fits = true;
+
+	switch (option->use) {
+	case CMDLINE_EVERY_START:
+	case CMDLINE_BUILD:
+		strv_push(&given->behind, negated ? option->negated : option->name);
+		if (value)
+			strv_push(&given->behind, value);
+		break;
+	case CMDLINE_AIRLOCK:
+		fits = strcmp(option->instead, "--build") != 0;
+		break;
+	case CMDLINE_UNREAL:
+		fits = negated;
+		break;
+	case CMDLINE_OWN:
+		fits = !is_decisive(option->name);
+		break;
+	case CMDLINE_ELSEWHERE:
+		fits = false;
+		break;
+	}
+	if (!fits && !given->no_build)
+		given->no_build = option->name;
+}
+
+static void take_known(struct reading *reading, const struct cmdline_option *option, bool negated)
+{
+	const char *value = NULL;
+
 	if (strcmp(option->name, "--help") == 0 || strcmp(option->name, "--version") == 0)
 		reading->given->wants_help = true;
 	if (option->value_count < 0) {
 		take_values(reading, list_of(reading->given, option));
 	} else if (option->value_count) {
-		const char *value = cmdline_next_word(&reading->words);
-
+		value = cmdline_next_word(&reading->words);
 		if (value)
 			keep(reading, option->name, value);
 	}
+	sort_out(reading, option, negated, value);
 	reading->words.attached = NULL;
 }
 
@@ -122,7 +166,16 @@ static void take_unknown(struct reading *reading, const char *word)
 {
 	if (!reading->given->unknown)
 		reading->given->unknown = word;
+	if (!reading->given->no_build)
+		reading->given->no_build = word;
 	skip_values(reading);
+}
+
+static void take_later(struct reading *reading, const char *word)
+{
+	if (!reading->given->no_build)
+		reading->given->no_build = word;
+	cmdline_next_word(&reading->words);
 }
 
 static void take_long(struct reading *reading, const char *word)
@@ -133,9 +186,9 @@ static void take_long(struct reading *reading, const char *word)
 
 	reading->words.attached = word[len] ? word + len + 1 : NULL;
 	if (option)
-		take_known(reading, option);
+		take_known(reading, option, negated);
 	else if (is_later(word, len))
-		cmdline_next_word(&reading->words);
+		take_later(reading, word);
 	else
 		take_unknown(reading, word);
 	reading->words.attached = NULL;
@@ -152,7 +205,7 @@ static void take_short(struct reading *reading, const char *word)
 		}
 		if (option->value_count && word[i + 1])
 			reading->words.attached = word + i + 1;
-		take_known(reading, option);
+		take_known(reading, option, false);
 		if (option->value_count)
 			return;
 	}
@@ -203,6 +256,7 @@ void cmdline_read(char *const *words, const char *const *verbs, struct cmdline_g
 
 void cmdline_given_release(struct cmdline_given *given)
 {
+	strv_release(&given->behind);
 	strv_release(&given->exclude);
 	strv_release(&given->loose);
 	strv_release(&given->select);

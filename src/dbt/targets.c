@@ -276,29 +276,35 @@ static void search_env_file(struct search *search, const struct strv *environmen
 		not_resolved(search, mem_printf("only dbt can tell the target in '%s'", file));
 }
 
-/* Where the results of the run before are, as dbt looks for them. NULL: only dbt can tell. */
-static char *results_file(const struct search *search)
+char *targets_path(const struct cmdline_given *given, const struct project *project,
+		   const struct strv *environment)
 {
-	const struct project *project = search->project;
 	const struct yaml_node *node = yaml_get(project->document.root, "target-path");
 	CLEANUP(mem_free_string) char *rendered = NULL;
-	CLEANUP(mem_free_string) char *directory = NULL;
-	const char *path = search->given->state;
+	const char *path = given->target_path;
 
 	if (!path)
-		path = cmdline_variable(search->environment, "STATE");
-	if (!path)
-		path = search->given->target_path;
-	if (!path)
-		path = cmdline_variable(search->environment, "TARGET_PATH");
+		path = cmdline_variable(environment, "TARGET_PATH");
 	if (!path && node) {
-		rendered = yaml_string(node) ? render(node->value, search->environment) : NULL;
+		rendered = yaml_string(node) ? render(node->value, environment) : NULL;
 		if (!rendered)
 			return NULL;
 		path = rendered;
 	}
-	directory = fs_join(project->directory, path ? path : "target");
-	return fs_join(directory, "run_results.json");
+	return fs_join(project->directory, path ? path : "target");
+}
+
+/* Where the results of the run before are. NULL: only dbt can tell. */
+static char *results_file(const struct search *search)
+{
+	const char *state = search->given->state;
+	CLEANUP(mem_free_string) char *directory = NULL;
+
+	if (!state)
+		state = cmdline_variable(search->environment, "STATE");
+	directory = state ? fs_join(search->project->directory, state)
+			  : targets_path(search->given, search->project, search->environment);
+	return directory ? fs_join(directory, "run_results.json") : NULL;
 }
 
 /* Of `retry`: what the run before was told counts, and not what this one is. */

@@ -156,6 +156,41 @@ static void choose_build(struct deploy *deploy)
 	push_scope(deploy, "+");
 }
 
+static bool is_accepted(const struct config *config, const struct manifest_node *node)
+{
+	const struct strv *accepted = config_list(config, OPTION_NOT_REFRESHED);
+
+	return strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
+	       strv_contains(accepted, node->unique_id);
+}
+
+/* `selected`: NULL for everything. */
+static int check_refreshed(const struct deploy *deploy, const struct strv *selected,
+			   struct err *err)
+{
+	struct strv missing CLEANUP(strv_release) = STRV_INIT;
+
+	for (size_t i = 0; i < deploy->routes.n; i++) {
+		const struct route *route = &deploy->routes.items[i];
+
+		if (!route->in_scope && !route->is_shared &&
+		    (!selected || strv_contains(selected, route->node->unique_id)) &&
+		    !is_accepted(deploy->request.config, route->node))
+			strv_push(&missing, route->node->name);
+	}
+	if (!missing.n)
+		return 0;
+	char *names CLEANUP(mem_free_string) = strv_join(&missing, ", ");
+
+	err_set(err, ERR_TARGET_PROTECTED,
+		"dbt build refreshed in production what its deployment does not publish: %s",
+		names);
+	return err_hint(err,
+			"publish it too (airlock help scope), or accept under 'vars: airlock:' of "
+			"dbt_project.yml that it stays as it is: not_refreshed: [%s]",
+			names);
+}
+
 int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struct err *err)
 {
 	const struct config *config = deploy->request.config;
@@ -172,6 +207,9 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 		    select_shared(deploy, &shared, err) < 0 ||
 		    routes_resolve(config, sides->dialect, sides->from_manifest, sides->to_manifest,
 				   selects ? &selected : NULL, &shared, &deploy->routes, err) < 0)
+			return -1;
+		if (deploy->request.replaces_build &&
+		    check_refreshed(deploy, selects ? &selected : NULL, err) < 0)
 			return -1;
 		if (!deploy->strategy->builds_scope)
 			choose_build(deploy);

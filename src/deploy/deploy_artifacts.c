@@ -68,3 +68,29 @@ void deploy_write_published(struct deploy *deploy)
 
 	deploy->request.reporter->warning(deploy->request.reporter, text);
 }
+
+/* The build is what it is without them. */
+void deploy_write_artifacts(struct deploy *deploy)
+{
+	static const char *const files[] = { "manifest.json", "run_results.json" };
+	const char *directory = deploy->request.artifacts;
+	struct err err CLEANUP(err_release) = ERR_INIT;
+	int rc = 0;
+
+	if (!directory)
+		return;
+	rc = fs_make_directories(directory, &err);
+	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(files); i++) {
+		char *from CLEANUP(mem_free_string) = sides_build_path(&deploy->sides, files[i]);
+		char *to CLEANUP(mem_free_string) = fs_join(directory, files[i]);
+
+		if (fs_exists(from))
+			rc = fs_copy(from, to, &err);
+	}
+	if (rc < 0) {
+		char *text CLEANUP(mem_free_string) = mem_printf(
+			"'%s' does not hold the results of this build: %s", directory, err.message);
+
+		deploy->request.reporter->warning(deploy->request.reporter, text);
+	}
+}

@@ -148,6 +148,7 @@ bool deploy_compares_content(const struct deploy *deploy);
 int deploy_prepare(struct deploy *deploy, struct err *err);
 /* deploy_artifacts.c. */
 int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state of the build */
+void deploy_write_artifacts(struct deploy *deploy);             /* for who asked for a dbt build */
 void deploy_write_published(struct deploy *deploy);             /* for slim CI */
 /* Takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);

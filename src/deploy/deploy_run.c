@@ -92,6 +92,7 @@ static int build(struct deploy *deploy, struct err *err)
 		return -1;
 	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.from_side.environment,
 				  &built, err);
+	deploy_write_artifacts(deploy);
 	if (result == 0 && !runner_succeeded(&built))
 		result = judge_failure(deploy, &built, err);
 	else if (result == 0)

@@ -57,3 +57,17 @@ shim() {
   assert_json '[[x["verb"], x["target"], x["reason"]] for x in d["unguarded"]]' \
     '[["seed", "prod", "ticket 7"]]'
 }
+
+@test "on_protected: deploy makes a build the deployment of what it selects" {
+  sed -i 's/^    protect: .*/&\n    on_protected: deploy/' dbt_project.yml
+  run airlock build --target prod
+  assert_status 125
+  assert_says 'does not publish: int_orders' 'not_refreshed: [int_orders'
+  [ "$(relations | grep -c '^mart')" = 0 ]
+  sed -i "s/^    protect: .*/&\n    not_refreshed: ['*']/" dbt_project.yml
+  run airlock build --target prod --select +orders
+  assert_status 0
+  assert_says "becomes 'airlock deploy wac'" 'published 1 relation'
+  [ "$(relations | grep '^mart')" = mart.orders ]
+  "$PYTHON" -c 'import json; print(len(json.load(open("target/run_results.json"))["results"]))'
+}

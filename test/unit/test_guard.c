@@ -272,6 +272,46 @@ static void only_the_project_decides(void **state)
 	run_in("warned", "run -t dev", "", 0, "");
 }
 
+/* The words of the deployment, and where its results go behind the root. */
+static void becomes(const char *line, const char *words, const char *artifacts)
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(guard_release) struct guard guard = { .notice = NULL };
+	CLEANUP(strv_release) struct strv given = STRV_INIT;
+	CLEANUP(strv_release) struct strv environment = STRV_INIT;
+	CLEANUP(mem_free_string) char *joined = NULL;
+
+	environment_of(NULL, &environment);
+	strv_split(&given, line, " ");
+	enter("turned");
+	if (guard_check("dbt airlock", strv_argv(&given), &environment, &guard, &err) < 0)
+		fail_msg("'dbt %s': %s", line, err.message);
+	joined = strv_join(&guard.words, " ");
+	assert_string_equal(joined, words);
+	if (*words)
+		assert_string_equal(guard.artifacts + strlen(root), artifacts);
+}
+
+static void a_build_becomes_the_deployment_of_its_selection(void **state)
+{
+	(void)state;
+	write_file("turned/dbt_project.yml",
+		   "name: shop\nprofile: shop\nvars:\n  airlock:\n    protect: [prod]\n"
+		   "    on_protected: deploy\n    from: dev\n    deployments:\n"
+		   "      nightly: {strategy: wac, to: prod}\n");
+	becomes("build -t prod", "deploy nightly", "/turned/target");
+	becomes("-t prod -x build -s a b+ --exclude c --threads 4 --quiet --target-path out "
+		"--no-empty",
+		"deploy nightly --select=a --select=b+ --exclude=c -- --fail-fast --threads 4",
+		"/turned/out");
+	becomes("build -t dev", "", NULL);
+	stops("turned", "build -t prod --empty", "", "with '--empty'");
+	stops("turned", "build -t prod --resource-type model", "", "with '--resource-type'");
+	stops("turned", "build -t prod --indirect-selection cautious", "", "with '--indirect-");
+	stops("turned", "build -t prod --new", "", "with '--new'");
+	stops("turned", "run -t prod", "", "airlock deploy nightly");
+}
+
 static void a_reason_lets_one_command_pass_and_is_kept(void **state)
 {
 	CLEANUP(err_release) struct err err = ERR_INIT;
@@ -301,6 +341,7 @@ int main(void)
 		cmocka_unit_test(unknown_options_are_read_on_the_safe_side),
 		cmocka_unit_test(a_broken_project_stops_only_what_it_may_guard),
 		cmocka_unit_test(only_the_project_decides),
+		cmocka_unit_test(a_build_becomes_the_deployment_of_its_selection),
 		cmocka_unit_test(a_reason_lets_one_command_pass_and_is_kept),
 	};
 

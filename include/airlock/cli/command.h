@@ -29,6 +29,8 @@ struct invocation {
 	struct arguments *arguments; /* NULL: they could not be read */
 	const struct strv *environment;
 	struct report *report;
+	bool replaces_build;      /* it comes in the place of a dbt build */
+	const char *artifacts;    /* where that leaves its results; NULL: nowhere */
 	bool has_written;         /* the document of --json is out */
 	bool has_told_production; /* its result says what became of production */
 };

@@ -19,10 +19,12 @@
 #define GUARD_BREAK_GLASS "AIRLOCK_BREAK_GLASS"
 
 struct guard {
-	char *notice; /* to be said before dbt is started; NULL: nothing */
+	char *notice;      /* to be said before dbt is started; NULL: nothing */
+	struct strv words; /* not dbt's: the deployment that comes in the place of the build */
+	char *artifacts;   /* where that leaves manifest.json and run_results.json; NULL: nowhere */
 };
 
-/* `words` are dbt's arguments. 0: the command goes to dbt. */
+/* `words` are dbt's arguments. 0: the command goes to dbt, or is one of ours instead. */
 int guard_check(const char *program, char *const *words, const struct strv *environment,
 		struct guard *ret_guard, struct err *err);
 void guard_release(struct guard *guard);

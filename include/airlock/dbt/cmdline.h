@@ -71,7 +71,9 @@ struct cmdline_given {
 	bool wants_help;     /* --help, --version: dbt does nothing else */
 	const char *unknown; /* the first option that is not in the table: what stands behind
 				it is read as its values */
-	struct strv loose;   /* words that may be values of such an option, or operands */
+	struct strv behind;  /* options that a driven build can have, as they may stand behind -- */
+	const char *no_build; /* the first that it cannot have; NULL: none */
+	struct strv loose;    /* words that may be values of such an option, or operands */
 };
 
 /* `verbs` ends in NULL: what is taken for the verb behind an unknown option. Reads everything:

@@ -21,6 +21,9 @@ struct targets {
 
 void targets_find(const struct cmdline_given *given, const struct project *project,
 		  const struct strv *environment, struct targets *ret_targets);
+/* The target path of the command, as dbt finds it; absolute. NULL: only dbt can tell. free() it */
+char *targets_path(const struct cmdline_given *given, const struct project *project,
+		   const struct strv *environment);
 void targets_release(struct targets *targets);
 
 #endif

@@ -37,9 +37,11 @@ struct deploy_request {
 	struct reporter *reporter;
 	deploy_document_fn *document; /* NULL: hooks read an empty object */
 	const void *document_context;
-	bool ask;            /* ask before anything is built */
-	bool builds_nothing; /* test what staging holds, and publish it */
-	bool is_recorded;    /* the config is whole: neither environment nor project add to it */
+	bool replaces_build;   /* of dbt: what it leaves out must be accepted (not_refreshed) */
+	const char *artifacts; /* where such a build leaves what it wrote; NULL: nowhere */
+	bool ask;              /* ask before anything is built */
+	bool builds_nothing;   /* test what staging holds, and publish it */
+	bool is_recorded;      /* the config is whole: neither environment nor project add to it */
 };
 
 struct deploy *deploy_open(const struct deploy_request *request, struct err *err); /* or NULL */

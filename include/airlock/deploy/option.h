@@ -55,8 +55,9 @@ enum option_id {
 	OPTION_MIRROR_MAX_AGE,     /* duration; no limit by default */
 	OPTION_MIRROR_MAX_SHRINK,  /* percent of the rows; default 50 */
 	OPTION_MIRROR_RAW,         /* selection words; empty: there is no mirror */
+	OPTION_NOT_REFRESHED,      /* list of names or unique_ids; "*" for all */
 	OPTION_OFFLINE,            /* flag; command line only */
-	OPTION_ON_PROTECTED,       /* stop | warn; project only */
+	OPTION_ON_PROTECTED,       /* stop | warn | deploy; project only */
 	OPTION_ON_UNFINISHED,      /* auto | ask | fail; default ask on a terminal, else auto */
 	OPTION_OPERATION_TIMEOUT,  /* seconds, for each start of dbt but the build; no limit by
 				      default */
