@@ -16,7 +16,12 @@
 enum {
 	PROC_FILE_LIMIT = 64 * 1024,
 	RANDOM_CHUNK = 256, /* getrandom(2) gives this many at once, uninterrupted */
+	LINK_SIZE = 64,
+	PASSWD_LIMIT = 1024 * 1024,
 };
+
+/* The pid namespace of the machine itself: the kernel's PROC_PID_INIT_INO, 0xEFFFFFFC. */
+#define FIRST_NAMESPACE ":4026531836:"
 
 /* Fields of /proc/PID/stat, as proc(5) numbers them. */
 enum {
@@ -96,8 +101,36 @@ char *host_name(void)
 	return mem_strdup(name);
 }
 
+/* name:password:uid:... */
+char *host_passwd_name(const char *text, uid_t uid)
+{
+	for (const char *line = text; *line;) {
+		size_t len = strcspn(line, "\n"), name = strcspn(line, ":\n");
+		const char *field = memchr(line + name, ':', len - name);
+		char *end;
+
+		field = field ? memchr(field + 1, ':', (size_t)(line + len - field - 1)) : NULL;
+		if (name > 0 && field && field[1] >= '0' && field[1] <= '9' &&
+		    strtoull(field + 1, &end, 10) == uid && *end == ':')
+			return mem_strndup(line, name);
+		line += len + (line[len] == '\n');
+	}
+	return NULL;
+}
+
+static char *name_in_passwd(void)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	if (fs_read("/etc/passwd", PASSWD_LIMIT, &text, &err))
+		return NULL;
+	return host_passwd_name(buf_cstr(&text), getuid());
+}
+
 char *host_user(void)
 {
+	char *name;
 	static const char *const variables[] = { "USER", "LOGNAME" };
 
 	for (size_t i = 0; i < ARRAY_LEN(variables); i++) {
@@ -106,7 +139,8 @@ char *host_user(void)
 		if (value && *value)
 			return mem_strdup(value);
 	}
-	return mem_printf("uid %ju", (uintmax_t)getuid());
+	name = name_in_passwd();
+	return name ? name : mem_printf("uid %ju", (uintmax_t)getuid());
 }
 
 /* The text of a field of /proc/PID/stat, counted from field 2, whose end is `name_end`. */
@@ -167,12 +201,60 @@ bool host_process_is_alive(pid_t pid, uint64_t start)
 	return stat.is_alive && (start == 0 || start == stat.start);
 }
 
-char *host_boot_id(void)
+/* Without its newline; "" when it cannot be read. */
+static char *read_word(const char *path)
 {
-	CLEANUP(buf_release) struct buf id = BUF_INIT;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(err_release) struct err err = ERR_INIT;
 
-	if (fs_read("/proc/sys/kernel/random/boot_id", PROC_FILE_LIMIT, &id, &err))
+	if (fs_read(path, PROC_FILE_LIMIT, &text, &err))
 		return mem_strdup("");
-	return mem_strndup(buf_cstr(&id), strcspn(buf_cstr(&id), "\n"));
+	return mem_strndup(buf_cstr(&text), strcspn(buf_cstr(&text), "\n"));
+}
+
+/* The text of a link of /proc; false when it cannot be read. */
+static bool read_link(const char *path, char *ret_text, size_t size)
+{
+	ssize_t len = readlink(path, ret_text, size - 1);
+
+	if (len <= 0)
+		return false;
+	ret_text[len] = '\0';
+	return true;
+}
+
+char *host_pid_space(void)
+{
+	CLEANUP(mem_free_string) char *boot = read_word("/proc/sys/kernel/random/boot_id");
+	CLEANUP(mem_free_string) char *machine = read_word("/etc/machine-id");
+	char self[LINK_SIZE], space[LINK_SIZE];
+	uintmax_t number;
+
+	/* A /proc of another namespace shows that one's processes under their pids. */
+	if (!*boot || !read_link("/proc/self", self, sizeof(self)) ||
+	    strtoll(self, NULL, 10) != getpid() ||
+	    !read_link("/proc/self/ns/pid", space, sizeof(space)) ||
+	    sscanf(space, "pid:[%ju]", &number) != 1)
+		return mem_strdup("");
+	return mem_printf("%s:%ju:%s", boot, number, machine);
+}
+
+bool host_is_pid_space(const char *theirs, const char *ours)
+{
+	return *ours && strcmp(theirs, ours) == 0;
+}
+
+/* Behind the boot id; "" when there is none. */
+static const char *behind_boot(const char *space)
+{
+	return space + strcspn(space, ":");
+}
+
+bool host_pid_space_is_gone(const char *theirs, const char *ours)
+{
+	const char *place = behind_boot(ours);
+
+	return strncmp(place, FIRST_NAMESPACE, strlen(FIRST_NAMESPACE)) == 0 &&
+	       place[strlen(FIRST_NAMESPACE)] != '\0' && strcmp(behind_boot(theirs), place) == 0 &&
+	       strcmp(theirs, ours) != 0;
 }

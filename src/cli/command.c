@@ -32,7 +32,7 @@ static const struct command commands[] = {
 		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
 		.details = "Without an id the only one that is unfinished. One that has published "
 			   "cannot be\naborted: 'rollback' takes it back.\n",
-		.options = WHERE,
+		.options = WHERE | BIT(FORCE),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -172,7 +172,7 @@ static const struct command commands[] = {
 			   "published if staging\nstill holds just that; what was not is built "
 			   "again, with the options it was started\nwith. From any checkout of the "
 			   "project.\n",
-		.options = WHERE,
+		.options = WHERE | BIT(FORCE),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,

@@ -58,7 +58,7 @@ void deploy_identify(struct deploy *deploy)
 		{ "name", plain_value(deploy, mem_strdup(name_of(deploy))) },
 		{ "user", plain_value(deploy, host_user()) },
 		{ "host", plain_value(deploy, host_name()) },
-		{ "boot", plain_value(deploy, host_boot_id()) },
+		{ "boot", plain_value(deploy, host_pid_space()) },
 		{ "pid", plain_value(deploy, mem_printf("%lld", (long long)getpid())) },
 		{ "start",
 		  plain_value(deploy, mem_printf("%llu", (unsigned long long)host_process_start(

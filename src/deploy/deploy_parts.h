@@ -43,6 +43,7 @@ struct deploy {
 	json_t *compiled;       /* SQL of the views of the scope, by unique_id; NULL without */
 	json_t *rolled_back;    /* of a rollback: the deployment that is taken back */
 	json_t *hooks;          /* what those that ran came to; NULL: none ran */
+	bool machine_is_gone;   /* that of the deployment that is resumed: somebody says so */
 	json_t *resumed;        /* the record of the deployment that is resumed; NULL: a new one */
 	json_t *rest;           /* what a failed build leaves that is good; NULL */
 	json_t *basis;          /* the deployment whose build this one publishes; NULL: its own */
@@ -91,7 +92,9 @@ void deploy_leave(struct deploy *deploy, const struct err *failure);
 const char *deploy_bound(const struct deploy *deploy, const char *name); /* value of a bind */
 json_t *deploy_who(const struct deploy *deploy); /* for the history; a new reference */
 
-/* deploy_settle.c. Whether the process that holds the lock is known to be gone. */
+/* deploy_settle.c. Whether a pid of that host, since that boot, in that namespace, is one here. */
+bool deploy_can_see(const struct deploy *deploy, const char *host, const char *boot);
+/* Whether the process that holds the lock is known to be gone. */
 bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock *lock);
 bool deploy_holder_is_alive_here(const struct deploy *deploy, const struct state_lock *lock);
 /* Takes the lock of a dead holder over, and records how its deployment ended. */

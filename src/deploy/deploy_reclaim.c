@@ -77,6 +77,7 @@ int deploy_read_record(struct deploy *deploy, const char *id, struct err *err)
 			id);
 		return err_hint(err, "deploy again: that settles it");
 	}
+	deploy->machine_is_gone = config_bool(deploy->request.config, OPTION_FORCE);
 	deploy->resumed = json_incref(record);
 	strcpy(deploy->id, id);
 	strcpy(deploy->result.id, id);
@@ -94,11 +95,12 @@ static int still_running(const json_t *record, struct err *err)
 /* For a deployment whose lock is gone: `unlock`, or a lock table that somebody dropped. */
 static bool lives_here(const struct deploy *deploy, const json_t *record)
 {
+	const char *host = js_get_string(record, "host");
+	const char *boot = js_get_string(record, "boot");
 	const char *pid = js_get_string(record, "pid");
 	const char *start = js_get_string(record, "start");
 
-	return pid && start && js_text_is(record, "host", deploy_bound(deploy, "host")) &&
-	       js_text_is(record, "boot", deploy_bound(deploy, "boot")) &&
+	return host && boot && pid && start && deploy_can_see(deploy, host, boot) &&
 	       strcmp(pid, deploy_bound(deploy, "pid")) != 0 &&
 	       host_process_is_alive((pid_t)strtoll(pid, NULL, 10), strtoull(start, NULL, 10));
 }
@@ -110,6 +112,25 @@ static int read_locks(struct deploy *deploy, struct ops_reply *ret_reply, struct
 	if (state_push_read(&deploy->state, &queries, err) < 0)
 		return -1;
 	return executor_run_queries(&deploy->executor, &queries, ret_reply, err);
+}
+
+/* Of its own lock, which is taken if nobody can still be at work behind it. */
+static int push_own(struct deploy *deploy, const struct state_lock *lock, struct strv *takes,
+		    struct err *err)
+{
+	bool dead = deploy_holder_is_dead(deploy, lock);
+
+	if (!dead && deploy->machine_is_gone) {
+		if (deploy_holder_is_alive_here(deploy, lock))
+			return deploy_refuse_running(lock, err);
+		dead = true;
+	}
+	if (!dead && !lock->expired) {
+		state_locked_error(lock, err);
+		return err_hint(err, "wait until it has ended; if its machine is gone: the same "
+				     "with --force");
+	}
+	return state_push_resume(&deploy->state, lock, dead, takes, err);
 }
 
 /* Statements that take what the deployment holds, and what nobody does. Of what others hold: the
@@ -124,11 +145,7 @@ static int push_takes(struct deploy *deploy, json_t *const *rows, struct strv *t
 		if (state_read_lock(&deploy->state, i, rows[i], &lock, err) < 0)
 			return -1;
 		if (*lock.nonce && strcmp(lock.id, deploy->id) == 0) {
-			bool dead = deploy_holder_is_dead(deploy, &lock);
-
-			if (!dead && !lock.expired)
-				return state_locked_error(&lock, err);
-			if (state_push_resume(&deploy->state, &lock, dead, takes, err) < 0)
+			if (push_own(deploy, &lock, takes, err) < 0)
 				return -1;
 		} else if (*lock.nonce && !ended) {
 			return state_locked_error(&lock, err);

@@ -177,6 +177,7 @@ static int check_locks(struct deploy *deploy, struct err *err)
 static void hand_over(struct deploy *deploy, struct deploy *again)
 {
 	again->resumed = json_incref(deploy->resumed);
+	again->machine_is_gone = deploy->machine_is_gone;
 	again->project_lock = deploy->project_lock;
 	deploy->project_lock = (struct fs_lock)FS_LOCK_FREE;
 	memcpy(again->id, deploy->id, sizeof(again->id));

@@ -6,18 +6,28 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
+bool deploy_can_see(const struct deploy *deploy, const char *host, const char *boot)
+{
+	return strcmp(host, deploy_bound(deploy, "host")) == 0 &&
+	       host_is_pid_space(boot, deploy_bound(deploy, "boot"));
+}
+
+static bool is_alive(const struct state_lock *lock)
+{
+	return host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10));
+}
+
 bool deploy_holder_is_dead(const struct deploy *deploy, const struct state_lock *lock)
 {
+	if (deploy_can_see(deploy, lock->host, lock->boot))
+		return !is_alive(lock);
 	return strcmp(lock->host, deploy_bound(deploy, "host")) == 0 &&
-	       (strcmp(lock->boot, deploy_bound(deploy, "boot")) != 0 ||
-		!host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10)));
+	       host_pid_space_is_gone(lock->boot, deploy_bound(deploy, "boot"));
 }
 
 bool deploy_holder_is_alive_here(const struct deploy *deploy, const struct state_lock *lock)
 {
-	return strcmp(lock->host, deploy_bound(deploy, "host")) == 0 &&
-	       strcmp(lock->boot, deploy_bound(deploy, "boot")) == 0 &&
-	       host_process_is_alive((pid_t)lock->pid, strtoull(lock->start, NULL, 10));
+	return deploy_can_see(deploy, lock->host, lock->boot) && is_alive(lock);
 }
 
 /* What `on_unfinished` says of it. */

@@ -45,7 +45,7 @@ static void on_line(void *context, const char *line, size_t len)
 		return;
 	if (strcmp(event, "deployment") == 0) {
 		processes->n = 0;
-		reading->is_ours = js_text_is(record, "host", reading->host) &&
+		reading->is_ours = *reading->boot && js_text_is(record, "host", reading->host) &&
 				   js_text_is(record, "boot", reading->boot);
 		if (js_get_integer(record, "journal", 1) > JOURNAL_VERSION)
 			processes->is_newer = true;

@@ -6,6 +6,7 @@
 #include <cmocka.h>
 
 #include <ctype.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -88,8 +89,7 @@ static void the_host_has_a_name(void **state)
 
 static void the_user_comes_from_the_environment(void **state)
 {
-	char *user, *logname, *neither;
-	char *expected = mem_printf("uid %u", (unsigned)getuid());
+	char *user, *logname;
 
 	(void)state;
 	setenv("USER", "ann", 1);
@@ -97,16 +97,56 @@ static void the_user_comes_from_the_environment(void **state)
 	user = host_user();
 	setenv("USER", "", 1);
 	logname = host_user();
-	unsetenv("USER");
-	unsetenv("LOGNAME");
-	neither = host_user();
 	assert_string_equal(user, "ann");
 	assert_string_equal(logname, "bob");
-	assert_string_equal(neither, expected);
 	free(user);
 	free(logname);
-	free(neither);
-	free(expected);
+}
+
+static void without_it_from_etc_passwd(void **state)
+{
+	const struct passwd *known = getpwuid(getuid());
+	CLEANUP(mem_free_string)
+	char *expected =
+		known ? mem_strdup(known->pw_name) : mem_printf("uid %u", (unsigned)getuid());
+
+	(void)state;
+	unsetenv("USER");
+	unsetenv("LOGNAME");
+	CLEANUP(mem_free_string) char *user = host_user();
+
+	assert_string_equal(user, expected);
+}
+
+static void assert_named(const char *text, uid_t uid, const char *expected)
+{
+	CLEANUP(mem_free_string) char *name = host_passwd_name(text, uid);
+
+	if (expected)
+		assert_string_equal(name, expected);
+	else
+		assert_null(name);
+}
+
+static void a_line_of_passwd_is_found_by_its_uid(void **state)
+{
+	const char *text = "root:x:0:0:root:/root:/bin/sh\n"
+			   "\n"
+			   "# x:y:7:\n"
+			   "ann:x:1001:100::/home/ann:\n"
+			   "ann2:x:1001:100::/home/ann:\n"
+			   ":x:1002:0:::\n"
+			   "short:x\n"
+			   "cut:x:1003";
+
+	(void)state;
+	assert_named(text, 0, "root");
+	assert_named(text, 1001, "ann");
+	assert_named(text, 100, NULL);
+	assert_named(text, 1002, NULL);
+	assert_named(text, 1003, NULL);
+	assert_named("+::::::\nx:*::0:::\n", 0, NULL);
+	assert_named("", 0, NULL);
 }
 
 static void a_process_is_known_by_its_start(void **state)
@@ -163,15 +203,44 @@ static void a_zombie_is_not_alive(void **state)
 	assert_false(host_process_is_alive(pid, start));
 }
 
-static void the_boot_id_stays(void **state)
+static void a_pid_means_something_in_one_place(void **state)
 {
-	CLEANUP(mem_free_string) char *first = host_boot_id();
-	CLEANUP(mem_free_string) char *second = host_boot_id();
+	CLEANUP(mem_free_string) char *first = host_pid_space();
+	CLEANUP(mem_free_string) char *second = host_pid_space();
 
 	(void)state;
 	assert_string_equal(first, second);
-	assert_int_equal(strspn(first, "0123456789abcdef-"), strlen(first));
-	assert_true(strlen(first) == 36 || strlen(first) == 0);
+	assert_int_equal(strspn(first, "0123456789abcdef-:"), strlen(first));
+	assert_true(*first == '\0' || first[36] == ':');
+	assert_true(*first == '\0' || host_is_pid_space(first, second));
+	assert_false(host_pid_space_is_gone(first, second));
+}
+
+static void a_pid_of_elsewhere_says_nothing(void **state)
+{
+	(void)state;
+	assert_true(host_is_pid_space("b1:4026531836:m", "b1:4026531836:m"));
+	assert_false(host_is_pid_space("b1:4026531836:m", "b2:4026531836:m"));
+	assert_false(host_is_pid_space("b1:4026532178:m", "b1:4026531836:m"));
+	assert_false(host_is_pid_space("b1:4026531836:m", "b1:4026531836:n"));
+	assert_false(host_is_pid_space("", ""));
+	assert_false(host_is_pid_space("b1", "b1:4026531836:m"));
+}
+
+static void what_ran_before_a_reboot_is_gone(void **state)
+{
+	(void)state;
+	assert_true(host_pid_space_is_gone("b1:4026531836:m", "b2:4026531836:m"));
+	assert_false(host_pid_space_is_gone("b2:4026531836:m", "b2:4026531836:m"));
+	/* Another machine of the same name, and a container of the same image on another one. */
+	assert_false(host_pid_space_is_gone("b1:4026531836:n", "b2:4026531836:m"));
+	assert_false(host_pid_space_is_gone("b1:4026532178:m", "b2:4026532178:m"));
+	assert_false(host_pid_space_is_gone("b1:4026532178:m", "b2:4026531836:m"));
+	assert_false(host_pid_space_is_gone("b1:4026531836:", "b2:4026531836:"));
+	assert_false(host_pid_space_is_gone("", "b2:4026531836:m"));
+	assert_false(host_pid_space_is_gone("b1", "b2:4026531836:m"));
+	assert_false(host_pid_space_is_gone("b1", ""));
+	assert_false(host_pid_space_is_gone("", ""));
 }
 
 int main(void)
@@ -183,11 +252,15 @@ int main(void)
 		cmocka_unit_test(random_hex_differs),
 		cmocka_unit_test(the_host_has_a_name),
 		cmocka_unit_test(the_user_comes_from_the_environment),
+		cmocka_unit_test(without_it_from_etc_passwd),
+		cmocka_unit_test(a_line_of_passwd_is_found_by_its_uid),
 		cmocka_unit_test(a_process_is_known_by_its_start),
 		cmocka_unit_test(no_process_has_a_pid_below_one),
 		cmocka_unit_test(a_name_that_looks_like_fields_misleads_nobody),
 		cmocka_unit_test(a_zombie_is_not_alive),
-		cmocka_unit_test(the_boot_id_stays),
+		cmocka_unit_test(a_pid_means_something_in_one_place),
+		cmocka_unit_test(a_pid_of_elsewhere_says_nothing),
+		cmocka_unit_test(what_ran_before_a_reboot_is_gone),
 	};
 
 	return cmocka_run_group_tests_name("host", tests, NULL, NULL);

@@ -20,7 +20,9 @@ int64_t host_wall_ns(void); /* since 1970, as files have it */
 void host_random_hex(char *ret_hex, size_t n);
 
 char *host_name(void); /* gethostname; free() it */
-char *host_user(void); /* USER, LOGNAME, else "uid N"; free() it */
+char *host_user(void); /* USER, LOGNAME, the name in /etc/passwd, else "uid N"; free() it */
+/* Of a text like /etc/passwd: the name of the first line with that uid; NULL without. free() it. */
+char *host_passwd_name(const char *text, uid_t uid);
 
 /*
  * A process that can be told from a later one with the same pid: its start time in clock ticks
@@ -30,8 +32,16 @@ uint64_t host_process_start(pid_t pid);
 /* A zombie is not alive. In doubt (start 0, a process that cannot be seen) it is. */
 bool host_process_is_alive(pid_t pid, uint64_t start);
 
-/* The boot id of the kernel (/proc/sys/kernel/random/boot_id), "" when unknown; free() it.
- * Together with the host name it tells whether pids are ours to judge. */
-char *host_boot_id(void);
+/*
+ * Where a pid means something: the kernel since it booted, and in it the pid namespace (a container
+ * has one of its own): "BOOT:NAMESPACE:MACHINE", the last one of /etc/machine-id. "" when unknown,
+ * or when /proc shows another namespace than ours; free() it.
+ */
+char *host_pid_space(void);
+/* Whether the pids of one can be looked up in the other. Never of what is unknown. */
+bool host_is_pid_space(const char *theirs, const char *ours);
+/* The same machine, booted again since: nothing of then still runs. Only where neither is in a
+ * container: those of one image may have the same name and machine id on different machines. */
+bool host_pid_space_is_gone(const char *theirs, const char *ours);
 
 #endif

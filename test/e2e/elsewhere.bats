@@ -1,0 +1,151 @@
+#!/usr/bin/env bats
+# A deployment of another machine or container: its process cannot be seen from here. "Another
+# machine" is another name of the host (and another checkout); a container has pids of its own.
+
+load ../support/common.bash
+export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+
+setup_file() {
+  begin_file shop
+  deploy
+  assert_status 0
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  freeze
+}
+
+setup() {
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  thaw
+}
+
+teardown() {
+  [ -z "${first-}" ] || { kill -KILL "$first" && wait "$first"; } 2>/dev/null || true
+}
+
+teardown_file() {
+  end_file
+}
+
+# A checkout on another machine, with nothing of what a deployment leaves in one; it becomes the
+# directory that the test is in.
+elsewhere() {
+  cp -R . "$BATS_TEST_TMPDIR/other"
+  cd "$BATS_TEST_TMPDIR/other"
+  rm -rf target logs
+}
+
+on_other_machine() {
+  unshare --uts sh -c 'hostname other-machine && exec "$@"' sh "$@"
+}
+
+in_container() {
+  unshare --pid --fork --mount-proc sh -c '"$@"; exit "$?"' sh "$@" # nothing kills its first process
+}
+
+newest() {
+  sql "select id from airlock.airlock_log where event = 'begun' order by logged_at desc limit 1"
+}
+
+# One that died in its build, $id.
+died() { # died [OPTION...]
+  AIRLOCK_FAULT=build:after:crash deploy "$@"
+  assert_status 137
+  id=$(newest)
+}
+
+resume() { # resume [OPTION...]
+  run on_other_machine "$AIRLOCK_BIN" resume "$id" --from staging --to prod "$@"
+}
+
+country() {
+  sql 'select country from mart.customers where customer_id = 4'
+}
+
+@test "a machine lost for good: another one resumes when its lease has ended, and rolls back" {
+  [ "$ENGINE" = postgres ] || return 0 # the others have no lease
+  died --lease 4
+  elsewhere
+  resume
+  assert_status 72
+  assert_says "deployment '$id'" 'its lease ends'
+  sleep 4
+  resume
+  assert_status 0
+  [ "$(country)" = CH ]
+  run on_other_machine "$AIRLOCK_BIN" rollback --from staging --to prod --yes
+  assert_status 0
+  [ "$(country)" = IT ]
+}
+
+@test "a machine lost for good: --force says so" {
+  died
+  elsewhere
+  resume
+  assert_status 72
+  assert_says "deployment '$id'" --force
+  [ "$(country)" = IT ]
+  resume --force
+  assert_status 0
+  [ "$(country)" = CH ]
+  run on_other_machine "$AIRLOCK_BIN" rollback --from staging --to prod --yes
+  assert_status 0
+  [ "$(country)" = IT ]
+}
+
+# bats test_tags=engine:any
+@test "a machine lost for good: abort --force" {
+  died
+  elsewhere
+  run on_other_machine "$AIRLOCK_BIN" abort "$id" --from staging --to prod --force
+  assert_status 0
+  [ "$(country)" = IT ]
+  run on_other_machine "$AIRLOCK_BIN" history --from staging --to prod
+  assert_says "$id"
+  deploy
+  assert_status 0
+  [ "$(country)" = CH ]
+}
+
+# bats test_tags=engine:any
+@test "a pid of a container is not looked up outside of it, nor the other way" {
+  died
+  run in_container "$AIRLOCK_BIN" resume "$id" --from staging --to prod
+  assert_status 72
+  run in_container "$AIRLOCK_BIN" deploy wac --from staging --to prod --tags mart,utils --yes --if-locked fail
+  assert_status 72
+  assert_says "deployment '$id'"
+  run airlock abort "$id" --from staging --to prod
+  assert_status 0
+  AIRLOCK_FAULT=build:after:crash run in_container "$AIRLOCK_BIN" deploy wac \
+    --from staging --to prod --tags mart,utils --yes
+  assert_status 137
+  deploy --if-locked fail
+  assert_status 72
+  [ "$(country)" = IT ]
+}
+
+@test "forced while it runs, on another machine: it will not publish" {
+  [ "$ENGINE" = postgres ] || return 0 # the others have the file open meanwhile
+  DIRECT_FAULT=build/1.5:before:hang "$AIRLOCK_BIN" deploy wac \
+    --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+  first=$!
+  until grep -qs '"fault"' "$DIRECT_TRACE"; do
+    kill -0 "$first" || fail "$(cat "$BATS_TEST_TMPDIR/first")"
+    sleep 0.1
+  done
+  id=$(newest)
+  run airlock resume "$id" --from staging --to prod --force
+  assert_status 72
+  assert_says 'alive on this machine'
+  elsewhere
+  run on_other_machine "$AIRLOCK_BIN" abort "$id" --from staging --to prod --force
+  assert_status 0
+  ended=0
+  kill -TERM "$first"
+  wait "$first" || ended=$?
+  first=
+  [ "$ended" -ne 0 ]
+  [ "$(country)" = IT ]
+  run airlock history --from staging --to prod --json
+  assert_says '"outcome": "aborted"'
+}
