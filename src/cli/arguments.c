@@ -3,6 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/dbt/secret.h"
+
 /* The words while they are read. */
 struct words {
 	const struct command *command;
@@ -266,7 +268,7 @@ static void write_option(const struct option_row *row, const struct option_value
 		return;
 	}
 	for (size_t i = 0; row->type == OPTION_ENVIRONMENT && i < value->list.n; i++) {
-		CLEANUP(mem_free_string) char *pair = option_shown_pair(value->list.v[i]);
+		CLEANUP(mem_free_string) char *pair = secret_shown_pair(value->list.v[i]);
 
 		write_word(out, flag);
 		write_word(out, pair);
@@ -282,8 +284,27 @@ static void write_option(const struct option_row *row, const struct option_value
 		write_word(out, value->list.v[i]);
 }
 
+/* --vars TEXT, --vars=TEXT */
+static void write_dbt_word(const struct arguments *arguments, const char *word,
+			   const struct strv *environment, struct buf *out)
+{
+	static const char flag[] = "--vars=";
+	bool is_joined = strncmp(word, flag, strlen(flag)) == 0;
+	const char *text = is_joined ? word + strlen(flag) : word;
+	CLEANUP(mem_free_string) char *shown = NULL;
+	CLEANUP(mem_free_string) char *joined = NULL;
+
+	if (!arguments->cmdline.vars || strcmp(text, arguments->cmdline.vars) != 0 ||
+	    !secret_show_vars(text, environment, &shown)) {
+		write_word(out, word);
+		return;
+	}
+	joined = mem_printf("%s%s", is_joined ? flag : "", shown);
+	write_word(out, joined);
+}
+
 void arguments_write(const struct arguments *arguments, const char *program,
-		     const struct command *command, struct buf *out)
+		     const struct command *command, const struct strv *environment, struct buf *out)
 {
 	buf_printf(out, "%s %s", program, command->name);
 	if (command->operand && arguments->what)
@@ -300,7 +321,7 @@ void arguments_write(const struct arguments *arguments, const char *program,
 		return;
 	buf_add_str(out, " --");
 	for (size_t i = 0; i < arguments->dbt_words.n; i++)
-		write_word(out, arguments->dbt_words.v[i]);
+		write_dbt_word(arguments, arguments->dbt_words.v[i], environment, out);
 }
 
 void arguments_write_where(const struct arguments *arguments, struct buf *out)

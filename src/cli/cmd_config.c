@@ -2,6 +2,7 @@
 
 #include "airlock/base/env.h"
 #include "airlock/dbt/project.h"
+#include "airlock/dbt/secret.h"
 #include "columns.h"
 #include "command_internal.h"
 
@@ -39,7 +40,7 @@ static void show_words(const struct config *config, const struct option_row *row
 
 	for (size_t i = 0; i < words->n; i++)
 		strv_take(ret_shown, row->type == OPTION_ENVIRONMENT
-					     ? option_shown_pair(words->v[i])
+					     ? secret_shown_pair(words->v[i])
 					     : mem_strdup(words->v[i]));
 }
 

@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "airlock/dbt/secret.h"
 #include "airlock/deploy/scope_build.h"
 #include "airlock/warehouse/relation.h"
 #include "columns.h"
@@ -56,7 +57,7 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 		return;
 	config_side_environment(&arguments->config, OPTION_FROM, &environment);
 	for (size_t i = 0; i < environment.n; i++) {
-		CLEANUP(mem_free_string) char *pair = option_shown_pair(environment.v[i]);
+		CLEANUP(mem_free_string) char *pair = secret_shown_pair(environment.v[i]);
 
 		buf_add_str(&line, i == 0 ? "env " : "");
 		buf_add_shell_word(&line, pair);
@@ -90,7 +91,8 @@ static void add_command(const struct invocation *invocation, const char *name, s
 {
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
 
-	arguments_write(invocation->arguments, invocation->program, command_find(name), &line);
+	arguments_write(invocation->arguments, invocation->program, command_find(name),
+			invocation->environment, &line);
 	strv_push(next, buf_cstr(&line));
 }
 

@@ -212,7 +212,8 @@ static void set_begun(struct deploy *deploy)
 	json_object_set_new(detail, "options", record_options(deploy->request.config));
 	json_object_set_new(detail, "environment",
 			    record_environment(deploy->request.config, deploy->id));
-	json_object_set_new(detail, "dbt", record_dbt_options(deploy->request.cmdline));
+	record_dbt_options(deploy->request.cmdline, deploy->request.environment, deploy->id,
+			   detail);
 	json_object_set_new(detail, "locks", state_lock_names(&deploy->state));
 	json_object_set_new(detail, "boot", json_string(deploy_bound(deploy, "boot")));
 	json_object_set_new(detail, "pid", json_string(deploy_bound(deploy, "pid")));

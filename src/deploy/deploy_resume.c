@@ -123,7 +123,8 @@ struct deploy *deploy_open_again(struct deploy *deploy, struct err *err)
 		all[n + i] = deploy->request.cmdline->every.v[i];
 	config_release(config);
 	config_init(config);
-	if (record_read_options(js_get_object(deploy->resumed, "options"), config, err) < 0 ||
+	if (record_check_vars(deploy->resumed, deploy->request.cmdline->vars, err) < 0 ||
+	    record_read_options(js_get_object(deploy->resumed, "options"), config, err) < 0 ||
 	    (directory && config_set_argument(config, option_row(OPTION_PROJECT_DIR), false,
 					      directory, err) < 0) ||
 	    cmdline_sort(all, n + own, &deploy->again_cmdline, err) < 0)

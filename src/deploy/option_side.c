@@ -35,15 +35,6 @@ void config_side_environment(const struct config *config, enum option_id side,
 	}
 }
 
-/* What a project calls a secret is not shown, as dbt does not show it. */
-char *option_shown_pair(const char *pair)
-{
-	size_t len = strcspn(pair, "=");
-	char *name CLEANUP(mem_free_string) = mem_strndup(pair, len);
-
-	return strstr(name, "ENV_SECRET") ? mem_printf("%s=***", name) : mem_strdup(pair);
-}
-
 char *config_side_name(const struct config *config, enum option_id side)
 {
 	const char *target = config_text(config, side);

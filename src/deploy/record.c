@@ -6,6 +6,7 @@
 #include "airlock/base/buf.h"
 #include "airlock/base/md5.h"
 #include "airlock/base/proc.h"
+#include "airlock/dbt/secret.h"
 #include "airlock/format/json.h"
 
 json_t *record_who(const struct record_who *who)
@@ -122,23 +123,66 @@ int record_check_environment(const json_t *record, const struct config *config, 
 	return 0;
 }
 
-json_t *record_dbt_options(const struct cmdline *cmdline)
+/* The value of an option as it may be kept. */
+static char *kept_value(const char *option, const char *value, const struct strv *environment,
+			bool *ret_hides)
+{
+	char *shown = NULL;
+
+	if (strcmp(option, "--vars") != 0)
+		return mem_strdup(value);
+	*ret_hides = secret_show_vars(value, environment, &shown);
+	return shown;
+}
+
+void record_dbt_options(const struct cmdline *cmdline, const struct strv *environment,
+			const char *id, json_t *record)
 {
 	const struct strv *const lists[] = { &cmdline->every, &cmdline->build };
 	json_t *words = json_array();
+	bool hides = false;
+	char hash[MD5_HEX_SIZE];
 
 	for (size_t k = 0; k < ARRAY_LEN(lists); k++) {
-		for (size_t i = 0; i < lists[k]->n; i++) {
+		const char *option = "";
+
+		for (size_t i = 0; i < lists[k]->n; option = lists[k]->v[i++]) {
 			const char *word = lists[k]->v[i];
+			char *kept CLEANUP(mem_free_string) = NULL;
 
 			if (strcmp(word, "--project-dir") == 0 ||
-			    strcmp(word, "--profiles-dir") == 0)
+			    strcmp(word, "--profiles-dir") == 0) {
 				i++;
-			else
-				json_array_append_new(words, json_string(word));
+				continue;
+			}
+			kept = kept_value(option, word, environment, &hides);
+			json_array_append_new(words, json_string(kept));
 		}
 	}
-	return words;
+	json_object_set_new(record, "dbt", words);
+	if (!hides)
+		return;
+	hash_pair(id, cmdline->vars, hash);
+	json_object_set_new(record, "hidden_vars", json_string(hash));
+}
+
+int record_check_vars(const json_t *record, const char *vars, struct err *err)
+{
+	const char *id = js_get_string(record, "id");
+	const char *then = js_get_string(record, "hidden_vars");
+	char now[MD5_HEX_SIZE] = "";
+
+	if (!then)
+		return 0;
+	if (vars)
+		hash_pair(id, vars, now);
+	if (strcmp(then, now) == 0)
+		return 0;
+	err_set(err, ERR_NOT_RESUMABLE,
+		"deployment '%s' began with --vars that are not recorded, for what looks like a "
+		"secret in them; %s",
+		id, vars ? "they are others here" : "they are not given here");
+	return err_hint(err, "give them as they were then: -- --vars '...'");
 }
 
 static int read_option(const struct option_row *row, const char *text, struct config *config,

@@ -133,12 +133,12 @@ country() {
     kill -0 "$first" || fail "$(cat "$BATS_TEST_TMPDIR/first")"
     sleep 0.1
   done
-  id=$(newest)
-  run airlock resume "$id" --from staging --to prod --force
+  running=$(newest)
+  run airlock resume "$running" --from staging --to prod --force
   assert_status 72
   assert_says 'alive on this machine'
   elsewhere
-  run on_other_machine "$AIRLOCK_BIN" abort "$id" --from staging --to prod --force
+  run on_other_machine "$AIRLOCK_BIN" abort "$running" --from staging --to prod --force
   assert_status 0
   ended=0
   kill -TERM "$first"
@@ -148,4 +148,23 @@ country() {
   [ "$(country)" = IT ]
   run airlock history --from staging --to prod --json
   assert_says '"outcome": "aborted"'
+}
+
+# bats test_tags=engine:any
+@test "a secret in --vars is kept nowhere: resume wants it again" {
+  died -- --vars '{a_token: hunter2, day: 2026-01-31}'
+  elsewhere
+  assert_sql "select count(*) from airlock.airlock_log where detail like '%hunter2%'" 0
+  run ! grep -rqa hunter2 "$WORK/project/target/airlock/deployments"
+  run --separate-stderr airlock inspect "$id" --from staging --to prod --json
+  assert_json 'd["deployment"]["dbt"][1]' '{"a_token":"***","day":"2026-01-31"}'
+  run airlock resume "$id" --from staging --to prod
+  assert_status 125
+  assert_says 'began with --vars that are not recorded' 'not given here'
+  run airlock resume "$id" --from staging --to prod -- --vars '{a_token: hunter3, day: 2026-01-31}'
+  assert_status 125
+  assert_says 'others here'
+  run airlock resume "$id" --from staging --to prod -- --vars '{a_token: hunter2, day: 2026-01-31}'
+  assert_status 0
+  [ "$(country)" = CH ]
 }

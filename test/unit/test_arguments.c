@@ -195,15 +195,23 @@ static void a_command_line_can_be_pasted(void **state)
 		{ "deploy|nightly|--no-restore-point|--routes|a=b", "plan",
 		  "airlock plan nightly --no-restore-point --routes a=b" },
 		{ "deploy|--|-x", "help", "airlock help" },
+		{ "deploy|--|--vars|{a_token: abc, b: [1, c]}", "deploy",
+		  "airlock deploy -- --vars '{\"a_token\":\"***\",\"b\":[\"1\",\"c\"]}'" },
+		{ "deploy|--|--vars={b: it is s3cret}", "deploy",
+		  "airlock deploy -- '--vars={\"b\":\"***\"}'" },
 	};
 
+	CLEANUP(strv_release) struct strv environment = STRV_INIT;
+
 	(void)state;
+	strv_push(&environment, "DBT_ENV_SECRET_X=s3cret");
 	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
 		CLEANUP(arguments_release) struct arguments arguments = { 0 };
 		CLEANUP(buf_release) struct buf text = BUF_INIT;
 
 		accepts(cases[i].line, &arguments);
-		arguments_write(&arguments, "airlock", command_find(cases[i].as), &text);
+		arguments_write(&arguments, "airlock", command_find(cases[i].as), &environment,
+				&text);
 		assert_string_equal(buf_cstr(&text), cases[i].written);
 	}
 }

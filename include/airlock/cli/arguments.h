@@ -38,9 +38,10 @@ void arguments_release(struct arguments *arguments);
 bool arguments_want_json(char *const *words);
 
 /* The command line of another command with the same choices, quoted for a shell; --json is left
- * out, and so is what it does not take. */
+ * out, and so is what it does not take. Secrets (secret.h) are *** in it. */
 void arguments_write(const struct arguments *arguments, const char *program,
-		     const struct command *command, struct buf *out);
+		     const struct command *command, const struct strv *environment,
+		     struct buf *out);
 
 /* What another command needs to find the same warehouse. */
 void arguments_write_where(const struct arguments *arguments, struct buf *out);

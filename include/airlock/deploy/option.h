@@ -202,9 +202,6 @@ char *config_side_words(const struct config *config, enum option_id side); /* "A
 /* Adds its variables to an environment (env.h). */
 void config_side_environment(const struct config *config, enum option_id side,
 			     struct strv *environment);
-/* As it may be printed: of a secret of dbt's the name alone; free() it. */
-char *option_shown_pair(const char *pair);
-
 /* Strategies this version deploys, for messages and checks. NULL-ended. */
 const char *const *config_strategies(void);
 

@@ -28,8 +28,13 @@ json_t *record_who(const struct record_who *who);
 /* Options that were set, by key: what `resume` needs to go on elsewhere. `force` too, which no
  * configuration can set. */
 json_t *record_options(const struct config *config);
-/* Those of dbt, as words; the directories of this machine are left out. */
-json_t *record_dbt_options(const struct cmdline *cmdline);
+/* Adds "dbt": its options as words; the directories of this machine are left out. Of --vars that
+ * hold a secret (secret.h) what may be shown, and as "hidden_vars" a hash of the text. */
+void record_dbt_options(const struct cmdline *cmdline, const struct strv *environment,
+			const char *id, json_t *record);
+/* ERR_NOT_RESUMABLE when --vars were hidden and are not given here as they were. `vars` may be
+ * NULL. */
+int record_check_vars(const json_t *record, const char *vars, struct err *err);
 /* {"from": {NAME: hash}, "to": {..}}: values may be secrets, and are never recorded. */
 json_t *record_environment(const struct config *config, const char *id);
 /* ERR_NOT_RESUMABLE unless the configuration has just those. */
