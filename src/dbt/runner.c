@@ -205,10 +205,34 @@ int runner_run(struct runner *runner, const struct runner_command *command,
 	return runner_run_all(runner, command, 1, ret_result, err);
 }
 
+static int run_with(struct runner *runner, struct runner_beside *beside,
+		    const struct runner_command *commands, size_t n,
+		    struct runner_result *ret_results, struct err *err)
+{
+	struct runner_command *all = mem_alloc((n + 1) * sizeof(*all));
+	struct runner_result *results = mem_alloc((n + 1) * sizeof(*results));
+	int rc;
+
+	memcpy(all, commands, n * sizeof(*all));
+	all[n] = beside->command;
+	rc = runner->run(runner, all, n + 1, results, err);
+	memcpy(ret_results, results, n * sizeof(*results));
+	beside->result = results[n];
+	beside->has_run = rc == 0;
+	free(all);
+	free(results);
+	return rc;
+}
+
 int runner_run_all(struct runner *runner, const struct runner_command *commands, size_t n,
 		   struct runner_result *ret_results, struct err *err)
 {
-	runner->starts += (unsigned)n;
+	struct runner_beside *beside = runner->beside;
+
+	runner->beside = NULL;
+	runner->starts += (unsigned)n + (beside ? 1 : 0);
+	if (beside)
+		return run_with(runner, beside, commands, n, ret_results, err);
 	return runner->run(runner, commands, n, ret_results, err);
 }
 

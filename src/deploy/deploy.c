@@ -46,6 +46,7 @@ struct deploy *deploy_open(const struct deploy_request *request, struct err *err
 	deploy->request = *request;
 	deploy->project_lock = (struct fs_lock)FS_LOCK_FREE;
 	deploy->from_lock = deploy->to_lock = (struct fs_lock)FS_LOCK_FREE;
+	deploy->compiling.folder = (struct fs_lock)FS_LOCK_FREE;
 	deploy->journal = (struct journal)JOURNAL_CLOSED;
 	arena_init(&deploy->arena);
 	if (sides_open(&sides, &deploy->sides, err) < 0)
@@ -80,6 +81,7 @@ void deploy_close(struct deploy *deploy)
 	state_release(&deploy->state);
 	routes_release(&deploy->routes);
 	strv_release(&deploy->build_select);
+	deploy_compile_release(deploy);
 	strv_release(&deploy->retried);
 	json_decref(deploy->compiled);
 	json_decref(deploy->finish);
@@ -288,8 +290,10 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
 		const struct routes **ret_routes, struct err *err)
 {
-	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0 ||
-	    deploy_observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
+	if (deploy_routes(deploy, ret_routes, err) < 0 || deploy_check(deploy, err) < 0)
+		return -1;
+	deploy_compile_beside(deploy);
+	if (deploy_observe_for_plan(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	*ret_plan = &deploy->plan;

@@ -1,7 +1,8 @@
 /*
  * The SQL of the scope's views, as dbt compiles it for `to`: only so are its names those of
  * production. One start of dbt, of the selected views alone and into a target path of its own, so
- * that what the parses left stays what they were.
+ * that what the parses left stays what they were. It runs beside the first operation, which leaves
+ * it no connection; only views that need one are compiled again behind it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -19,17 +20,42 @@ static char *compile_path(const struct sides *sides, const char *file)
 	return fs_join(sides->home, name);
 }
 
+/* Deployments with other stagings may run in this checkout, and compile for the same `to`. 1: one
+ * of them does. */
+static int take_folder(struct deploy *deploy, struct err *err)
+{
+	char *directory CLEANUP(mem_free_string) = compile_path(&deploy->sides, NULL);
+
+	if (deploy->compiling.folder.fd >= 0)
+		return 0;
+	if (fs_make_directories(directory, err) < 0)
+		return -1;
+	return fs_lock_try(directory, &deploy->compiling.folder, err);
+}
+
+static int wait_for_folder(struct deploy *deploy, struct err *err)
+{
+	struct backoff backoff;
+	int held;
+
+	backoff_init(&backoff, 100, 1000,
+		     config_number(deploy->request.config, OPTION_LOCK_TIMEOUT) * 1000);
+	while ((held = take_folder(deploy, err)) > 0)
+		if (!backoff_wait(&backoff))
+			return err_set(err, ERR_LOCKED,
+				       "another deployment of this checkout goes on compiling");
+	return held;
+}
+
 /* The parse of a moment ago, so that this start need not do it again. */
 static void warm_up(const struct sides *sides)
 {
 	char *from CLEANUP(mem_free_string) = sides_parse_path(
 		sides->project.directory, sides->to_side.name, "partial_parse.msgpack");
-	char *directory CLEANUP(mem_free_string) = compile_path(sides, NULL);
 	char *to CLEANUP(mem_free_string) = compile_path(sides, "partial_parse.msgpack");
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 
-	if (fs_make_directories(directory, &ignored) == 0)
-		fs_copy(from, to, &ignored);
+	fs_copy(from, to, &ignored);
 }
 
 static void push_views(const struct routes *routes, struct strv *arguments)
@@ -47,7 +73,9 @@ static void push_views(const struct routes *routes, struct strv *arguments)
 	}
 }
 
-static void push_arguments(const struct deploy *deploy, struct strv *arguments)
+/* As it is asked for first: without a connection. A view whose SQL depends on what the warehouse
+ * answers is an error then. */
+static void push_arguments(const struct deploy *deploy, bool asks_warehouse, struct strv *arguments)
 {
 	const struct sides *sides = &deploy->sides;
 	char *path CLEANUP(mem_free_string) = compile_path(sides, NULL);
@@ -62,6 +90,10 @@ static void push_arguments(const struct deploy *deploy, struct strv *arguments)
 	strv_push(arguments, path);
 	strv_push(arguments, "--write-json");
 	strv_push_all(arguments, &sides->every);
+	if (!asks_warehouse) {
+		strv_push(arguments, "--no-introspect");
+		strv_push(arguments, "--no-populate-cache");
+	}
 	runner_push_log_options(arguments);
 }
 
@@ -121,7 +153,56 @@ static int run_compile(struct deploy *deploy, const struct runner_command *comma
 	return again;
 }
 
-int deploy_compile(struct deploy *deploy, struct err *err)
+static bool is_wanted(const struct deploy *deploy)
+{
+	return deploy->routes.view_count > 0 && !deploy->compiled &&
+	       !config_rebuilds(deploy->request.config);
+}
+
+void deploy_compile_beside(struct deploy *deploy)
+{
+	struct deploy_compiling *compiling = &deploy->compiling;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (!is_wanted(deploy) || take_folder(deploy, &ignored) != 0)
+		return;
+	warm_up(&deploy->sides);
+	push_arguments(deploy, false, &compiling->arguments);
+	compiling->beside.command = (struct runner_command) {
+		.arguments = &compiling->arguments,
+		.environment = &deploy->sides.to_side.environment,
+	};
+	deploy->sides.runner->beside = &compiling->beside;
+}
+
+void deploy_compile_release(struct deploy *deploy)
+{
+	struct deploy_compiling *compiling = &deploy->compiling;
+
+	if (deploy->sides.runner && deploy->sides.runner->beside == &compiling->beside)
+		deploy->sides.runner->beside = NULL;
+	runner_result_release(&compiling->beside.result);
+	strv_release(&compiling->arguments);
+	fs_lock_release(&compiling->folder);
+}
+
+void deploy_compile_collect(struct deploy *deploy)
+{
+	struct deploy_compiling *compiling = &deploy->compiling;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (!compiling->beside.has_run)
+		return;
+	if (!deploy->compiled && runner_succeeded(&compiling->beside.result) &&
+	    read_compiled(deploy, compiling->beside.result.invocation_id, &ignored) < 0) {
+		json_decref(deploy->compiled);
+		deploy->compiled = NULL;
+	}
+	compiling->beside.has_run = false;
+	fs_lock_release(&compiling->folder);
+}
+
+static int compile_again(struct deploy *deploy, struct err *err)
 {
 	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
 	struct runner_result result = { 0 };
@@ -130,13 +211,10 @@ int deploy_compile(struct deploy *deploy, struct err *err)
 		.environment = &deploy->sides.to_side.environment,
 	};
 
-	if (deploy->routes.view_count == 0 || deploy->compiled ||
-	    config_rebuilds(deploy->request.config))
-		return 0;
 	deploy->request.reporter->note(deploy->request.reporter,
 				       "compiling the views of the scope");
 	warm_up(&deploy->sides);
-	push_arguments(deploy, &arguments);
+	push_arguments(deploy, true, &arguments);
 	int ran = run_compile(deploy, &command, &result, err);
 
 	if (ran == 0 && !runner_succeeded(&result))
@@ -145,4 +223,16 @@ int deploy_compile(struct deploy *deploy, struct err *err)
 		ran = read_compiled(deploy, result.invocation_id, err);
 	runner_result_release(&result);
 	return ran;
+}
+
+int deploy_compile(struct deploy *deploy, struct err *err)
+{
+	int result;
+
+	deploy_compile_collect(deploy);
+	if (!is_wanted(deploy))
+		return 0;
+	result = wait_for_folder(deploy, err) < 0 ? -1 : compile_again(deploy, err);
+	fs_lock_release(&deploy->compiling.folder);
+	return result;
 }

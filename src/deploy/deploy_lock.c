@@ -236,6 +236,7 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	size_t locks = deploy->state.held_count;
 	size_t picture_at;
+	int ran;
 
 	if (state_push_begin(&deploy->state, &begin, err) < 0 ||
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
@@ -249,7 +250,9 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 		return -1;
 	ops_guard_from(&ops, picture_at);
 	deploy->holds_lock = true;
-	if (executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0) {
+	ran = executor_run_ops(&deploy->executor, &ops, false, &reply, err);
+	deploy_compile_collect(deploy);
+	if (ran < 0) {
 		/* A statement failed before the first that takes a lock; behind those is what
 		 * records the beginning. */
 		if (executor_sent_nothing(&deploy->executor, &reply, err) ||

@@ -17,6 +17,13 @@
 /* Who runs a deployment, as values of binds. */
 enum { DEPLOY_BIND_ID, DEPLOY_BIND_NONCE = 9, DEPLOY_BIND_COUNT = 11 };
 
+/* The compilation that runs beside an operation. */
+struct deploy_compiling {
+	struct fs_lock folder; /* that it writes into; free when another deployment has it */
+	struct strv arguments;
+	struct runner_beside beside;
+};
+
 struct deploy {
 	struct deploy_request request;
 	const struct strategy *strategy;
@@ -34,12 +41,13 @@ struct deploy {
 	struct fs_lock project_lock;
 	struct journal journal;
 	struct executor executor;
-	bool is_run;            /* not a look at what one would do */
-	bool unlocks;           /* somebody's lock is broken: it waits for nobody */
-	json_t *held;           /* rows of the locks that others hold; NULL: not asked for */
-	bool holds_lock;        /* rows of the lock tables may hold our nonce */
-	bool locked;            /* all of them were read back */
-	char *commit;           /* of the project; NULL before a run */
+	bool is_run;     /* not a look at what one would do */
+	bool unlocks;    /* somebody's lock is broken: it waits for nobody */
+	json_t *held;    /* rows of the locks that others hold; NULL: not asked for */
+	bool holds_lock; /* rows of the lock tables may hold our nonce */
+	bool locked;     /* all of them were read back */
+	char *commit;    /* of the project; NULL before a run */
+	struct deploy_compiling compiling;
 	json_t *compiled;       /* SQL of the views of the scope, by unique_id; NULL without */
 	json_t *rolled_back;    /* of a rollback: the deployment that is taken back */
 	json_t *hooks;          /* what those that ran came to; NULL: none ran */
@@ -77,8 +85,13 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
 		     struct err *err);
 int deploy_check(struct deploy *deploy, struct err *err);
-/* deploy_compile.c. The SQL of the views of the scope; no dbt is started when there are none. */
+/* deploy_compile.c. The SQL of the views of the scope; no dbt is started when there are none.
+ * _beside() lets it begin with the next operation, _collect() takes what came of it then: who goes
+ * on waiting must not keep the folder from others. */
+void deploy_compile_beside(struct deploy *deploy);
+void deploy_compile_collect(struct deploy *deploy);
 int deploy_compile(struct deploy *deploy, struct err *err);
+void deploy_compile_release(struct deploy *deploy);
 /* deploy_lock.c. Where that takes it, the lock of the project; nothing if it is held already. */
 int deploy_lock_project(struct deploy *deploy, struct err *err);
 void deploy_init_state(struct deploy *deploy); /* by the routes: what is locked */

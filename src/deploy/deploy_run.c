@@ -200,8 +200,11 @@ int deploy_phases(struct deploy *deploy, struct err *err)
 	struct reporter *reporter = deploy->request.reporter;
 	int64_t began = host_monotonic_ms();
 
-	if (deploy_start(deploy, err) < 0 || deploy_lock(deploy, err) < 0 ||
-	    deploy_count_tables(deploy, err) < 0 || deploy_compile(deploy, err) < 0 ||
+	if (deploy_start(deploy, err) < 0)
+		return -1;
+	deploy_compile_beside(deploy);
+	if (deploy_lock(deploy, err) < 0 || deploy_count_tables(deploy, err) < 0 ||
+	    deploy_compile(deploy, err) < 0 ||
 	    deploy_make_plan(deploy, &deploy->observed, &deploy->plan, err) < 0)
 		return -1;
 	/* What is no longer there is said before anything is built. */

@@ -84,6 +84,21 @@ change_view() { # change_view COLUMNS
 }
 
 # bats test_tags=engine:any
+@test "a deployment of this checkout that compiles for the same target is waited for" {
+  change_view 'c.customer_name, c.country'
+  flock target/airlock/compile/prod sh -c 'echo held; sleep 12' >held 3>&- &
+  until [ -s held ]; do sleep 0.1; done
+  deploy
+  assert_status 0
+  wait
+  assert_says 'compiling the views of the scope'
+  assert_sql 'select count(*) from mart.open_orders where country is not null' \
+    "$(sql 'select count(*) from stage.open_orders')"
+  rollback
+  assert_status 0
+}
+
+# bats test_tags=engine:any
 @test "a failing test keeps the new text of a view from production" {
   change_view 'c.customer_name, c.country'
   remember_production

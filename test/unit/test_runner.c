@@ -252,6 +252,37 @@ static void several_commands_run_side_by_side(void **state)
 	}
 }
 
+static void one_beside_runs_with_the_next_and_no_other(void **state)
+{
+	struct runner *runner CLEANUP(runner_release) = runner_plain("/bin/sh");
+	struct strv environment CLEANUP(strv_release) = STRV_INIT;
+	struct strv good CLEANUP(strv_release) = STRV_INIT;
+	struct strv bad CLEANUP(strv_release) = STRV_INIT;
+	const struct runner_command command = { .arguments = &good, .environment = &environment };
+	struct runner_beside beside = { .command = { .arguments = &bad,
+						     .environment = &environment } };
+	struct runner_result results[2];
+	struct err err = ERR_INIT;
+
+	(void)state;
+	env_copy(&environment, environ);
+	strv_push(&good, "-c");
+	strv_push(&good, "exit 0");
+	strv_push(&bad, "-c");
+	strv_push(&bad, "exit 3");
+	runner->beside = &beside;
+	assert_int_equal(runner_run(runner, &command, &results[0], &err), 0);
+	assert_int_equal(runner->starts, 2);
+	assert_true(beside.has_run);
+	assert_int_equal(beside.result.process.exit_status, 3);
+	assert_int_equal(results[0].process.exit_status, 0);
+	assert_int_equal(runner_run(runner, &command, &results[1], &err), 0);
+	assert_int_equal(runner->starts, 3);
+	runner_result_release(&results[0]);
+	runner_result_release(&results[1]);
+	runner_result_release(&beside.result);
+}
+
 static void the_log_options_ask_for_everything_as_json(void **state)
 {
 	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
@@ -277,6 +308,7 @@ int main(void)
 		cmocka_unit_test(an_interruption_is_an_error_of_its_own),
 		cmocka_unit_test(a_dbt_that_does_not_start_is_126_or_127),
 		cmocka_unit_test(several_commands_run_side_by_side),
+		cmocka_unit_test(one_beside_runs_with_the_next_and_no_other),
 		cmocka_unit_test(the_log_options_ask_for_everything_as_json),
 	};
 

@@ -46,8 +46,17 @@ struct runner {
 	int (*run)(struct runner *runner, const struct runner_command *commands, size_t n,
 		   struct runner_result *ret_results, struct err *err);
 	void (*release)(struct runner *runner);
-	unsigned starts;    /* dbt commands run so far */
-	int64_t timeout_ms; /* of commands without one of their own; 0: none */
+	unsigned starts;              /* dbt commands run so far */
+	struct runner_beside *beside; /* starts with the next command; NULL: none */
+	int64_t timeout_ms;           /* of commands without one of their own; 0: none */
+};
+
+/* One that starts together with whatever is run next, which ends when both have ended. The runner
+ * forgets it then; the result is the caller's. */
+struct runner_beside {
+	struct runner_command command;
+	struct runner_result result;
+	bool has_run;
 };
 
 struct runner *runner_plain(const char *dbt_path); /* the path is copied */
