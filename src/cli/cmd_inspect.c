@@ -70,6 +70,37 @@ static void add_options(struct columns *columns, const json_t *deployment)
 	columns_end_row(columns);
 }
 
+static void write_stay(const json_t *restore, struct buf *line)
+{
+	const char *dropped = js_get_string(restore, "dropped_at");
+	const char *expires = js_get_string(restore, "expires_at");
+
+	buf_add_str(line, ", ");
+	restore_write_size(line, js_get_integer(restore, "bytes", 0));
+	if (dropped)
+		buf_printf(line, ", dropped %.19s", dropped);
+	else if (expires)
+		buf_printf(line, ", stays until %.19s and while fewer than %lld are newer", expires,
+			   (long long)js_get_integer(restore, "keep", 1));
+}
+
+/* What was put aside whole: a schema, a file. */
+static void write_asides(const json_t *deployment, struct buf *out)
+{
+	const json_t *restores = js_get_array(deployment, "restores");
+
+	for (size_t i = 0; i < json_array_size(restores); i++) {
+		const json_t *restore = json_array_get(restores, i);
+		const char *name = js_get_string(restore, "schema");
+
+		if (!name)
+			continue;
+		buf_printf(out, "  restore point %s", name);
+		write_stay(restore, out);
+		buf_add_char(out, '\n');
+	}
+}
+
 /* Of one table: its name, size, and until when it stays. */
 static void add_restore(struct columns *columns, const json_t *deployment, json_int_t number)
 {
@@ -80,18 +111,9 @@ static void add_restore(struct columns *columns, const json_t *deployment, json_
 		   js_get_string(deployment, "id"), (long long)number);
 	for (size_t i = 0; i < json_array_size(restores); i++) {
 		const json_t *restore = json_array_get(restores, i);
-		const char *dropped = js_get_string(restore, "dropped_at");
-		const char *expires = js_get_string(restore, "expires_at");
 
-		if (js_get_integer(restore, "number", 0) != number)
-			continue;
-		buf_add_str(&line, ", ");
-		restore_write_size(&line, js_get_integer(restore, "bytes", 0));
-		if (dropped)
-			buf_printf(&line, ", dropped %.19s", dropped);
-		else if (expires)
-			buf_printf(&line, ", stays until %.19s and while fewer than %lld are newer",
-				   expires, (long long)js_get_integer(restore, "keep", 1));
+		if (js_get_integer(restore, "number", 0) == number)
+			write_stay(restore, &line);
 	}
 	columns_add(columns, "%s", buf_cstr(&line));
 }
@@ -139,6 +161,7 @@ static void write_text(const json_t *deployment, struct buf *out)
 	add_options(&columns, deployment);
 	columns_write(&columns, "", out);
 	write_tables(deployment, out);
+	write_asides(deployment, out);
 	for (size_t i = 0; i < json_array_size(events); i++)
 		buf_printf(out, "%s %s\n", js_get_string(json_array_get(events, i), "at"),
 			   js_get_string(json_array_get(events, i), "event"));

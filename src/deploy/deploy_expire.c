@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/fs.h"
 #include "airlock/base/proc.h"
 #include "airlock/deploy/restore.h"
 #include "airlock/format/json.h"
@@ -72,9 +73,13 @@ static size_t drop_from(struct deploy *deploy, const struct deploy_drops *drops,
 	if (result == 0)
 		result = run_ops(deploy, &ops, &reply, &err);
 	for (i = first; i < drops->n; i++) {
+		const char *file = drops->points[i]->file;
 		bool done = result == 0 || ends[i] <= reply.calls_done;
+		struct err kept CLEANUP(err_release) = ERR_INIT;
 
-		add_outcome(outcome, drops->points[i], done ? NULL : err.message);
+		if (done && file)
+			fs_remove(file, &kept);
+		add_outcome(outcome, drops->points[i], done ? kept.message : err.message);
 		if (!done) {
 			i++;
 			break;
@@ -82,6 +87,28 @@ static size_t drop_from(struct deploy *deploy, const struct deploy_drops *drops,
 	}
 	free(ends);
 	return i;
+}
+
+void deploy_see_files(json_t *rows)
+{
+	for (size_t i = json_array_size(rows); i-- > 0;) {
+		json_t *row = json_array_get(rows, i);
+		const char *production = js_get_string(row, "file");
+		const char *id = js_get_string(row, "id");
+		struct fs_stamp stamp;
+
+		if (!production || !id)
+			continue;
+		char *real CLEANUP(mem_free_string) = fs_real(production);
+		char *path CLEANUP(mem_free_string) = real ? deploy_aside_path(real, id) : NULL;
+
+		if (!path || !fs_is_regular(path) || !fs_stamp(path, &stamp)) {
+			json_array_remove(rows, i);
+			continue;
+		}
+		json_object_set_new(row, "file", json_string(path));
+		json_object_set_new(row, "bytes", json_integer((json_int_t)stamp.size));
+	}
 }
 
 void deploy_drop_restores(struct deploy *deploy, const struct deploy_drops *drops, json_t *outcome)

@@ -123,6 +123,7 @@ static int look(struct gc *gc, struct err *err)
 	}
 	sort_left(gc, reply.rows[1], &locks);
 	state_add_locks(&gc->state, &locks);
+	deploy_see_files(reply.rows[0]);
 	if (restore_parse(reply.rows[0], gc->state.dialect, gc->state.schema.database,
 			  &gc->restores, err) < 0)
 		return -1;

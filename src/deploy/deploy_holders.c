@@ -95,6 +95,8 @@ static int look(struct deploy *deploy, const struct state *state, enum depth dep
 		return -1;
 	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, n, false, err);
 
+	if (depth != NO_LOG)
+		deploy_see_files(reply.rows[n]);
 	if (picture && depth != NO_LOG)
 		json_object_set(picture, "restores", reply.rows[n]);
 	if (deploy_picture(picture, &deploy->observed, err) < 0)

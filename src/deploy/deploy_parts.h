@@ -227,6 +227,9 @@ struct deploy_drops {
 };
 
 void deploy_drop_restores(struct deploy *deploy, const struct deploy_drops *drops, json_t *outcome);
+/* Rows of DIALECT_OBSERVE_RESTORES: of the files those that are there, by their own path and size.
+ */
+void deploy_see_files(json_t *rows);
 /* After a publish: what `final_plan` says is expired. Never fails; a warning says what could not
  * be dropped. */
 void deploy_expire(struct deploy *deploy);

@@ -40,6 +40,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	json_t *picture CLEANUP(js_free) =
 		observe_collect(reply.rows + first, reply.n - first - 1, true, err);
 
+	deploy_see_files(reply.rows[reply.n - 1]);
 	if (picture)
 		json_object_set(picture, "restores", reply.rows[reply.n - 1]);
 	return deploy_picture(picture, &deploy->built, err);
@@ -70,6 +71,7 @@ int deploy_count_tables(struct deploy *deploy, struct err *err)
 		return -1;
 	for (size_t i = 0; i + 1 < reply.n; i++)
 		json_array_extend(rows, reply.rows[i]);
+	deploy_see_files(reply.rows[reply.n - 1]);
 	json_object_set(picture, "restores", reply.rows[reply.n - 1]);
 	if (observed_parse(picture, &counted, err) < 0)
 		return -1;

@@ -309,7 +309,7 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 	if (state_push_objects(&w->state, relations, w->set.n, statements, err) < 0)
 		return -1;
 	if (w->set.container_count > 0)
-		return publication_push_asides(w, statements, err);
+		return publication_push_asides(w, &w->state, statements, err);
 	return keeps_any(w) ? state_push_restores(&w->state, restores, statements, err) : 0;
 }
 
@@ -347,12 +347,14 @@ int publication_plan_publish(struct publication *w, const char *reason, struct e
 	return publication_plan_hook(w, OPTION_AFTER_PUBLISH, err);
 }
 
-/* Of a schema of this exchange, and not the one that comes back. */
+/* Of a schema or file of this exchange, and not the one that comes back. */
 static bool concerns_swap(const struct publication *w, const struct restore_point *point)
 {
 	const struct dialect *dialect = w->in->dialect;
 	bool is_of_set = false;
 
+	if (point->file && js_text_is(w->in->rolled_back, "id", point->id))
+		return false;
 	for (size_t i = 0; i < w->set.container_count; i++) {
 		const struct publish_container *c = &w->set.containers[i];
 

@@ -267,14 +267,15 @@ static json_t *made_names(const struct publication *w, const struct publish_cont
 	return made;
 }
 
-int publication_push_asides(struct publication *w, struct strv *statements, struct err *err)
+int publication_push_asides(struct publication *w, const struct state *state,
+			    struct strv *statements, struct err *err)
 {
 	json_t *detail CLEANUP(js_free) = w->in->observed->built ? json_array() : NULL;
 
 	for (size_t i = 0; detail && i < w->set.container_count; i++) {
 		const struct publish_container *c = &w->set.containers[i];
-		char *prefix CLEANUP(mem_free_string) =
-			mem_printf("%s" STATE_DEMOTED, c->to.schema);
+		char *prefix CLEANUP(mem_free_string) = mem_printf(
+			"%s" STATE_DEMOTED, *c->to.schema ? c->to.schema : c->to.database);
 
 		json_array_append_new(
 			detail,
@@ -284,5 +285,5 @@ int publication_push_asides(struct publication *w, struct strv *statements, stru
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP), "keep_for",
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
 	}
-	return state_push_asides(&w->state, detail, statements, err);
+	return state_push_asides(state, detail, statements, err);
 }

@@ -68,7 +68,8 @@ static int push_state(struct publication *w, struct strv *parts, struct err *err
 	for (size_t i = 0; i < w->state.n; i++)
 		if (push_table(w, &w->state.containers[i].lock, parts, err) < 0)
 			return -1;
-	if (state_push_log(&staging, STATE_PUBLISHED, detail, parts, err) < 0)
+	if (state_push_log(&staging, STATE_PUBLISHED, detail, parts, err) < 0 ||
+	    publication_push_asides(w, &staging, parts, err) < 0)
 		return -1;
 	return push_marker(w, &staging.log, parts, err);
 }

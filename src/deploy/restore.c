@@ -96,7 +96,14 @@ static int read_point(struct restore_list *list, const json_t *row, const char *
 		.keep = js_get_integer(restore, "keep", 1),
 		.keep_for_s = js_get_integer(restore, "keep_for", 0),
 	};
-	if (js_get_string(row, "schema")) {
+	if (js_get_string(row, "file")) {
+		point->is_schema = true;
+		point->file = copy(list, js_get_string(row, "file"));
+		point->relation.schema = copy(list, js_get_string(row, "schema"));
+		point->why = point->id && point->of.schema
+				     ? NULL
+				     : "no deployment in the history has made it";
+	} else if (js_get_string(row, "schema")) {
 		point->is_schema = true;
 		point->relation.schema = copy(list, js_get_string(row, "schema"));
 		point->why = why_foreign_schema(list, point, row, restore);
@@ -199,10 +206,24 @@ const char *restore_state_name(enum restore_state state)
 	return "";
 }
 
+static char *display(const struct restore_point *point)
+{
+	return point->file ? mem_strdup(point->file) : relation_display(&point->relation);
+}
+
+/* A file has no schema. */
+static char *display_of(const struct restore_point *point)
+{
+	const struct relation of = { point->of.database, point->file ? NULL : point->of.schema,
+				     point->of.identifier };
+
+	return relation_display(&of);
+}
+
 json_t *restore_json(const struct restore_point *point)
 {
-	char *name CLEANUP(mem_free_string) = relation_display(&point->relation);
-	char *of CLEANUP(mem_free_string) = point->of.schema ? relation_display(&point->of) : NULL;
+	char *name CLEANUP(mem_free_string) = display(point);
+	char *of CLEANUP(mem_free_string) = point->of.schema ? display_of(point) : NULL;
 
 	return json_pack("{s:s, s:s, s:s?, s:s?, s:s?, s:s?, s:o, s:I}", "relation", name, "state",
 			 restore_state_name(point->state), "why", point->why, "deployment",
@@ -256,8 +277,9 @@ void restore_write_summary(const struct restore_list *list, struct buf *out)
 			continue;
 		const struct relation own = { NULL, point->relation.schema,
 					      point->relation.identifier };
-		char *name CLEANUP(mem_free_string) = relation_display(&own);
-		char *of CLEANUP(mem_free_string) = relation_display(&point->of);
+		char *name CLEANUP(mem_free_string) =
+			point->file ? mem_strdup(point->file) : relation_display(&own);
+		char *of CLEANUP(mem_free_string) = display_of(point);
 
 		buf_printf(out, "  %s of %s, made %.19s\n", name, of, point->at);
 	}
@@ -284,7 +306,7 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 {
 	bool whole = point->is_schema;
 	char *marker CLEANUP(mem_free_string) = marker_of(point);
-	char *name CLEANUP(mem_free_string) = relation_display(&point->relation);
+	char *name CLEANUP(mem_free_string) = display(point);
 	json_t *detail CLEANUP(js_free) =
 		json_pack("{s:I, s:s, s:I}", "number", (json_int_t)point->number, "by", by, "bytes",
 			  (json_int_t)point->bytes);
@@ -298,15 +320,17 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 		SQL_ARG_LITERAL("marker", marker),
 		SQL_ARG_LITERAL("maker", point->id),
 		SQL_ARG_LITERAL("shown", name),
+		SQL_ARG_LITERAL("file", point->file ? point->file : ""),
+		SQL_ARG_IDENT("alias", whole ? point->relation.schema : ""),
 		SQL_ARG_LITERAL("detail", text),
 	};
 
 	if (dialect_push(statements, state->dialect,
 			 whole ? DIALECT_ASIDE_CHECK : DIALECT_RESTORE_CHECK, args, ARRAY_LEN(args),
 			 err) < 0 ||
-	    dialect_push(statements, state->dialect,
-			 whole ? DIALECT_ASIDE_DROP : DIALECT_RESTORE_DROP, args, ARRAY_LEN(args),
-			 err) < 0)
+	    (!point->file && dialect_push(statements, state->dialect,
+					  whole ? DIALECT_ASIDE_DROP : DIALECT_RESTORE_DROP, args,
+					  ARRAY_LEN(args), err) < 0))
 		return -1;
 	return dialect_push(statements, state->dialect, DIALECT_RESTORE_DROPPED, args,
 			    ARRAY_LEN(args), err);

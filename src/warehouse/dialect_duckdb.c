@@ -38,6 +38,38 @@ extern const char duckdb_observe_sql[];
 	"(select count(*) as n, coalesce(sum(hash(*columns(*))::hugeint), 0)::varchar as h "       \
 	"from {relation:relation}) q"
 
+/*
+ * Files that were put aside. The history says which; whether one is there is seen in its folder,
+ * which no statement lists beside a table. What it is says the comment of the log in it.
+ */
+#define FILES_OBSERVE                                                                              \
+	"select json_object('schema', e.value ->> 'schema', 'file', (select path "                 \
+	"from duckdb_databases() where database_name = current_database()), 'bytes', 0, "          \
+	"'id', l.id, 'at', strftime(l.logged_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ'), "    \
+	"'age', date_diff('second', l.logged_at, now()), 'restore', e.value)::varchar "            \
+	"from {log:relation} l, json_each(l.detail::json) e where l.event = 'restores' "           \
+	"and (e.value ->> 'file') is not null"
+
+#define FILE_CHECK                                                                                 \
+	"attach if not exists {file:literal} as {alias:ident} (read_only); "                       \
+	"select case when exists (select 1 from duckdb_tables() t, {log:relation} l "              \
+	"where l.id = {maker:literal} and l.event = 'restores' "                                   \
+	"and t.database_name = {identifier:literal} and t.schema_name = 'airlock' "                \
+	"and t.table_name = 'airlock_log' and t.comment = {marker:literal}) then 'ours' "          \
+	"else error('" DIALECT_RAISED_CONFLICT                                                     \
+	" ' || {shown:literal} || ' is no longer what the history says') end"
+
+#define FILE_LOG                                                                                   \
+	"insert into {log:relation} (id, logged_at, event, detail) "                               \
+	"select '{id:bind}', now(), 'restores', "                                                  \
+	"coalesce(to_json(list(json_merge_patch(e.value, json_object('made', null, "               \
+	"'prefix', null, 'file', true, 'schema', (e.value ->> 'prefix') || '{id:bind}', "          \
+	"'bytes', (select s.block_size * s.total_blocks from pragma_database_size() s "            \
+	"where s.database_name = current_database()), 'expires_at', "                              \
+	"strftime((now() + to_seconds((e.value ->> 'keep_for')::bigint)) "                         \
+	"at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ')))))::varchar, '[]') "                        \
+	"from json_each({detail:literal}::json) e"
+
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
 		"select json_object('user', current_user, 'database', current_database(), "
@@ -62,7 +94,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"json_each(l.detail::json) e where l.event = 'restores') r "
 		"on t.table_name = 'r_' || r.id || '_' || (r.e ->> 'number') "
 		"where t.database_name = current_database() "
-		"and t.schema_name = {restore_schema:literal} order by t.table_name",
+		"and t.schema_name = {restore_schema:literal} union all " FILES_OBSERVE,
+	[DIALECT_ASIDE_CHECK] = FILE_CHECK,
 	[DIALECT_OBSERVE_LEFT] =
 		"select json_object('lock', table_name)::varchar from duckdb_tables() "
 		"where database_name = current_database() and schema_name = 'airlock' "
@@ -184,6 +217,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"join duckdb_tables() t on t.database_name = current_database() "
 		"and t.schema_name = {restore_schema:literal} "
 		"and t.table_name = 'r_{id:bind}_' || (e.value ->> 'number')",
+	[DIALECT_LOG_ASIDE] = FILE_LOG,
 	[DIALECT_LOG_READ] =
 		"select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', "
 		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar "

@@ -254,3 +254,30 @@ READER
   assert_sql "select comment from duckdb_columns() where table_name = 'orders' and comment is not null" "as the shop says it's"
   assert_sql "select comment from duckdb_views() where view_name = 'open_orders'" 'for the shop window'
 }
+
+@test "files that were put aside are restore points: listed with their size, and they expire" {
+  blue_green --keep-for 0
+  assert_status 0
+  [ "$(kept)" = 1 ]
+  assert_says 'expire: ' warehouse__airlock_
+  run airlock inspect "${SIDES[@]}"
+  assert_says 'restore point warehouse__airlock_' ' kB' 'stays until'
+  blue_green
+  assert_status 0
+  [ "$(kept)" = 2 ]
+  run --separate-stderr airlock gc "${SIDES[@]}" --keep-for 0 --json
+  assert_json '[(p["state"], p["of"], p["bytes"] > 10000) for p in d["restore_points"]]' \
+    '[["kept", "warehouse", true], ["expired", "warehouse", true]]'
+  oldest=$(json 'd["restore_points"][1]["relation"]')
+  SHOP_DUCKDB=$oldest sql "comment on table airlock.airlock_log is 'mine'"
+  run airlock gc "${SIDES[@]}" --keep-for 0 --yes
+  assert_status 125
+  assert_says "$oldest" 'is no longer what the history says'
+  [ "$(kept)" = 2 ]
+  SHOP_DUCKDB=$oldest sql "comment on table airlock.airlock_log is '[airlock: demoted by $(expr "$oldest" : '.*__airlock_\(.*\).duckdb')]'"
+  run airlock gc "${SIDES[@]}" --keep-for 0 --yes
+  assert_status 0
+  [ ! -e "$oldest" ] && [ "$(kept)" = 1 ]
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+}

@@ -39,7 +39,8 @@ int publication_check_shrinks(const struct publication *w, struct err *err);
 int publication_choose_containers(struct publication *w, struct err *err);
 void publication_swap_tables(struct publication *w, const char *reason);
 /* Records the containers that were put aside and which objects in them deployments made. */
-int publication_push_asides(struct publication *w, struct strv *statements, struct err *err);
+int publication_push_asides(struct publication *w, const struct state *state,
+			    struct strv *statements, struct err *err);
 
 /* By where they are published; makes plan->tables for them. */
 void publication_sort(struct publication *w);

@@ -34,6 +34,7 @@ enum restore_state {
 struct restore_point {
 	struct relation relation; /* r_<id>_<number> of the restore schema, or a schema */
 	bool is_schema;           /* put aside whole: neither relation nor of have an identifier */
+	const char *file;         /* the same of a file: its path; NULL */
 	enum restore_state state;
 	const char *why;    /* FOREIGN: in words */
 	const char *id;     /* the deployment; NULL unknown, and so is all that follows */
@@ -75,7 +76,7 @@ const char *restore_state_name(enum restore_state state);
 json_t *restore_json(const struct restore_point *point); /* a new reference */
 
 /* One statement, or a few that commit together: drops it and says so in the history, unless it is
- * no longer what it was. `by` is who did it. */
+ * no longer what it was. `by` is who did it. A file is removed behind them by who runs them. */
 int restore_push_drop(const struct state *state, const struct restore_point *point, const char *by,
 		      struct strv *statements, struct err *err);
 
