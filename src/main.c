@@ -45,7 +45,7 @@ static int run_command(struct invocation *invocation, char *const *words,
 
 static int refuse_unknown(const struct invocation *invocation, const char *word, struct err *err)
 {
-	const char *names[16];
+	const char *names[32];
 	size_t n;
 	const struct command *commands = command_all(&n);
 	const char *nearest;

@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "airlock/base/fs.h"
@@ -55,6 +56,18 @@ int fs_link(const char *from, const char *to, struct err *err)
 	if (link(from, to) < 0)
 		return fail(err, "link", to);
 	return sync_directory_of(to, err);
+}
+
+int fs_symlink(const char *target, const char *path, struct err *err)
+{
+	return symlink(target, path) < 0 ? fail(err, "link", path) : 0;
+}
+
+bool fs_is_symlink(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
 }
 
 int fs_rename(const char *from, const char *to, struct err *err)

@@ -173,6 +173,10 @@ static int take_operand(struct words *words, struct arguments *arguments, const 
 		arguments->what = mem_strdup(word);
 		return 0;
 	}
+	if (words->command->takes_more && *word) {
+		strv_push(&arguments->more, word);
+		return 0;
+	}
 	err_set(err, ERR_USAGE, "'%s' does not know what to do with '%s'", words->command->name,
 		word);
 	if (before && (before->type == OPTION_LIST || before->type == OPTION_MAP)) {
@@ -237,6 +241,7 @@ void arguments_release(struct arguments *arguments)
 	config_release(&arguments->config);
 	cmdline_release(&arguments->cmdline);
 	strv_release(&arguments->dbt_words);
+	strv_release(&arguments->more);
 	free(arguments->what);
 	*arguments = (struct arguments) { .what = NULL };
 }

@@ -40,6 +40,19 @@ static const struct command commands[] = {
 		.failure = cmd_deploy_failure,
 	},
 	{
+		.name = "completion",
+		.summary = "print what makes a shell complete airlock's command lines",
+		.operand = "bash|zsh|deployments|tags|targets",
+		.takes_verb = true,
+		.usage = "bash|zsh|deployments|tags|targets",
+		.details = "For bash or zsh, in the file that it reads at the start:\n"
+			   "  eval \"$(airlock completion bash)\"\n"
+			   "The other words print the names that the script offers in a project, "
+			   "one in a line; dbt is\nnot started.\n",
+		.run = cmd_completion,
+		.failure = command_failure,
+	},
+	{
 		.name = "config",
 		.summary = "show every option, its value and where the value comes from",
 		.operand = "STRATEGY|DEPLOYMENT",
@@ -213,6 +226,22 @@ static const struct command commands[] = {
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,
+		.failure = command_failure,
+	},
+	{
+		.name = "shim",
+		.summary = "make, remove or check the name dbt for airlock in a directory",
+		.operand = "install|remove|status",
+		.takes_more = true,
+		.takes_verb = true,
+		.usage = "install|remove|status [DIR]",
+		.details =
+			"What is called dbt then passes through airlock, so that `protect` "
+			"holds. 'install DIR' links\nDIR/dbt to this program; DIR must stand on "
+			"PATH before the real dbt, and no other dbt in it\nis replaced. 'status' "
+			"lists each dbt on PATH; it is an error when the real one is called "
+			"first,\nor when there is none.\n",
+		.run = cmd_shim,
 		.failure = command_failure,
 	},
 	{

@@ -10,6 +10,7 @@
 #include "airlock/deploy/deploy.h"
 
 int cmd_abort(struct invocation *invocation, struct err *err);
+int cmd_completion(struct invocation *invocation, struct err *err);
 int cmd_config(struct invocation *invocation, struct err *err);
 int cmd_deploy(struct invocation *invocation, struct err *err);
 int cmd_gc(struct invocation *invocation, struct err *err);
@@ -21,6 +22,7 @@ int cmd_plan(struct invocation *invocation, struct err *err);
 int cmd_resume(struct invocation *invocation, struct err *err);
 int cmd_rollback(struct invocation *invocation, struct err *err);
 int cmd_routes(struct invocation *invocation, struct err *err);
+int cmd_shim(struct invocation *invocation, struct err *err);
 int cmd_unlock(struct invocation *invocation, struct err *err);
 
 /* The report of a deployment, or of what took one back; *err says whether it failed. Returns 0 or

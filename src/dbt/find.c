@@ -138,3 +138,20 @@ char *find_dbt(char *const *environment, const char *self, struct err *err)
 	mem_free_string(&search.not_executable);
 	return found;
 }
+
+void find_all(char *const *environment, struct strv *ret_paths)
+{
+	const char *path = environment_value(environment, "PATH");
+	struct search search = { .name = "dbt" };
+
+	for (path = path ? path : ""; *path;) {
+		size_t len = strcspn(path, ":");
+		char *found = try_directory(&search, path, len);
+
+		if (found && !strv_contains(ret_paths, found))
+			strv_push(ret_paths, found);
+		mem_free_string(&found);
+		mem_free_string(&search.not_executable);
+		path += len + (path[len] == ':');
+	}
+}

@@ -355,3 +355,40 @@ void targets_release(struct targets *targets)
 	free(targets->unresolved);
 	*targets = (struct targets) { .unresolved = NULL };
 }
+
+/* Takes over what the search could not tell. */
+static int untold(struct search *search, struct err *err)
+{
+	return err_set(err, ERR_PROJECT_INVALID, "%s",
+		       search->targets->unresolved ? search->targets->unresolved : "no profile");
+}
+
+int targets_list(const struct cmdline_given *given, const struct project *project,
+		 const struct strv *environment, struct strv *ret_names, char **ret_profile,
+		 struct err *err)
+{
+	struct targets targets CLEANUP(targets_release) = { .unresolved = NULL };
+	struct search search = {
+		.given = given, .project = project, .environment = environment, .targets = &targets
+	};
+	CLEANUP(mem_free_string) char *profile = profile_name(&search);
+	CLEANUP(mem_free_string) char *file = profile ? profiles_file(&search) : NULL;
+	struct yaml_document profiles = { .root = NULL };
+	const struct yaml_node *outputs;
+
+	if (!file)
+		return untold(&search, err);
+	if (yaml_read(file, &profiles, err) < 0)
+		return -1;
+	outputs = yaml_get(yaml_get(profiles.root, profile), "outputs");
+	for (size_t i = 0; outputs && outputs->keys && i < outputs->n; i++)
+		strv_push(ret_names, outputs->keys[i]->value);
+	if (!ret_names->n)
+		err_set(err, ERR_PROJECT_INVALID, "'%s' has no profile '%s' with targets", file,
+			profile);
+	yaml_release(&profiles);
+	if (!ret_names->n)
+		return -1;
+	*ret_profile = mem_strdup(profile);
+	return 0;
+}

@@ -560,3 +560,17 @@ int config_publishing_to(const struct project *project, const char *target, stru
 		strv_push(ret_names, *config_strategies());
 	return 0;
 }
+
+int config_deployments(const struct project *project, struct strv *ret_names, struct err *err)
+{
+	struct config config CLEANUP(config_release) = { .strategy = NULL };
+	struct reading reading = { .config = &config };
+	const struct variable airlock = guard_variable(project);
+
+	config_init(&config);
+	if (read_airlock(&reading, &airlock, err) < 0)
+		return -1;
+	for (size_t i = 0; i < deployment_count(&reading); i++)
+		strv_push(ret_names, reading.deployments->keys[i]->value);
+	return 0;
+}

@@ -65,9 +65,9 @@ shim() {
   assert_says 'does not publish: int_orders' 'not_refreshed: [int_orders'
   [ "$(relations | grep -c '^mart')" = 0 ]
   sed -i "s/^    protect: .*/&\n    not_refreshed: ['*']/" dbt_project.yml
-  run airlock build --target prod --select +orders
+  run airlock build --target prod
   assert_status 0
-  assert_says "becomes 'airlock deploy wac'" 'published 1 relation'
-  [ "$(relations | grep '^mart')" = mart.orders ]
+  assert_says "becomes 'airlock deploy wac'" 'published 6 relations'
+  [ "$(relations | grep '^mart')" != '' ]
   "$PYTHON" -c 'import json; print(len(json.load(open("target/run_results.json"))["results"]))'
 }

@@ -107,6 +107,9 @@ int fs_sync_locked(const struct fs_lock *lock, const char *path, struct err *err
 
 /* Another name for the file, on the disk when it returns. */
 int fs_link(const char *from, const char *to, struct err *err);
+/* A symbolic link; what has the name is left and is an error. */
+int fs_symlink(const char *target, const char *path, struct err *err);
+bool fs_is_symlink(const char *path);
 /* In the place of what has the name; on the disk after the second. */
 int fs_rename(const char *from, const char *to, struct err *err);
 int fs_sync_rename(const char *from, const char *to, struct err *err);

@@ -24,6 +24,7 @@ struct arguments {
 	struct cmdline cmdline; /* what is behind `--` */
 	struct strv dbt_words;  /* the same as it was written */
 	char *what;             /* the operand; NULL without */
+	struct strv more;       /* those behind it */
 	bool wants_help;        /* -h, --help */
 };
 

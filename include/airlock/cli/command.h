@@ -40,6 +40,7 @@ struct command {
 	const char *summary;    /* one line */
 	const char *operand;    /* the word it takes, as usage shows it; NULL: none */
 	bool takes_id;          /* the operand is the id of a deployment */
+	bool takes_more;        /* further operands */
 	bool takes_verb;        /* the operand is what is to be done */
 	const char *usage;      /* what follows the name */
 	const char *details;    /* further lines of help, each ended by a newline; "" for none */

@@ -24,6 +24,10 @@ void targets_find(const struct cmdline_given *given, const struct project *proje
 /* The target path of the command, as dbt finds it; absolute. NULL: only dbt can tell. free() it */
 char *targets_path(const struct cmdline_given *given, const struct project *project,
 		   const struct strv *environment);
+/* All targets of the profile, and its name (free() it). Errors: ERR_PROJECT_INVALID. */
+int targets_list(const struct cmdline_given *given, const struct project *project,
+		 const struct strv *environment, struct strv *ret_names, char **ret_profile,
+		 struct err *err);
 void targets_release(struct targets *targets);
 
 #endif

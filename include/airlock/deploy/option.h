@@ -171,6 +171,8 @@ int config_set_project(struct config *config, const struct project *project, con
  * checked, and nothing else: what keeps accidents away is not lifted by --vars or a variable.
  */
 int config_set_guard(struct config *config, const struct project *project, struct err *err);
+/* The names under `deployments:`. */
+int config_deployments(const struct project *project, struct strv *ret_names, struct err *err);
 /* What publishes to a target, as `airlock deploy` takes it: deployments, or a strategy where the
  * project names the target but no deployment. */
 int config_publishing_to(const struct project *project, const char *target, struct strv *ret_names,
