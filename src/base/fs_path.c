@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "airlock/base/fs.h"
@@ -126,6 +127,16 @@ bool fs_identify(const char *path, struct fs_identity *ret_identity)
 bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b)
 {
 	return a->device == b->device && a->inode == b->inode;
+}
+
+bool fs_free_bytes(const char *path, uint64_t *ret_bytes)
+{
+	struct statvfs st;
+
+	if (statvfs(path, &st) < 0)
+		return false;
+	*ret_bytes = (uint64_t)st.f_bavail * st.f_frsize;
+	return true;
 }
 
 bool fs_stamp(const char *path, struct fs_stamp *ret_stamp)

@@ -77,6 +77,21 @@ static const struct command commands[] = {
 		.failure = cmd_deploy_failure,
 	},
 	{
+		.name = "doctor",
+		.summary = "check whether a deployment could run, and say what is missing",
+		.operand = "STRATEGY|DEPLOYMENT",
+		.usage = USAGE_OF_DEPLOYMENTS,
+		.details = "Which dbt is called and which is the real one, versions, profile and "
+			   "targets, the sides, the\nwarehouse, privileges (as GRANT statements), "
+			   "locks, disk. Reads the warehouse, and writes\nnothing to it. The exit "
+			   "code is 0 when nothing stands in the way.\n",
+		.options = ALL & ~BIT(YES),
+		.takes_dbt_options = true,
+		.starts_dbt = true,
+		.run = cmd_doctor,
+		.failure = command_failure,
+	},
+	{
 		.name = "gc",
 		.summary = "list what deployments left, and drop what is expired",
 		.usage = "[OPTION...] [-- DBT-OPTION...]",

@@ -13,6 +13,7 @@ int cmd_abort(struct invocation *invocation, struct err *err);
 int cmd_completion(struct invocation *invocation, struct err *err);
 int cmd_config(struct invocation *invocation, struct err *err);
 int cmd_deploy(struct invocation *invocation, struct err *err);
+int cmd_doctor(struct invocation *invocation, struct err *err);
 int cmd_gc(struct invocation *invocation, struct err *err);
 int cmd_help(struct invocation *invocation, struct err *err);
 int cmd_history(struct invocation *invocation, struct err *err);

@@ -44,6 +44,9 @@ struct fs_stamp {
 
 bool fs_stamp(const char *path, struct fs_stamp *ret_stamp);
 
+/* Bytes that a user may still write where the path is. False: it cannot be told. */
+bool fs_free_bytes(const char *path, uint64_t *ret_bytes);
+
 /* The names in a directory, sorted, without "." and "..". */
 int fs_list(const char *directory, struct strv *ret_names, struct err *err);
 

@@ -50,6 +50,10 @@ void deploy_close(struct deploy *deploy);
 /* Parses the sides and resolves. The result belongs to the deploy. */
 int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struct err *err);
 
+/* What is known so far, for people: {"project", "dbt", "from", "to", "profile", "strategy",
+ * "dbt_version", "adapter", "scope", "user", "database", "warehouse"}; a new reference. */
+json_t *deploy_about(const struct deploy *deploy);
+
 /* Reads the warehouse too; writes nothing to it. */
 int deploy_plan(struct deploy *deploy, const struct plan **ret_plan,
 		const struct routes **ret_routes, struct err *err);

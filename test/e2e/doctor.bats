@@ -1,0 +1,35 @@
+#!/usr/bin/env bats
+# What stands in the way of a deployment.
+
+load ../support/common.bash
+
+setup_file() {
+  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+  begin_file shop
+}
+
+setup() {
+  cd "$WORK/project"
+}
+
+@test "doctor: a project that could be deployed, and nothing is written" {
+  run --separate-stderr airlock doctor
+  assert_status 0
+  assert_output_has() { [[ $output = *"$1"* ]] || fail "no '$1' in:" "$output"; }
+  assert_output_has "$AIRLOCK_DBT"
+  assert_output_has "profile 'shop' has staging, prod"
+  assert_output_has "wac, from 'staging' to 'prod', 6 nodes"
+  assert_output_has 'duckdb'
+  assert_output_has 'free'
+  [ ! -e "$WORK/warehouse.duckdb" ] || [ "$(relations)" = '' ]
+}
+
+@test "doctor: what fails is named, with what to do, and decides the exit code" {
+  run --separate-stderr airlock doctor --to nowhere
+  [ "$status" -ne 0 ]
+  run --separate-stderr airlock doctor --tags nothing --json
+  assert_status 125
+  assert_json 'd["ready"], d["checks"][-1]["state"]' '[false, "fails"]'
+  AIRLOCK_DBT=/nonexistent run --separate-stderr -127 airlock doctor --json
+  assert_json '[(c["check"], c["state"]) for c in d["checks"]]' '[["dbt", "fails"]]'
+}
