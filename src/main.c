@@ -125,8 +125,7 @@ int main(int argc, char **argv)
 	env_copy(&environment, environ);
 	rc = passthrough_deepen(&environment, &err);
 	report_init(&report, &environment);
-	if (!rc && passthrough.to_dbt)
-		invocation.program = passthrough.program;
+	invocation.program = passthrough.program;
 	invocation.environment = &environment;
 	invocation.report = &report;
 	if (!rc && passthrough.to_dbt)

@@ -123,3 +123,12 @@ SH
   ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/dbt"
   PATH=$BATS_TEST_TMPDIR/bin run -127 timeout 10 "$AIRLOCK_BIN" run
 }
+
+@test "help calls the program as it was called" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/dbt"
+  run airlock help
+  [ "${lines[0]}" = 'usage: airlock COMMAND [OPTION...]' ]
+  run "$BATS_TEST_TMPDIR/bin/dbt" airlock help
+  [ "${lines[0]}" = 'usage: dbt airlock COMMAND [OPTION...]' ]
+}
