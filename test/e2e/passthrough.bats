@@ -65,6 +65,15 @@ said() {
   [ "${lines[1]}" = 'argument:plan' ]
 }
 
+@test "what airlock says of itself names what was typed" {
+  run "$AIRLOCK_BIN" help no-such-topic
+  [ "$status" -eq 125 ]
+  [[ $output = *"'airlock help' lists"* ]]
+  ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/dbt"
+  run "$BATS_TEST_TMPDIR/dbt" airlock help no-such-topic
+  [[ $output = *"'dbt airlock help' lists"* ]]
+}
+
 @test "the process becomes dbt: one pid, signals and dispositions as they were" {
   cat >"$BATS_TEST_TMPDIR/dbt" <<'SH'
 #!/bin/sh
