@@ -85,6 +85,7 @@ class World:
             "SHOP_DUCKDB": str(self.file),
         }
         self.old = self.new = None
+        self.is_read_by_name = False
         self.always_collects = True  # each case ends with gc, which a sample does after some
 
     # --- its life
@@ -94,8 +95,8 @@ class World:
         shutil.copytree(ROOT / "test/projects/shop", self.project, ignore=made)
         if self.engine == "postgres":
             self._start_postgres()
-        here = {k: v for k, v in self.environment.items() if k.startswith("SHOP_") or k == "ENGINE"}
-        os.environ.update(here)
+            self._change("dbt_project.yml", "profile: shop", "profile: shop_postgres")
+        self._here()
         if self.strategy.in_place:
             self._build("prod")
             self.sql(self.strategy.in_place)
@@ -151,7 +152,11 @@ class World:
         for line in self._pg("start", str(os.getpid())).splitlines():
             name, _, value = line.removeprefix("export ").partition("=")
             self.environment[name] = value
-        self._change("dbt_project.yml", "profile: shop", "profile: shop_postgres")
+
+    def _here(self):
+        """This process reads the same warehouse."""
+        here = {k: v for k, v in self.environment.items() if k.startswith("SHOP_") or k == "ENGINE"}
+        os.environ.update(here)
 
     def _pg(self, *arguments):
         command = [ROOT / "test/support/pg", *arguments]
@@ -274,7 +279,7 @@ class World:
             if self.strategy.aside:
                 sql = f"select nspname from pg_namespace where nspname ~ '{self.strategy.aside}'"
                 aside = [row[0] for row in warehouse.rows(connection, sql)]
-            text = snapshot.text(connection, [*self.strategy.own_schemas, *aside])
+            text = snapshot.text(connection, [*self.strategy.own_schemas, *aside], self.is_read_by_name)
             return re.sub(r" ?\[airlock: [^]]*\]", "", text)
 
     def state(self):
@@ -290,7 +295,7 @@ class World:
 
     def _is_mixed(self, now):
         """Each relation is the old or the new one, whole; a view goes with the table it reads."""
-        old, new, found = map(_by_relation, (self.old, self.new, now))
+        old, new, found = map(by_relation, (self.old, self.new, now))
         views = {name for name, lines in old.items() if not any(line.startswith("row ") for line in lines)}
         return all(lines in (old.get(name), new.get(name)) for name, lines in found.items()) and (
             old.keys() & new.keys()) <= found.keys() | views
@@ -332,9 +337,11 @@ class World:
         return held
 
 
-def _by_relation(text):
-    """What a snapshot says of each, whose name is the last word in front of what is said."""
+def by_relation(text):
+    """What a snapshot says of each, whose name is the second word of a row and otherwise the last word in
+    front of what is said."""
     found = {}
     for line in text.splitlines():
-        found.setdefault(line.partition(" | ")[0].split()[-1], []).append(line)
+        name = line.split()[1] if line.startswith("row ") else line.partition(" | ")[0].split()[-1]
+        found.setdefault(name, []).append(line)
     return found

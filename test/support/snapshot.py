@@ -122,7 +122,7 @@ def line(kind, row):
     return f"{kind} " + " | ".join(values)
 
 
-def postgres(connection, skip):
+def postgres(connection, skip, by_name):
     mine = f"nspname !~ '^pg_' and nspname not in ({literals(skip + ['information_schema'])})"
     relations = (
         "(select c.*, nspname from pg_class c join pg_namespace n on n.oid = relnamespace"
@@ -135,7 +135,7 @@ def postgres(connection, skip):
             yield line(kind, [row[0], as_read_back(connection, row[1])] if kind == "view" else row)
     readable = f"select nspname, relname from {relations} where relkind <> 'f'"
     for schema, name in warehouse.rows(connection, readable):
-        yield from content(connection, schema, name, "row(t.*)::text")
+        yield from content(connection, schema, name, "to_jsonb(t)::text" if by_name else "row(t.*)::text")
 
 
 def as_read_back(connection, definition):
@@ -147,7 +147,7 @@ def as_read_back(connection, definition):
     return text
 
 
-def duckdb(connection, skip):
+def duckdb(connection, skip, _by_name):
     mine = f"database_name = current_database() and schema_name not in ({literals(skip)})"
     for kind, sql in DUCKDB.items():
         for row in warehouse.rows(connection, sql.replace("{mine}", mine)):
@@ -164,9 +164,11 @@ def content(connection, schema, name, row):
         yield line(f"row {schema}.{name}", [text])
 
 
-def text(connection, skip):
-    """Of the warehouse behind the connection; `skip` are schemas to leave out."""
-    return "\n".join(sorted((duckdb if warehouse.engine() == "duckdb" else postgres)(connection, skip)))
+def text(connection, skip, by_name=False):
+    """Of the warehouse behind the connection; `skip` are schemas to leave out. `by_name`: on PostgreSQL a
+    row names its columns, whatever their order."""
+    lines = duckdb if warehouse.engine() == "duckdb" else postgres
+    return "\n".join(sorted(lines(connection, skip, by_name)))
 
 
 def main():

@@ -10,6 +10,7 @@ It plays what `record` recorded of the sample project, and never imports dbt:
 with the JSON log of dbt 1.11 on stdout and its exit statuses. The connection is that of the sample
 profiles (SHOP_DUCKDB, SHOP_PG_*). What else it reads:
 
+  DIRECT_RECORDED  a directory with the recordings of another project, ENGINE-TARGET.json
   DIRECT_SCENARIO  a file, or JSON itself: what the project does differently (build.py)
   DIRECT_TRACE     a file to which every start is appended, and what it ran (trace.py)
   DIRECT_FAULT     what goes wrong and where (faults.py); it counts starts in DIRECT_TRACE

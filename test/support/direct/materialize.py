@@ -53,13 +53,27 @@ class Materializer:
         if self.full_refresh or self._kind(node) != "table":
             self._make(node, "table", self._sql(node, "compiled_from_nothing"))
             return
-        key, name = node["config"]["unique_key"], node["relation_name"]
+        key, name = node["config"].get("unique_key"), node["relation_name"]
         self._run(
             f"create temporary table airlock_new as (\n{self._sql(node)}\n)",
-            f"delete from {name} where {key} in (select {key} from airlock_new)",
-            f"insert into {name} select * from airlock_new",
+            *([f"delete from {name} where {key} in (select {key} from airlock_new)"] if key else []),
+            self._insert_new(name, self._columns(node)),
             "drop table airlock_new",
         )
+
+    def _columns(self, node):
+        """Name -> type of what is there."""
+        found = self.engine.execute(
+            "select column_name, data_type from information_schema.columns"
+            f" where table_catalog = '{node['database']}' and table_schema = '{node['schema']}'"
+            f" and table_name = '{node['alias']}' order by ordinal_position"
+        )
+        return dict(found)
+
+    def _insert_new(self, name, columns):
+        """By name: what only the new rows have is left out, as dbt does by default."""
+        names = ", ".join(f'"{column}"' for column in columns)
+        return f"insert into {name} ({names}) select {names} from airlock_new"
 
     def _snapshot(self, node):
         config, name = node["config"], node["relation_name"]
@@ -70,14 +84,24 @@ class Materializer:
         if not self._kind(node):
             self._make(node, "table", new)
             return
-        changed = " or ".join(f"s.{column} is distinct from t.{column}" for column in config["check_cols"])
+        there = self._columns(node)
+        self.engine.execute(f"create temporary view airlock_read as (\n{self._sql(node)}\n)")
+        read = dict(self.engine.execute(
+            "select column_name, data_type from information_schema.columns where table_name = 'airlock_read'"
+            " order by ordinal_position"
+        ))
+        self.engine.execute("drop view airlock_read")
+        added = {column: type_ for column, type_ in read.items() if column not in there}
+        checked = config["check_cols"] if config["check_cols"] != "all" else [c for c in read if c != key]
+        changed = " or ".join(["false", *(f"s.{c} is distinct from t.{c}" for c in checked)])
         current = f"(select * from {name} where dbt_valid_to is null)"
         self._run(
+            *(f'alter table {name} add column "{column}" {type_}' for column, type_ in added.items()),
             f"create temporary table airlock_new as {new} left join {current} t on s.{key} = t.{key}"
             f" where t.{key} is null or {changed}",
             f"update {name} set dbt_valid_to = {time} where dbt_valid_to is null"
             f" and {key} in (select {key} from airlock_new)",
-            f"insert into {name} select * from airlock_new",
+            self._insert_new(name, {**there, **added}),
             "drop table airlock_new",
         )
 

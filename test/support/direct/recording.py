@@ -7,7 +7,8 @@ NAMED = "recorded_database"  # as `record` named it
 
 
 def path_of(engine, target):
-    return f"{os.path.dirname(os.path.abspath(__file__))}/recorded/{engine.name}-{target}.json"
+    recorded = os.environ.get("DIRECT_RECORDED") or f"{os.path.dirname(os.path.abspath(__file__))}/recorded"
+    return f"{recorded}/{engine.name}-{target}.json"
 
 
 class Recording:

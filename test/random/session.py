@@ -1,0 +1,105 @@
+"""A random project and what becomes of it: deployed, changed, deployed again, with what goes wrong
+between."""
+
+import random
+
+import checks
+from change import change
+from project import Project
+
+
+def run(ground, seed, is_told):
+    """What was wrong, and what was done in a few words."""
+    chance = random.Random(seed)
+    session = Session(ground, chance, is_told)
+    try:
+        session.run()
+    except Exception as error:  # of a build in place, or of a report that cannot be read
+        session.problems.append(f"{type(error).__name__}: {error}")
+    if session.problems:
+        session.problems += [f"done: {step}" for step in session.steps]
+    return session.problems, f"{session.deployments} deployments"
+
+
+class Session:
+    def __init__(self, ground, chance, is_told):
+        self.ground, self.chance, self.is_told = ground, chance, is_told
+        self.problems, self.steps, self.deployments = [], [], 0
+
+    def say(self, text):
+        self.steps.append(text)
+        if self.is_told:
+            print(f"# {text}", flush=True)
+
+    def run(self):
+        self.ground.clear()
+        self.project = Project(self.chance, self.ground.strategy)
+        if self.ground.strategy.begins_in_place:
+            self.ground.write(self.project)
+            self.ground.build_in_place()
+        for number in range(self.chance.randint(2, 4)):
+            if number:
+                self.say("; ".join(change(self.project)))
+            else:
+                self.say(f"{len(self.project.nodes)} nodes, tags {self.project.tags or 'none'}")
+            trouble = self.chance.choice((None, self._fail_test, self._fail_model, self._fault))
+            if trouble:
+                trouble()
+            if not self.problems:
+                self._succeed()
+            if self.problems:
+                return
+            self.project.needs_refresh = False
+        self.problems += checks.of_gc(self.ground)
+
+    def _fail_test(self):
+        tests = self.project.tests.values()
+        broken = self.chance.choice([test for test in tests if test.node in self.project.scope()])
+        broken.finds = True
+        self._fail(broken)
+        broken.finds = False
+
+    def _fail_model(self):
+        scope = [self.project.nodes[name] for name in self.project.scope()]
+        models = [node for node in scope if node.resource_type == "model"]
+        if models:
+            broken = self.chance.choice(models)
+            broken.is_broken = True
+            self._fail(broken)
+            broken.is_broken = False
+
+    def _fail(self, broken):
+        self.ground.write(self.project)
+        self.ground.old = self.ground.new = self.ground.production()
+        self._deploy(f"{broken.name} fails", (1,), ("old",))
+
+    def _fault(self):
+        """Somewhere in what airlock itself does; or nowhere, when it does not come that far."""
+        chance = self.chance
+        kind = chance.choice(("error", "crash", "crash-airlock", "lost", "mute"))
+        fault = f"run-operation/{chance.randint(1, 5)}.{chance.randint(0, 8)}:{chance.choice(('before', 'after'))}:{kind}"
+        self.ground.write(self.project)
+        self.ground.expect(self.project)
+        states = ("old", "new", "mixed") if self.ground.strategy.rebuilds else ("old", "new")
+        self._deploy(fault, None, states, DIRECT_FAULT=fault)
+
+    def _succeed(self):
+        self.ground.write(self.project)
+        self.ground.expect(self.project)
+        self._deploy("good", (0,), ("new" if self.ground.new != self.ground.old else "old",))
+
+    def _deploy(self, what, statuses, states, **environment):
+        """Any exit status is right without `statuses`, if it tells what is so."""
+        self.deployments += 1
+        run_ = self.ground.run(self.ground.arguments(self.project), **environment)
+        self.problems += checks.of_processes(self.ground.trace())
+        state = self.ground.state()
+        self.say(f"{what}: exit {run_.status}, production is {state.splitlines()[0]}")
+        if statuses and run_.status not in statuses:
+            self.problems.append(f"{what}: ended with {run_.status}: {run_.errors[-700:]}")
+        if state not in states:
+            self.problems += [f"{what}: production is {state}", *self.ground.differences()]
+        if self.ground.old != self.ground.new:
+            self.problems += checks.of_report(run_, "old", state.splitlines()[0], self.ground.strategy.rebuilds)
+        if statuses:
+            self.problems += checks.of_rest(self.ground)

@@ -1,0 +1,57 @@
+"""The strategies that random projects are deployed with: a row for each."""
+
+from dataclasses import dataclass
+
+MODELS = ("table", "table", "view", "incremental", "ephemeral", "snapshot")
+
+
+@dataclass(frozen=True)
+class Strategy:
+    name: str
+    staging: str  # the target of the build
+    expected: str  # the function of twin.py that does the same in place
+    verb: str = "deploy"
+    options: tuple = ()
+    dbt: tuple = ()  # behind `--`
+    tags: tuple = ((),)  # one of these is the scope; none: everything
+    kinds: tuple = MODELS
+    own_schemas: tuple = ("stage", "airlock", "airlock_restore")  # neither production nor somebody else's
+    aside: str = ""
+    engines: tuple = ("duckdb", "postgres")
+    is_audit: bool = False  # its two sides share layers
+    rebuilds: bool = False  # production becomes new one table after the other
+    replaces: str = "relations"  # of the scope; or the schemas that these are in, or everything
+    begins_in_place: bool = False  # production was built without airlock
+
+    @property
+    def arguments(self):
+        return (self.name.partition(":")[0], "--from", self.staging, "--to", "prod", *self.options)
+
+    @property
+    def sides(self):
+        return ("--from", self.staging, "--to", "prod")
+
+
+SOME = ((), ("a",), ("a", "b"))
+NO_SNAPSHOT = tuple(kind for kind in MODELS if kind != "snapshot")
+
+NO_VIEW = tuple(kind for kind in MODELS if kind != "view")
+
+STRATEGIES = (
+    Strategy("wac", "staging", "cloned", options=("--max-shrink", "100"), tags=SOME),
+    # publishes no views, and reads those of production
+    Strategy("production-rollback", "staging", "in_place", tags=SOME, kinds=NO_VIEW, begins_in_place=True),
+    Strategy(
+        "wap:copy", "prod_audit", "cloned", options=("--publish-by", "copy", "--max-shrink", "100"), is_audit=True,
+        own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore")),
+    Strategy(
+        "wap:rebuild", "prod_audit", "audited", options=("--publish-by", "rebuild"), is_audit=True, rebuilds=True,
+        kinds=NO_SNAPSHOT, own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
+        begins_in_place=True),
+    Strategy(
+        "blue-green", "green", "anew", dbt=("--", "--full-refresh"), kinds=NO_SNAPSHOT, engines=("postgres",),
+        own_schemas=("airlock", "airlock_restore"), aside="^green_|__airlock_", replaces="schemas"),
+    Strategy(
+        "blue-green:file", "blue_green", "anew", dbt=("--", "--full-refresh"), kinds=NO_SNAPSHOT,
+        engines=("duckdb",), own_schemas=("airlock", "airlock_restore"), replaces="everything"),
+)
