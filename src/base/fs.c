@@ -19,9 +19,22 @@ enum {
 	LOCK_TRIES = 16,
 };
 
+/* What can be done about it, where that is not said by what it is. */
+static int hint(struct err *err, int reason)
+{
+	if (reason == ENOSPC || reason == EDQUOT)
+		return err_hint(err, "make room there, then run it again");
+	if (reason == EROFS || reason == EACCES)
+		return err_hint(err, "make it writable, then run it again");
+	return -1;
+}
+
 static int fail(struct err *err, const char *what, const char *path)
 {
-	return err_set(err, ERR_FILE, "cannot %s '%s': %s", what, path, strerror(errno));
+	int reason = errno;
+
+	err_set(err, ERR_FILE, "cannot %s '%s': %s", what, path, strerror(reason));
+	return hint(err, reason);
 }
 
 static int open_retrying(const char *path, int flags, mode_t mode)
@@ -386,7 +399,10 @@ int fs_log_append(struct fs_log *log, const char *data, size_t len, struct err *
 	off_t before = lseek(log->fd, 0, SEEK_END);
 
 	if (write_all(log->fd, data, len) || sync_retrying(log->fd)) {
-		err_set(err, ERR_FILE, "cannot write a record: %s", strerror(errno));
+		int reason = errno;
+
+		err_set(err, ERR_FILE, "cannot write a record: %s", strerror(reason));
+		hint(err, reason);
 		if (before >= 0 && ftruncate(log->fd, before) == 0)
 			sync_retrying(log->fd);
 		return -1;

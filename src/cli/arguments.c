@@ -308,6 +308,13 @@ static void write_dbt_word(const struct arguments *arguments, const char *word,
 	write_word(out, joined);
 }
 
+void arguments_write_dbt(const struct arguments *arguments, const struct strv *words,
+			 const struct strv *environment, struct buf *out)
+{
+	for (size_t i = 0; i < words->n; i++)
+		write_dbt_word(arguments, words->v[i], environment, out);
+}
+
 void arguments_write(const struct arguments *arguments, const char *program,
 		     const struct command *command, const struct strv *environment, struct buf *out)
 {
@@ -325,8 +332,7 @@ void arguments_write(const struct arguments *arguments, const char *program,
 	if (!command->takes_dbt_options || !arguments->dbt_words.n)
 		return;
 	buf_add_str(out, " --");
-	for (size_t i = 0; i < arguments->dbt_words.n; i++)
-		write_dbt_word(arguments, arguments->dbt_words.v[i], environment, out);
+	arguments_write_dbt(arguments, &arguments->dbt_words, environment, out);
 }
 
 void arguments_write_where(const struct arguments *arguments, struct buf *out)

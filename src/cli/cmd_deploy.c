@@ -80,10 +80,7 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 		buf_add_str(&line, " --defer --favor-state --state target/airlock/state/");
 		buf_add_shell_word(&line, name_of_side);
 	}
-	for (size_t i = 0; i < arguments->cmdline.every.n; i++) {
-		buf_add_char(&line, ' ');
-		buf_add_shell_word(&line, arguments->cmdline.every.v[i]);
-	}
+	arguments_write_dbt(arguments, &arguments->cmdline.every, invocation->environment, &line);
 	strv_push(next, buf_cstr(&line));
 }
 
@@ -136,6 +133,16 @@ static void add_inspection(const struct invocation *invocation, const struct err
 			add_command(invocation, inspections[i].command, next);
 }
 
+static void add_rollback(const struct invocation *invocation, const struct deploy_result *result,
+			 struct strv *next)
+{
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+
+	buf_printf(&line, "%s rollback %s", invocation->program, result->id);
+	arguments_write_where(invocation->arguments, &line);
+	strv_push(next, buf_cstr(&line));
+}
+
 /* Command lines that can be pasted, in the order in which they make sense. */
 static void find_next(const struct invocation *invocation, const struct deploy_result *result,
 		      const struct err *err, struct strv *next)
@@ -143,6 +150,11 @@ static void find_next(const struct invocation *invocation, const struct deploy_r
 	if (!err_is_set(err) || err->code == ERR_USAGE || err->code == ERR_UNSUPPORTED ||
 	    !invocation->arguments)
 		return;
+	/* What the hook was to do is done by hand: the same again would publish again. */
+	if (result && result->production_changed && err->code == ERR_HOOK_FAILED) {
+		add_rollback(invocation, result, next);
+		return;
+	}
 	if (result && result->audit && result->audit->failure_count)
 		add_rebuild(invocation, result->audit, next);
 	if (result && result->rest && cause_count(result->audit) <= FAILURES_SHOWN)
@@ -169,12 +181,12 @@ static json_t *tests_json(const struct audit *audit)
 			 (json_int_t)(audit ? audit->scope_tests : 0));
 }
 
-static json_t *published_json(const struct deploy_result *result)
+static json_t *published_json(const struct deploy_published *items, size_t n)
 {
 	json_t *list = json_array();
 
-	for (size_t i = 0; result && i < result->published_count; i++) {
-		const struct deploy_published *published = &result->published[i];
+	for (size_t i = 0; i < n; i++) {
+		const struct deploy_published *published = &items[i];
 		CLEANUP(mem_free_string) char *to = relation_display(&published->route->to);
 
 		json_array_append_new(
@@ -229,8 +241,8 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 
 	find_next(invocation, result, err, &next);
 	return json_pack(
-		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, s:I, "
-		"s:I}",
+		"{s:i, s:o, s:o, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:I, "
+		"s:I, s:I}",
 		"version", 1, "id",
 		result && *result->id ? report_string_json(result->id) : json_null(), "strategy",
 		strategy ? report_string_json(strategy) : json_null(), "outcome",
@@ -238,7 +250,12 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 		result ? (int)result->production_changed : 0, "exit",
 		failed ? err_exit_status(err) : 0, "nodes",
 		nodes_json(result ? result->audit : NULL), "tests",
-		tests_json(result ? result->audit : NULL), "published", published_json(result),
+		tests_json(result ? result->audit : NULL), "published",
+		published_json(result ? result->published : NULL,
+			       result ? result->published_count : 0),
+		"publishing",
+		published_json(result ? result->publishing : NULL,
+			       result ? result->publishing_count : 0),
 		"failures", failures_json(result ? result->audit : NULL), "next",
 		strings_json(&next), "error", failed ? report_error_json(err) : json_null(),
 		"skipped",

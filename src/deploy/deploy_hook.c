@@ -113,11 +113,17 @@ static int plan_again(struct deploy *deploy, struct err *err)
 static int before_publish(struct deploy *deploy, struct err *err)
 {
 	const struct step *step = plan_step(&deploy->final_plan, "before_publish");
+	int rc;
 
 	if (!step)
 		return 0;
 	deploy->result.outcome = DEPLOY_UNFINISHED;
-	if (run_step(deploy, step, err) < 0) {
+	deploy->result.publishing = deploy_list_tables(deploy);
+	deploy->result.publishing_count = deploy->final_plan.table_count;
+	rc = run_step(deploy, step, err);
+	/* Routes of the plan that is made again. */
+	deploy->result.publishing_count = 0;
+	if (rc < 0) {
 		deploy->result.outcome =
 			err->code == ERR_HOOK_FAILED ? DEPLOY_BLOCKED : DEPLOY_FAILED;
 		return -1;

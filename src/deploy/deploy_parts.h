@@ -202,6 +202,7 @@ char *deploy_aside_path(const char *file, const char *id);
 int deploy_publish_file(struct deploy *deploy, struct err *err);
 /* deploy_publish.c, for it. */
 void deploy_name_publish_failure(struct err *err);
+const struct deploy_published *deploy_list_tables(struct deploy *deploy); /* of `final_plan` */
 void deploy_list_published(struct deploy *deploy);
 /* The step publish of `final_plan`, behind its intent, and finish in the same operation unless a
  * hook is to run between them. */

@@ -191,7 +191,7 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 	}
 }
 
-void deploy_list_published(struct deploy *deploy)
+const struct deploy_published *deploy_list_tables(struct deploy *deploy)
 {
 	const struct plan *plan = &deploy->final_plan;
 	struct deploy_published *rows =
@@ -218,8 +218,13 @@ void deploy_list_published(struct deploy *deploy)
 			rows[i].restore = arena_printf(&deploy->arena, "%s.%s", buf_cstr(&schema),
 						       buf_cstr(&restore));
 	}
-	deploy->result.published = rows;
-	deploy->result.published_count = plan->table_count;
+	return rows;
+}
+
+void deploy_list_published(struct deploy *deploy)
+{
+	deploy->result.published = deploy_list_tables(deploy);
+	deploy->result.published_count = deploy->final_plan.table_count;
 }
 
 /* Production is held: by one that died, which is settled, or by one that is waited for. */

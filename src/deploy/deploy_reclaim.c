@@ -165,10 +165,16 @@ static int end_processes(struct deploy *deploy, struct err *err)
 	if (journal_read_processes(directory, deploy->id, deploy_bound(deploy, "host"),
 				   deploy_bound(deploy, "boot"), &left, err) < 0)
 		return -1;
-	if (left.is_newer)
-		deploy->request.reporter->warning(
-			deploy->request.reporter,
-			"the journal is of a newer airlock: no process that it names is ended");
+	if (left.newer) {
+		err_set(err, ERR_NOT_RESUMABLE,
+			"the journal of deployment '%s' was written by airlock %s, in a form that "
+			"airlock %s does not know: what it may have left running cannot be ended",
+			deploy->id, left.newer, AIRLOCK_VERSION);
+		return err_hint(err,
+				"use that version, or end its dbt by hand and delete "
+				"target/airlock/deployments/%s",
+				deploy->id);
+	}
 	for (size_t i = 0; i < left.n; i++)
 		if (!proc_end_group(left.items[i].pid, left.items[i].start, GRACE_MS))
 			return err_set(err, ERR_LOCKED,

@@ -55,6 +55,14 @@ static int may_settle(const struct deploy *deploy, const struct state_lock *seen
 			seen->id, seen->id);
 }
 
+/* How it is known that it does not go on. */
+static const char *ending(const struct deploy *deploy, const struct state_lock *seen)
+{
+	if (deploy_holder_is_dead(deploy, seen))
+		return "died";
+	return seen->expired ? "did not renew the lease of its lock" : "was given up";
+}
+
 /*
  * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
  * succeeds. The update waits for a publish of the dead one that the server may still be ending;
@@ -83,9 +91,9 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
 		return -1;
 	bool published = js_get_bool(json_array_get(reply.rows[take.n], 0), "published", false);
-	char *text CLEANUP(mem_free_string) =
-		mem_printf("deployment '%s' died and is settled: it had %s", seen->id,
-			   published ? "published" : "not changed production");
+	char *text CLEANUP(mem_free_string) = mem_printf(
+		"deployment '%s' %s and is settled: it had %s", seen->id, ending(deploy, seen),
+		published ? "published" : "not changed production");
 
 	deploy->request.reporter->note(deploy->request.reporter, text);
 	return 0;

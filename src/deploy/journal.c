@@ -34,7 +34,9 @@ int journal_write(struct journal *journal, const char *event, const char *step,
 	js_write_line(record, &line);
 	if (line.len == 0 || line.data[line.len - 1] != '\n')
 		buf_add_char(&line, '\n');
-	return fs_log_append(&journal->log, line.data, line.len, err);
+	if (fs_log_append(&journal->log, line.data, line.len, err) == 0)
+		return 0;
+	return err_wrap(err, "the journal in '%s'", journal->directory);
 }
 
 void journal_close(struct journal *journal)

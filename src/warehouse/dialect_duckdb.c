@@ -218,10 +218,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"and t.schema_name = {restore_schema:literal} "
 		"and t.table_name = 'r_{id:bind}_' || (e.value ->> 'number')",
 	[DIALECT_LOG_ASIDE] = FILE_LOG,
+	/* As it was written: the clocks of the machines that did may differ, or be set back. */
 	[DIALECT_LOG_READ] =
 		"select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', "
 		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar "
-		"from {log:relation} where {only:literal} in ('', id) order by logged_at",
+		"from {log:relation} where {only:literal} in ('', id) order by rowid",
 	[DIALECT_LOG_PROBE] =
 		"select json_object('published', exists (select 1 from {log:relation} "
 		"where id = '{id:bind}' and event = 'published'))::varchar",

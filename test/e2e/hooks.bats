@@ -36,6 +36,8 @@ hooks_of_history() { # of the newest deployment
   output=$(cat "$SAW")
   assert_json 'd["outcome"]' unfinished
   assert_json 'd["production_changed"]' false
+  assert_json 'd["published"], [t["relation"].split(".", 1)[1] for t in d["publishing"]]' \
+    '[[], ["mart.customers", "mart.open_orders", "mart.orders", "mart.revenue_by_day", "utils.calendar", "utils.currencies"]]'
   assert_json 'd["tests"]["failed"], d["tests"]["scope"] > 0' '[0, true]'
   output=$(cat "$SAW.env") stderr=''
   assert_says AIRLOCK_HOOK=before_publish AIRLOCK_ID=2 AIRLOCK_STRATEGY=wac AIRLOCK_FROM=staging \
@@ -78,6 +80,7 @@ hooks_of_history() { # of the newest deployment
   assert_status 70
   assert_says "published, but the hook 'after_publish' exited with 9" 'production was changed'
   assert_json 'd["outcome"], d["production_changed"], d["exit"]' '["published", true, 70]'
+  assert_json 'd["next"] == ["airlock rollback " + d["id"] + " --yes"]' true
   assert_sql 'select country from mart.customers where customer_id = 4' CH
   [ "$(hooks_of_history)" = '["after_publish 9"]' ]
   run --separate-stderr airlock inspect --json

@@ -12,8 +12,9 @@
 #include "airlock/base/mem.h"
 #include "airlock/deploy/journal.h"
 
+#define DEPLOYMENT "{\"event\":\"deployment\",\"journal\":1,\"host\":\"h\",\"boot\":\"b\"}\n"
 #define FIRST                                                                                      \
-	"{\"event\":\"deployment\",\"journal\":1,\"host\":\"h\",\"boot\":\"b\"}\n"                 \
+	DEPLOYMENT                                                                                 \
 	"{\"event\":\"begin\",\"step\":\"lock\"}\n"                                                \
 	"{\"event\":\"process\",\"pid\":4001,\"start\":77}\n"                                      \
 	"{\"event\":\"done\",\"step\":\"lock\"}\n"                                                 \
@@ -73,23 +74,42 @@ static void the_process_of_a_step_without_an_end_may_still_run(void **state)
 	assert_int_equal(processes.n, 1);
 	assert_int_equal(processes.items[0].pid, 4002);
 	assert_int_equal(processes.items[0].start, 78);
-	assert_false(processes.is_newer);
+	assert_null(processes.newer);
+}
+
+static void whoever_goes_on_with_it_finds_what_was_left(void **state)
+{
+	(void)state;
+	assert_int_equal(count(FIRST BUILD DEPLOYMENT), 1);
+	assert_int_equal(count(FIRST BUILD DEPLOYMENT "{\"event\":\"done\"}\n"), 0);
+}
+
+/* A journal as it was when its deployment was killed: `file` in test/unit/data. */
+static void cut_everywhere(const char *file, size_t processes_at_end)
+{
+	CLEANUP(mem_free_string)
+	char *path = mem_printf("%s/test/unit/data/%s", AIRLOCK_SOURCE_DIR, file);
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	struct journal_processes last = { 0 };
+
+	assert_int_equal(fs_read(path, 1024 * 1024, &text, &err), 0);
+	for (size_t len = 0; len <= text.len; len++) {
+		journal_processes_release(&last);
+		journal_find_processes(buf_cstr(&text), len, "h", "b", &last);
+		assert_null(last.newer);
+		for (size_t i = 0; i < last.n; i++)
+			assert_true(last.items[i].pid > 1000 && last.items[i].start > 1000);
+	}
+	assert_int_equal(last.n, processes_at_end);
+	journal_processes_release(&last);
 }
 
 static void cut_at_any_byte_it_has_what_was_written_whole(void **state)
 {
 	(void)state;
-	for (size_t len = 0; len <= strlen(FIRST BUILD); len++) {
-		CLEANUP(journal_processes_release) struct journal_processes processes = { 0 };
-
-		read_text(FIRST BUILD, len, &processes);
-		for (size_t i = 0; i < processes.n; i++)
-			assert_true(processes.items[i].start == 77 ||
-				    processes.items[i].start == 78);
-		/* A last line is whole without its newline too. */
-		if (len >= strlen(FIRST BUILD) - 1)
-			assert_int_equal(processes.n, 1);
-	}
+	cut_everywhere("journal_build.jsonl", 2);
+	cut_everywhere("journal_publish.jsonl", 1);
 }
 
 static void processes_of_another_host_or_another_boot_are_not_ours(void **state)
@@ -107,12 +127,12 @@ static void a_journal_of_a_newer_version_names_nobody_to_end(void **state)
 {
 	CLEANUP(journal_processes_release) struct journal_processes processes = { 0 };
 	const char *text =
-		"{\"event\":\"deployment\",\"journal\":2,\"host\":\"h\",\"boot\":\"b\"}\n" BUILD
-		"{\"event\":\"something new\"}\n";
+		"{\"event\":\"deployment\",\"journal\":2,\"version\":\"9.0\","
+		"\"host\":\"h\",\"boot\":\"b\"}\n" BUILD "{\"event\":\"something new\"}\n";
 
 	(void)state;
 	read_text(text, strlen(text), &processes);
-	assert_true(processes.is_newer);
+	assert_string_equal(processes.newer, "9.0");
 	assert_int_equal(processes.n, 0);
 }
 
@@ -139,6 +159,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_process_of_a_step_without_an_end_may_still_run),
+		cmocka_unit_test(whoever_goes_on_with_it_finds_what_was_left),
 		cmocka_unit_test(cut_at_any_byte_it_has_what_was_written_whole),
 		cmocka_unit_test(processes_of_another_host_or_another_boot_are_not_ours),
 		cmocka_unit_test(a_journal_of_a_newer_version_names_nobody_to_end),

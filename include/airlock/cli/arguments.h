@@ -44,6 +44,10 @@ void arguments_write(const struct arguments *arguments, const char *program,
 		     const struct command *command, const struct strv *environment,
 		     struct buf *out);
 
+/* Of its options for dbt those in `words`, each behind a blank. */
+void arguments_write_dbt(const struct arguments *arguments, const struct strv *words,
+			 const struct strv *environment, struct buf *out);
+
 /* What another command needs to find the same warehouse. */
 void arguments_write_where(const struct arguments *arguments, struct buf *out);
 

@@ -85,6 +85,8 @@ struct deploy_result {
 	const struct routes *routes; /* NULL before the parse */
 	const struct deploy_published *published;
 	size_t published_count;
+	const struct deploy_published *publishing; /* while `before_publish` runs: what is to be */
+	size_t publishing_count;
 	size_t restores_dropped; /* restore points that were expired */
 	const struct strv
 		*rest;       /* names to exclude from a publish of what is good; NULL: none is */

@@ -43,10 +43,13 @@ struct journal_process {
 struct journal_processes {
 	struct journal_process *items;
 	size_t n;
-	bool is_newer; /* a newer version wrote it: then there are none */
+	char *newer; /* the version of airlock that wrote it in a newer form: then there are none */
 };
 
-/* A journal that is not there, or torn anywhere, has those that can be read. */
+/* A text that is torn anywhere has those that can be read. */
+void journal_find_processes(const char *text, size_t len, const char *host, const char *boot,
+			    struct journal_processes *ret_processes);
+/* None of a journal that is not there. */
 int journal_read_processes(const char *deployments_directory, const char *id, const char *host,
 			   const char *boot, struct journal_processes *ret_processes,
 			   struct err *err);
