@@ -1,10 +1,12 @@
 #include "airlock/dbt/manifest.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "airlock/base/fs.h"
+#include "airlock/warehouse/dialect.h"
 #include "manifest_internal.h"
 
 #define MAX_BYTES ((size_t)1 << 30)
@@ -158,6 +160,59 @@ static int link_nodes(struct manifest *manifest, struct err *err)
 	return rc;
 }
 
+/* Behind the part of a relation's name that begins at p. */
+static const char *part_end(const char *p)
+{
+	if (*p != '"')
+		return p + strcspn(p, ".");
+	for (p++; *p; p++)
+		if (*p == '"' && *++p != '"')
+			break;
+	return p;
+}
+
+/* Whether dbt writes the `number`th of its parts, from the last one, in quotes. */
+static bool is_quoted(const char *relation_name, size_t number)
+{
+	const char *starts[3] = { NULL };
+	size_t n = 0;
+
+	for (const char *p = relation_name; n < ARRAY_LEN(starts); p++) {
+		starts[n++] = p;
+		p = part_end(p);
+		if (*p != '.')
+			break;
+	}
+	return number < n && *starts[n - 1 - number] == '"';
+}
+
+static void fold_part(struct manifest *manifest, const char **part)
+{
+	char *upper = *part ? arena_strdup(&manifest->arena, *part) : NULL;
+
+	for (char *p = upper; p && *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	*part = upper;
+}
+
+/* As the warehouse stores names that dbt does not quote. */
+static void fold_names(struct manifest *manifest)
+{
+	const struct dialect *dialect = dialect_find(manifest->adapter_type);
+
+	for (size_t i = 0; dialect && dialect->folds_upper && i < manifest->n; i++) {
+		struct manifest_node *node = &manifest->nodes[i];
+		const char *name = node->relation_name ? node->relation_name : "";
+
+		if (!is_quoted(name, 0))
+			fold_part(manifest, &node->relation.identifier);
+		if (!is_quoted(name, 1))
+			fold_part(manifest, &node->relation.schema);
+		if (!is_quoted(name, 2))
+			fold_part(manifest, &node->relation.database);
+	}
+}
+
 /* Takes over what `content` holds, if anything. */
 static int parse(const char *text, size_t len, struct buf *content, const char *name,
 		 struct manifest **ret_manifest, struct err *err)
@@ -176,6 +231,7 @@ static int parse(const char *text, size_t len, struct buf *content, const char *
 	}
 	free(manifest->pending);
 	manifest->pending = NULL;
+	fold_names(manifest);
 	*ret_manifest = manifest;
 	return 0;
 }

@@ -112,6 +112,10 @@ void ops_add_transaction(struct ops *ops, const struct dialect *dialect,
 	case DIALECT_TRANSACTION_STRING:
 		add_as_string(ops, dialect->transaction_settings, statements);
 		break;
+	case DIALECT_TRANSACTION_NONE:
+		for (size_t i = 0; i < statements->n; i++)
+			ops_add(ops, statements->v[i]);
+		break;
 	}
 	for (size_t i = first; i < ops->n; i++)
 		ops->calls[i].in_transaction = true;

@@ -238,6 +238,7 @@ int deploy_picture(const json_t *picture, struct observed *ret_observed, struct 
 bool deploy_holds_production(const struct deploy *deploy)
 {
 	return deploy->strategy->holds_production ||
+	       !deploy->sides.dialect->changes_set_atomically ||
 	       (deploy->strategy->may_rebuild && config_rebuilds(deploy->request.config));
 }
 

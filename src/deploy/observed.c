@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "airlock/format/json.h"
+#include "airlock/warehouse/view_text.h"
 
 /* Every list of the picture is an array or null. */
 static size_t list_of(const json_t *object, const char *key, const json_t **ret_list)
@@ -136,6 +137,15 @@ static int check_marks(const struct table *table, struct err *err)
 		       name);
 }
 
+/* Some catalogs keep the whole statement that made a view. */
+static const char *definition_of(struct observed *o, const json_t *object)
+{
+	const char *text = js_get_string(object, "text");
+	char *definition CLEANUP(mem_free_string) = text ? view_text_definition(text) : NULL;
+
+	return definition ? arena_strdup(&o->arena, definition) : copy(o, object, "definition");
+}
+
 static int read_table(struct observed *o, const json_t *object, struct table *table,
 		      struct err *err)
 {
@@ -145,9 +155,10 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->object = copy(o, object, "object");
 	table->owner = copy(o, object, "owner");
 	table->owned = js_get_bool(object, "owned", true);
+	table->is_transient = js_get_bool(object, "transient", false);
 	table->comment = copy(o, object, "comment");
 	table->options = copy(o, object, "options");
-	table->definition = copy(o, object, "definition");
+	table->definition = definition_of(o, object);
 	table->rows = -1;
 	read_columns(o, object, table);
 	table->indexes = read_parts(o, object, "indexes", &table->index_count);

@@ -23,6 +23,8 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	plan->conflict_unseen = w->set.by_content ? input->dialect->unseen_by_content
 						  : input->dialect->unseen_by_identity;
 	state_init(&w->state, input->dialect, input->database, input->routes);
+	if (!input->dialect->changes_set_atomically)
+		state_hold_production(&w->state);
 }
 
 void publication_release(struct publication *w)
@@ -55,12 +57,34 @@ void publication_link_routes(struct publication *w)
 				w->plan->tables[i].route = &w->in->routes->items[k];
 }
 
+static bool is_one_by_one(const struct publication *w)
+{
+	return w->in->dialect->transaction == DIALECT_TRANSACTION_NONE;
+}
+
+/* Where there is no transaction the new rows are frozen before the first statement. */
+static void choose_stage(const struct publication *w, struct publish_table *t)
+{
+	char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
+	char *name CLEANUP(mem_free_string) = sql_bind_mark(STATE_STAGE, "id", suffix);
+
+	if (!is_one_by_one(w) || t->view || !t->from)
+		return;
+	t->stage = (struct relation) {
+		.database = w->state.schema.database,
+		.schema = STATE_SCHEMA,
+		.identifier = arena_strdup(&w->plan->arena, name),
+	};
+	t->stage.database = arena_strdup(&w->plan->arena, t->stage.database);
+}
+
 void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep)
 {
 	struct arena *arena = &w->plan->arena;
 	char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
 	char *name CLEANUP(mem_free_string) = sql_bind_mark("r_", "id", suffix);
 
+	choose_stage(w, t);
 	if (!keep || !t->to_table || table_is_view(t->to_table))
 		return;
 	t->restore = (struct relation) {
@@ -313,10 +337,31 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 	return keeps_any(w) ? state_push_restores(&w->state, restores, statements, err) : 0;
 }
 
+/* Rows have a transaction everywhere: what is recorded is recorded together. */
+static int push_record_whole(struct publication *w, struct strv *statements, struct err *err)
+{
+	struct strv rows CLEANUP(strv_release) = STRV_INIT;
+	struct buf whole CLEANUP(buf_release) = BUF_INIT;
+
+	if (!is_one_by_one(w))
+		return push_record(w, statements, err);
+	if (push_record(w, &rows, err) < 0)
+		return -1;
+	buf_add_str(&whole, "begin;\n");
+	for (size_t i = 0; i < rows.n; i++)
+		buf_printf(&whole, "%s;\n", rows.v[i]);
+	buf_add_str(&whole, "commit");
+	strv_push(statements, buf_cstr(&whole));
+	return 0;
+}
+
 static int plan_transaction(struct publication *w, const char *reason, struct err *err)
 {
-	struct step *step = plan_add_step(w->plan, "publish", "publish", STEP_TRANSACTION, reason);
+	struct step *step =
+		plan_add_step(w->plan, "publish", "publish",
+			      is_one_by_one(w) ? STEP_OPERATION : STEP_TRANSACTION, reason);
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
+	struct strv guards CLEANUP(strv_release) = STRV_INIT;
 
 	step->changes_production = !w->rebuilds;
 	step->undo = w->set.container_count > 0
@@ -326,12 +371,17 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	if (state_push_probe(&w->state, &probe, err) < 0)
 		return -1;
 	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);
+	if (is_one_by_one(w) && state_push_fences(&w->state, &guards, err) < 0)
+		return -1;
+	w->set.guards = &guards;
+	w->set.is_resumed = w->in->is_resumed;
 	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
 			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0)
 		return -1;
-	return push_record(w, &step->sql, err);
+	w->set.guards = NULL;
+	return push_record_whole(w, &step->sql, err);
 }
 
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err)
@@ -435,6 +485,20 @@ static int plan_expiry(struct publication *w, struct err *err)
 	return 0;
 }
 
+/* A statement that comes late finds nothing to publish. */
+static int push_stage_drops(struct publication *w, struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < w->set.n; i++) {
+		const struct sql_arg arg = SQL_ARG_RELATION("stage", &w->set.tables[i].stage);
+
+		if (w->set.tables[i].stage.identifier &&
+		    dialect_push_text(statements, w->in->dialect, "drop table if exists {stage}",
+				      &arg, 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int publication_plan_finish(struct publication *w, struct err *err)
 {
 	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
@@ -444,6 +508,7 @@ int publication_plan_finish(struct publication *w, struct err *err)
 	step->undo = "nothing";
 	if (read_restores(w, err) < 0 ||
 	    state_push_log_held(&w->state, STATE_FINISHED, w->in->finish, &step->sql, err) < 0 ||
+	    push_stage_drops(w, &step->sql, err) < 0 ||
 	    state_push_release(&w->state, &step->sql, err) < 0 || plan_expiry(w, err) < 0)
 		return -1;
 	return publication_plan_hook(w, OPTION_AFTER_FAILURE, err);

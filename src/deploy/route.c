@@ -1,5 +1,6 @@
 #include "airlock/deploy/route.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,12 +28,26 @@ static const char *first_tag(const struct resolve *r, const struct manifest_node
 	return NULL;
 }
 
+/* Where dbt does not quote the node's own schema it would not quote this one. */
+static const char *schema_of_tag(const struct resolve *r, const struct route *route,
+				 const char *tag)
+{
+	char *schema = arena_strdup(&r->routes->arena, config_route(r->config, tag));
+	bool is_folded = r->routes->dialect->folds_upper;
+
+	for (const char *p = route->from.schema; *p; p++)
+		is_folded = is_folded && !islower((unsigned char)*p);
+	for (char *p = schema; is_folded && *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return schema;
+}
+
 static void route_by_tag(const struct resolve *r, struct route *route, const char *tag)
 {
 	if (!tag)
 		return;
 	route->to = route->from;
-	route->to.schema = arena_strdup(&r->routes->arena, config_route(r->config, tag));
+	route->to.schema = schema_of_tag(r, route, tag);
 	route->has_to = true;
 }
 
@@ -43,7 +58,7 @@ static void check_one_schema(const struct resolve *r, const struct route *route,
 		const char *other = r->tags->v[i];
 
 		if (manifest_has_tag(route->node, other) &&
-		    strcmp(config_route(r->config, other), route->to.schema) != 0)
+		    strcmp(schema_of_tag(r, route, other), route->to.schema) != 0)
 			route_conflict(
 				r->routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
 				"give it one of the tags only, or route both to one schema "

@@ -266,10 +266,11 @@ int sides_check_adapters(const struct config *config, const struct manifest *fro
 			       config_text(config, OPTION_FROM), adapter,
 			       config_text(config, OPTION_TO), manifest_adapter_type(to));
 	if (!dialect)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "the adapter '%s' is not supported in this version: duckdb and "
-			       "postgres are",
-			       adapter);
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"the adapter '%s' is not supported in this version: duckdb, postgres "
+			"and snowflake are",
+			adapter);
 	*ret_dialect = dialect;
 	return 0;
 }

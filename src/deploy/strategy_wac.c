@@ -1,6 +1,7 @@
 /*
  * wac, write-audit-clone: build and test everything in staging, then put the tested tables of
- * the scope into their production schemas. Both engines change the whole set in one transaction.
+ * the scope into their production schemas. Where the engine has a transaction for it, the whole
+ * set changes in one.
  */
 #include "airlock/deploy/publication.h"
 #include "airlock/deploy/strategy_rows.h"
@@ -29,8 +30,11 @@ static int plan_steps(struct publication *w, struct err *err)
 	publication_plan_audit(w);
 	if (publication_plan_publish(
 		    w,
-		    "the tested tables and the views over them take their place in "
-		    "production, all or none",
+		    w->in->dialect->changes_set_atomically
+			    ? "the tested tables and the views over them take their place in "
+			      "production, all or none"
+			    : "the tested tables, and behind them the views over them, take their "
+			      "place in production, one at a time; what is left is resumed",
 		    err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);

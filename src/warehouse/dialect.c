@@ -1,5 +1,6 @@
 #include "airlock/warehouse/dialect.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "airlock/warehouse/dialect_rows.h"
@@ -7,6 +8,7 @@
 static const struct dialect *const dialects[] = {
 	&dialect_duckdb,
 	&dialect_postgres,
+	&dialect_snowflake,
 };
 
 const struct dialect *const *dialect_all(size_t *ret_n)
@@ -37,11 +39,50 @@ static int render_block(struct buf *out, const struct dialect *dialect, const ch
 	return sql_render(out, dialect, "do {body:literal}", literal, 1, err);
 }
 
+static const struct sql_arg *names_of(const struct sql_arg *args, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (args[i].kind == SQL_NAMES)
+			return &args[i];
+	return NULL;
+}
+
+static bool is_database_before(const struct sql_arg *names, size_t i)
+{
+	for (size_t k = 0; k < i; k++)
+		if (strcmp(names->relation[k].database, names->relation[i].database) == 0)
+			return true;
+	return false;
+}
+
+/* Once for each database that is among the names. */
+static int render_catalogs(struct buf *out, const struct dialect *dialect, const char *text,
+			   const struct sql_arg *args, size_t n, struct err *err)
+{
+	const struct sql_arg *names = names_of(args, n);
+	struct sql_arg *all = mem_alloc((n + 1) * sizeof(*all));
+	int result = 0;
+
+	memcpy(all, args, n * sizeof(*all));
+	for (size_t i = 0; names && i < names->n && result == 0; i++) {
+		if (is_database_before(names, i))
+			continue;
+		all[n] = (struct sql_arg)SQL_ARG_IDENT("catalog", names->relation[i].database);
+		if (i > 0)
+			buf_add_str(out, " union all ");
+		result = sql_render(out, dialect, text, all, n + 1, err);
+	}
+	free(all);
+	return result;
+}
+
 static int render(struct buf *out, const struct dialect *dialect, const char *text,
 		  const struct sql_arg *args, size_t n, struct err *err)
 {
 	if (strncmp(text, "do ", 3) == 0)
 		return render_block(out, dialect, text + 3, args, n, err);
+	if (dialect->catalog_per_database && names_of(args, n) && strstr(text, "{catalog}"))
+		return render_catalogs(out, dialect, text, args, n, err);
 	return sql_render(out, dialect, text, args, n, err);
 }
 

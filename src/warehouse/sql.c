@@ -24,7 +24,7 @@ static void put_ident(struct buf *out, const struct dialect *dialect, const char
 	buf_add_char(out, dialect->quote);
 }
 
-static void put_literal(struct buf *out, const char *text)
+static void put_literal(struct buf *out, const struct dialect *dialect, const char *text)
 {
 	if (!text) {
 		buf_add_str(out, "null");
@@ -32,8 +32,8 @@ static void put_literal(struct buf *out, const char *text)
 	}
 	buf_add_char(out, '\'');
 	for (const char *p = text; *p; p++) {
-		if (*p == '\'')
-			buf_add_char(out, '\'');
+		if (*p == '\'' || (*p == '\\' && dialect->escapes_backslash))
+			buf_add_char(out, *p);
 		buf_add_char(out, *p);
 	}
 	buf_add_char(out, '\'');
@@ -57,14 +57,15 @@ static void put_relation(struct buf *out, const struct dialect *dialect,
 	put_ident(out, dialect, relation->identifier);
 }
 
-static void put_names(struct buf *out, const struct relation *relation)
+static void put_names(struct buf *out, const struct dialect *dialect,
+		      const struct relation *relation)
 {
 	buf_add_char(out, '(');
-	put_literal(out, relation->database);
+	put_literal(out, dialect, relation->database);
 	buf_add_str(out, ", ");
-	put_literal(out, relation->schema);
+	put_literal(out, dialect, relation->schema);
 	buf_add_str(out, ", ");
-	put_literal(out, relation->identifier);
+	put_literal(out, dialect, relation->identifier);
 	buf_add_char(out, ')');
 }
 
@@ -78,7 +79,7 @@ static void put_list(struct buf *out, const struct dialect *dialect, const struc
 		else if (arg->kind == SQL_RELATIONS)
 			put_relation(out, dialect, &arg->relation[i]);
 		else
-			put_names(out, &arg->relation[i]);
+			put_names(out, dialect, &arg->relation[i]);
 	}
 }
 
@@ -112,7 +113,7 @@ static void put_arg(struct buf *out, const struct dialect *dialect, const struct
 		put_list(out, dialect, arg);
 		break;
 	case SQL_LITERAL:
-		put_literal(out, arg->text);
+		put_literal(out, dialect, arg->text);
 		break;
 	case SQL_NUMBER:
 		buf_printf(out, "%" PRId64, arg->number);

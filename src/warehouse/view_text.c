@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "airlock/base/buf.h"
 #include "airlock/warehouse/dialect.h"
@@ -109,13 +110,18 @@ static const char *quoted_name(struct reader *r)
 	return arena_strdup(&r->text->arena, buf_cstr(&name));
 }
 
-/* PostgreSQL stores what is not quoted in small letters; DuckDB compares without case anyway. */
+/* PostgreSQL stores what is not quoted in small letters, Snowflake in capitals; DuckDB compares
+ * without case anyway. */
 static const char *plain_name(struct reader *r)
 {
 	struct buf name CLEANUP(buf_release) = BUF_INIT;
+	bool upper = r->dialect->folds_upper;
 
-	for (; continues_name(*r->at); r->at++)
-		buf_add_char(&name, (char)tolower((unsigned char)*r->at));
+	for (; continues_name(*r->at); r->at++) {
+		int c = (unsigned char)*r->at;
+
+		buf_add_char(&name, (char)(upper ? toupper(c) : tolower(c)));
+	}
 	return arena_strdup(&r->text->arena, buf_cstr(&name));
 }
 
@@ -173,7 +179,7 @@ static void read_token(struct reader *r)
 	const char *p = r->at;
 
 	if (*p == '\'')
-		r->at = skip_string(p, false);
+		r->at = skip_string(p, r->dialect->escapes_backslash);
 	else if (is_escape_prefix(p))
 		r->at = skip_string(p + 1, true);
 	else if (*p == '$')
@@ -216,4 +222,117 @@ bool view_text_names(const struct dialect *dialect, const struct view_text *text
 		if (relation_equal(dialect, &text->names[i], relation))
 			return true;
 	return false;
+}
+
+static bool take_word(const char **at, const char *word)
+{
+	const char *p = skip_blank(*at);
+	size_t len = strlen(word);
+
+	if (strncasecmp(p, word, len) != 0 || continues_name(p[len]))
+		return false;
+	*at = p + len;
+	return true;
+}
+
+/* Behind what begins with an opening bracket at p. */
+static const char *skip_brackets(const char *p)
+{
+	size_t depth = 0;
+
+	for (;;) {
+		p = skip_blank(p);
+		if (!*p)
+			return p;
+		if (*p == '\'') {
+			p = skip_string(p, true);
+			continue;
+		}
+		if (*p == '$') {
+			p = skip_dollar(p);
+			continue;
+		}
+		if (*p == '"') {
+			const char *end = strchr(p + 1, '"');
+
+			p = end ? end + 1 : p + strlen(p);
+			continue;
+		}
+		depth += *p == '(';
+		depth -= *p == ')';
+		p++;
+		if (depth == 0)
+			return p;
+	}
+}
+
+static const char *skip_view_name(const char *p)
+{
+	for (;;) {
+		p = skip_blank(p);
+		if (*p == '"') {
+			for (p++; *p; p++)
+				if (*p == '"' && *++p != '"')
+					break;
+		} else {
+			while (continues_name(*p))
+				p++;
+		}
+		const char *dot = skip_blank(p);
+
+		if (*dot != '.')
+			return p;
+		p = dot + 1;
+	}
+}
+
+/* Between the columns and the query. A comment is set by a statement of its own. */
+static bool skip_options(const char **at)
+{
+	for (;;) {
+		if (take_word(at, "copy") && !take_word(at, "grants"))
+			return false;
+		if (take_word(at, "comment")) {
+			const char *p = skip_blank(*at);
+
+			p = *p == '=' ? skip_blank(p + 1) : p;
+			if (*p != '\'')
+				return false;
+			*at = skip_string(p, true);
+			continue;
+		}
+		const char *p = skip_blank(*at);
+
+		*at = p;
+		return take_word(&p, "as");
+	}
+}
+
+char *view_text_definition(const char *create)
+{
+	const char *p = create;
+	const char *columns, *columns_end;
+
+	if (!take_word(&p, "create"))
+		return NULL;
+	if (take_word(&p, "or") && !take_word(&p, "replace"))
+		return NULL;
+	if (!take_word(&p, "view"))
+		return NULL;
+	if (take_word(&p, "if") && !(take_word(&p, "not") && take_word(&p, "exists")))
+		return NULL;
+	columns = columns_end = skip_blank(skip_view_name(p));
+	if (*columns == '(')
+		columns_end = skip_brackets(columns);
+	p = columns_end;
+	if (!skip_options(&p))
+		return NULL;
+	size_t len = strlen(p);
+
+	while (len > 0 && (isspace((unsigned char)p[len - 1]) || p[len - 1] == ';'))
+		len--;
+	if (columns == columns_end)
+		return mem_printf("%.*s", (int)len, p);
+	return mem_printf("%.*s copy grants %.*s", (int)(columns_end - columns), columns, (int)len,
+			  p);
 }

@@ -1,10 +1,11 @@
-"""Makes test/golden/input anew: python3 test/support/golden_input.py RENDER_PLAN DBT
+"""Makes test/golden/input anew: python3 test/support/golden_input.py RENDER_PLAN DBT [ENGINE...]
 
 For each engine the manifests of both sides of the sample project, parsed by real dbt, and two pictures
 of a real warehouse by airlock's own queries: before the first build of staging, and after it.
 In these two production has one table as staging builds it, with all that people add by hand, one whose columns
 changed, and the others not at all. A third picture has both sides whole, as production-rollback
 finds them, with an index that only production has. What differs from one machine or run to another is left out.
+Snowflake, which is a stand-in, has a python and a dbt of its own: .cache/snowflake.
 """
 
 import json
@@ -55,6 +56,12 @@ BY_HAND = {
         create unique index customers_once on mart.customers (customer_id);
         create index "Customers by note" on mart.customers ("Note");
         comment on index mart.customers_once is 'by hand'""",
+    "snowflake": """
+        drop table utils.calendar;
+        drop table utils.currencies;
+        drop table mart.revenue_by_day;
+        comment on table mart.orders is 'it''s the report''s {{ table }}';
+        comment on table mart.customers is 'with a back\\\\slash'""",
 }
 
 BLUE_GREEN = "blue-green --tags mart,utils".split()
@@ -123,6 +130,13 @@ def steady(picture):
     def number(match):
         return numbers.setdefault(match[0], str(16384 + len(numbers)))
 
+    def moment(match):
+        return numbers.setdefault(match[0], f"moment {len(numbers)}")
+
+    for relation in picture["relations"] + picture["rows"]:
+        for key in ("object", "version"):
+            if re.fullmatch(r"\d{16}", relation.get(key) or ""):
+                relation[key] = re.sub(r".+", moment, relation[key])
     for container in picture.get("containers", []):
         container["object"] = number([container["object"]])
         container["seen"] = "seen:" + container["schema"]
@@ -167,9 +181,9 @@ def make(engine, directory):
     project = directory / "project"
     shutil.copytree(ROOT / "test/projects/shop", project)
     configuration = project / "dbt_project.yml"
-    if engine == "postgres":
+    if engine != "duckdb":
         configuration.write_text(
-            re.sub(r"(?m)^profile: .*", r"profile: shop_postgres", configuration.read_text())
+            re.sub(r"(?m)^profile: .*", f"profile: shop_{engine}", configuration.read_text())
         )
 
     def dbt(verb, target):
@@ -186,7 +200,8 @@ def make(engine, directory):
     dbt("build", "prod")
     dbt("build", "staging")
     connection = warehouse.connect(read_only=False)
-    connection.cursor().execute("create unique index revenue_once on mart.revenue_by_day (ordered_on)")
+    if engine != "snowflake":
+        connection.cursor().execute("create unique index revenue_once on mart.revenue_by_day (ordered_on)")
     connection.close()
     take_picture(engine, "whole", "-", False, WHOLE)
     connection = warehouse.connect(read_only=False)
@@ -203,18 +218,27 @@ def make(engine, directory):
         take_picture(engine, "green_built", str(before), True, BLUE_GREEN, "green")
 
 
+SERVERS = {"postgres": ["test/support/pg", "start"],
+           "snowflake": ["test/support/snowflake/server", "start", "SHOP"]}
+
+
+def start(engine):
+    os.environ["SNOWFLAKE_OWNER"] = str(os.getpid())
+    started = subprocess.run([ROOT / SERVERS[engine][0], *SERVERS[engine][1:]], check=True,
+                             capture_output=True, text=True)
+    for line in started.stdout.splitlines():
+        variable, value = line.removeprefix("export ").split("=", 1)
+        os.environ[variable] = value
+
+
 def main():
-    for engine in ("duckdb", "postgres"):
+    for engine in sys.argv[3:] or ("duckdb", "postgres"):
         with tempfile.TemporaryDirectory() as name:
             directory = pathlib.Path(name)
             os.environ["ENGINE"] = engine
             os.environ["SHOP_DUCKDB"] = str(directory / "warehouse.duckdb")
-            if engine == "postgres":
-                started = subprocess.run([ROOT / "test/support/pg", "start"], check=True,
-                                         capture_output=True, text=True)
-                for line in started.stdout.splitlines():
-                    variable, value = line.removeprefix("export ").split("=", 1)
-                    os.environ[variable] = value
+            if engine in SERVERS:
+                start(engine)
             try:
                 make(engine, directory)
             finally:

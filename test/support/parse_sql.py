@@ -24,6 +24,8 @@ def plain(match):
     two quotes for one."""
     text = match[0]
     if text.startswith("<"):
+        if text.startswith("<transient"):
+            return "transient "
         return "undecided integer" if "constraints" in text else "undecided"
     return '"' + text[1:-1].replace('""', "_") + '"' if text.startswith('"') else text
 

@@ -1,5 +1,5 @@
-"""The warehouse that a test uses: ENGINE is duckdb or postgres, the rest is what the sample
-profiles read (SHOP_DUCKDB, SHOP_PG_*)."""
+"""The warehouse that a test uses: ENGINE is duckdb, postgres or snowflake, the rest is what
+the sample profiles read (SHOP_DUCKDB, SHOP_PG_*, SHOP_SF_*)."""
 
 import os
 
@@ -9,11 +9,19 @@ def engine():
 
 
 def connect(read_only=True):
-    """An autocommitting connection; both kinds answer execute() through cursor()."""
+    """An autocommitting connection; all kinds answer execute() through cursor()."""
     if engine() == "duckdb":
         import duckdb
 
         return duckdb.connect(os.environ["SHOP_DUCKDB"], read_only=read_only)
+    if engine() == "snowflake":
+        import snowflake.connector
+
+        return snowflake.connector.connect(
+            account="standin", user="tester", password="tester", host="127.0.0.1", protocol="http",
+            port=int(os.environ["SHOP_SF_PORT"]), database="SHOP", schema="PUBLIC", warehouse="SHOP",
+            role=os.environ.get("SHOP_SF_ROLE", "SYSADMIN"), network_timeout=60,
+        )
     import psycopg2
 
     connection = psycopg2.connect(

@@ -110,6 +110,9 @@ static void plans_of_wac(void **state)
 		{ "wac", "postgres", "", "before", TO_PROD, NULL },
 		{ "wac", "postgres", "_built", "built", TO_PROD, NULL },
 		{ "wac", "postgres", "_by_tag", "built", BY_TAG, NULL },
+		{ "wac", "snowflake", "", "before", TO_PROD, NULL },
+		{ "wac", "snowflake", "_built", "built", TO_PROD, NULL },
+		{ "wac", "snowflake", "_by_tag", "built", BY_TAG, NULL },
 	};
 
 	(void)state;

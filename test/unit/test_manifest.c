@@ -337,6 +337,34 @@ static void parent_map_stands_in_for_depends_on(void **state)
 	manifest_free(parsed);
 }
 
+static void folds_to(const char *adapter, const char *relation_name, const char *expected)
+{
+	CLEANUP(mem_free_string)
+	char *text = mem_printf(
+		"{\"metadata\": {\"adapter_type\": \"%s\"}, \"nodes\": {\"model.a.m\": "
+		"{\"unique_id\": "
+		"\"model.a.m\", \"resource_type\": \"model\", \"name\": \"m\", \"package_name\": "
+		"\"a\", "
+		"\"database\": \"Db.1\", \"schema\": \"Mart\", \"alias\": \"Orders\", "
+		"\"relation_name\": \"%s\", \"config\": {\"materialized\": \"table\"}}}}",
+		adapter, relation_name);
+	struct manifest *parsed = parse(text);
+	CLEANUP(mem_free_string)
+	char *name = relation_display(&manifest_find(parsed, "model.a.m")->relation);
+
+	assert_string_equal(name, expected);
+	manifest_free(parsed);
+}
+
+static void names_are_those_that_the_warehouse_stores(void **state)
+{
+	(void)state;
+	folds_to("postgres", "Db.Mart.Orders", "\"Db.1\".Mart.Orders");
+	folds_to("snowflake", "db.Mart.Orders", "\"DB.1\".MART.ORDERS");
+	folds_to("snowflake", "\\\"Db.1\\\".Mart.\\\"Orders\\\"", "\"Db.1\".MART.Orders");
+	folds_to("snowflake", "Db.\\\"Mart\\\".Orders", "\"DB.1\".Mart.ORDERS");
+}
+
 static void a_directory_and_a_missing_file_are_errors(void **state)
 {
 	struct manifest *parsed;
@@ -369,6 +397,7 @@ int main(void)
 		cmocka_unit_test(the_rest_of_a_node_is_parsed_when_it_is_asked_for),
 		cmocka_unit_test(the_last_of_two_with_one_name_counts),
 		cmocka_unit_test(parent_map_stands_in_for_depends_on),
+		cmocka_unit_test(names_are_those_that_the_warehouse_stores),
 		cmocka_unit_test(a_directory_and_a_missing_file_are_errors),
 	};
 

@@ -72,6 +72,32 @@ static void the_database_is_named_where_statements_can(void **state)
 	renders("{x}", (struct sql_arg)SQL_ARG_RELATION("x", &nowhere), "\"s\".\"i\"");
 }
 
+static void a_backslash_is_doubled_where_it_escapes(void **state)
+{
+	const struct sql_arg arg = SQL_ARG_LITERAL("l", "a\\'b");
+
+	(void)state;
+	renders_for("duckdb", "{l}", &arg, 1, "'a\\''b'");
+	renders_for("snowflake", "{l}", &arg, 1, "'a\\\\''b'");
+}
+
+static void a_catalog_is_asked_in_each_database_of_the_names(void **state)
+{
+	const struct relation two[] = { { "A", "s", "t" }, { "B", "s", "t" }, { "A", "s", "u" } };
+	const struct sql_arg arg = SQL_ARG_NAMES("names", two, 3);
+	CLEANUP(strv_release) struct strv sql = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(dialect_push_text(&sql, dialect_find("snowflake"),
+					   "select {catalog}.x from {names:names}", &arg, 1, &err),
+			 0);
+	assert_string_equal(
+		sql.v[0], "select \"A\".x from ('A', 's', 't'), ('B', 's', 't'), ('A', 's', 'u') "
+			  "union all "
+			  "select \"B\".x from ('A', 's', 't'), ('B', 's', 't'), ('A', 's', 'u')");
+}
+
 static void values_are_never_read_as_templates(void **state)
 {
 	(void)state;
@@ -174,6 +200,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_kind_is_written_as_it_must),
 		cmocka_unit_test(the_database_is_named_where_statements_can),
+		cmocka_unit_test(a_backslash_is_doubled_where_it_escapes),
+		cmocka_unit_test(a_catalog_is_asked_in_each_database_of_the_names),
 		cmocka_unit_test(values_are_never_read_as_templates),
 		cmocka_unit_test(braces_that_are_no_placeholder),
 		cmocka_unit_test(a_template_that_does_not_fit_is_a_defect),

@@ -92,12 +92,53 @@ static void names_are_compared_as_the_warehouse_compares_them(void **state)
 	assert_false(names_in("duckdb", "select * from stage.orders", &other));
 }
 
+static void a_name_without_quotes_is_stored_in_capitals_on_snowflake(void **state)
+{
+	const struct relation capitals = { "DB", "STAGE", "ORDERS" };
+	const struct relation small = { "DB", "STAGE", "orders" };
+
+	(void)state;
+	assert_true(names_in("snowflake", "select * from db.stage.orders", &capitals));
+	assert_false(names_in("snowflake", "select * from db.stage.orders", &small));
+	assert_true(names_in("snowflake", "select * from db.Stage.\"orders\"", &small));
+	assert_false(names_in("snowflake", "select 'a\\' db.stage.orders'", &capitals));
+}
+
+static void defines(const char *create, const char *expected)
+{
+	CLEANUP(mem_free_string) char *definition = view_text_definition(create);
+
+	if (!expected)
+		assert_null(definition);
+	else
+		assert_string_equal(definition, expected);
+}
+
+static void the_text_of_a_view_is_what_stands_behind_its_name(void **state)
+{
+	(void)state;
+	defines("create or replace   view db.s.v\n  \n  as (\n select 1\n);\n",
+		"as (\n select 1\n)");
+	defines("CREATE VIEW IF NOT EXISTS \"a.\"\"b\" . v COPY GRANTS COMMENT = 'it''s as' AS "
+		"select 2",
+		"AS select 2");
+	defines("create view v (a, \"as)\" comment 'x)', c) copy grants as select 3",
+		"(a, \"as)\" comment 'x)', c) copy grants as select 3");
+	/* What would be lost is not understood. */
+	defines("create secure view v as select 1", NULL);
+	defines("create view v with row access policy p on (a) as select 1", NULL);
+	defines("select 1", NULL);
+	defines("", NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_name_is_found_however_it_is_written),
 		cmocka_unit_test(a_name_in_a_string_or_a_comment_is_none),
 		cmocka_unit_test(names_are_compared_as_the_warehouse_compares_them),
+		cmocka_unit_test(a_name_without_quotes_is_stored_in_capitals_on_snowflake),
+		cmocka_unit_test(the_text_of_a_view_is_what_stands_behind_its_name),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -32,6 +32,7 @@
 
 #define STATE_SCHEMA "airlock"
 #define STATE_RESTORE_SCHEMA "airlock_restore"
+#define STATE_STAGE "airlock_stage_" /* <id>_<number>, in the schema of the state */
 #define STATE_BEGUN "begun"
 #define STATE_INTENT "intent"
 #define STATE_RESUMED "resumed"

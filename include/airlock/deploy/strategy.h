@@ -27,6 +27,7 @@ struct strategy_input {
 	const struct strv *options;       /* the user's dbt options for every start; NULL: none */
 	const char *database; /* of the connection that publishes: where the state tables are */
 	const json_t *rolled_back; /* of a rollback: the deployment, as history.h shapes it */
+	bool is_resumed;           /* another process had begun to publish */
 	const json_t *begun;       /* what the beginning records; NULL: printed as <...> */
 	/* Of each view of the scope its SQL, by unique_id, as dbt compiled it for `to`; NULL
 	 * without. */

@@ -21,6 +21,8 @@
 enum dialect_transaction {
 	DIALECT_TRANSACTION_CALLS = 1, /* begin, each statement and commit are calls of their own */
 	DIALECT_TRANSACTION_STRING,    /* one string with all of them */
+	/* There is none for what changes tables: each statement commits by itself. */
+	DIALECT_TRANSACTION_NONE,
 };
 
 /*
@@ -145,6 +147,7 @@ struct publish_table {
 	bool is_exact;
 	bool is_copy; /* into staging: exact, but for foreign keys, comments and index names */
 	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
+	struct relation stage;     /* of a dialect that freezes what is published first */
 	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
 	size_t grant_count;        /* number of pairs */
@@ -188,14 +191,24 @@ struct publish_set {
 	/* Of a copy: views of this project in staging, which go with a table that they read. */
 	const struct relation *views;
 	size_t view_count;
+	/* Of a dialect without transactions: what is asked in front of each change, and whether
+	 * another process had begun to make them. */
+	const struct strv *guards;
+	bool is_resumed;
 };
 
 struct dialect {
 	const char *name;  /* dbt's adapter type, as in manifest metadata.adapter_type */
 	const char *title; /* for people */
 	char quote;
-	size_t identifier_max;   /* bytes */
-	bool folds_case;         /* names that differ in case only are one name */
+	size_t identifier_max; /* bytes */
+	bool folds_case;       /* names that differ in case only are one name */
+	/* A name that is not quoted is stored in capital letters; dbt does not quote every name. */
+	bool folds_upper;
+	bool escapes_backslash; /* in a quoted literal */
+	/* Each database has a catalog of its own: a template with {catalog} is rendered for each
+	 * database of its names, joined by "union all". */
+	bool catalog_per_database;
 	bool names_database;     /* statements carry the database part */
 	bool moves_objects;      /* a table can change its schema and keep all it has */
 	bool views_follow_names; /* a view reads what has the name, and not the object */
@@ -205,6 +218,7 @@ struct dialect {
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
+	bool only_plans;             /* nothing is deployed there yet */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;
 	const char *unseen_by_content;

@@ -15,6 +15,7 @@
 
 extern const struct dialect dialect_duckdb;
 extern const struct dialect dialect_postgres;
+extern const struct dialect dialect_snowflake;
 
 int duckdb_choose_way(const struct publish_table *table, enum publish_way *ret_way,
 		      const char **ret_reason, struct err *err);
@@ -48,6 +49,14 @@ int duckdb_copy(const struct dialect *dialect, const struct publish_set *set,
 enum publish_way postgres_choose_copy(const struct publish_table *table);
 int postgres_copy(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
+
+int snowflake_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+			 const char **ret_reason, struct err *err);
+int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
+		      struct strv *statements, struct err *err);
+enum publish_way snowflake_choose_copy(const struct publish_table *table);
+int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err);
 
 /* ERR_UNSUPPORTED for what no way can publish: the wrong kind, a feature that would be lost. */
 int publish_check(const struct publish_table *table, struct err *err);

@@ -40,6 +40,7 @@ struct table {
 	const char *object; /* identity: PostgreSQL oid/relfilenode; of a view a hash of its text */
 	const char *owner;  /* NULL where there are none */
 	bool owned;         /* this session may act as its owner */
+	bool is_transient;  /* without fail-safe, as Snowflake has it */
 	const char *comment;
 	const char *options; /* storage parameters as SQL, "fillfactor = '70'"; NULL without */
 	/* Of a view: what stands behind its name when it is created, "AS SELECT ..". NULL

@@ -26,6 +26,10 @@ void view_text_read(const struct dialect *dialect, const char *text, const char 
 		    struct view_text *ret_text);
 void view_text_release(struct view_text *text);
 
+/* Of a whole `create view` as Snowflake keeps it: what stands behind the name, with `copy grants`
+ * where a list of columns comes first. NULL: it says more than can be said again. free() it. */
+char *view_text_definition(const char *create);
+
 bool view_text_names(const struct dialect *dialect, const struct view_text *text,
 		     const struct relation *relation);
 

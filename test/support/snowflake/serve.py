@@ -13,6 +13,7 @@ Emulated by us (a test of each in test_standin.py):
   information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
     (the client's text), schemata, databases, object_privileges; get_ddl of a view
   show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
+  hash_agg(*); is_role_in_session (the session's role, or an administrator's)
   an error of whatever kind is an SQL error, where fakesnow answers 500 and the connector retries for ever
   faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late
 
@@ -38,6 +39,7 @@ import duckdb
 import fakesnow.cursor
 import fakesnow.info_schema
 import fakesnow.server as server
+import sqlglot
 import uvicorn
 from snowflake.connector.errors import OperationalError, ProgrammingError
 from sqlglot import exp
@@ -71,6 +73,8 @@ def prepare(cursor, text):
     """What the engine gets of a statement that has no handler, and what is to be noted after it."""
     session = handlers.Session(CATALOG, cursor._conn)
     text = re.sub(r"\bcurrent_role\s*\(\s*\)", f"'{session.role}'", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bis_role_in_session\s*\(([^()]*)\)",
+                  f"('{session.role}' in ('ACCOUNTADMIN', 'SYSADMIN', \\1))", text, flags=re.IGNORECASE)
     made = CREATE.match(text)
     if not made:
         return text, None
@@ -202,7 +206,10 @@ def described(cursor):
 
 
 def own_merge(expression):
-    """The engine has a MERGE; it only wants to know whose columns the inserted values are."""
+    """The engine has a MERGE; it only wants to know whose columns the inserted values are. And a
+    hash of all rows, which this is the one place for."""
+    for call in list(expression.find_all(exp.HashAgg)):
+        call.replace(sqlglot.parse_one("coalesce(sum(hash(*columns(*))::hugeint), 0)", read="duckdb"))
     if not isinstance(expression, exp.Merge):
         return PLAIN_MERGE(expression)
     source = expression.args["using"].alias_or_name

@@ -1,0 +1,260 @@
+/*
+ * Snowflake, through dbt-snowflake; run against a stand-in only (test/support/snowflake).
+ *
+ * DDL commits by itself, so there is no transaction of a publish: each statement stands alone, and
+ * production's lock is held. A raise is a text that is no number: to_number() is asked of the whole
+ * case expression, which does not hang on which branches are computed first. Times are UTC without
+ * a zone, whatever the session's. Unquoted names are stored in capitals; ours are quoted.
+ */
+#include "airlock/warehouse/dialect_rows.h"
+
+extern const char snowflake_observe_sql[];
+
+#define UTC(TIME)                                                                                  \
+	"to_varchar(" TIME "::timestamp_ntz, 'YYYY-MM-DD') || 'T' || "                             \
+	"to_varchar(" TIME "::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'"
+
+#define OBJECT "date_part(epoch_microsecond, t.created)::varchar"
+
+#define LEASE "dateadd(second, {lease:bind}, sysdate())"
+
+#define HOLDER_COLUMNS                                                                             \
+	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
+	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
+	"pid = {pid:bind}, began = '{start:bind}', since = '{since:bind}', "                       \
+	"phase = '{phase:bind}', expires = " LEASE
+
+#define HOLDER                                                                                     \
+	"'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host "        \
+	"|| ', process ' || pid::varchar || ', since ' || since || ', phase ' || phase"
+
+#define DEAD                                                                                       \
+	" where nonce = {holder:literal} and fence = {seen:number} "                               \
+	"and ({dead_for_sure:number} = 1 or expires < sysdate())"
+
+/* The two times are those of the table that was counted. */
+#define OBSERVE_ROWS(CONTENT)                                                                      \
+	"select to_json(object_construct('database', t.table_catalog, "                            \
+	"'schema', t.table_schema, 'identifier', t.table_name, 'object', " OBJECT ", "             \
+	"'version', date_part(epoch_microsecond, t.last_altered)::varchar, "                       \
+	"'rows', q.n" CONTENT ")) "                                                                \
+	"from (values {names:names}) as w (d, s, i) "                                              \
+	"join {catalog}.information_schema.tables t on t.table_catalog = w.d "                     \
+	"and t.table_schema = w.s and t.table_name = w.i "
+
+static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
+	[DIALECT_OBSERVE_SESSION] =
+		"select to_json(object_construct('user', current_user(), 'database', "
+		"current_database(), 'version', current_version()))",
+	[DIALECT_OBSERVE_SCHEMAS] =
+		"select distinct to_json(object_construct('database', n.catalog_name, "
+		"'schema', n.schema_name)) from (values {names:names}) as w (d, s, i) "
+		"join {catalog}.information_schema.schemata n "
+		"on n.catalog_name = w.d and n.schema_name = w.s",
+	[DIALECT_OBSERVE_RELATIONS] = snowflake_observe_sql,
+	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS(
+		", 'content', q.h") "cross join (select count(*) as n, hash_agg(*)::varchar as h "
+				    "from {relation:relation}) q",
+	[DIALECT_OBSERVE_ROWS] =
+		OBSERVE_ROWS("") "cross join (select count(*) as n from {relation:relation}) q",
+	[DIALECT_OBSERVE_RESTORES] =
+		"select to_json(object_construct('identifier', t.table_name, 'object', " OBJECT
+		", 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', " UTC(
+			"r.logged_at") ", "
+				       "'age', datediff(second, r.logged_at, sysdate()), "
+				       "'restore', r.e)) from information_schema.tables t "
+				       "left join (select l.id, l.logged_at, e.value as e from "
+				       "{log:relation} l, lateral flatten(input => "
+				       "parse_json(l.detail)) e where l.event = 'restores') r "
+				       "on t.table_name = 'r_' || r.id || '_' || "
+				       "r.e:number::varchar "
+				       "where t.table_schema = {restore_schema:literal} "
+				       "order by t.table_name",
+	[DIALECT_OBSERVE_LEFT] =
+		"select to_json(object_construct('lock', table_name)) "
+		"from information_schema.tables where table_schema = 'airlock' "
+		"and startswith(table_name, 'airlock_lock_') union all "
+		"select to_json(object_construct('side', table_schema || '.' || table_name)) "
+		"from information_schema.tables where table_schema = 'airlock' "
+		"and startswith(table_name, 'airlock_stage_') union all "
+		"select to_json(object_construct('unfinished', id)) from {log:relation} "
+		"group by id having count_if(event = 'intent') > 0 "
+		"and count_if(event in ('finished', 'aborted')) = 0",
+	[DIALECT_RESTORE_CHECK] =
+		"select to_number(case when (select count(*) from information_schema.tables t "
+		"cross join (select l.id, e.value as e from {log:relation} l, "
+		"lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores' "
+		"and l.id = {maker:literal}) r "
+		"where t.table_schema = {restore_schema:literal} "
+		"and t.table_name = {identifier:literal} and t.comment = {marker:literal} "
+		"and 'r_' || r.id || '_' || r.e:number::varchar = t.table_name) > 0 then '1' "
+		"else '" DIALECT_RAISED_CONFLICT " ' || {shown:literal} "
+		"|| ' is no longer what the history says' end)",
+	[DIALECT_RESTORE_DROP] = "drop table {restore:relation}",
+	[DIALECT_RESTORE_DROPPED] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select {maker:literal}, sysdate(), 'expired', {detail:literal}",
+	[DIALECT_SCHEMA_CREATE] = "create schema if not exists {schema:schema}",
+	[DIALECT_LOG_CREATE] =
+		"create table if not exists {log:relation} (id varchar not null, "
+		"logged_at timestamp_ntz not null, event varchar not null, detail varchar not "
+		"null)",
+	/* One of two at once may hear that it exists: it is asked again (`transient`). */
+	[DIALECT_LOCK_CREATE] =
+		"create table if not exists {lock:relation} as select 0::bigint as fence, "
+		"''::varchar as nonce, ''::varchar as id, ''::varchar as name, "
+		"''::varchar as username, ''::varchar as host, ''::varchar as boot, "
+		"0::bigint as pid, ''::varchar as began, ''::varchar as since, "
+		"''::varchar as phase, null::timestamp_ntz as expires, "
+		"{container:literal}::varchar as container",
+	[DIALECT_LOCK_ACQUIRE] = "update {lock:relation} set " HOLDER_COLUMNS " where nonce = ''",
+	[DIALECT_LOCK_ACQUIRE_NEXT] =
+		"update {lock:relation} set " HOLDER_COLUMNS " where nonce = '' and exists "
+		"(select 1 from {previous:relation} p where p.nonce = '{nonce:bind}')",
+	/* Rows alone do have transactions. */
+	[DIALECT_LOCK_TAKE] =
+		"begin; update {lock:relation} set " HOLDER_COLUMNS DEAD "; "
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select {dead:literal}, sysdate(), case when (select count(*) "
+		"from {log:relation} where id = {dead:literal} and event = 'published') > 0 "
+		"then 'finished' else 'aborted' end, {detail:literal} "
+		"from {lock:relation} where nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} where id = {dead:literal} and event in ('finished', "
+		"'aborted')); commit",
+	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS DEAD,
+	[DIALECT_LOCK_READ] =
+		"select to_json(object_construct('container', l.container, 'rows', (select "
+		"count(*) "
+		"from {lock:relation}), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, "
+		"'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, "
+		"'pid', l.pid, 'start', l.began, 'since', l.since, 'phase', l.phase, "
+		"'expires', " UTC("l.expires") ", 'expired', coalesce(l.expires < sysdate(), "
+					       "false), "
+					       "'published', g.n is not null)) "
+					       "from {lock:relation} l left join (select id, "
+					       "count(*) as n from {log:relation} "
+					       "where event = 'published' group by id) g "
+					       "on g.id = l.id",
+	[DIALECT_LOCK_HELD] = "select to_json(object_construct('fence', fence)) "
+			      "from {lock:relation} where nonce = '{nonce:bind}'",
+	[DIALECT_LOCK_LIST] =
+		"select to_json(object_construct('identifier', table_name)) "
+		"from information_schema.tables where table_catalog = {database:literal} "
+		"and table_schema = {state:literal} and startswith(table_name, 'airlock_lock_') "
+		"order by table_name",
+	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
+				 "nonce = '{nonce:bind}'",
+	[DIALECT_FENCE_RAISE] =
+		"update {lock:relation} set fence = fence + 1 where nonce = '{nonce:bind}'",
+	[DIALECT_FENCE_CHECK] =
+		"update {lock:relation} set phase = {doing:literal}, expires = " LEASE
+		" where nonce = '{nonce:bind}'; "
+		"select to_number(case when (select count(*) from {lock:relation} "
+		"where nonce = '{nonce:bind}') = 1 then '1' else '" DIALECT_RAISED_FENCE
+		" the lock of ' || {container:literal} "
+		"|| ' was taken from this deployment and is held by ' || (select case nonce "
+		"when '' then 'nobody' else " HOLDER " end from {lock:relation}) end)",
+	[DIALECT_FENCE_PRODUCTION] =
+		"select to_number(case when (select count(*) from {lock:relation} "
+		"where nonce in ('', '{nonce:bind}')) = 1 then '1' "
+		"else '" DIALECT_RAISED_HELD " ' || {container:literal} "
+		"|| ' is held by ' || (select " HOLDER " from {lock:relation}) end)",
+	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
+			       "select '{id:bind}', sysdate(), {event:literal}, {detail:literal}",
+	[DIALECT_LOG_HELD] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', sysdate(), {event:literal}, {detail:literal} "
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
+		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
+		"or g.detail = {detail:literal})))",
+	[DIALECT_LOG_OBJECTS] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', sysdate(), 'objects', coalesce(to_json(array_agg("
+		"object_construct('database', w.d, 'schema', w.s, 'identifier', w.i, "
+		"'object', case t.table_type when 'VIEW' then md5(v.view_definition) "
+		"else " OBJECT " end))), '[]') "
+		"from (values {names:names}) as w (d, s, i) "
+		"join information_schema.tables t on t.table_catalog = w.d "
+		"and t.table_schema = w.s and t.table_name = w.i "
+		"left join information_schema.views v on v.table_catalog = w.d "
+		"and v.table_schema = w.s and v.table_name = w.i",
+	[DIALECT_LOG_RESTORES] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', sysdate(), 'restores', "
+		"coalesce(to_json(array_agg("
+		"object_construct('number', e.value:number, 'of', e.value:of, "
+		"'rows', e.value:rows, 'content', e.value:content, 'keep', "
+		"e.value:keep, "
+		"'keep_for', e.value:keep_for, 'object', " OBJECT ", 'bytes', t.bytes, "
+		"'expires_at', " UTC("dateadd(second, e.value:keep_for::bigint, "
+				     "sysdate())") "))), "
+						   "'[]')"
+						   " "
+						   "from (select "
+						   "parse_json({detail:literal}) "
+						   "as j) d, "
+						   "lateral flatten(input => d.j) "
+						   "e join "
+						   "information_schema.tables t "
+						   "on t.table_schema = "
+						   "{restore_schema:literal} "
+						   "and t.table_name = "
+						   "'r_{id:bind}_' || "
+						   "e.value:number::varchar",
+	[DIALECT_LOG_READ] = "select to_json(object_construct('id', id, 'at', " UTC(
+		"logged_at") ", "
+			     "'event', event, 'detail', detail)) "
+			     "from {log:relation} where {only:literal} in ('', id) order by "
+			     "logged_at",
+	[DIALECT_LOG_PROBE] =
+		"select to_json(object_construct('published', count(*) > 0)) from {log:relation} "
+		"where id = '{id:bind}' and event = 'published'",
+};
+
+static const char *const transaction_settings[] = { NULL };
+
+/* Undone by the service, or of two that create one thing at once. */
+static const char *const transient[] = {
+	"has locked table",
+	"already exists, but current role has no privileges on it",
+	NULL,
+};
+
+/* There was no session: nothing was sent. */
+static const char *const unreachable[] = {
+	"Failed to connect to DB",
+	"Could not connect to Snowflake backend",
+	NULL,
+};
+
+const struct dialect dialect_snowflake = {
+	.name = "snowflake",
+	.title = "Snowflake",
+	.quote = '"',
+	.identifier_max = 255,
+	.folds_case = false, /* as stored: the manifest's names are folded when it is read */
+	.folds_upper = true,
+	.escapes_backslash = true,
+	.catalog_per_database = true,
+	.names_database = true,
+	.moves_objects = false,
+	.views_follow_names = true,
+	.one_writer = false,
+	.changes_set_atomically = false,
+	.only_plans = true,
+	.unseen_by_identity =
+		"a change of grants or policies, and what is written to a table in the "
+		"moments before it is replaced",
+	.unseen_by_content = "a change of comments, grants or policies, and what is written to a "
+			     "table in the moments before it is replaced",
+	.transaction = DIALECT_TRANSACTION_NONE,
+	.transaction_settings = transaction_settings,
+	.transient = transient,
+	.unreachable = unreachable,
+	.templates = templates,
+	.choose_way = snowflake_choose_way,
+	.publish = snowflake_publish,
+	.choose_copy = snowflake_choose_copy,
+	.copy = snowflake_copy,
+};

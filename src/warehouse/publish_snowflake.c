@@ -1,0 +1,436 @@
+/*
+ * Publishing on Snowflake: statement by statement, since DDL commits by itself. What is published
+ * is frozen first as clones of our own, so that a statement which the service still has when its
+ * client is gone reads what was tested, or nothing once they are dropped. Nothing is changed before
+ * every restore point is there. All of it can be done again from its beginning: what is there
+ * already stays, and a table that holds what was frozen counts as unchanged.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
+
+#define RAISE_UNLESS(CONDITION, BEGINS)                                                            \
+	"select to_number(case when " CONDITION " then '1' else '" BEGINS                          \
+	" ' || {message:literal} end)"
+
+#define TABLE_IS                                                                                   \
+	"(select count(*) from {catalog:ident}.information_schema.tables t "                       \
+	"where t.table_schema = {schema:literal} and t.table_name = {identifier:literal} "         \
+	"and date_part(epoch_microsecond, t.created)::varchar || '/' "                             \
+	"|| date_part(epoch_microsecond, t.last_altered)::varchar = {identity:literal}) = 1"
+
+#define VIEW_IS                                                                                    \
+	"(select count(*) from {catalog:ident}.information_schema.views v "                        \
+	"where v.table_schema = {schema:literal} and v.table_name = {identifier:literal} "         \
+	"and (md5(v.view_definition) = {identity:literal}{or:statement})) = 1"
+
+#define NOTHING_IS                                                                                 \
+	"(select count(*) from {catalog:ident}.information_schema.tables t "                       \
+	"where t.table_schema = {schema:literal} and t.table_name = {identifier:literal}) = 0"
+
+#define HOLDS_THE_STAGE                                                                            \
+	"(select count(*)::varchar || '/' || hash_agg(*)::varchar from {to}) "                     \
+	"= (select count(*)::varchar || '/' || hash_agg(*)::varchar from {stage})"
+
+#define COUNTS_THE_STAGE "(select count(*) from {stage}) = (select count(*) from {to})"
+
+/* --- which way --- */
+
+static int refuse(const struct publish_table *table, const char *why, const char *hint,
+		  struct err *err)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(table->to);
+
+	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be published: %s", display, why);
+	return err_hint(err, "%s", hint);
+}
+
+static int check_staging(const struct publish_table *table, struct err *err)
+{
+	const struct table *from = table->from_table;
+
+	if (!table->decided || !from)
+		return 0;
+	if (from->refuse_count > 0) {
+		char *what CLEANUP(mem_free_string) =
+			publish_list(from->refuses, from->refuse_count);
+		char *why CLEANUP(mem_free_string) = mem_printf("in staging %s", what);
+
+		return refuse(table, why, "take the node out of the scope with --exclude", err);
+	}
+	if (table->view || !table->to_table || !from->is_transient || table->to_table->is_transient)
+		return 0;
+	return refuse(table,
+		      "it is permanent in production and transient in staging, and a transient "
+		      "table cannot be cloned to a permanent one",
+		      "say 'transient: false' for the model, or drop the table in production once",
+		      err);
+}
+
+static int check_kind(const struct publish_table *table, struct err *err)
+{
+	if (!table->to_table || table_is_view(table->to_table) == (table->view != NULL))
+		return 0;
+	return refuse(table,
+		      table->view ? "it is a table in production, which no statement replaces by a "
+				    "view"
+				  : "it is a view in production, which no statement replaces by a "
+				    "table",
+		      "drop it in production once, then deploy again", err);
+}
+
+int snowflake_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+			 const char **ret_reason, struct err *err)
+{
+	if (publish_check(table, err) < 0 || check_kind(table, err) < 0 ||
+	    check_staging(table, err) < 0)
+		return -1;
+	if (!table->to_table) {
+		*ret_way = PUBLISH_NEW;
+		*ret_reason = table->view ? "production has no such view yet"
+					  : "production has no such table yet";
+	} else if (table->view) {
+		*ret_way = PUBLISH_VIEW;
+		*ret_reason = "the view gets its new text and keeps its grants";
+	} else {
+		*ret_way = PUBLISH_REPLACE;
+		*ret_reason = "replaced by a clone of the tested table, with the grants that it "
+			      "had";
+	}
+	return 0;
+}
+
+/* --- statements --- */
+
+struct push {
+	struct strv *statements;
+	const struct dialect *dialect;
+	const struct publish_set *set;
+	struct err *err;
+};
+
+/* In front of the word `table`; not known before staging is built. */
+static struct sql_arg transience(const char *name, const struct table *table, bool decided)
+{
+	return (struct sql_arg) {
+		.name = name,
+		.kind = SQL_STATEMENT,
+		.text = table && table->is_transient ? "transient " : "",
+		.undecided = decided ? NULL : "transient, if it is in staging",
+	};
+}
+
+static int push(const struct push *p, const struct publish_table *t, const char *text)
+{
+	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
+	/* What is there decides; what is new is as it was made in staging. */
+	const struct table *kind = t->to_table ? t->to_table : t->from_table;
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_RELATION("from", t->from ? t->from : t->to),
+		SQL_ARG_RELATION("stage", &t->stage),
+		SQL_ARG_RELATION("restore", &t->restore),
+		SQL_ARG_LITERAL("marker", marker),
+		SQL_ARG_QUERY("query", t->view ? t->view : ""),
+		transience("transient", kind, t->decided || t->to_table),
+		transience("from_transient", t->from_table, t->decided || t->is_copy),
+		SQL_ARG_LITERAL("comment", t->to_table ? t->to_table->comment : NULL),
+	};
+
+	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+}
+
+static char *identity_of(const struct table *table)
+{
+	if (table_is_view(table))
+		return mem_strdup(table->object ? table->object : "");
+	return mem_printf("%s/%s", table->object ? table->object : "",
+			  table->version ? table->version : "");
+}
+
+/* A view that another process has made anew says what ours says. */
+static int add_own_text(const struct push *p, const struct publish_table *t, struct buf *or_it)
+{
+	const struct sql_arg view = SQL_ARG_LITERAL("view", t->view);
+
+	if (!t->view || !p->set->is_resumed)
+		return 0;
+	return sql_render(or_it, p->dialect, " or contains(v.view_definition, {view:literal})",
+			  &view, 1, p->err);
+}
+
+static int push_check(const struct push *p, const struct publish_table *t,
+		      const struct relation *relation, const struct table *table, const char *text,
+		      const char *what)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(relation);
+	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", display, what);
+	char *undecided CLEANUP(mem_free_string) = mem_printf("identity of %s", display);
+	char *identity CLEANUP(mem_free_string) =
+		t->decided && table ? identity_of(table) : mem_strdup("");
+	struct buf or_it CLEANUP(buf_release) = BUF_INIT;
+
+	if (relation == t->to && add_own_text(p, t, &or_it) < 0)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_IDENT("catalog", relation->database),
+		SQL_ARG_LITERAL("schema", relation->schema),
+		SQL_ARG_LITERAL("identifier", relation->identifier),
+		{ .name = "identity",
+		  .kind = SQL_LITERAL,
+		  .text = identity,
+		  .undecided = t->decided ? NULL : undecided },
+		SQL_ARG_LITERAL("message", message),
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_RELATION("stage", &t->stage),
+		SQL_ARG_STATEMENT("or", buf_cstr(&or_it)),
+	};
+
+	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+}
+
+static bool has_rows(const struct publish_table *t)
+{
+	return t->stage.identifier != NULL;
+}
+
+static int push_freeze(const struct push *p, const struct publish_table *t)
+{
+	if (!has_rows(t))
+		return 0;
+	return push(p, t,
+		    "create {from_transient:statement}table if not exists {stage} clone {from}");
+}
+
+static int push_check_from(const struct push *p, const struct publish_table *t)
+{
+	const char *what =
+		t->is_exact ? "(the restore point) changed" : "(staging) changed after its tests";
+
+	if (!t->from)
+		return 0;
+	return push_check(p, t, t->from, t->from_table,
+			  t->view ? RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT)
+				  : RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
+			  what);
+}
+
+static int push_check_to(const struct push *p, const struct publish_table *t)
+{
+	static const char what[] = "(production) was changed by somebody else";
+	bool resumed = p->set->is_resumed;
+
+	if (!t->to_table && resumed)
+		return 0;
+	if (!t->to_table)
+		return push_check(p, t, t->to, NULL,
+				  RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT), what);
+	if (table_is_view(t->to_table))
+		return push_check(p, t, t->to, t->to_table,
+				  RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT), what);
+	return push_check(p, t, t->to, t->to_table,
+			  resumed && has_rows(t) ? RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE,
+								DIALECT_RAISED_CONFLICT)
+						 : RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
+			  what);
+}
+
+static int push_restore(const struct push *p, const struct publish_table *t)
+{
+	if (!t->to_table || !t->restore.identifier || table_is_view(t->to_table))
+		return 0;
+	if (push(p, t, "create {transient:statement}table if not exists {restore} clone {to}") < 0)
+		return -1;
+	return push(p, t, "comment on table {restore} is {marker:literal}");
+}
+
+static void push_guards(const struct push *p)
+{
+	if (p->set->guards)
+		strv_push_all(p->statements, p->set->guards);
+}
+
+static bool is_privilege(const char *word)
+{
+	static const char *const privileges[] = { "select",    "insert",       "update",  "delete",
+						  "truncate",  "references",   "rebuild", "all",
+						  "ownership", "evolve schema" };
+
+	for (size_t i = 0; i < ARRAY_LEN(privileges); i++)
+		if (strcasecmp(privileges[i], word) == 0)
+			return true;
+	return false;
+}
+
+/* dbt writes a role as it stands in the configuration: a plain name is stored in capitals. */
+static char *role_name(const char *written)
+{
+	size_t len = strlen(written);
+	char *name = mem_strdup(written);
+
+	if (len > 1 && written[0] == '"' && written[len - 1] == '"') {
+		memmove(name, name + 1, len - 2);
+		name[len - 2] = '\0';
+		return name;
+	}
+	for (char *p = name; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return name;
+}
+
+static int push_grant(const struct push *p, const struct publish_table *t, const char *privilege,
+		      const char *grantee)
+{
+	char *role CLEANUP(mem_free_string) = role_name(grantee);
+	const struct sql_arg args[] = {
+		SQL_ARG_STATEMENT("privilege", privilege),
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_IDENT("role", role),
+	};
+
+	if (!is_privilege(privilege))
+		return err_set(p->err, ERR_CONFIG_INVALID,
+			       "'%s' is no privilege of a table (grants of '%s')", privilege,
+			       t->to->identifier);
+	return dialect_push_text(p->statements, p->dialect,
+				 t->view ? "grant {privilege:statement} on view {to} to role {role}"
+					 : "grant {privilege:statement} on table {to} to role "
+					   "{role}",
+				 args, ARRAY_LEN(args), p->err);
+}
+
+/* `grants:` of the node, as dbt gives them; what was granted by hand stays. */
+static int push_grants(const struct push *p, const struct publish_table *t)
+{
+	for (size_t i = 0; i < t->grant_count; i++)
+		if (push_grant(p, t, t->grants[2 * i], t->grants[2 * i + 1]) < 0)
+			return -1;
+	return 0;
+}
+
+/* A clone brings the comment of what it is a clone of; without one production's stays. */
+static int push_comment(const struct push *p, const struct publish_table *t)
+{
+	if (!t->decided || !t->from_table || t->from_table->comment || !t->to_table ||
+	    !t->to_table->comment)
+		return 0;
+	return push(p, t,
+		    t->view ? "comment on view {to} is {comment:literal}"
+			    : "comment on table {to} is {comment:literal}");
+}
+
+static int push_removal(const struct push *p, const struct publish_table *t)
+{
+	return push(p, t,
+		    table_is_view(t->to_table) ? "drop view if exists {to}"
+					       : "drop table if exists {to}");
+}
+
+static int push_table(const struct push *p, const struct publish_table *t)
+{
+	if (t->view || t->way == PUBLISH_KEEP)
+		return 0;
+	push_guards(p);
+	if (t->way == PUBLISH_REMOVE)
+		return push_removal(p, t);
+	if (push(p, t,
+		 t->to_table          ? "create or replace {transient:statement}table {to} "
+					"clone {stage} copy grants"
+		 : p->set->is_resumed ? "create {transient:statement}table if not exists {to} "
+					"clone {stage}"
+				      : "create {transient:statement}table {to} clone {stage}") < 0)
+		return -1;
+	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
+}
+
+/* A text of the catalog's says `copy grants` itself where it has a list of columns. */
+static int push_view(const struct push *p, const struct publish_table *t)
+{
+	bool has_columns = strncasecmp(t->view, "as", 2) != 0;
+
+	push_guards(p);
+	if (push(p, t,
+		 !t->to_table && !p->set->is_resumed ? "create view {to} {query:query}"
+		 : has_columns                       ? "create or replace view {to} {query:query}"
+			       : "create or replace view {to} copy grants {query:query}") < 0)
+		return -1;
+	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
+}
+
+static int push_views(const struct push *p)
+{
+	for (size_t turn = 1; turn < p->set->turns; turn++)
+		for (size_t i = 0; i < p->set->n; i++)
+			if (p->set->tables[i].turn == turn && push_view(p, &p->set->tables[i]) < 0)
+				return -1;
+	return 0;
+}
+
+static int push_verify(const struct push *p, const struct publish_table *t)
+{
+	static const char what[] = "does not hold what was tested";
+
+	if (t->view)
+		return push(p, t, "select 1 from {to} limit 0");
+	if (!has_rows(t))
+		return 0;
+	return push_check(p, t, t->to, NULL,
+			  p->set->is_resumed ? RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT)
+					     : RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),
+			  what);
+}
+
+typedef int push_fn(const struct push *p, const struct publish_table *t);
+
+int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
+		      struct strv *statements, struct err *err)
+{
+	static push_fn *const of_tables[] = { push_freeze, push_check_from, push_check_to,
+					      push_restore, push_table };
+	const struct push p = { statements, dialect, set, err };
+
+	for (size_t k = 0; k < ARRAY_LEN(of_tables); k++)
+		for (size_t i = 0; i < set->n; i++)
+			if (of_tables[k](&p, &set->tables[i]) < 0)
+				return -1;
+	if (push_views(&p) < 0)
+		return -1;
+	for (size_t i = 0; i < set->n; i++)
+		if (push_verify(&p, &set->tables[i]) < 0)
+			return -1;
+	return 0;
+}
+
+/* --- the other direction --- */
+
+enum publish_way snowflake_choose_copy(const struct publish_table *table)
+{
+	if (!table->from_table)
+		return PUBLISH_REMOVE;
+	return table->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
+}
+
+static int push_copy(const struct push *p, const struct publish_table *t)
+{
+	if (t->to_table && (table_is_view(t->to_table) || t->way == PUBLISH_REMOVE) &&
+	    push_removal(p, t) < 0)
+		return -1;
+	if (t->way == PUBLISH_REMOVE)
+		return 0;
+	return push(p, t, "create or replace {from_transient:statement}table {to} clone {from}");
+}
+
+int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err)
+{
+	const struct push p = { statements, dialect, set, err };
+
+	for (size_t i = 0; i < set->n; i++)
+		if (push_copy(&p, &set->tables[i]) < 0)
+			return -1;
+	return 0;
+}

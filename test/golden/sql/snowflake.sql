@@ -1,0 +1,107 @@
+-- observe_session
+select to_json(object_construct('user', current_user(), 'database', current_database(), 'version', current_version()));
+
+-- observe_schemas
+select distinct to_json(object_construct('database', n.catalog_name, 'schema', n.schema_name)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join "Wh".information_schema.schemata n on n.catalog_name = w.d and n.schema_name = w.s;
+
+-- observe_relations
+select to_json(object_construct(
+    'database', t.table_catalog, 'schema', t.table_schema, 'identifier', t.table_name,
+    'kind', case t.table_type when 'BASE TABLE' then 'table' when 'VIEW' then 'view' else lower(t.table_type) end,
+    'object', case t.table_type when 'VIEW' then md5(v.view_definition)
+        else date_part(epoch_microsecond, t.created)::varchar end,
+    'text', v.view_definition, 'owner', t.table_owner, 'owned', is_role_in_session(t.table_owner),
+    'comment', t.comment, 'transient', t.is_transient = 'YES',
+    'refuses', array_construct_compact(
+        case when t.is_iceberg = 'YES' then 'it is an Iceberg table' end,
+        case when t.is_dynamic = 'YES' then 'it is a dynamic table' end,
+        case when t.is_hybrid = 'YES' then 'it is a hybrid table' end,
+        case when t.is_temporary = 'YES' then 'it is temporary' end,
+        case when v.is_secure = 'YES' then 'it is a secure view' end)))
+from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
+join "Wh".information_schema.tables t
+    on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i
+left join "Wh".information_schema.views v
+    on v.table_catalog = t.table_catalog and v.table_schema = t.table_schema and v.table_name = t.table_name
+;
+
+-- observe_content
+select to_json(object_construct('database', t.table_catalog, 'schema', t.table_schema, 'identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'version', date_part(epoch_microsecond, t.last_altered)::varchar, 'rows', q.n, 'content', q.h)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join "Wh".information_schema.tables t on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i cross join (select count(*) as n, hash_agg(*)::varchar as h from "Wh"."ma""rt"."it's {{ all }} $$") q;
+
+-- observe_rows
+select to_json(object_construct('database', t.table_catalog, 'schema', t.table_schema, 'identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'version', date_part(epoch_microsecond, t.last_altered)::varchar, 'rows', q.n)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join "Wh".information_schema.tables t on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i cross join (select count(*) as n from "Wh"."ma""rt"."it's {{ all }} $$") q;
+
+-- observe_restores
+select to_json(object_construct('identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', to_varchar(r.logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(r.logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'age', datediff(second, r.logged_at, sysdate()), 'restore', r.e)) from information_schema.tables t left join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on t.table_name = 'r_' || r.id || '_' || r.e:number::varchar where t.table_schema = 'airlock_restore' order by t.table_name;
+
+-- observe_left
+select to_json(object_construct('lock', table_name)) from information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_lock_') union all select to_json(object_construct('side', table_schema || '.' || table_name)) from information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_stage_') union all select to_json(object_construct('unfinished', id)) from "Wh"."airlock"."airlock_log" group by id having count_if(event = 'intent') > 0 and count_if(event in ('finished', 'aborted')) = 0;
+
+-- restore_check
+select to_number(case when (select count(*) from information_schema.tables t cross join (select l.id, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores' and l.id = '20260102030405_abcdef') r where t.table_schema = 'airlock_restore' and t.table_name = 'r_20260102030405_abcdef_1' and t.comment = 'airlock: it''s ours' and 'r_' || r.id || '_' || r.e:number::varchar = t.table_name) > 0 then '1' else 'airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says' end);
+
+-- restore_drop
+drop table "Wh"."airlock_restore"."r_20260102030405_abcdef_1";
+
+-- restore_dropped
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '20260102030405_abcdef', sysdate(), 'expired', '{"a":"it''s \\"b\\""}';
+
+-- schema_create
+create schema if not exists "Wh"."ma""rt";
+
+-- log_create
+create table if not exists "Wh"."airlock"."airlock_log" (id varchar not null, logged_at timestamp_ntz not null, event varchar not null, detail varchar not null);
+
+-- lock_create
+create table if not exists "Wh"."airlock"."airlock_lock_0123456789abcdef" as select 0::bigint as fence, ''::varchar as nonce, ''::varchar as id, ''::varchar as name, ''::varchar as username, ''::varchar as host, ''::varchar as boot, 0::bigint as pid, ''::varchar as began, ''::varchar as since, ''::varchar as phase, null::timestamp_ntz as expires, 'Wh."it''s"'::varchar as container;
+
+-- lock_acquire
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = dateadd(second, <lease>, sysdate()) where nonce = '';
+
+-- lock_acquire_next
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = dateadd(second, <lease>, sysdate()) where nonce = '' and exists (select 1 from "Wh"."airlock"."airlock_lock_0123456789abcdef" p where p.nonce = '<nonce>');
+
+-- lock_take
+begin; update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = dateadd(second, <lease>, sysdate()) where nonce = '0011223344556677' and fence = 41 and (0 = 1 or expires < sysdate()); insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '20260102030405_abcdef', sysdate(), case when (select count(*) from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event = 'published') > 0 then 'finished' else 'aborted' end, '{"a":"it''s \\"b\\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" where id = '20260102030405_abcdef' and event in ('finished', 'aborted')); commit;
+
+-- lock_resume
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = dateadd(second, <lease>, sysdate()) where nonce = '0011223344556677' and fence = 41 and (0 = 1 or expires < sysdate());
+
+-- lock_read
+select to_json(object_construct('container', l.container, 'rows', (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef"), 'fence', l.fence, 'nonce', l.nonce, 'id', l.id, 'name', l.name, 'user', l.username, 'host', l.host, 'boot', l.boot, 'pid', l.pid, 'start', l.began, 'since', l.since, 'phase', l.phase, 'expires', to_varchar(l.expires::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(l.expires::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'expired', coalesce(l.expires < sysdate(), false), 'published', g.n is not null)) from "Wh"."airlock"."airlock_lock_0123456789abcdef" l left join (select id, count(*) as n from "Wh"."airlock"."airlock_log" where event = 'published' group by id) g on g.id = l.id;
+
+-- lock_held
+select to_json(object_construct('fence', fence)) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>';
+
+-- lock_list
+select to_json(object_construct('identifier', table_name)) from information_schema.tables where table_catalog = 'Wh' and table_schema = 'airlock' and startswith(table_name, 'airlock_lock_') order by table_name;
+
+-- lock_release
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set nonce = '', phase = 'free' where nonce = '<nonce>';
+
+-- fence_raise
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce = '<nonce>';
+
+-- fence_check
+update "Wh"."airlock"."airlock_lock_0123456789abcdef" set phase = 'build', expires = dateadd(second, <lease>, sysdate()) where nonce = '<nonce>'; select to_number(case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>') = 1 then '1' else 'airlock-fence: the lock of ' || 'Wh."it''s"' || ' was taken from this deployment and is held by ' || (select case nonce when '' then 'nobody' else 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid::varchar || ', since ' || since || ', phase ' || phase end from "Wh"."airlock"."airlock_lock_0123456789abcdef") end);
+
+-- fence_production
+select to_number(case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce in ('', '<nonce>')) = 1 then '1' else 'airlock-held: ' || 'Wh."it''s"' || ' is held by ' || (select 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid::varchar || ', since ' || since || ', phase ' || phase from "Wh"."airlock"."airlock_lock_0123456789abcdef") end);
+
+-- log_insert
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'intent', '{"a":"it''s \\"b\\""}';
+
+-- log_held
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'intent', '{"a":"it''s \\"b\\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it''s \\"b\\""}')));
+
+-- log_objects
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'objects', coalesce(to_json(array_agg(object_construct('database', w.d, 'schema', w.s, 'identifier', w.i, 'object', case t.table_type when 'VIEW' then md5(v.view_definition) else date_part(epoch_microsecond, t.created)::varchar end))), '[]') from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join information_schema.tables t on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i left join information_schema.views v on v.table_catalog = w.d and v.table_schema = w.s and v.table_name = w.i;
+
+-- log_restores
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'restores', coalesce(to_json(array_agg(object_construct('number', e.value:number, 'of', e.value:of, 'rows', e.value:rows, 'content', e.value:content, 'keep', e.value:keep, 'keep_for', e.value:keep_for, 'object', date_part(epoch_microsecond, t.created)::varchar, 'bytes', t.bytes, 'expires_at', to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'))), '[]') from (select parse_json('{"a":"it''s \\"b\\""}') as j) d, lateral flatten(input => d.j) e join information_schema.tables t on t.table_schema = 'airlock_restore' and t.table_name = 'r_<id>_' || e.value:number::varchar;
+
+-- log_probe
+select to_json(object_construct('published', count(*) > 0)) from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published';
+
+-- log_read
+select to_json(object_construct('id', id, 'at', to_varchar(logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'event', event, 'detail', detail)) from "Wh"."airlock"."airlock_log" where '' in ('', id) order by logged_at;
