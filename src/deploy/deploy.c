@@ -86,6 +86,7 @@ void deploy_close(struct deploy *deploy)
 	json_decref(deploy->compiled);
 	json_decref(deploy->finish);
 	json_decref(deploy->hooks);
+	json_decref(deploy->rebuilt);
 	json_decref(deploy->held);
 	json_decref(deploy->phases);
 	json_decref(deploy->rolled_back);
@@ -334,6 +335,8 @@ const char *deploy_outcome_name(enum deploy_outcome outcome)
 		return "unfinished";
 	case DEPLOY_ABORTED:
 		return "aborted";
+	case DEPLOY_ROLLED_BACK:
+		return "rolled_back";
 	}
 	return "";
 }

@@ -392,6 +392,8 @@ static int push_end(struct deploy *deploy, const struct err *failure, struct str
 		   failure);
 	if (deploy->hooks)
 		json_object_set(detail, "hooks", deploy->hooks);
+	if (deploy->rebuilt)
+		json_object_set(detail, "rebuilt", deploy->rebuilt);
 	deploy_add_figures(deploy, 1, detail);
 	if (!published)
 		deploy_add_rest(deploy, detail);

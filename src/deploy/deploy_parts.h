@@ -50,6 +50,8 @@ struct deploy {
 	struct deploy_compiling compiling;
 	json_t *compiled;       /* SQL of the views of the scope, by unique_id; NULL without */
 	json_t *rolled_back;    /* of a rollback: the deployment that is taken back */
+	json_t *rebuilt;        /* rows of production when dbt had made it anew; NULL: not read */
+	bool failed_verify;     /* and its tests fail there */
 	json_t *hooks;          /* what those that ran came to; NULL: none ran */
 	bool machine_is_gone;   /* that of the deployment that is resumed: somebody says so */
 	json_t *resumed;        /* the record of the deployment that is resumed; NULL: a new one */
@@ -247,6 +249,11 @@ int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err
 bool deploy_holds_production(const struct deploy *deploy);
 /* deploy_rebuild.c. Of strategy wap: production made anew by dbt, and what is checked of it. */
 int deploy_rebuild(struct deploy *deploy, struct err *err);
+/* deploy_take_back.c. The rows of what was rebuilt, a new reference. Where its tests failed (the
+ * error in `err`): back to the restore points, and the error says so, unless somebody else has
+ * written it. */
+int deploy_read_rebuilt(struct deploy *deploy, json_t **ret_rows, struct err *err);
+void deploy_take_back(struct deploy *deploy, struct err *err);
 
 /* The database of the connection that publishes; borrowed. */
 const char *deploy_database(const struct deploy *deploy);

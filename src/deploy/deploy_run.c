@@ -240,6 +240,8 @@ int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err
 {
 	bool skipped = result < 0 && is_skipped(deploy, err);
 
+	if (result < 0)
+		deploy_take_back(deploy, err);
 	if (skipped)
 		deploy->result.outcome = DEPLOY_SKIPPED;
 	if (result < 0 && deploy->result.production_changed)

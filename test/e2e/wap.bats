@@ -119,14 +119,16 @@ mart() {
 }
 
 # bats test_tags=engine:any
-@test "rebuild: a test that fails in production only is 70" {
+@test "rebuild: a test that fails in production only puts production back, 74" {
   echo "select {% if target.name == 'prod' %}1{% else %}2{% endif %} as n, page from {{ ref('int_visits') }}" \
     >models/mart/sides.sql
   echo "select 1 from {{ ref('sides') }} where n = 1" >tests_of_sides.sql
   mkdir -p tests && mv tests_of_sides.sql tests/
+  before=$(mart)
   wap
-  assert_status 70
-  assert_says tests_of_sides 'fails there'
+  assert_status 74
+  assert_says tests_of_sides 'fails there' 'production is as it was before'
+  [ "$(mart)" = "$before" ]
   wap --verify none
   assert_status 0
 }

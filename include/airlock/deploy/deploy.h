@@ -64,8 +64,9 @@ enum deploy_outcome {
 	DEPLOY_PUBLISHED,
 	DEPLOY_UNKNOWN,
 	DEPLOY_SKIPPED, /* somebody else holds the lock, and if_locked is skip: nothing was done */
-	DEPLOY_UNFINISHED, /* it still runs: what before_publish sees */
-	DEPLOY_ABORTED,    /* by deploy_abort(): production untouched */
+	DEPLOY_UNFINISHED,  /* it still runs: what before_publish sees */
+	DEPLOY_ABORTED,     /* by deploy_abort(): production untouched */
+	DEPLOY_ROLLED_BACK, /* published, found to be bad, and put back: production as it was */
 };
 
 struct deploy_published {

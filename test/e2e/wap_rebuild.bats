@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# Who may read what dbt has made anew in production: wap by rebuild, with test/support/direct in
-# dbt's place.
+# What dbt has made anew in production: who may read it, and what becomes of it when its tests fail
+# there. Wap by rebuild, with test/support/direct in dbt's place.
 
 load ../support/common.bash
 
@@ -95,4 +95,30 @@ privileges() {
   wap
   assert_status 125
   assert_says "dbt would make" mart.orders 'materialized view public.by_day'
+}
+
+FAILS='{"results": {"test.shop.unique_orders_order_id.fed79b3a6e": {"status": "fail", "failures": 1, "message": "Got 1 result"}}}'
+
+@test "a test that fails in production alone: production is put back, exit code 74" {
+  before=$(privileges)
+  fake_dbt test "export DIRECT_SCENARIO='$FAILS'"
+  wap
+  assert_status 74
+  assert_says 'fails there' 'production is as it was before' 'production was not changed'
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+  run --separate-stderr airlock history --from prod_audit --to prod --json
+  assert_json '[(d["strategy"], d["outcome"]) for d in d["deployments"][:2]]' \
+    '[["rollback", "published"], ["wap", "failed"]]'
+}
+
+@test "the same when somebody else has written meanwhile: production stays, exit code 70" {
+  fake_dbt test "'$PYTHON' '$ROOT/test/support/sql.py' \"update mart.customers set segment = 'x'\"
+    export DIRECT_SCENARIO='$FAILS'"
+  wap
+  assert_status 70
+  assert_says 'fails there' 'somebody else has written it' 'airlock rollback'
+  assert_sql 'select distinct segment from mart.customers' x
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
 }
