@@ -1,6 +1,7 @@
 /* Privileges that the session which publishes lacks, found before anything is built. */
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "airlock/deploy/publication.h"
 #include "airlock/format/json.h"
@@ -65,4 +66,40 @@ int publication_check_privileges(const struct publication *w, struct err *err)
 	err_set(err, ERR_PRIVILEGE_MISSING, "the user that publishes, '%s', may not do all of it",
 		w->in->observed->user ? w->in->observed->user : "");
 	return err_hint(err, "%s;", list);
+}
+
+static bool names_readers(const struct publish_table *t)
+{
+	for (size_t i = 0; i < t->grant_count; i++)
+		if (strcasecmp(t->grants[2 * i], "select") == 0 ||
+		    strncasecmp(t->grants[2 * i], "all", strlen("all")) == 0)
+			return true;
+	return false;
+}
+
+/* NULL where the warehouse does not say. */
+static const json_t *default_readers(const struct publication *w, const struct relation *relation)
+{
+	const json_t *schemas = js_get_array(w->in->observed->json, "schemas");
+
+	for (size_t i = 0; i < json_array_size(schemas); i++) {
+		const struct relation schema = relation_of(json_array_get(schemas, i));
+
+		if (relation_same_schema(w->in->dialect, &schema, relation))
+			return json_object_get(json_array_get(schemas, i), "default_readers");
+	}
+	return json_object_get(js_get_object(w->in->observed->json, "session"), "default_readers");
+}
+
+void publication_warn_unreadable(struct publication *w, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (t->to_table || names_readers(t) || !json_is_false(default_readers(w, t->to)))
+		return;
+	strv_pushf(
+		&w->plan->warnings,
+		"'%s' is new to production, and nobody but '%s' will be able to read it: neither "
+		"'grants:' of the node nor default privileges of its schema name anybody",
+		name, w->in->observed->user ? w->in->observed->user : "its owner");
 }

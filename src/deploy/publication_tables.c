@@ -69,6 +69,7 @@ int publication_add_table(struct publication *w, const struct route *route, stru
 		.runs = in->runs,
 		.grants = node->grants,
 		.grant_count = node->grant_count,
+		.sets_grants = node->sets_grants,
 	};
 	if (route->is_view && !w->rebuilds && publication_take_view(w, route, &t->view, err) < 0)
 		return -1;
@@ -128,6 +129,7 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 			   "'%s' cannot be published by this session: it belongs to '%s'", name,
 			   t->to_table->owner ? t->to_table->owner
 					      : "a database that is only read");
+	publication_warn_unreadable(w, t);
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)

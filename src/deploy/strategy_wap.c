@@ -132,6 +132,7 @@ static int choose_way(struct publication *w, struct publish_table *t, struct pla
 	row->way = t->way;
 	row->replaces = t->to_table != NULL;
 	row->restore = t->restore;
+	publication_warn_unreadable(w, t);
 	if (t->to_table)
 		warn_of_lost(w, t);
 	return 0;

@@ -13,6 +13,13 @@ extern const char postgres_grants_back_sql[];
 extern const char postgres_grants_keep_sql[];
 extern const char postgres_observe_sql[];
 
+/* Whether the privileges that objects of this session get by default let anybody else read. */
+#define DEFAULT_READERS(SCHEMA)                                                                    \
+	"exists (select 1 from pg_default_acl f, aclexplode(f.defaclacl) x "                       \
+	"where f.defaclrole = current_user::regrole and f.defaclobjtype = 'r' "                    \
+	"and f.defaclnamespace in (0, " SCHEMA ") "                                                \
+	"and x.privilege_type = 'SELECT' and x.grantee <> f.defaclrole)"
+
 #define HOLDER_COLUMNS                                                                             \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
 	"username = '{user:bind}', host = '{host:bind}', boot = '{boot:bind}', "                   \
@@ -45,16 +52,18 @@ extern const char postgres_observe_sql[];
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] =
 		"select json_build_object('user', current_user, 'database', current_database(), "
-		"'version', current_setting('server_version'))::text",
+		"'version', current_setting('server_version'), 'default_readers', " DEFAULT_READERS(
+			"0") ")::text",
 	[DIALECT_OBSERVE_SCHEMAS] =
 		"select distinct jsonb_build_object('database', w.d, 'schema', n.nspname, "
 		"'grant_usage', case when not has_schema_privilege(n.oid, 'usage') then "
 		"format('grant usage on schema %I to %I', n.nspname, current_user) end, "
 		"'grant_create', case when not has_schema_privilege(n.oid, 'create') then "
 		"format('grant usage, create on schema %I to %I', n.nspname, current_user) "
-		"end)::text "
-		"from (values {names:names}) as w (d, s, i) "
-		"join pg_namespace n on n.nspname = w.s",
+		"end, 'default_readers', " DEFAULT_READERS(
+			"n.oid") ")::text "
+				 "from (values {names:names}) as w (d, s, i) "
+				 "join pg_namespace n on n.nspname = w.s",
 	[DIALECT_OBSERVE_CONTAINERS] = postgres_containers_sql,
 	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
 	[DIALECT_ASIDE_DROP] = ASIDE_DROP,

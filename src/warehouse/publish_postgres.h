@@ -71,7 +71,7 @@ int postgres_push_unchanged(struct strv *statements, const struct dialect *diale
 			    struct err *err);
 
 /* publish_postgres_grants.c */
-/* `grants:` of the nodes, as dbt gives them; what was granted by hand stays. */
+/* `grants:` of the nodes that set them, as dbt gives them: no others stay. */
 int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
 			      const struct publish_set *set, struct err *err);
 /* The privileges of `old` and of its columns, no more and no fewer. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "airlock/format/json.h"
 #include "publish_postgres.h"
 
 /* Privileges of the replaced table and of its columns, no more and no fewer, whatever default
@@ -49,6 +50,22 @@ int postgres_push_grants_of(struct strv *statements, const struct dialect *diale
 	return dialect_push_text(statements, dialect, GRANTS_BODY, args, ARRAY_LEN(args), err);
 }
 
+/* As dbt compares them: what the owner or this session gave to others, whatever privilege it is. To
+ * grant "all" asks for each of them. */
+#define OTHERS_BODY                                                                                \
+	"do declare t constant oid := {name:literal}::regclass; r record; begin "                  \
+	"for r in select x.privilege_type, case x.grantee when 0 then 'public' "                   \
+	"else quote_ident(pg_get_userbyid(x.grantee)) end as grantee from pg_class c, "            \
+	"aclexplode(coalesce(c.relacl, acldefault('r', c.relowner))) x where c.oid = t "           \
+	"and x.grantor in (c.relowner, current_user::regrole) "                                    \
+	"and x.grantee not in (c.relowner, current_user::regrole) "                                \
+	"and not exists (select 1 from jsonb_array_elements({wanted:literal}::jsonb) w "           \
+	"where lower(w ->> 0) in (lower(x.privilege_type), 'all', 'all privileges') "              \
+	"and w ->> 1 = case x.grantee when 0 then 'public' "                                       \
+	"else pg_get_userbyid(x.grantee) end) loop "                                               \
+	"execute format('revoke %s on table %s from %s', r.privilege_type, t::regclass, "          \
+	"r.grantee); end loop; end"
+
 static bool is_privilege(const char *word)
 {
 	static const char *const privileges[] = {
@@ -84,7 +101,33 @@ static char *grantee_name(const char *written)
 	return name;
 }
 
-/* `grants:` of the node, as dbt gives them; what was granted by hand stays. */
+/* What production has and the node does not name goes, as under dbt. */
+static int push_revokes(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = postgres_relation_text(dialect, t->to, err);
+	json_t *wanted CLEANUP(js_free) = json_array();
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	if (!name)
+		return -1;
+	for (size_t i = 0; i < t->grant_count; i++) {
+		char *grantee CLEANUP(mem_free_string) = grantee_name(t->grants[2 * i + 1]);
+
+		json_array_append_new(wanted, json_pack("[s, s]", t->grants[2 * i], grantee));
+	}
+	js_write_line(wanted, &text);
+	while (text.len > 0 && text.data[text.len - 1] == '\n')
+		text.data[--text.len] = '\0';
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("name", name),
+		SQL_ARG_LITERAL("wanted", buf_cstr(&text)),
+	};
+
+	return dialect_push_text(statements, dialect, OTHERS_BODY, args, ARRAY_LEN(args), err);
+}
+
+/* `grants:` of the node. */
 static int push_grants(struct strv *statements, const struct dialect *dialect,
 		       const struct publish_table *t, struct err *err)
 {
@@ -115,7 +158,9 @@ int postgres_push_node_grants(struct strv *statements, const struct dialect *dia
 			      const struct publish_set *set, struct err *err)
 {
 	for (size_t i = 0; i < set->n; i++)
-		if (push_grants(statements, dialect, &set->tables[i], err) < 0)
+		if (push_grants(statements, dialect, &set->tables[i], err) < 0 ||
+		    (set->tables[i].sets_grants && set->tables[i].to_table &&
+		     push_revokes(statements, dialect, &set->tables[i], err) < 0))
 			return -1;
 	return 0;
 }

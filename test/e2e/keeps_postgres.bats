@@ -74,6 +74,17 @@ grants() {
   [ "$(SHOP_PG_USER=analyst sql 'select country from mart.customers where customer_id = 4')" = CH ]
 }
 
+@test "grants of a node: those and no others; what is new and nobody may read is warned of" {
+  sql 'create role clerk; grant select on mart.orders to analyst; grant select (order_id) on mart.orders to analyst'
+  sed -i "1i {{ config(grants={'select': ['clerk']}) }}" models/mart/orders.sql
+  echo 'select 1 as id' >models/mart/fresh.sql
+  deploy
+  assert_status 0
+  assert_says "mart.fresh' is new to production, and nobody but"
+  assert_sql "select has_table_privilege('clerk', 'mart.orders', 'select')" t
+  assert_sql "select has_table_privilege('analyst', 'mart.orders', 'select')" f
+}
+
 @test "row security and its policies" {
   sql 'grant usage on schema mart to analyst; grant select on mart.customers to analyst'
   sql 'alter table mart.customers enable row level security'

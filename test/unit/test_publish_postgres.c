@@ -19,6 +19,7 @@ struct world {
 	bool undecided, keeps_nothing, shown_only, is_exact;
 	const char *const *grants;
 	size_t grant_count;
+	bool sets_grants;
 
 	struct observed observed;
 	struct publish_table table;
@@ -59,6 +60,7 @@ static void look(struct world *w)
 		.number = 1,
 		.grants = w->grants,
 		.grant_count = w->grant_count,
+		.sets_grants = w->sets_grants,
 	};
 	if (w->to && !w->keeps_nothing)
 		w->table.restore = (struct relation) { "db", "airlock_restore", "r_1" };
@@ -342,6 +344,27 @@ static void grants_of_the_node_are_given_as_dbt_would(void **state)
 	assert_int_equal(v.err.code, ERR_CONFIG_INVALID);
 }
 
+static void what_the_grants_of_the_node_do_not_name_goes(void **state)
+{
+	static const char *const grants[] = { "select", "reporter" };
+	WORLD = { .from = TABLE(ID),
+		  .to = TABLE(ID),
+		  .grants = grants,
+		  .grant_count = 1,
+		  .sets_grants = true };
+	CLEANUP(world_release)
+	struct world nobody = { .from = TABLE(ID), .to = TABLE(ID), .sets_grants = true };
+	CLEANUP(world_release) struct world unset = { .from = TABLE(ID), .to = TABLE(ID) };
+
+	(void)state;
+	published(&w, PUBLISH_REWRITE);
+	assert_true(place(&w, "[[\"select\",\"reporter\"]]") > 0);
+	published(&nobody, PUBLISH_REWRITE);
+	assert_true(place(&nobody, "revoke %s on table") > 0);
+	published(&unset, PUBLISH_REWRITE);
+	assert_int_equal(place(&unset, "revoke"), 0);
+}
+
 static void another_engines_way_is_a_defect(void **state)
 {
 	WORLD = { .from = TABLE(ID), .to = TABLE(ID) };
@@ -366,6 +389,7 @@ int main(void)
 		cmocka_unit_test(an_exchange_builds_aside_and_then_changes_names),
 		cmocka_unit_test(without_a_restore_point_the_old_table_is_dropped),
 		cmocka_unit_test(grants_of_the_node_are_given_as_dbt_would),
+		cmocka_unit_test(what_the_grants_of_the_node_do_not_name_goes),
 		cmocka_unit_test(another_engines_way_is_a_defect),
 	};
 

@@ -62,6 +62,8 @@ int publication_plan_lock(struct publication *w, struct err *err);
 /* What the session that publishes may not do, as far as its picture says: ERR_PRIVILEGE_MISSING
  * with the statements that grant it. */
 int publication_check_privileges(const struct publication *w, struct err *err);
+/* Warns of what is new to production and can be read by its owner alone. */
+void publication_warn_unreadable(struct publication *w, const struct publish_table *t);
 
 /* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);

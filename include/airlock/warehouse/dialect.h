@@ -151,6 +151,7 @@ struct publish_table {
 	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
 	size_t grant_count;        /* number of pairs */
+	bool sets_grants;          /* it says something, be it that nobody may: no others stay */
 	/* Published as a view: what stands behind its name when it is created; NULL: as a table. */
 	const char *view;
 	/* Of views: each comes behind what it reads, by its new text and by its old one. Views are

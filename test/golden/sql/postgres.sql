@@ -1,8 +1,8 @@
 -- observe_session
-select json_build_object('user', current_user, 'database', current_database(), 'version', current_setting('server_version'))::text;
+select json_build_object('user', current_user, 'database', current_database(), 'version', current_setting('server_version'), 'default_readers', exists (select 1 from pg_default_acl f, aclexplode(f.defaclacl) x where f.defaclrole = current_user::regrole and f.defaclobjtype = 'r' and f.defaclnamespace in (0, 0) and x.privilege_type = 'SELECT' and x.grantee <> f.defaclrole))::text;
 
 -- observe_schemas
-select distinct jsonb_build_object('database', w.d, 'schema', n.nspname, 'grant_usage', case when not has_schema_privilege(n.oid, 'usage') then format('grant usage on schema %I to %I', n.nspname, current_user) end, 'grant_create', case when not has_schema_privilege(n.oid, 'create') then format('grant usage, create on schema %I to %I', n.nspname, current_user) end)::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s;
+select distinct jsonb_build_object('database', w.d, 'schema', n.nspname, 'grant_usage', case when not has_schema_privilege(n.oid, 'usage') then format('grant usage on schema %I to %I', n.nspname, current_user) end, 'grant_create', case when not has_schema_privilege(n.oid, 'create') then format('grant usage, create on schema %I to %I', n.nspname, current_user) end, 'default_readers', exists (select 1 from pg_default_acl f, aclexplode(f.defaclacl) x where f.defaclrole = current_user::regrole and f.defaclobjtype = 'r' and f.defaclnamespace in (0, n.oid) and x.privilege_type = 'SELECT' and x.grantee <> f.defaclrole))::text from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s;
 
 -- observe_relations
 -- What is asked for, and every view that reads it. Without a search path all names come whole.
