@@ -31,12 +31,14 @@ assert_next_works() {
   assert_sql 'select country from mart.customers where customer_id = 4' CH
 }
 
-# Deploys in the background, and sends the signals when they are due: [TEXT SIGNAL]...
+# Deploys in the background, and sends the signals when they are due: [TEXT SIGNAL]... A fake dbt
+# says in the same file when it has set its trap.
 deploy_and_signal() {
   local pid
   status=0
+  rm -f "$BATS_TEST_TMPDIR/said"
   "$AIRLOCK_BIN" deploy wac --from staging --to prod --tags mart,utils --yes \
-    >"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
+    >>"$BATS_TEST_TMPDIR/said" 2>&1 3>&- &
   pid=$!
   while [ $# -gt 0 ]; do
     for _ in $(seq 1200); do
@@ -99,8 +101,9 @@ deploy_and_signal() {
 }
 
 @test "TERM during the build reaches dbt as INT; it says what is so; 143" {
-  fake_dbt build 'trap "echo got INT >>\"$DIRECT_TRACE\".int; exit 2" INT; echo >&2; sleep 20 & wait'
-  deploy_and_signal 'build: build and test' TERM
+  fake_dbt build 'trap "echo got INT >>\"$DIRECT_TRACE\".int; exit 2" INT
+    echo "its trap is set" >>"$BATS_TEST_TMPDIR/said"; sleep 20 & wait'
+  deploy_and_signal 'its trap is set' TERM
   assert_status 143
   assert_says "SIGTERM in phase 'build': dbt was asked to end; production was not changed"
   [ "$(cat "$DIRECT_TRACE.int")" = 'got INT' ]
@@ -109,8 +112,8 @@ deploy_and_signal() {
 }
 
 @test "a second signal kills a build that does not end, and says what to do next" {
-  fake_dbt build 'trap "" INT TERM; sleep 20'
-  deploy_and_signal 'build: build and test' TERM 'dbt was asked to end' TERM
+  fake_dbt build 'trap "" INT TERM; echo "its trap is set" >>"$BATS_TEST_TMPDIR/said"; sleep 20'
+  deploy_and_signal 'its trap is set' TERM 'dbt was asked to end' TERM
   assert_status 143
   assert_says "SIGTERM again in phase 'build': dbt is killed; production was not changed" \
     'run it again'
