@@ -116,7 +116,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_RESTORE_DROP] = "drop table {restore:relation}",
 	[DIALECT_RESTORE_DROPPED] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
-		"values ({maker:literal}, clock_timestamp(), 'expired', {detail:literal})",
+		"values ({maker:literal}, " LOG_NOW ", 'expired', {detail:literal})",
 	[DIALECT_SCHEMA_CREATE] =
 		"do begin "
 		"if not exists (select 1 from pg_namespace where nspname = {name:literal}) then "
@@ -149,7 +149,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"if found and not exists (select 1 from {log:relation} where id = {dead:literal} "
 		"and event in ('finished', 'aborted')) then "
 		"insert into {log:relation} (id, logged_at, event, detail) "
-		"values ({dead:literal}, clock_timestamp(), case when exists (select 1 "
+		"values ({dead:literal}, " LOG_NOW ", case when exists (select 1 "
 		"from {log:relation} where id = {dead:literal} and event = 'published') "
 		"then 'finished' else 'aborted' end, {detail:literal}); end if; end",
 	[DIALECT_LOCK_RESUME] = "update {lock:relation} set " HOLDER_COLUMNS
@@ -197,11 +197,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		" % is held by %', {container:literal}, holder; end if; end",
 	[DIALECT_LOG_INSERT] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
-		"values ('{id:bind}', clock_timestamp(), {event:literal}, {detail:literal})",
+		"values ('{id:bind}', " LOG_NOW ", {event:literal}, {detail:literal})",
 	/* The share makes it wait for somebody who is taking the lock, and see that. */
 	[DIALECT_LOG_HELD] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
-		"select '{id:bind}', clock_timestamp(), {event:literal}, {detail:literal} "
+		"select '{id:bind}', " LOG_NOW ", {event:literal}, {detail:literal} "
 		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
 		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
 		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
@@ -209,7 +209,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"with p as materialized (select set_config('search_path', 'pg_catalog', true) as "
-		"path) select '{id:bind}', clock_timestamp(), 'objects', "
+		"path) select '{id:bind}', " LOG_NOW ", 'objects', "
 		"coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, "
 		"'identifier', c.relname, 'object', "
 		"c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid)) "
@@ -220,7 +220,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"where p.path is not null",
 	[DIALECT_LOG_RESTORES] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
-		"select '{id:bind}', clock_timestamp(), 'restores', "
+		"select '{id:bind}', " LOG_NOW ", 'restores', "
 		"coalesce(json_agg(e || jsonb_build_object('object', "
 		"c.oid::text || '/' || c.relfilenode::text, "
 		"'bytes', pg_total_relation_size(c.oid), 'expires_at', "

@@ -77,10 +77,15 @@
 	"if not moved then raise exception 'others use what is in it: %', why; end if; "           \
 	"end loop; execute 'drop schema ' || quote_ident({identifier:literal}); end"
 
+/* A clock that was set back does not change the order of the log. */
+#define LOG_NOW                                                                                    \
+	"(select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "              \
+	"{log:relation})"
+
 /* {detail}: [{"prefix", "made": ["KIND NAME", ..], ..}], of the deployment that is bound. */
 #define ASIDE_LOG                                                                                  \
 	"insert into {log:relation} (id, logged_at, event, detail) "                               \
-	"select '{id:bind}', clock_timestamp(), 'restores', "                                      \
+	"select '{id:bind}', " LOG_NOW ", 'restores', "                                            \
 	"coalesce(json_agg((e - 'made' - 'prefix') || jsonb_build_object('schema', n.nspname, "    \
 	"'object', n.oid::text, 'objects', (select coalesce(jsonb_agg(" ASIDE_OBJECT               \
 	"), '[]') " ASIDE_MEMBERS "and e -> 'made' ? (o.type || ' ' || " ASIDE_NAME ")), "         \

@@ -40,5 +40,7 @@ loop
     end loop;
 end loop;
 insert into {log:relation} (id, logged_at, event, detail)
-values ({of:literal}, clock_timestamp(), 'granted', '{{}');
+values ({of:literal}, (
+    select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from {log:relation}
+), 'granted', '{{}');
 end

@@ -14,7 +14,9 @@ lost as (
         select 1 from {log:relation} b where b.id = l.id and b.event = 'granted')
     order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
 )
-select '{id:bind}', clock_timestamp(), 'grants', coalesce(json_agg(json_build_object(
+select '{id:bind}', (
+    select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from {log:relation}
+), 'grants', coalesce(json_agg(json_build_object(
     'database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text,
     'by_node', {configured:literal}::jsonb @> jsonb_build_array(jsonb_build_array(w.s, w.i)),
     'owner', coalesce(p.e ->> 'owner', pg_get_userbyid(c.relowner)),

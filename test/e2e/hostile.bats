@@ -109,7 +109,6 @@ can_mount() {
 }
 
 @test "a clock that was ahead, and was set back" {
-  [ "$ENGINE" = duckdb ] || return 0 # the clock is that of the server
   deploy
   sql "update airlock.airlock_log set logged_at = logged_at + interval '400 days'"
   [ "$(country)" = CH ]

@@ -166,7 +166,7 @@ do 'begin perform set_config(''lock_timeout'', ''3s'', true); if not exists (sel
 drop table "airlock_restore"."r_20260102030405_abcdef_1";
 
 -- restore_dropped
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('20260102030405_abcdef', clock_timestamp(), 'expired', '{"a":"it''s \"b\""}');
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('20260102030405_abcdef', (select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"), 'expired', '{"a":"it''s \"b\""}');
 
 -- observe_containers
 -- The schemas that are exchanged whole; i says of which side each is. Without a search path all
@@ -305,7 +305,9 @@ lost as (
         select 1 from "airlock"."airlock_log" b where b.id = l.id and b.event = 'granted')
     order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
 )
-select '<id>', clock_timestamp(), 'grants', coalesce(json_agg(json_build_object(
+select '<id>', (
+    select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"
+), 'grants', coalesce(json_agg(json_build_object(
     'database', w.d, 'schema', w.s, 'identifier', w.i, 'object', c.oid::text,
     'by_node', '[["mart","orders"]]'::jsonb @> jsonb_build_array(jsonb_build_array(w.s, w.i)),
     'owner', coalesce(p.e ->> 'owner', pg_get_userbyid(c.relowner)),
@@ -370,12 +372,14 @@ loop
     end loop;
 end loop;
 insert into "airlock"."airlock_log" (id, logged_at, event, detail)
-values (''20260102030405_abcdef'', clock_timestamp(), ''granted'', ''{}'');
+values (''20260102030405_abcdef'', (
+    select greatest(clock_timestamp(), max(logged_at) + interval ''1 us'') from "airlock"."airlock_log"
+), ''granted'', ''{}'');
 end
 ';
 
 -- log_aside
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'restores', coalesce(json_agg((e - 'made' - 'prefix') || jsonb_build_object('schema', n.nspname, 'object', n.oid::text, 'objects', (select coalesce(jsonb_agg(d.classid::bigint || '/' || d.objid::bigint), '[]') from pg_depend d cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o where d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid and d.deptype = 'n' and not exists (select 1 from pg_depend i where i.classid = d.classid and i.objid = d.objid and i.deptype in ('a', 'i') and i.refclassid <> 'pg_namespace'::regclass) and e -> 'made' ? (o.type || ' ' || coalesce(o.name, substring(o.identity from length(quote_ident(n.nspname)) + 2)))), 'bytes', (select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'm')), 'expires_at', to_char((clock_timestamp() + (e ->> 'keep_for')::bigint * interval '1 s') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text, '[]') from jsonb_array_elements('{"a":"it''s \"b\""}'::jsonb) e join pg_namespace n on n.nspname = (e ->> 'prefix') || '<id>';
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', (select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"), 'restores', coalesce(json_agg((e - 'made' - 'prefix') || jsonb_build_object('schema', n.nspname, 'object', n.oid::text, 'objects', (select coalesce(jsonb_agg(d.classid::bigint || '/' || d.objid::bigint), '[]') from pg_depend d cross join lateral pg_identify_object(d.classid, d.objid, d.objsubid) o where d.refclassid = 'pg_namespace'::regclass and d.refobjid = n.oid and d.deptype = 'n' and not exists (select 1 from pg_depend i where i.classid = d.classid and i.objid = d.objid and i.deptype in ('a', 'i') and i.refclassid <> 'pg_namespace'::regclass) and e -> 'made' ? (o.type || ' ' || coalesce(o.name, substring(o.identity from length(quote_ident(n.nspname)) + 2)))), 'bytes', (select coalesce(sum(pg_total_relation_size(c.oid)), 0) from pg_class c where c.relnamespace = n.oid and c.relkind in ('r', 'm')), 'expires_at', to_char((clock_timestamp() + (e ->> 'keep_for')::bigint * interval '1 s') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text, '[]') from jsonb_array_elements('{"a":"it''s \"b\""}'::jsonb) e join pg_namespace n on n.nspname = (e ->> 'prefix') || '<id>';
 
 -- schema_create
 do 'begin if not exists (select 1 from pg_namespace where nspname = ''ma"rt'') then create schema "ma""rt"; end if; exception when duplicate_schema or unique_violation then null; end';
@@ -393,7 +397,7 @@ update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = 
 update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>', expires = clock_timestamp() + interval '<lease> seconds' where nonce = '' and exists (select 1 from "airlock"."airlock_lock_0123456789abcdef" p where p.nonce = '<nonce>');
 
 -- lock_take
-do 'begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = ''<nonce>'', id = ''<id>'', name = ''<name>'', username = ''<user>'', host = ''<host>'', boot = ''<boot>'', pid = <pid>, start = ''<start>'', since = ''<since>'', phase = ''<phase>'', expires = clock_timestamp() + interval ''<lease> seconds'' where nonce = ''0011223344556677'' and fence = 41 and (0 = 1 or expires < clock_timestamp()); if found and not exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event in (''finished'', ''aborted'')) then insert into "airlock"."airlock_log" (id, logged_at, event, detail) values (''20260102030405_abcdef'', clock_timestamp(), case when exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event = ''published'') then ''finished'' else ''aborted'' end, ''{"a":"it''''s \"b\""}''); end if; end';
+do 'begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = ''<nonce>'', id = ''<id>'', name = ''<name>'', username = ''<user>'', host = ''<host>'', boot = ''<boot>'', pid = <pid>, start = ''<start>'', since = ''<since>'', phase = ''<phase>'', expires = clock_timestamp() + interval ''<lease> seconds'' where nonce = ''0011223344556677'' and fence = 41 and (0 = 1 or expires < clock_timestamp()); if found and not exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event in (''finished'', ''aborted'')) then insert into "airlock"."airlock_log" (id, logged_at, event, detail) values (''20260102030405_abcdef'', (select greatest(clock_timestamp(), max(logged_at) + interval ''1 us'') from "airlock"."airlock_log"), case when exists (select 1 from "airlock"."airlock_log" where id = ''20260102030405_abcdef'' and event = ''published'') then ''finished'' else ''aborted'' end, ''{"a":"it''''s \"b\""}''); end if; end';
 
 -- lock_resume
 update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, start = '<start>', since = '<since>', phase = '<phase>', expires = clock_timestamp() + interval '<lease> seconds' where nonce = '0011223344556677' and fence = 41 and (0 = 1 or expires < clock_timestamp());
@@ -420,16 +424,16 @@ do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_01234567
 do 'declare n bigint; holder text; begin update "airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 where nonce in ('''', ''<nonce>''); get diagnostics n = row_count; if n <> 1 then select format(''deployment ''''%s'''' (%s) of %s on %s, process %s, since %s, phase %s, its lease ends %s'', id, name, username, host, pid, since, phase, to_char(expires at time zone ''utc'', ''YYYY-MM-DD"T"HH24:MI:SS"Z"'')) into holder from "airlock"."airlock_lock_0123456789abcdef"; raise exception ''airlock-held: % is held by %'', ''Wh."it''''s"'', holder; end if; end';
 
 -- log_insert
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}');
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) values ('<id>', (select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"), 'intent', '{"a":"it''s \"b\""}');
 
 -- log_held
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'intent', '{"a":"it''s \"b\""}' from "airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it''s \"b\""}'))) for share of l;
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', (select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"), 'intent', '{"a":"it''s \"b\""}' from "airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it''s \"b\""}'))) for share of l;
 
 -- log_objects
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) with p as materialized (select set_config('search_path', 'pg_catalog', true) as path) select '<id>', clock_timestamp(), 'objects', coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, 'identifier', c.relname, 'object', c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid)) else c.relfilenode::text end))::text, '[]') from p, (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i where p.path is not null;
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) with p as materialized (select set_config('search_path', 'pg_catalog', true) as path) select '<id>', (select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"), 'objects', coalesce(json_agg(json_build_object('database', w.d, 'schema', n.nspname, 'identifier', c.relname, 'object', c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid)) else c.relfilenode::text end))::text, '[]') from p, (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid and c.relname = w.i where p.path is not null;
 
 -- log_restores
-insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', clock_timestamp(), 'restores', coalesce(json_agg(e || jsonb_build_object('object', c.oid::text || '/' || c.relfilenode::text, 'bytes', pg_total_relation_size(c.oid), 'expires_at', to_char((clock_timestamp() + (e ->> 'keep_for')::bigint * interval '1 s') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text, '[]') from jsonb_array_elements('{"a":"it''s \"b\""}'::jsonb) e join pg_class c on c.relname = 'r_<id>_' || (e ->> 'number') join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'airlock_restore';
+insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', (select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"), 'restores', coalesce(json_agg(e || jsonb_build_object('object', c.oid::text || '/' || c.relfilenode::text, 'bytes', pg_total_relation_size(c.oid), 'expires_at', to_char((clock_timestamp() + (e ->> 'keep_for')::bigint * interval '1 s') at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')))::text, '[]') from jsonb_array_elements('{"a":"it''s \"b\""}'::jsonb) e join pg_class c on c.relname = 'r_<id>_' || (e ->> 'number') join pg_namespace n on n.oid = c.relnamespace and n.nspname = 'airlock_restore';
 
 -- log_probe
 select json_build_object('published', exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event = 'published'))::text;
