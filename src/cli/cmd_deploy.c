@@ -236,7 +236,9 @@ static json_t *document_of(const struct invocation *invocation, const struct dep
 {
 	CLEANUP(strv_release) struct strv next = STRV_INIT;
 	const struct arguments *arguments = invocation->arguments;
-	const char *strategy = arguments ? arguments->config.strategy : NULL;
+	const char *strategy = result && result->strategy ? result->strategy
+			       : arguments                ? arguments->config.strategy
+							  : NULL;
 	bool failed = err_is_set(err);
 
 	find_next(invocation, result, err, &next);

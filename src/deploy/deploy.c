@@ -56,6 +56,7 @@ struct deploy *deploy_open(const struct deploy_request *request, struct err *err
 		err_set(err, ERR_UNSUPPORTED, "no strategy '%s'", request->config->strategy);
 		goto fail;
 	}
+	deploy->result.strategy = deploy->strategy->name;
 	if (request->builds_nothing && check_publishes_alone(deploy, err) < 0)
 		goto fail;
 	deploy_watch_signals(deploy);

@@ -120,6 +120,20 @@ static void warn_of_left(struct publication *w, const struct publish_table *t)
 	}
 }
 
+/* It reads the table, which stays, and is no part of the publish. */
+static void warn_of_materialized(struct publication *w, const struct publish_table *t)
+{
+	static const char kind[] = "materialized view ";
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	for (size_t i = 0; t->way == PUBLISH_REWRITE && i < t->to_table->refuse_exchange_count; i++)
+		if (strncmp(t->to_table->refuses_exchange[i], kind, strlen(kind)) == 0)
+			strv_pushf(&w->plan->warnings,
+				   "the %s reads '%s', and shows its old rows until somebody "
+				   "refreshes it",
+				   t->to_table->refuses_exchange[i], name);
+}
+
 static void warn_of_parts(struct publication *w, const struct publish_table *t)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
@@ -130,6 +144,7 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 			   t->to_table->owner ? t->to_table->owner
 					      : "a database that is only read");
 	publication_warn_unreadable(w, t);
+	warn_of_materialized(w, t);
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)
@@ -190,6 +205,20 @@ int publication_check_shrinks(const struct publication *w, struct err *err)
 	return 0;
 }
 
+/* Neither its rows nor its text can be put in the place of another one. */
+static int refuse_materialized(const struct route *route, struct err *err)
+{
+	const struct manifest_node *node = route->to_node ? route->to_node : route->node;
+
+	if (strcmp(node->materialized, "materialized_view") != 0)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' is a materialized view, which cannot be published from staging",
+		node->unique_id);
+	return err_hint(err, "leave it out with --exclude and let dbt build it in production, or "
+			     "materialize it as a table");
+}
+
 int publication_choose_tables(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
@@ -198,7 +227,8 @@ int publication_choose_tables(struct publication *w, struct err *err)
 		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
 	for (size_t i = 0; i < routes->n; i++)
 		if (routes->items[i].in_scope &&
-		    publication_add_table(w, &routes->items[i], err) < 0)
+		    (refuse_materialized(&routes->items[i], err) < 0 ||
+		     publication_add_table(w, &routes->items[i], err) < 0))
 			return -1;
 	if (choose_ways(w, err) < 0)
 		return -1;

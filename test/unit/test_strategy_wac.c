@@ -433,6 +433,34 @@ static void the_warnings_of_the_routes_come_first(void **state)
 	assert_non_null(strstr(w.plan.warnings.v[0], "'model.shop.v' is a view"));
 }
 
+static void a_materialized_view_is_refused_before_the_build(void **state)
+{
+	WORLD = { .adapter = "postgres",
+		  .from = NODES({ .name = "by_day", .materialized = "materialized_view" }),
+		  .to = NODES({ .name = "by_day",
+				.schema = "mart",
+				.materialized = "materialized_view" }) };
+
+	(void)state;
+	refused(&w, ERR_UNSUPPORTED,
+		"'model.shop.by_day' is a materialized view, which cannot be published from "
+		"staging");
+}
+
+static void a_materialized_view_over_a_table_that_stays_is_told(void **state)
+{
+	WORLD = { .adapter = "postgres",
+		  ORDERS,
+		  .picture = "{'relations': [" TABLE(
+			  "mart", "orders",
+			  ", 'refuses_exchange': ['materialized view public.by_day']") "]}" };
+
+	(void)state;
+	planned(&w);
+	warns(&w, "the materialized view public.by_day reads 'db.mart.orders', and shows its old "
+		  "rows until somebody refreshes it");
+}
+
 static void every_strategy_is_a_row(void **state)
 {
 	size_t n;
@@ -467,6 +495,8 @@ int main(void)
 		cmocka_unit_test(a_table_that_stays_gets_no_constraint),
 		cmocka_unit_test(a_plan_may_be_looked_at_without_the_right_to_publish),
 		cmocka_unit_test(the_warnings_of_the_routes_come_first),
+		cmocka_unit_test(a_materialized_view_is_refused_before_the_build),
+		cmocka_unit_test(a_materialized_view_over_a_table_that_stays_is_told),
 		cmocka_unit_test(every_strategy_is_a_row),
 	};
 

@@ -79,6 +79,8 @@ struct deploy_published {
 
 struct deploy_result {
 	char id[32];
+	const char *strategy; /* of what was deployed: of a resume or of `publish ID` the recorded
+				 one */
 	enum deploy_outcome outcome;
 	bool production_changed;
 	const char *skipped;         /* why, in words; NULL unless the outcome is that */
