@@ -69,6 +69,7 @@ void deploy_take_back(struct deploy *deploy, struct err *err)
 	/* Its end is recorded and the lock released, as whoever waits for it expects. */
 	err->production = ERR_PRODUCTION_CHANGED;
 	deploy_leave(deploy, err);
+	deploy->holds_lock = false;
 	again = open_again(deploy, &failure);
 	if (again && deploy_rollback(again, deploy->id, &result, &failure) == 0) {
 		char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
