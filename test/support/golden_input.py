@@ -65,6 +65,7 @@ BY_HAND = {
 }
 
 BLUE_GREEN = "blue-green --tags mart,utils".split()
+FILES = ["blue-green"]
 WHOLE = "production-rollback --tags mart,utils,history --parents copy".split()
 
 NODE = (
@@ -117,7 +118,8 @@ def write(engine, name, document):
 
 
 def queries(engine, before, options, staging):
-    sides = [str(INPUT / engine / f"{side}.json") for side in (staging, "prod")]
+    prod = "green_prod" if options == FILES else "prod"
+    sides = [str(INPUT / engine / f"{side}.json") for side in (staging, prod)]
     command = [sys.argv[1], "queries", *sides, before, *options, "--from", staging, "--to", "prod"]
     output = subprocess.run(command, check=True, capture_output=True)
     return json.loads(output.stdout)["queries"]
@@ -138,8 +140,9 @@ def steady(picture):
             if re.fullmatch(r"\d{16}", relation.get(key) or ""):
                 relation[key] = re.sub(r".+", moment, relation[key])
     for container in picture.get("containers", []):
-        container["object"] = number([container["object"]])
-        container["seen"] = "seen:" + container["schema"]
+        is_file = not container["schema"]
+        container["object"] = f"/data/{container['side']}/warehouse.duckdb" if is_file else number([container["object"]])
+        container["seen"] = "seen:" + (container["side"] if is_file else container["schema"])
     for relation in picture["relations"] + picture["rows"]:
         if relation.get("object"):
             pattern = r"\d+" if re.fullmatch(r"\d+/\d+", relation["object"]) else r"^\d+(?=/)"
@@ -150,6 +153,8 @@ def steady(picture):
 
 def take_picture(engine, name, before, built, options=("wac", "--tags", "mart,utils"), staging="staging"):
     connection = warehouse.connect(read_only=True)
+    if engine == "duckdb" and staging == "green":
+        connection.execute(f"attach '{os.environ['SHOP_DUCKDB_GREEN']}' as airlock_staging (read_only)")
     answers = [
         [json.loads(row[0]) for row in warehouse.rows(connection, sql)]
         for sql in queries(engine, before, options, staging)
@@ -211,11 +216,39 @@ def make(engine, directory):
     before = take_picture(engine, "before", "-", False)
     dbt("build", "staging")
     take_picture(engine, "built", str(before), True)
-    if engine == "postgres":
-        write(engine, "green", manifest(dbt("parse", "green")))
-        before = take_picture(engine, "green_before", "-", False, BLUE_GREEN, "green")
-        dbt("build", "green")
-        take_picture(engine, "green_built", str(before), True, BLUE_GREEN, "green")
+    if engine == "duckdb":
+        make_files(project, dbt)
+    if engine != "postgres":
+        return
+    write(engine, "green", manifest(dbt("parse", "green")))
+    before = take_picture(engine, "green_before", "-", False, BLUE_GREEN, "green")
+    dbt("build", "green")
+    take_picture(engine, "green_built", str(before), True, BLUE_GREEN, "green")
+
+
+def make_files(project, dbt):
+    """Production in one file, staging in another of the same name."""
+    import duckdb
+
+    green = pathlib.Path(os.environ["SHOP_DUCKDB_GREEN"])
+    green.parent.mkdir()
+    shutil.rmtree(project / "snapshots")
+    connection = warehouse.connect(read_only=False)
+    for schema in ("history", "stage"):
+        connection.execute(f"drop schema if exists {schema} cascade")
+    connection.close()
+    duckdb.connect(green).close()
+    document = json.dumps(manifest(dbt("parse", "blue_green")))
+    document = document.replace('"database": "warehouse"', '"database": "airlock_staging"')
+    write("duckdb", "green", json.loads(document.replace('\\"warehouse\\".', '\\"airlock_staging\\".')))
+    write("duckdb", "green_prod", manifest(dbt("parse", "prod")))
+    dbt("build", "prod")
+    connection = warehouse.connect(read_only=False)
+    connection.execute("comment on table mart.orders is 'by hand'")
+    connection.close()
+    before = take_picture("duckdb", "green_before", "-", False, FILES, "green")
+    dbt("build", "blue_green")
+    take_picture("duckdb", "green_built", str(before), True, FILES, "green")
 
 
 SERVERS = {"postgres": ["test/support/pg", "start"],
@@ -237,6 +270,7 @@ def main():
             directory = pathlib.Path(name)
             os.environ["ENGINE"] = engine
             os.environ["SHOP_DUCKDB"] = str(directory / "warehouse.duckdb")
+            os.environ["SHOP_DUCKDB_GREEN"] = str(directory / "green/warehouse.duckdb")
             if engine in SERVERS:
                 start(engine)
             try:

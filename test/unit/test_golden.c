@@ -64,6 +64,7 @@ struct plan_case {
 
 #define TO_PROD "--from staging --to prod --tags mart,utils"
 #define GREEN_TO_PROD "--from green --to prod --tags mart,utils"
+#define FILES_TO_PROD "--from green --to prod --conflict"
 #define BY_TAG "--from staging --tags mart,utils"
 
 static void plan_is_golden(const struct plan_case *c)
@@ -71,7 +72,9 @@ static void plan_is_golden(const struct plan_case *c)
 	CLEANUP(mem_free_string)
 	char *from = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
 				strstr(c->options, "--from green") ? "green" : "staging");
-	CLEANUP(mem_free_string) char *to = mem_printf("%sinput/%s/prod.json", GOLDEN, c->dialect);
+	CLEANUP(mem_free_string)
+	char *to = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
+			      strstr(c->options, FILES_TO_PROD) ? "green_prod" : "prod");
 	CLEANUP(mem_free_string)
 	char *picture = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect, c->picture);
 	CLEANUP(mem_free_string)
@@ -138,6 +141,10 @@ static void plans_of_wap(void **state)
 static void plans_of_blue_green(void **state)
 {
 	static const struct plan_case cases[] = {
+		{ "blue-green", "duckdb", "", "green_before", FILES_TO_PROD " identity",
+		  "--full-refresh" },
+		{ "blue-green", "duckdb", "_built", "green_built", FILES_TO_PROD " content",
+		  "--full-refresh" },
 		{ "blue-green", "postgres", "", "green_before", GREEN_TO_PROD, "--full-refresh" },
 		{ "blue-green", "postgres", "_built", "green_built", GREEN_TO_PROD,
 		  "--full-refresh" },
