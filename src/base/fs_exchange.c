@@ -38,6 +38,22 @@ int fs_sync_locked(const struct fs_lock *lock, const char *path, struct err *err
 	return fsync(lock->fd) < 0 ? fail(err, "sync", path) : 0;
 }
 
+int fs_give_mode(const struct fs_lock *from, const struct fs_lock *to, const char *path,
+		 struct err *err)
+{
+	struct stat wanted;
+	struct stat own;
+
+	if (fstat(from->fd, &wanted) < 0 || fstat(to->fd, &own) < 0)
+		return fail(err, "look at", path);
+	if ((wanted.st_uid != own.st_uid || wanted.st_gid != own.st_gid) &&
+	    fchown(to->fd, wanted.st_uid, wanted.st_gid) < 0)
+		return fail(err, "give owner and group of production to", path);
+	if (fchmod(to->fd, wanted.st_mode & 07777) < 0)
+		return fail(err, "give the mode of production to", path);
+	return 0;
+}
+
 static int sync_directory_of(const char *path, struct err *err)
 {
 	char *directory CLEANUP(mem_free_string) = fs_parent(path);

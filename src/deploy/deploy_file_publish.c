@@ -127,7 +127,8 @@ static int link_production(struct deploy *deploy, struct err *err)
 	    lock_file(deploy->to_file, &deploy->to_lock, err) < 0 ||
 	    check_unwritten(deploy, deploy->from_file, &deploy->from_identity, err) < 0 ||
 	    check_unwritten(deploy, deploy->to_file, &deploy->to_identity, err) < 0 ||
-	    remove_left(deploy, err) < 0)
+	    remove_left(deploy, err) < 0 ||
+	    fs_give_mode(&deploy->to_lock, &deploy->from_lock, deploy->from_file, err) < 0)
 		return -1;
 	return fs_link(deploy->to_file, aside, err);
 }

@@ -242,7 +242,8 @@ READER
   [ ! -e "$BATS_TEST_TMPDIR/opened" ]
 }
 
-@test "comments that somebody wrote are in production's new file too" {
+@test "comments that somebody wrote are in production's new file too, and who may read it is the same" {
+  chmod 640 "$SHOP_DUCKDB"
   sql "comment on table mart.orders is 'ask Ann first'"
   sql "comment on column mart.orders.status is 'as the shop says it''s'"
   sql "comment on view mart.open_orders is 'for the shop window'"
@@ -253,6 +254,7 @@ READER
   assert_sql "select comment from duckdb_tables() where table_name = 'orders'" 'ask Ann first'
   assert_sql "select comment from duckdb_columns() where table_name = 'orders' and comment is not null" "as the shop says it's"
   assert_sql "select comment from duckdb_views() where view_name = 'open_orders'" 'for the shop window'
+  [ "$(stat -c %a "$SHOP_DUCKDB")" = 640 ]
 }
 
 @test "files that were put aside are restore points: listed with their size, and they expire" {
@@ -280,4 +282,26 @@ READER
   [ ! -e "$oldest" ] && [ "$(kept)" = 1 ]
   run airlock rollback "${SIDES[@]}" --yes
   assert_status 0
+}
+
+# bats test_tags=exhaustive
+@test "of a build that failed nothing is published alone, and --retry publishes all of it" {
+  export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+  change_data
+  cp models/mart/customers.sql "$BATS_TEST_TMPDIR"
+  echo 'select no_such_column from {{ ref("orders") }}' >models/mart/customers.sql
+  remember_production
+  blue_green
+  assert_status 1
+  run --separate-stderr airlock history "${SIDES[@]}" --json
+  id=$(json 'd["deployments"][0]["id"]')
+  run airlock publish "$id" "${SIDES[@]}" --yes
+  refused "'model.shop.customers' was not built and tested"
+  run airlock publish "$id" --exclude customers+ "${SIDES[@]}" --yes
+  refused "'model.shop.customers' is in the file that is exchanged"
+  cp "$BATS_TEST_TMPDIR/customers.sql" models/mart
+  run airlock deploy --retry "$id" "${SIDES[@]}" --yes
+  assert_status 0
+  assert_country CH
+  [ "$(kept)" = 2 ]
 }

@@ -107,6 +107,9 @@ void fs_lock_release(struct fs_lock *lock);
  */
 int fs_keep_writers_out(const char *path, struct fs_lock *ret_lock, struct err *err);
 int fs_sync_locked(const struct fs_lock *lock, const char *path, struct err *err);
+/* Owner, group and mode of `from` to `to`, which is at `path`; both are held by such a lock. */
+int fs_give_mode(const struct fs_lock *from, const struct fs_lock *to, const char *path,
+		 struct err *err);
 
 /* Another name for the file, on the disk when it returns. */
 int fs_link(const char *from, const char *to, struct err *err);
