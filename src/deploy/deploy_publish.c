@@ -294,8 +294,8 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	struct executor *x = &deploy->executor;
 	const struct step *step = plan_step(&deploy->final_plan, "publish");
 	const struct step *finish = plan_step(&deploy->final_plan, "finish");
-	bool finishes = !plan_step(&deploy->final_plan, "after_publish") &&
-			!plan_step(&deploy->final_plan, "rebuild");
+	bool rebuilds = plan_step(&deploy->final_plan, "rebuild");
+	bool finishes = !plan_step(&deploy->final_plan, "after_publish") && !rebuilds;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct publish_waits waits CLEANUP(publish_waits_release);
 	bool again = true;
@@ -306,9 +306,10 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	publish_waits_init(deploy, &waits);
 	if (executor_check_interrupted("publish", err) < 0)
 		return -1;
-	/* Of a rebuild that is resumed: what was there before it is kept already. */
+	/* Of a rebuild that is resumed: what was there before it is kept already, and some of it
+	 * may be new. */
 	if (js_get_bool(deploy->resumed, "rebuilds", false)) {
-		deploy_list_published(deploy);
+		deploy->result.production_changed = true;
 		return 0;
 	}
 	/* The phase is seen by others before the transaction that sets it as well has ended. */
@@ -321,11 +322,13 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	while (again)
 		if (try_publish(deploy, &ops, &waits, &again, &finished, err) < 0)
 			return -1;
-	deploy->result.production_changed = true;
-	deploy->result.outcome = DEPLOY_PUBLISHED;
 	if (finished && finishes)
 		deploy->holds_lock = false;
-	deploy_list_published(deploy);
+	/* In front of a rebuild the transaction only keeps what there is. */
+	deploy->result.production_changed = !rebuilds;
+	deploy->result.outcome = rebuilds ? DEPLOY_FAILED : DEPLOY_PUBLISHED;
+	if (!rebuilds)
+		deploy_list_published(deploy);
 	return 0;
 }
 

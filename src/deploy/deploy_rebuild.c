@@ -238,14 +238,13 @@ static int rebuild_with_grants(struct deploy *deploy, struct err *err)
 int deploy_rebuild(struct deploy *deploy, struct err *err)
 {
 	const struct plan *plan = &deploy->final_plan;
+	int result = rebuild_with_grants(deploy, err);
 
-	/* The transaction before it only kept what there was. */
-	deploy->result.production_changed = false;
-	deploy->result.outcome = DEPLOY_FAILED;
-	if (rebuild_with_grants(deploy, err) < 0 ||
-	    (plan_step(plan, "verify") && deploy_step(deploy, plan, "verify", verify, err) < 0))
-		return -1;
-	deploy->result.production_changed = true;
-	deploy->result.outcome = DEPLOY_PUBLISHED;
-	return 0;
+	if (result == 0 && plan_step(plan, "verify"))
+		result = deploy_step(deploy, plan, "verify", verify, err);
+	if (deploy->result.production_changed)
+		deploy_list_published(deploy);
+	if (result == 0)
+		deploy->result.outcome = DEPLOY_PUBLISHED;
+	return result;
 }

@@ -110,6 +110,16 @@ static void add_expired(json_t *deployment, const char *at, const json_t *detail
 	}
 }
 
+/* Aborted means that production was not changed: before a rebuild only what there was is kept. */
+static void forget_rebuild(json_t *deployment)
+{
+	if (!js_get_bool(deployment, "rebuilds", false))
+		return;
+	json_object_del(deployment, "rebuilds");
+	json_object_del(deployment, "restore_point");
+	json_object_set_new(deployment, "published", json_integer(0));
+}
+
 static void add_event(json_t *deployment, const char *event, const char *at, const json_t *detail)
 {
 	json_t *listed = json_pack("{s:s, s:s}", "at", at, "event", event);
@@ -145,6 +155,8 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 			json_object_set_new(deployment, "outcome",
 					    json_string(outcome ? outcome : "failed"));
 		json_object_update_missing(deployment, (json_t *)(uintptr_t)detail);
+		if (strcmp(event, STATE_ABORTED) == 0)
+			forget_rebuild(deployment);
 	}
 }
 

@@ -156,6 +156,21 @@ mart() {
   assert_says "'seed.classic.raw_visits' is a seed, and only models can be rebuilt"
 }
 
+# bats test_tags=engine:any
+@test "rebuild: what stops it before its first model leaves production as it is, and says so" {
+  before=$(mart)
+  AIRLOCK_FAULT=publish:after:error wap --json
+  assert_status 125
+  assert_json 'd["production_changed"], d["published"], d["outcome"]' '[false, [], "failed"]'
+  assert_says 'production was not changed'
+  [ "$(mart)" = "$before" ]
+  run airlock abort "$(json 'd["id"]')" --from prod_audit --to prod
+  assert_status 0
+  assert_says 'had ended already; production was not changed by it'
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_says 'there is no deployment to roll back'
+}
+
 @test "rebuild: killed on the way, it is resumed to its end, or ended and rolled back" {
   before=$(mart)
   AIRLOCK_FAULT=rebuild:after:crash wap
