@@ -97,11 +97,14 @@ class Commands:
 
     def __init__(self, trace):
         self.calls = {}
+        self.skipped = set()  # (verb, nth, call): listed among them, and not run
         for line in trace:
             if "began" in line:
                 self.calls.setdefault((line["verb"], line["nth"]), [])
             elif "calls" in line:
                 self.calls[line["verb"], line["nth"]] = line["calls"]
+            elif "skipped" in line:
+                self.skipped.add((line["verb"], line["nth"], line["skipped"]))
         publishes = [key for key, calls in self.calls.items() if any(map(is_publish_record, calls))]
         self.publish = publishes[0] if publishes else None
 
@@ -182,6 +185,8 @@ def broken_recoveries(world, commands):
             if other != "run-operation":
                 continue
             for call in range(1, len(calls) + 1):
+                if (other, number, call) in recovery.skipped:
+                    continue
                 for then, kind in (*itertools.product(WHENS, ("crash", "crash-airlock")), ("after", "error")):
                     second = {"DIRECT_FAULT": at(other, number, call, then, kind)}
                     yield Case(f"killed {when} the commit; {recovery.place(other, number, call)}",

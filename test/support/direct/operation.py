@@ -45,6 +45,7 @@ class Operation:
             guard = 0
             for number, step in enumerate(self.steps):
                 if step["guarded"] and not guard:
+                    faults.trace.add(skipped=number + 1)
                     self._say(log, f"skip {number}")
                     continue
                 rows = self._call(engine, log, faults, number, step)

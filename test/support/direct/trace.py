@@ -3,6 +3,7 @@ it ends. One that never ended was killed.
 
   {"verb", "nth", "pid", "parent", "began", "target"}   nth of its verb in this file, from 1
   {"verb", "nth", "calls": [sql, ...]}                   of a run-operation; of a build, its nodes
+  {"verb", "nth", "skipped"}                             a call, from 1, whose guard brought no row
   {"verb", "nth", "fault"}                               that was met
   {"verb", "nth", "ended", "status"}
 """
