@@ -6,6 +6,8 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
+enum { FIRST_WAIT_MS = 200, LONGEST_WAIT_MS = 2000, WAIT_LIMIT_MS = 15000 };
+
 /* How much of what deployments leave is looked at. */
 enum depth { NO_LOG, LOCK_NAMES, LOCKS };
 
@@ -85,25 +87,30 @@ static int look(struct deploy *deploy, const struct state *state, enum depth dep
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	const char *setting = deploy->sides.dialect->look_setting;
+	json_t **rows;
 	size_t n;
 
 	if (push_queries(deploy, state, depth, &queries, &n, err) < 0)
 		return -1;
+	if (setting)
+		ops_add(&ops, setting);
 	for (size_t i = 0; i < queries.n; i++)
 		ops_add_query(&ops, queries.v[i]);
 	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
 		return -1;
-	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, n, false, err);
+	rows = reply.rows + (ops.n - queries.n);
+	json_t *picture CLEANUP(js_free) = observe_collect(rows, n, false, err);
 
 	if (depth != NO_LOG)
-		deploy_see_files(reply.rows[n]);
+		deploy_see_files(rows[n]);
 	if (picture && depth != NO_LOG)
-		json_object_set(picture, "restores", reply.rows[n]);
+		json_object_set(picture, "restores", rows[n]);
 	if (deploy_picture(picture, &deploy->observed, err) < 0)
 		return -1;
-	for (size_t i = n + 1; depth == LOCKS && i < reply.n; i++)
-		add_holder(deploy, reply.rows[i]);
-	return depth == LOCK_NAMES ? read_listed(deploy, state, reply.rows[n + 1], err) : 0;
+	for (size_t i = n + 1; depth == LOCKS && i < queries.n; i++)
+		add_holder(deploy, rows[i]);
+	return depth == LOCK_NAMES ? read_listed(deploy, state, rows[n + 1], err) : 0;
 }
 
 static bool is_lock_missing(const struct err *err)
@@ -112,11 +119,26 @@ static bool is_lock_missing(const struct err *err)
 	       strstr(err->message, "does not exist");
 }
 
+/* It made way for somebody, whose transaction may have ended by now. */
+static bool may_look_again(const struct deploy *deploy, struct backoff *backoff, struct err *err)
+{
+	const struct executor executor = { .dialect = deploy->sides.dialect };
+
+	if (!executor_is_transient(&executor, err))
+		return false;
+	if (backoff_wait(backoff))
+		return true;
+	err_hint(err, "a build, or somebody else, keeps a table that a view of production reads");
+	return false;
+}
+
 int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
 {
 	struct state state CLEANUP(state_release) = { 0 };
 	enum depth depth = LOCKS;
+	struct backoff backoff;
 
+	backoff_init(&backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, WAIT_LIMIT_MS);
 	deploy->request.reporter->note(deploy->request.reporter, "looking at the warehouse");
 	deploy_identify(deploy);
 	json_decref(deploy->held);
@@ -129,7 +151,7 @@ int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
 			depth = NO_LOG;
 		else if (depth == LOCKS && is_lock_missing(err))
 			depth = LOCK_NAMES;
-		else
+		else if (!may_look_again(deploy, &backoff, err))
 			return -1;
 		err_release(err);
 	}

@@ -250,6 +250,14 @@ static const char *const transaction_settings[] = {
 	NULL,
 };
 
+/*
+ * The text of a view locks what the view reads until the statement ends, and a build takes locks in
+ * an order of its own. A session that has waited for deadlock_timeout (1 s) looks for a deadlock
+ * and, if there is one, is ended itself: who looks gives up long before that, so that a build that
+ * has to wait for it finds nothing.
+ */
+static const char look_setting[] = "set lock_timeout = '100ms'";
+
 /* The statement was undone by the server, and may meet better luck. */
 static const char *const transient[] = {
 	"canceling statement due to lock timeout",
@@ -288,6 +296,7 @@ const struct dialect dialect_postgres = {
 	.unseen_by_content = "a change of comments or grants",
 	.transaction = DIALECT_TRANSACTION_CALLS,
 	.transaction_settings = transaction_settings,
+	.look_setting = look_setting,
 	.transient = transient,
 	.unreachable = unreachable,
 	.templates = templates,

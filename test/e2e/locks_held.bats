@@ -46,9 +46,10 @@ hanging() { # hanging [OPTION...]
   done
 }
 
-# A transaction that stays open, as one of dbt's may, $locker.
-locking() { # locking STATEMENT
-  sql "begin; $1; select pg_sleep(60)" >/dev/null 2>&1 3>&- &
+# A transaction that stays open for a minute, or SECONDS and then does more, as one of dbt's may:
+# $locker.
+locking() { # locking STATEMENT [SECONDS MORE]
+  sql "begin; $1; select pg_sleep(${2-60})${3-}" >/dev/null 2>&1 3>&- &
   locker=$!
   until [ "$(sql "select count(*) > 0 from pg_stat_activity where wait_event = 'PgSleep'")" = t ]; do
     kill -0 "$locker" || fail "no transaction: $1"
@@ -197,6 +198,16 @@ lock_of() {
   deploy --if-locked fail --operation-timeout 10
   assert_status 72
   assert_says "deployment '$first_id'"
+}
+
+@test "plan makes way for a build instead of ending it in a deadlock" {
+  [ "$ENGINE" = postgres ] || return 0
+  # What a view reads, from both ends, a plan between them for longer than deadlock_timeout.
+  locking 'lock table mart.customers' 5 '; lock table mart.orders; commit'
+  run airlock plan wac --from staging --to prod --tags mart,utils
+  assert_status 0
+  wait "$locker" || fail 'the transaction was ended'
+  locker=
 }
 
 @test "what the warehouse undid is tried again, and recorded" {

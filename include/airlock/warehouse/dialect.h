@@ -225,6 +225,9 @@ struct dialect {
 	const char *unseen_by_content;
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */
+	/* Of a session that looks at the catalog and holds no lock: it is never in a build's way.
+	 * NULL: none needed. */
+	const char *look_setting;
 	/* Parts of messages, NULL-ended. Those of a statement that was undone and may be run again;
 	 * those of a session that was never opened. */
 	const char *const *transient;
