@@ -168,3 +168,22 @@ country() {
   assert_status 0
   [ "$(country)" = CH ]
 }
+
+# bats test_tags=engine:any
+@test "what was tested is not resumed once staging, or production, has changed" {
+  for changed in "update stage.orders set amount_eur = 1 where order_id = 101" \
+    "update mart.orders set amount_eur = 1 where order_id = 101"; do
+    thaw
+    rm -f "$DIRECT_TRACE"
+    DIRECT_FAULT=run-operation/4.3:before:crash-airlock deploy --conflict content
+    assert_status 137
+    id=$(newest)
+    sql "$changed"
+    remember_production
+    resume --force
+    assert_status 73
+    assert_says 'changed'
+    assert_production_unchanged
+    assert_sql "select count(*) from airlock.airlock_log where id = '$id' and event = 'published'" 0
+  done
+}
