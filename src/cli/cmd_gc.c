@@ -45,6 +45,7 @@ static void write_found(const json_t *document, struct buf *out)
 		add_restore(&columns, json_array_get(points, i));
 	columns_write(&columns, "", out);
 	write_names(document, "side_tables", "left alone, a table that no history knows:", out);
+	write_names(document, "side_copies", "expired, a side copy of a source:", out);
 	write_names(document, "unfinished",
 		    "no end is recorded of deployment; the next one settles it:", out);
 	write_names(document, "directories", "expired", out);
@@ -61,6 +62,7 @@ static bool may_drop(void *context, const json_t *document)
 		return true;
 	if (!invocation->report->can_ask || js_get_string(document, "held_by") ||
 	    (js_get_integer(document, "expired", 0) == 0 &&
+	     json_array_size(js_get_array(document, "side_copies")) == 0 &&
 	     json_array_size(js_get_array(document, "directories")) == 0))
 		return false;
 	write_found(document, &text);

@@ -1,6 +1,7 @@
 /* `airlock mirror VERB`: the raw layer below the strategies. A verb is a row. */
 #include <string.h>
 
+#include "airlock/deploy/mirror.h"
 #include "airlock/format/json.h"
 #include "columns.h"
 #include "command_internal.h"
@@ -36,11 +37,88 @@ static int generate(struct invocation *invocation, struct deploy *deploy, struct
 	return command_finish(invocation, &text, document, err);
 }
 
+/* --- refresh --- */
+
+static json_t *refreshed_json(const struct deploy_result *result)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < result->published_count; i++) {
+		const struct deploy_published *one = &result->published[i];
+		CLEANUP(mem_free_string) char *to = relation_display(&one->route->to);
+		CLEANUP(mem_free_string) char *source = mirror_source_name(one->route->node);
+
+		json_array_append_new(
+			list,
+			json_pack("{s:o, s:o, s:o, s:s, s:I, s:o}", "unique_id",
+				  report_string_json(one->route->node->unique_id), "relation",
+				  report_string_json(to), "source", report_string_json(source),
+				  "way", one->way, "rows", (json_int_t)one->rows, "restore_point",
+				  one->restore ? report_string_json(one->restore) : json_null()));
+	}
+	return list;
+}
+
+static json_t *refresh_json(const struct deploy_result *result, const struct err *err)
+{
+	return json_pack(
+		"{s:i, s:s, s:s, s:b, s:i, s:o, s:o, s:o, s:o, s:I, s:I}", "version", 1, "id",
+		result->id, "outcome", deploy_outcome_name(result->outcome), "raw_changed",
+		(int)result->production_changed, "exit", err_is_set(err) ? err_exit_status(err) : 0,
+		"refreshed", refreshed_json(result), "kept",
+		result->refreshed ? plan_kept_json(result->refreshed) : json_array(), "error",
+		err_is_set(err) ? report_error_json(err) : json_null(), "skipped",
+		result->skipped ? report_string_json(result->skipped) : json_null(), "dbt_starts",
+		(json_int_t)result->dbt_starts, "elapsed_ms", (json_int_t)(result->seconds * 1000));
+}
+
+static void write_refreshed(const struct deploy_result *result, struct buf *out)
+{
+	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
+
+	for (size_t i = 0; i < result->published_count; i++) {
+		const struct deploy_published *one = &result->published[i];
+		CLEANUP(mem_free_string) char *to = relation_display(&one->route->to);
+
+		columns_add(&columns, "%s", to);
+		columns_add(&columns, "refreshed");
+		columns_add(&columns, "%lld row%s", one->rows, one->rows == 1 ? "" : "s");
+		columns_end_row(&columns);
+	}
+	for (size_t i = 0; result->refreshed && i < result->refreshed->kept_count; i++) {
+		const struct plan_kept *kept = &result->refreshed->kept[i];
+		CLEANUP(mem_free_string) char *to = relation_display(&kept->route->to);
+
+		columns_add(&columns, "%s", to);
+		columns_add(&columns, "kept");
+		columns_add(&columns, "%s: %.*s", kept->state, (int)strcspn(kept->why, "\n"),
+			    kept->why);
+		columns_end_row(&columns);
+	}
+	columns_write(&columns, "", out);
+}
+
+static int refresh(struct invocation *invocation, struct deploy *deploy, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(err_release) struct err ignored = ERR_INIT;
+	const struct deploy_result *result;
+	int rc = deploy_mirror_refresh(deploy, &result, err);
+
+	if (result->skipped)
+		buf_printf(&text, "skipped: %s\nnothing was done\n", result->skipped);
+	write_refreshed(result, &text);
+	json_t *document = command_wants_json(invocation) ? refresh_json(result, err) : NULL;
+
+	return command_finish(invocation, &text, document, rc < 0 ? &ignored : err) < 0 ? -1 : rc;
+}
+
 static const struct {
 	const char *name;
 	command_fn *run;
 } verbs[] = {
 	{ "generate", generate },
+	{ "refresh", refresh },
 };
 
 int cmd_mirror(struct invocation *invocation, struct err *err)

@@ -85,6 +85,7 @@ void deploy_close(struct deploy *deploy)
 	deploy_compile_release(deploy);
 	strv_release(&deploy->retried);
 	json_decref(deploy->compiled);
+	mirror_release(&deploy->mirror);
 	json_decref(deploy->finish);
 	json_decref(deploy->hooks);
 	json_decref(deploy->rebuilt);
@@ -282,6 +283,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.options = &deploy->sides.every,
 		.database = deploy_database(deploy),
 		.compiled = deploy->compiled,
+		.mirror = deploy->mirrors ? &deploy->mirror : NULL,
 		.finish = deploy->finish,
 		.rolled_back = deploy->rolled_back,
 	};

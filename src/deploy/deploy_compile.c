@@ -1,8 +1,8 @@
 /*
- * The SQL of the scope's views, as dbt compiles it for `to`: only so are its names those of
- * production. One start of dbt, of the selected views alone and into a target path of its own, so
- * that what the parses left stays what they were. It runs beside the first operation, which leaves
- * it no connection; only views that need one are compiled again behind it.
+ * The SQL of the scope's views, or of the raw models of a refresh, as dbt compiles it for `to`:
+ * only so are its names those of production. One start of dbt, of these alone and into a target
+ * path of its own, so that what the parses left stays what they were. It runs beside the first
+ * operation, which leaves it no connection; only views that need one are compiled again behind it.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -58,14 +58,22 @@ static void warm_up(const struct sides *sides)
 	fs_copy(from, to, &ignored);
 }
 
-static void push_views(const struct routes *routes, struct strv *arguments)
+/* A view of the scope; of the raw layer what it copies. */
+static bool is_compiled(const struct deploy *deploy, const struct route *route)
 {
+	return route->in_scope && (route->is_view || deploy->mirrors);
+}
+
+static void push_views(const struct deploy *deploy, struct strv *arguments)
+{
+	const struct routes *routes = &deploy->routes;
+
 	strv_push(arguments, "--select");
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct manifest_node *node = routes->items[i].to_node;
 		struct buf word CLEANUP(buf_release) = BUF_INIT;
 
-		if (!routes->items[i].in_scope || !routes->items[i].is_view)
+		if (!is_compiled(deploy, &routes->items[i]))
 			continue;
 		for (size_t k = 0; k < node->fqn_count; k++)
 			buf_printf(&word, "%s%s", k ? "." : "", node->fqn[k]);
@@ -81,11 +89,11 @@ static void push_arguments(const struct deploy *deploy, bool asks_warehouse, str
 	char *path CLEANUP(mem_free_string) = compile_path(sides, NULL);
 
 	strv_push(arguments, "compile");
-	push_views(&deploy->routes, arguments);
+	push_views(deploy, arguments);
 	strv_push(arguments, "--indirect-selection");
 	strv_push(arguments, "empty");
 	strv_push(arguments, "--target");
-	strv_push(arguments, sides->to);
+	strv_push(arguments, sides->to ? sides->to : sides->from);
 	strv_push(arguments, "--target-path");
 	strv_push(arguments, path);
 	strv_push(arguments, "--write-json");
@@ -107,7 +115,7 @@ static int take_sql(const struct manifest *manifest, const struct route *route, 
 	if (!sql && err_is_set(err))
 		return -1;
 	if (!sql)
-		return err_set(err, ERR_NO_ANSWER, "dbt compiled no SQL of the view '%s'",
+		return err_set(err, ERR_NO_ANSWER, "dbt compiled no SQL of '%s'",
 			       route->node->unique_id);
 	json_object_set_new(compiled, route->node->unique_id, json_string(sql));
 	return 0;
@@ -127,7 +135,7 @@ static int read_compiled(struct deploy *deploy, const char *invocation_id, struc
 				 path);
 	deploy->compiled = json_object();
 	for (size_t i = 0; i < routes->n && result == 0; i++)
-		if (routes->items[i].in_scope && routes->items[i].is_view)
+		if (is_compiled(deploy, &routes->items[i]))
 			result = take_sql(manifest, &routes->items[i], deploy->compiled, err);
 	manifest_free(manifest);
 	return result;
@@ -155,7 +163,7 @@ static int run_compile(struct deploy *deploy, const struct runner_command *comma
 
 static bool is_wanted(const struct deploy *deploy)
 {
-	return deploy->routes.view_count > 0 && !deploy->compiled &&
+	return (deploy->routes.view_count > 0 || deploy->mirrors) && !deploy->compiled &&
 	       !config_rebuilds(deploy->request.config);
 }
 
@@ -212,7 +220,8 @@ static int compile_again(struct deploy *deploy, struct err *err)
 	};
 
 	deploy->request.reporter->note(deploy->request.reporter,
-				       "compiling the views of the scope");
+				       deploy->mirrors ? "compiling the raw layer"
+						       : "compiling the views of the scope");
 	warm_up(&deploy->sides);
 	push_arguments(deploy, true, &arguments);
 	int ran = run_compile(deploy, &command, &result, err);

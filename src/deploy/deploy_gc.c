@@ -21,6 +21,7 @@ struct gc {
 	struct restore_list restores;
 	struct strv unfinished;
 	struct strv sides;
+	struct strv copies;      /* side copies of sources */
 	struct strv directories; /* that may go */
 	char *holder;            /* who holds a lock; NULL nobody */
 };
@@ -31,6 +32,7 @@ static void gc_release(struct gc *gc)
 	restore_release(&gc->restores);
 	strv_release(&gc->unfinished);
 	strv_release(&gc->sides);
+	strv_release(&gc->copies);
 	strv_release(&gc->directories);
 	free(gc->holder);
 }
@@ -56,6 +58,8 @@ static void sort_left(struct gc *gc, const json_t *rows, struct strv *locks)
 			strv_push(locks, js_get_string(row, "lock"));
 		else if (js_get_string(row, "side"))
 			strv_push(&gc->sides, js_get_string(row, "side"));
+		else if (js_get_string(row, "copy"))
+			strv_push(&gc->copies, js_get_string(row, "copy"));
 		else if (js_get_string(row, "unfinished"))
 			strv_push(&gc->unfinished, js_get_string(row, "unfinished"));
 	}
@@ -185,20 +189,20 @@ static json_t *found(const struct gc *gc)
 		expired++;
 		bytes += point->bytes;
 	}
-	return json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:s?}", "restore_points", restores,
+	return json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:s?}", "restore_points", restores,
 			 "expired", expired, "expired_bytes", bytes, "side_tables",
-			 strings(&gc->sides), "unfinished", strings(&gc->unfinished), "directories",
-			 strings(&gc->directories), "held_by", gc->holder);
+			 strings(&gc->sides), "side_copies", strings(&gc->copies), "unfinished",
+			 strings(&gc->unfinished), "directories", strings(&gc->directories),
+			 "held_by", gc->holder);
 }
 
-static int drop_restores(struct gc *gc, json_t *outcome, struct err *err)
+/* In front of each drop: all lock tables are containers of production here, and each fence raises
+ * while it is held. */
+static int push_guards(struct gc *gc, struct strv *guards, struct err *err)
 {
 	static const struct sql_binding nonce[] = { { "nonce", "gc" } };
 	struct strv fences CLEANUP(strv_release) = STRV_INIT;
-	struct strv guards CLEANUP(strv_release) = STRV_INIT;
-	struct deploy_drops drops = { .guards = &guards, .by = "gc" };
 
-	/* All lock tables are containers of production here: each fence raises while it is held. */
 	if (state_push_fences(&gc->state, &fences, err) < 0)
 		return -1;
 	for (size_t i = 0; i < fences.n; i++) {
@@ -206,15 +210,51 @@ static int drop_restores(struct gc *gc, json_t *outcome, struct err *err)
 
 		if (sql_bind(&bound, fences.v[i], nonce, 1, err) < 0)
 			return -1;
-		strv_take(&guards, buf_take(&bound));
+		strv_take(guards, buf_take(&bound));
 	}
+	return 0;
+}
+
+static int drop_copy(struct gc *gc, const struct strv *guards, const char *name, struct err *err)
+{
+	const struct relation copy = { gc->state.schema.database, STATE_SCHEMA, name };
+	const struct sql_arg arg = SQL_ARG_RELATION("copy", &copy);
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	strv_push_all(&statements, guards);
+	if (dialect_push_text(&statements, gc->state.dialect, "drop table if exists {copy}", &arg,
+			      1, err) < 0)
+		return -1;
+	ops_add_transaction(&ops, gc->state.dialect, &statements);
+	return ops_run(&gc->deploy->sides.connection, &ops, true, NULL, NULL, &reply, err);
+}
+
+/* Side copies of sources, of refreshes that died. */
+static void drop_copies(struct gc *gc, const struct strv *guards, json_t *outcome)
+{
+	for (size_t i = 0; i < gc->copies.n; i++) {
+		struct err err CLEANUP(err_release) = ERR_INIT;
+		char *name CLEANUP(mem_free_string) =
+			mem_printf(STATE_SCHEMA ".%s", gc->copies.v[i]);
+		bool done = drop_copy(gc, guards, gc->copies.v[i], &err) == 0;
+
+		json_array_append_new(outcome, json_pack("{s:s, s:s?}", "relation", name, "message",
+							 done ? NULL : err.message));
+	}
+}
+
+static void drop_restores(struct gc *gc, const struct strv *guards, json_t *outcome)
+{
+	struct deploy_drops drops = { .guards = guards, .by = "gc" };
+
 	drops.points = arena_alloc(&gc->deploy->arena,
 				   (gc->restores.n + 1) * sizeof(struct restore_point *));
 	for (size_t i = 0; i < gc->restores.n; i++)
 		if (gc->restores.v[i].state == RESTORE_EXPIRED)
 			drops.points[drops.n++] = &gc->restores.v[i];
 	deploy_drop_restores(gc->deploy, &drops, outcome);
-	return 0;
 }
 
 static void remove_directories(const struct gc *gc, json_t *outcome)
@@ -259,12 +299,15 @@ static int judge_outcome(json_t *document, json_t *outcome, struct err *err)
 static int clean(struct gc *gc, json_t *document, struct err *err)
 {
 	json_t *outcome CLEANUP(js_free) = json_array();
+	struct strv guards CLEANUP(strv_release) = STRV_INIT;
 
 	if (gc->holder)
 		return err_set(err, ERR_LOCKED, "nothing is dropped while a lock is held: %s",
 			       gc->holder);
-	if (drop_restores(gc, outcome, err) < 0)
+	if (push_guards(gc, &guards, err) < 0)
 		return -1;
+	drop_restores(gc, &guards, outcome);
+	drop_copies(gc, &guards, outcome);
 	remove_directories(gc, outcome);
 	return judge_outcome(document, outcome, err);
 }

@@ -10,6 +10,7 @@
 #include "airlock/deploy/deploy.h"
 #include "airlock/deploy/executor.h"
 #include "airlock/deploy/journal.h"
+#include "airlock/deploy/mirror.h"
 #include "airlock/deploy/sides.h"
 #include "airlock/deploy/state.h"
 #include "airlock/deploy/strategy.h"
@@ -61,6 +62,8 @@ struct deploy {
 	struct strv retried;    /* unique_ids of what dbt ran for that */
 	char invocation_id[64]; /* of the build */
 	json_t *phases;         /* name: milliseconds it took; NULL before the first */
+	bool mirrors;           /* the raw layer is refreshed, and nothing deployed */
+	struct mirror mirror;   /* of that */
 	json_t *finish;         /* what the end of this run records; NULL before the audit */
 	struct audit audit;
 	bool audited;
@@ -241,6 +244,17 @@ void deploy_expire(struct deploy *deploy);
 int deploy_phases(struct deploy *deploy, struct err *err);
 int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *err);
 int deploy_rollback_phases(struct deploy *deploy, struct err *err);
+
+/* deploy_mirror.c. The routes of a refresh; from the lock to the end of the publish. */
+int deploy_mirror_prepare(struct deploy *deploy, struct err *err);
+int deploy_mirror_phases(struct deploy *deploy, struct err *err);
+/* deploy_mirror_checks.c. The steps freshness and test: what is not good is noted. */
+int deploy_mirror_check(struct deploy *deploy, struct err *err);
+/* Keeps its last good copy, unless --accept names it. */
+void deploy_mirror_note(struct deploy *deploy, const struct manifest_node *raw, const char *state,
+			const char *why);
+/* Whether something was noted. */
+bool deploy_mirror_keeps(const struct deploy *deploy, const struct manifest_node *raw);
 
 /* The way out of a run, good or not: lock, end, figures. Returns `result`. */
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);

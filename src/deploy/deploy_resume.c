@@ -105,6 +105,11 @@ static int find_environment(const struct deploy *deploy, const char *what, struc
 	return result < 0 ? -1 : record_check_environment(recorded, config, deploy->id, err);
 }
 
+static bool is_refresh(const struct deploy *deploy)
+{
+	return js_text_is(deploy->resumed, "strategy", strategy_mirror.name);
+}
+
 /* A deploy of its own, with the options of the record. */
 struct deploy *deploy_open_again(struct deploy *deploy, struct err *err)
 {
@@ -129,7 +134,7 @@ struct deploy *deploy_open_again(struct deploy *deploy, struct err *err)
 					      directory, err) < 0) ||
 	    cmdline_sort(all, n + own, &deploy->again_cmdline, err) < 0)
 		return NULL;
-	if (strategy && strcmp(strategy, strategy_rollback.name) == 0)
+	if (strategy && (strcmp(strategy, strategy_rollback.name) == 0 || is_refresh(deploy)))
 		strategy = deploy->strategy->name;
 	/* With the defaults that are this strategy's own. */
 	config_set_strategy(config, strategy ? strategy : "");
@@ -192,8 +197,9 @@ static int prepare(struct deploy *again, struct err *err)
 	const struct routes *routes;
 
 	again->is_run = true;
-	if (of ? deploy_rollback_prepare(again, of, err) < 0
-	       : deploy_routes(again, &routes, err) < 0 || deploy_check(again, err) < 0)
+	if (is_refresh(again) ? deploy_mirror_prepare(again, err) < 0
+	    : of              ? deploy_rollback_prepare(again, of, err) < 0
+		 : deploy_routes(again, &routes, err) < 0 || deploy_check(again, err) < 0)
 		return -1;
 	again->result.routes = &again->routes;
 	return check_locks(again, err);
@@ -207,6 +213,8 @@ static int go_on(struct deploy *again, struct err *err)
 		return end_published(again);
 	state_release(&again->state);
 	deploy_init_state(again);
+	if (again->mirrors)
+		return deploy_mirror_phases(again, err);
 	if (again->rolled_back)
 		return deploy_rollback_phases(again, err);
 	return deploy_phases(again, err);

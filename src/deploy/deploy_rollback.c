@@ -20,6 +20,12 @@ static bool is_rollback(const json_t *deployment)
 	return js_text_is(deployment, "strategy", strategy_rollback.name);
 }
 
+/* Without an id production is put back, and not the copies that it is built from. */
+static bool is_refresh(const json_t *deployment)
+{
+	return js_text_is(deployment, "strategy", strategy_mirror.name);
+}
+
 /* Whether a later rollback took it back. */
 static bool was_taken_back(const json_t *deployments, const char *id)
 {
@@ -42,7 +48,7 @@ static json_t *choose(json_t *deployments, const char *id, struct err *err)
 
 		if (id ? strcmp(own, id) != 0
 		       : !changed_production(deployment) || is_rollback(deployment) ||
-				    was_taken_back(deployments, own))
+				    is_refresh(deployment) || was_taken_back(deployments, own))
 			continue;
 		if (!changed_production(deployment)) {
 			err_set(err, ERR_UNSUPPORTED, "deployment '%s' changed nothing (%s)", own,

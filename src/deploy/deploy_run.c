@@ -250,10 +250,11 @@ int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err
 		deploy_after_failure(deploy, err);
 	if (deploy->state.n > 0)
 		deploy_leave(deploy, result < 0 ? err : NULL);
-	if (result == 0 && deploy->result.outcome == DEPLOY_PUBLISHED) {
+	if (result == 0 && deploy->result.outcome == DEPLOY_PUBLISHED)
 		deploy_write_published(deploy);
+	if ((result == 0 || err->code == ERR_MIRROR_KEPT) &&
+	    deploy->result.outcome == DEPLOY_PUBLISHED)
 		deploy_expire(deploy);
-	}
 	if (skipped) {
 		deploy->result.skipped = arena_strdup(&deploy->arena, err->message);
 		err_release(err);

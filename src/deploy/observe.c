@@ -111,6 +111,8 @@ static bool has_rows(const struct routes *routes, const struct route *route,
 {
 	const struct table *to = observed_table(before, routes->dialect, &route->to);
 
+	if (route->lacks_from)
+		return false;
 	if (routes->container_count > 0)
 		return counts_from(routes, route, before);
 	return !route->is_view && !(to && table_is_view(to) &&

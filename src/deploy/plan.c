@@ -153,6 +153,16 @@ static void write_copies(const struct plan *plan, struct buf *out)
 	}
 }
 
+static void write_kept(const struct plan *plan, struct buf *out)
+{
+	for (size_t i = 0; i < plan->kept_count; i++) {
+		char *to CLEANUP(mem_free_string) = relation_display(&plan->kept[i].route->to);
+
+		buf_printf(out, "  %s keeps its last good copy (%s)\n      %s: %s\n", to,
+			   plan->kept[i].route->reason, plan->kept[i].state, plan->kept[i].why);
+	}
+}
+
 static void write_step(const struct step *step, size_t number, struct buf *out)
 {
 	buf_printf(out, "%zu. %s (%s, %s): %s\n", number, step->id, step->phase,
@@ -208,6 +218,7 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);
 	write_copies(plan, out);
+	write_kept(plan, out);
 	if (plan->conflict)
 		buf_printf(out, "conflict: %s; not seen: %s\n", plan->conflict,
 			   plan->conflict_unseen);
@@ -307,6 +318,22 @@ static void add_copies(const struct plan *plan, json_t *document)
 	json_object_set_new(document, "reads", reads);
 }
 
+json_t *plan_kept_json(const struct plan *plan)
+{
+	json_t *kept = json_array();
+
+	for (size_t i = 0; i < plan->kept_count; i++) {
+		const struct route *route = plan->kept[i].route;
+		char *to CLEANUP(mem_free_string) = relation_display(&route->to);
+
+		json_array_append_new(kept,
+				      json_pack("{s:s, s:s, s:s, s:s}", "unique_id",
+						route->node->unique_id, "relation", to, "state",
+						plan->kept[i].state, "why", plan->kept[i].why));
+	}
+	return kept;
+}
+
 json_t *plan_json(const struct plan *plan, const struct routes *routes)
 {
 	json_t *steps = json_array();
@@ -327,5 +354,7 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 		json_object_set_new(document, "to_env", json_string(plan->to_env));
 	if (plan->copies)
 		add_copies(plan, document);
+	if (plan->kept)
+		json_object_set_new(document, "kept", plan_kept_json(plan));
 	return document;
 }

@@ -281,6 +281,8 @@ json_t *publication_detail(const struct publication *w)
 						*c->to.schema ? c->to.schema : c->to.database,
 						"is_file", (int)!*c->to.schema));
 	}
+	if (w->plan->kept_count > 0)
+		json_object_set_new(detail, "kept", plan_kept_json(w->plan));
 	if (w->rebuilds)
 		json_object_set_new(detail, "rebuilds", json_true());
 	return detail;
@@ -355,6 +357,18 @@ static int push_record_whole(struct publication *w, struct strv *statements, str
 	return 0;
 }
 
+int publication_push_spent(const struct publication *w, struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < w->spent_count; i++) {
+		const struct sql_arg arg = SQL_ARG_RELATION("spent", &w->spent[i]);
+
+		if (dialect_push_text(statements, w->in->dialect, "drop table if exists {spent}",
+				      &arg, 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 static int plan_transaction(struct publication *w, const char *reason, struct err *err)
 {
 	struct step *step =
@@ -378,7 +392,8 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
-			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0)
+			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0 ||
+	    publication_push_spent(w, &step->sql, err) < 0)
 		return -1;
 	w->set.guards = NULL;
 	return push_record_whole(w, &step->sql, err);

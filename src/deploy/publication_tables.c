@@ -230,6 +230,11 @@ int publication_choose_tables(struct publication *w, struct err *err)
 		    (refuse_materialized(&routes->items[i], err) < 0 ||
 		     publication_add_table(w, &routes->items[i], err) < 0))
 			return -1;
+	return publication_settle_tables(w, err);
+}
+
+int publication_settle_tables(struct publication *w, struct err *err)
+{
 	if (choose_ways(w, err) < 0)
 		return -1;
 	publication_link_routes(w);

@@ -6,6 +6,7 @@
  * case expression is evaluated only when its branch is taken.
  */
 #include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
 
 extern const char duckdb_files_sql[];
 extern const char duckdb_observe_sql[];
@@ -96,6 +97,16 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"where t.database_name = current_database() "
 		"and t.schema_name = {restore_schema:literal} union all " FILES_OBSERVE,
 	[DIALECT_ASIDE_CHECK] = FILE_CHECK,
+	[DIALECT_OBSERVE_EXISTING] =
+		"select json_object('database', w.d, 'schema', w.s, 'identifier', w.i)::varchar "
+		"from (values {names:names}) as w (d, s, i) "
+		"join (select database_name, schema_name, table_name from duckdb_tables() "
+		"union all select database_name, schema_name, view_name from duckdb_views()) t "
+		"on " FOLD("t.database_name") " = " FOLD(
+			"w.d") " "
+			       "and " FOLD("t.schema_name") " = " FOLD(
+				       "w.s") " "
+					      "and " FOLD("t.table_name") " = " FOLD("w.i"),
 	[DIALECT_OBSERVE_LEFT] =
 		"select json_object('lock', table_name)::varchar from duckdb_tables() "
 		"where database_name = current_database() and schema_name = 'airlock' "
@@ -104,6 +115,10 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from duckdb_tables() where database_name = current_database() "
 		"and schema_name <> 'airlock' "
 		"and regexp_matches(table_name, '^airlock_[0-9]{{14}_[0-9a-f]{{6}_[0-9]+$') "
+		"union all select json_object('copy', table_name)::varchar from duckdb_tables() "
+		"where database_name = current_database() and schema_name = 'airlock' "
+		"and starts_with(table_name, 'mirror_') "
+		"and starts_with(comment, '" MARKER_MIRROR "') "
 		"union all select json_object('unfinished', id)::varchar from {log:relation} "
 		"group by id having bool_or(event = 'intent') "
 		"and not bool_or(event in ('finished', 'aborted'))",

@@ -6,6 +6,7 @@
  * committed by the server even after the client was killed.
  */
 #include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
 #include "postgres_aside.h"
 
 extern const char postgres_containers_sql[];
@@ -90,6 +91,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"on c.relname = 'r_' || r.id || '_' || (r.e ->> 'number') "
 		"where n.nspname = {restore_schema:literal} and c.relkind in ('r', 'p', 'v', 'm', "
 		"'f') union all " ASIDE_OBSERVE ") f order by name",
+	[DIALECT_OBSERVE_EXISTING] =
+		"select json_build_object('database', w.d, 'schema', w.s, 'identifier', w.i)::text "
+		"from (values {names:names}) as w (d, s, i) "
+		"join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid "
+		"and c.relname = w.i and c.relkind in ('r', 'v', 'm', 'p', 'f')",
 	[DIALECT_OBSERVE_LEFT] =
 		"select json_build_object('lock', c.relname)::text "
 		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
@@ -98,6 +104,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
 		"where c.relkind = 'r' and n.nspname <> 'airlock' "
 		"and c.relname ~ '^airlock_[0-9]{{14}_[0-9a-f]{{6}_[0-9]+$' "
+		"union all select json_build_object('copy', c.relname)::text "
+		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "
+		"where c.relkind = 'r' and n.nspname = 'airlock' "
+		"and starts_with(c.relname, 'mirror_') "
+		"and starts_with(obj_description(c.oid, 'pg_class'), '" MARKER_MIRROR "') "
 		"union all select json_build_object('unfinished', id)::text from {log:relation} "
 		"group by id having bool_or(event = 'intent') "
 		"and not bool_or(event in ('finished', 'aborted'))",

@@ -15,6 +15,13 @@ char *marker_restore(const char *id, size_t number, const struct relation *of)
 	return mem_printf("airlock: restore point of deployment %s%s", id, rest);
 }
 
+char *marker_mirror(const char *id, const struct relation *of)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(of);
+
+	return mem_printf(MARKER_MIRROR "%s, for %s", id, name);
+}
+
 char *marker_demoted(const char *id)
 {
 	return mem_printf("[airlock: demoted by %s]", id);

@@ -6,6 +6,9 @@ load ../support/common.bash
 setup_file() {
   begin_file shop
   sed -i "s/^vars:/vars:\n  mirror: true/; s/\"{{ var('mirror', false) }}\"/true/" dbt_project.yml
+  dbt seed --quiet --target prod
+  dbt run-operation --quiet make_sources --target prod
+  sed -i "s/^  airlock:/&\n    mirror: {raw: 'tag:raw'}/" dbt_project.yml
   freeze
 }
 
@@ -38,4 +41,69 @@ teardown_file() {
   run airlock mirror generat
   assert_status 125
   assert_says "did you mean 'generate'?"
+}
+
+rows() { # rows of the raw layer, as customers|orders|payments
+  sql 'select (select count(*) from raw.customers), (select count(*) from raw.orders),
+    (select count(*) from raw.payments)'
+}
+
+copies() {
+  sql "select count(*) from information_schema.tables where table_name like 'mirror%'"
+}
+
+@test "refresh: what is missing, empty or shrunk keeps its last good copy" {
+  run airlock mirror refresh
+  assert_status 0
+  [ "$(rows)" = '8|12|12' ]
+  sql 'drop table shop_source.orders'
+  sql 'delete from shop_source.customers'
+  sql 'delete from shop_source.payments where id < (select max(id) from shop_source.payments)'
+  run --separate-stderr airlock mirror refresh --json --accept mirror_payments
+  assert_status 75
+  assert_json '[(k["unique_id"], k["state"]) for k in d["kept"]]' \
+    '[["model.shop.mirror_customers", "empty"], ["model.shop.mirror_orders", "missing"]]'
+  assert_json '[(r["source"], r["rows"]) for r in d["refreshed"]]' '[["shop.payments", 1]]'
+  assert_json 'd["error"]["code"]' mirror-kept
+  [ "$(rows)" = '8|12|1' ]
+  [ "$(copies)" = 0 ]
+}
+
+killed() { # killed ROWS: how many orders the raw layer has, before and behind
+  sql "insert into shop_source.orders select 900, customer_id, ordered_on, status, currency
+    from shop_source.orders where id = 101"
+  AIRLOCK_FAULT=copy:after:crash run airlock mirror refresh
+  assert_status 137
+  [ "$(rows)" = "8|$1|12" ]
+  [ "$(copies)" = 3 ]
+}
+
+@test "refresh: killed in the middle, the raw layer is what it was, and resume goes on" {
+  run airlock mirror refresh
+  assert_status 0
+  killed 12
+  run airlock resume
+  assert_status 0
+  [ "$(rows)" = '8|13|12' ]
+  [ "$(copies)" = 0 ]
+  run airlock resume
+  assert_says 'no deployment is unfinished'
+}
+
+# bats test_tags=exhaustive
+@test "refresh: killed in the middle, the next one drops what it left" {
+  run airlock mirror refresh
+  assert_status 0
+  killed 12
+  run airlock mirror refresh -s mirror_orders
+  assert_status 0
+  [ "$(rows)" = '8|13|12' ]
+  [ "$(copies)" = 0 ]
+  killed 13
+  run airlock abort
+  assert_status 0
+  [ "$(copies)" = 3 ]
+  run airlock gc --yes
+  assert_status 0
+  [ "$(copies)" = 0 ]
 }

@@ -14,6 +14,8 @@
 #include <string.h>
 
 #include "airlock/base/fs.h"
+#include "airlock/deploy/mirror.h"
+#include "airlock/deploy/strategy_rows.h"
 #include "airlock/format/json.h"
 #include "planned.h"
 
@@ -179,12 +181,121 @@ static void plans_of_production_rollback(void **state)
 			});
 }
 
+/* A refresh of four sources: one has lost rows, one cannot be read, one is new. */
+struct refresh {
+	struct manifest *manifest;
+	struct config config;
+	struct routes routes;
+	struct observed observed;
+	struct mirror mirror;
+	struct plan plan;
+	json_t *compiled;
+};
+
+static void refresh_release(struct refresh *r)
+{
+	plan_release(&r->plan);
+	mirror_release(&r->mirror);
+	observed_release(&r->observed);
+	routes_release(&r->routes);
+	config_release(&r->config);
+	manifest_free(r->manifest);
+	json_decref(r->compiled);
+}
+
+static int read_refresh(struct refresh *r, const char *dialect, const char *picture,
+			struct err *err)
+{
+	static const char *const ids[] = { "model.shop.raw_customers", "model.shop.raw_orders",
+					   "model.shop.raw_payments", "model.shop.raw_refunds" };
+	CLEANUP(mem_free_string)
+	char *path = mem_printf(GOLDEN "input/mirror/%s.json", picture);
+	CLEANUP(js_free) json_t *json = js_read_file(path, 1 << 20, ERR_NO_ANSWER, err);
+
+	config_init(&r->config);
+	config_set_strategy(&r->config, "wac");
+	arena_init(&r->routes.arena);
+	r->routes.dialect = dialect_find(dialect);
+	r->routes.items = arena_alloc(&r->routes.arena, ARRAY_LEN(ids) * sizeof(struct route));
+	r->mirror.id = "20261124235621_47e851";
+	r->mirror.found = json_object();
+	r->compiled = json_object();
+	if (!json || observed_parse(json, &r->observed, err) < 0 ||
+	    manifest_read(GOLDEN "input/mirror/manifest.json", &r->manifest, err) < 0 ||
+	    config_set_argument(&r->config, option_row(OPTION_FROM), false, "staging", err) < 0 ||
+	    config_set_argument(&r->config, option_row(OPTION_TO), false, "prod", err) < 0)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(ids); i++) {
+		const struct manifest_node *raw = manifest_find(r->manifest, ids[i]);
+
+		if (mirror_check_model(raw, err) < 0 ||
+		    mirror_add_checks(&r->mirror, r->manifest, raw, err) < 0)
+			return -1;
+		mirror_route(&r->routes, raw, "shop", r->mirror.id, i + 1, &r->routes.items[i]);
+		json_object_set_new(r->compiled, ids[i],
+				    json_sprintf("select * from shop_source.%s", raw->name + 4));
+	}
+	r->routes.n = r->routes.scope_count = ARRAY_LEN(ids);
+	if (!r->observed.built)
+		return 0;
+	json_object_set_new(r->mirror.found, ids[3],
+			    json_pack("{s:s, s:s}", "state", "missing", "why", "does not exist"));
+	r->routes.items[3].lacks_from = true;
+	strv_push(&r->mirror.left, "mirror_20261123000000_0a1b2c_1");
+	return 0;
+}
+
+static void refresh_is_golden(const char *dialect, const char *picture, const char *name)
+{
+	static const struct strv none = STRV_INIT;
+	CLEANUP(refresh_release) struct refresh r = { .manifest = NULL };
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	CLEANUP(buf_release) struct buf json = BUF_INIT;
+	CLEANUP(mem_free_string) char *text_name = mem_printf("mirror/%s%s.txt", dialect, name);
+	CLEANUP(mem_free_string) char *json_name = mem_printf("mirror/%s%s.json", dialect, name);
+	bool reads = read_refresh(&r, dialect, picture, &err) == 0;
+	const struct strategy_input input = {
+		.config = &r.config,
+		.routes = &r.routes,
+		.dialect = r.routes.dialect,
+		.observed = &r.observed,
+		.build_options = &none,
+		.build_select = &none,
+		.database = "shop",
+		.compiled = r.compiled,
+		.mirror = &r.mirror,
+	};
+
+	if (!reads || strategy_plan(&strategy_mirror, &input, &r.plan, &err) < 0)
+		fail_msg("%s", err.message);
+	plan_write_text(&r.plan, &r.routes, &text);
+	is_golden(text_name, &text);
+
+	CLEANUP(js_free) json_t *document = plan_json(&r.plan, &r.routes);
+
+	js_write_pretty(document, &json);
+	is_golden(json_name, &json);
+}
+
+static void plans_of_the_mirror(void **state)
+{
+	static const char *const dialects[] = { "duckdb", "postgres" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {
+		refresh_is_golden(dialects[i], "before", "");
+		refresh_is_golden(dialects[i], "built", "_built");
+	}
+}
+
 static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] = "observe_session",
 	[DIALECT_OBSERVE_SCHEMAS] = "observe_schemas",
 	[DIALECT_OBSERVE_RELATIONS] = "observe_relations",
 	[DIALECT_OBSERVE_CONTENT] = "observe_content",
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
+	[DIALECT_OBSERVE_EXISTING] = "observe_existing",
 	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
 	[DIALECT_ASIDE_CHECK] = "aside_check",
 	[DIALECT_ASIDE_DROP] = "aside_drop",
@@ -303,6 +414,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_of_blue_green),
+		cmocka_unit_test(plans_of_the_mirror),
 		cmocka_unit_test(plans_of_wac),
 		cmocka_unit_test(plans_of_wap),
 		cmocka_unit_test(plans_of_production_rollback),

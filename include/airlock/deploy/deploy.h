@@ -91,6 +91,8 @@ struct deploy_result {
 	const struct deploy_published *publishing; /* while `before_publish` runs: what is to be */
 	size_t publishing_count;
 	size_t restores_dropped; /* restore points that were expired */
+	size_t restores_dropped;      /* restore points that were expired */
+	const struct plan *refreshed; /* of the raw layer: what kept its copy; NULL: no refresh */
 	const struct strv
 		*rest;       /* names to exclude from a publish of what is good; NULL: none is */
 	const char *settled; /* what a resume or abort found and did, in words; NULL: a run */
@@ -110,12 +112,20 @@ int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_r
 
 /* Lists what deployments left, and drops what is expired when `confirm` says so of the list.
  * *ret_document (a new reference, NULL when nothing could be listed) is written on failure too:
- * {"restore_points", "expired", "expired_bytes", "side_tables", "unfinished", "directories",
- * "held_by"}, and when it dropped "outcome", "dropped", "removed" and "failed".
+ * {"restore_points", "expired", "expired_bytes", "side_tables", "side_copies", "unfinished",
+ * "directories", "held_by"}, and when it dropped "outcome", "dropped", "removed" and "failed".
  * Errors: ERR_LOCKED, ERR_GC_FAILED when one of them could not be dropped. */
 typedef bool deploy_gc_confirm(void *context, const json_t *document);
 int deploy_gc(struct deploy *deploy, deploy_gc_confirm *confirm, void *context,
 	      json_t **ret_document, struct err *err);
+
+/*
+ * Side copies of the sources, each compared with the last good copy, and the good ones exchanged
+ * with them in one transaction. ERR_MIRROR_KEPT when some kept theirs: result->refreshed names
+ * them.
+ */
+int deploy_mirror_refresh(struct deploy *deploy, const struct deploy_result **ret_result,
+			  struct err *err);
 
 /*
  * The raw layer. Writes a model for each source of the project that has none, and a schema file;

@@ -57,6 +57,13 @@ struct plan_copy {
 	const char *reason;
 };
 
+/* What keeps its last good copy, and why. */
+struct plan_kept {
+	const struct route *route;
+	const char *state; /* missing, unreadable, stale, failing, empty, shrunk */
+	const char *why;
+};
+
 struct plan {
 	struct arena arena;
 	const char *strategy;
@@ -75,6 +82,8 @@ struct plan {
 	size_t table_count;
 	struct plan_copy *copies;
 	size_t copy_count;
+	struct plan_kept *kept; /* NULL: it is no refresh */
+	size_t kept_count;
 	const struct route **reads; /* from production, by the build */
 	size_t read_count;
 	struct restore_list
@@ -95,6 +104,7 @@ bool plan_same_sql(const struct step *before, const struct step *after, char **r
 
 void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out);
 json_t *plan_json(const struct plan *plan, const struct routes *routes); /* new reference */
+json_t *plan_kept_json(const struct plan *plan);  /* of a refresh; a new reference */
 json_t *routes_json(const struct routes *routes); /* the array of section "routes" */
 
 #endif

@@ -20,6 +20,9 @@ struct publication {
 	struct plan *plan;
 	struct state state;
 	struct publish_set set;
+	/* Dropped in the transaction, behind the publish. */
+	const struct relation *spent;
+	size_t spent_count;
 	bool rebuilds; /* the transaction keeps what there is, and dbt makes production anew */
 };
 
@@ -32,6 +35,9 @@ int publication_choose_tables(struct publication *w, struct err *err);
 
 /* The same for one table, without choosing a way. */
 int publication_add_table(struct publication *w, const struct route *route, struct err *err);
+/* When set.tables is filled: ways, restore points, warnings, views, privileges. */
+int publication_settle_tables(struct publication *w, struct err *err);
+int publication_push_spent(const struct publication *w, struct strv *statements, struct err *err);
 int publication_check_shrinks(const struct publication *w, struct err *err);
 
 /* Of a swap: the containers of the routes with what is known of them, and what each route's

@@ -34,6 +34,7 @@ struct route {
 	bool is_built;    /* scope_build.h: by a build of the scope alone */
 	bool is_read;     /* scope_build.h: by that build, which does not make it */
 	bool is_view;     /* published as a view, from the SQL compiled for `to` */
+	bool lacks_from;  /* mirror: there is no side copy to look at */
 	const char *reason; /* why it is in or out of scope */
 };
 

@@ -12,6 +12,8 @@
 #include "airlock/deploy/plan.h"
 #include "airlock/deploy/route.h"
 
+struct mirror;
+
 /* What a plan is a function of. */
 struct strategy_input {
 	const struct config *config;
@@ -32,7 +34,8 @@ struct strategy_input {
 	/* Of each view of the scope its SQL, by unique_id, as dbt compiled it for `to`; NULL
 	 * without. */
 	const json_t *compiled;
-	const json_t *finish; /* what the end records; NULL before the audit */
+	const struct mirror *mirror; /* of a refresh of the raw layer; NULL: a deployment */
+	const json_t *finish;        /* what the end records; NULL before the audit */
 };
 
 struct strategy {

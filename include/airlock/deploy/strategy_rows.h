@@ -7,6 +7,7 @@
 #include "airlock/deploy/strategy.h"
 
 extern const struct strategy strategy_blue_green;
+extern const struct strategy strategy_mirror;
 extern const struct strategy strategy_production_rollback;
 extern const struct strategy strategy_rollback;
 extern const struct strategy strategy_wac;

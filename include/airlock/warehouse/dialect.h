@@ -41,8 +41,10 @@ enum dialect_template {
 	 * was put aside by an exchange has "schema" for identifier, and as "others" what is in it
 	 * that no deployment made */
 	DIALECT_OBSERVE_RESTORES,
-	/* ? log; {"lock"} each lock table, {"side"} tables that a publish builds aside,
-	 * {"unfinished"} ids of deployments without an end */
+	/* ? names; {"database", "schema", "identifier"} of each that can be read */
+	DIALECT_OBSERVE_EXISTING,
+	/* ? log; {"lock"} each lock table, {"side"} tables that a publish builds aside, {"copy"}
+	 * side copies of sources, {"unfinished"} ids of deployments without an end */
 	DIALECT_OBSERVE_LEFT,
 	/* In one transaction: raises unless the restore point is what `maker` made, drops it,
 	 * records that. log, restore, restore_schema, identifier, marker, maker, shown, detail,

@@ -14,6 +14,9 @@
 
 /* Of the restore point r_<id>_<number>. `id` NULL: the bind of that name. */
 char *marker_restore(const char *id, size_t number, const struct relation *of);
+/* Of the side copy of a source that the refresh `id` made for a raw table. */
+#define MARKER_MIRROR "airlock: side copy of refresh "
+char *marker_mirror(const char *id, const struct relation *of);
 /* How the comment of a schema ends that the exchange of `id` put aside. */
 char *marker_demoted(const char *id);
 

@@ -1,0 +1,151 @@
+#include "airlock/deploy/mirror.h"
+
+#include <string.h>
+
+#include "airlock/deploy/state.h"
+#include "airlock/format/json.h"
+#include "airlock/warehouse/marker.h"
+
+void mirror_release(struct mirror *mirror)
+{
+	strv_release(&mirror->fresh);
+	strv_release(&mirror->tests);
+	strv_release(&mirror->left);
+	json_decref(mirror->found);
+}
+
+const struct manifest_node *mirror_source(const struct manifest_node *raw)
+{
+	for (size_t i = 0; i < raw->parent_count; i++)
+		if (raw->parents[i]->type == MANIFEST_SOURCE)
+			return raw->parents[i];
+	return NULL;
+}
+
+char *mirror_source_name(const struct manifest_node *raw)
+{
+	const struct manifest_node *source = mirror_source(raw);
+
+	return source ? mem_printf("%s.%s", source->source_name, source->name) : mem_strdup("?");
+}
+
+bool mirror_accepts(const struct config *config, const struct manifest_node *raw)
+{
+	const struct strv *accepted = config_list(config, OPTION_ACCEPT);
+	char *source CLEANUP(mem_free_string) = mirror_source_name(raw);
+
+	return strv_contains(accepted, raw->name) || strv_contains(accepted, raw->unique_id) ||
+	       strv_contains(accepted, source);
+}
+
+void mirror_route(struct routes *routes, const struct manifest_node *raw, const char *database,
+		  const char *id, size_t number, struct route *ret_route)
+{
+	char *source CLEANUP(mem_free_string) = mirror_source_name(raw);
+
+	*ret_route = (struct route) {
+		.node = raw,
+		.to_node = raw,
+		.from = { database, STATE_SCHEMA,
+			  arena_printf(&routes->arena, "mirror_%s_%zu", id, number) },
+		.to = raw->relation,
+		.has_to = true,
+		.in_scope = true,
+		.reason = arena_printf(&routes->arena, "copies the source %s", source),
+	};
+}
+
+static bool counts(const json_t *freshness, const char *key)
+{
+	return json_is_integer(json_object_get(js_get_object(freshness, key), "count"));
+}
+
+int mirror_add_checks(struct mirror *mirror, const struct manifest *manifest,
+		      const struct manifest_node *raw, struct err *err)
+{
+	const struct manifest_node *source = mirror_source(raw);
+	json_t *document CLEANUP(js_free) =
+		source ? manifest_json(manifest, source->json, err) : NULL;
+	const json_t *freshness = js_get_object(document, "freshness");
+
+	if (!document)
+		return -1;
+	if (counts(freshness, "error_after") || counts(freshness, "warn_after"))
+		strv_pushf(&mirror->fresh, "source:%s.%s.%s", source->package, source->source_name,
+			   source->name);
+	for (size_t i = 0; i < source->child_count; i++)
+		if (source->children[i]->type == MANIFEST_TEST)
+			strv_push(&mirror->tests, source->children[i]->name);
+	return 0;
+}
+
+int mirror_check_model(const struct manifest_node *raw, struct err *err)
+{
+	if (raw->type != MANIFEST_MODEL || strcmp(raw->materialized, "table") != 0) {
+		err_set(err, ERR_UNSUPPORTED,
+			"'%s' is in the raw layer, and a %s: a copy of a source is a model of "
+			"materialization table",
+			raw->unique_id,
+			raw->type == MANIFEST_MODEL ? raw->materialized : raw->resource_type);
+		return err_hint(err, "set it to table, or leave it out of mirror: raw");
+	}
+	if (raw->parent_count == 1 && mirror_source(raw))
+		return 0;
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' is in the raw layer and reads %zu nodes: a copy reads one source and nothing "
+		"else",
+		raw->unique_id, raw->parent_count);
+	return err_hint(err, "let it read one source, or leave it out of mirror: raw");
+}
+
+int mirror_push_copy(const struct dialect *dialect, const struct route *route, const char *sql,
+		     const char *id, struct strv *statements, struct err *err)
+{
+	char *marker CLEANUP(mem_free_string) = marker_mirror(id, &route->to);
+	char *query CLEANUP(mem_free_string) = mem_printf("as (\n%s\n)", sql ? sql : "");
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("copy", &route->from),
+		{ .name = "query",
+		  .kind = SQL_QUERY,
+		  .text = query,
+		  .undecided = sql ? NULL : "the SQL of the model" },
+		SQL_ARG_LITERAL("marker", marker),
+	};
+	static const char *const texts[] = {
+		"drop table if exists {copy}",
+		"create table {copy} {query:query}",
+		"comment on table {copy} is {marker:literal}",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (dialect_push_text(statements, dialect, texts[i], args, ARRAY_LEN(args), err) <
+		    0)
+			return -1;
+	return 0;
+}
+
+const char *mirror_judge(const struct config *config, const struct manifest_node *raw,
+			 const struct table *copy, const struct table *last, struct arena *arena,
+			 const char **ret_why)
+{
+	int64_t percent = config_number(config, OPTION_MIRROR_MAX_SHRINK);
+	int64_t before = last ? last->rows : -1;
+
+	if (mirror_accepts(config, raw))
+		return NULL;
+	if (copy->rows == 0 && before != 0) {
+		*ret_why = before < 0 ? "the source is empty, and there is no copy yet"
+				      : arena_printf(arena,
+						     "the source is empty, and the last good copy "
+						     "has %lld rows",
+						     (long long)before);
+		return "empty";
+	}
+	if (copy->rows >= before || (before - copy->rows) * 100 <= before * percent)
+		return NULL;
+	*ret_why = arena_printf(arena,
+				"the source has %lld rows and the last good copy %lld: more than "
+				"%lld %% are gone",
+				(long long)copy->rows, (long long)before, (long long)percent);
+	return "shrunk";
+}
