@@ -161,7 +161,7 @@ static const struct command commands[] = {
 		.starts_dbt = true,
 		.publishes = true,
 		.run = cmd_mirror,
-		.failure = command_failure,
+		.failure = cmd_deploy_failure,
 	},
 	{
 		.name = "plan",

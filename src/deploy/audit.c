@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "airlock/deploy/mirror.h"
 #include "airlock/format/json.h"
 
 static bool names(const struct strv *list, const struct manifest_node *test)
@@ -11,7 +12,8 @@ static bool names(const struct strv *list, const struct manifest_node *test)
 
 bool audit_skips(const struct config *config, const struct manifest_node *test)
 {
-	return names(config_list(config, OPTION_SKIP_TESTS), test);
+	return names(config_list(config, OPTION_SKIP_TESTS), test) ||
+	       mirror_leaves_test(config, test);
 }
 
 /* The name in test.PACKAGE.NAME.HASH, by which dbt selects. */
@@ -26,12 +28,16 @@ static char *selected_name(const char *text)
 	return name ? mem_strndup(name, strcspn(name, ".")) : mem_strdup(text);
 }
 
-void audit_push_skipped(const struct config *config, struct strv *command)
+void audit_push_excluded(const struct config *config, const struct routes *routes,
+			 const struct strv *besides, struct strv *command)
 {
 	const struct strv *skipped = config_list(config, OPTION_SKIP_TESTS);
 
-	if (skipped->n > 0)
+	if (skipped->n + routes->left_tests.n + (besides ? besides->n : 0) > 0)
 		strv_push(command, "--exclude");
+	if (besides)
+		strv_push_all(command, besides);
+	strv_push_all(command, &routes->left_tests);
 	for (size_t i = 0; i < skipped->n; i++)
 		strv_take(command, selected_name(skipped->v[i]));
 }

@@ -5,6 +5,7 @@
 
 #include "airlock/base/proc.h"
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/route_check.h"
 #include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/selection.h"
 #include "airlock/format/json.h"
@@ -103,6 +104,21 @@ void deploy_close(struct deploy *deploy)
 	free(deploy);
 }
 
+/* The raw layer of a project with a mirror; a selection of nothing is a slip. */
+static int select_raw(struct deploy *deploy, struct strv *ret_raw, struct err *err)
+{
+	const struct strv *words = config_list(deploy->request.config, OPTION_MIRROR_RAW);
+	char *shown CLEANUP(mem_free_string) = strv_join(words, " ");
+
+	if (words->n == 0)
+		return 0;
+	if (sides_select_words(&deploy->sides, words, ret_raw, err) < 0)
+		return -1;
+	return ret_raw->n > 0 ? 0
+			      : err_set(err, ERR_SCOPE_EMPTY, "'mirror: raw' (%s) selects no model",
+					shown);
+}
+
 static int select_shared(struct deploy *deploy, struct strv *ret_selected, struct err *err)
 {
 	const struct strv *words = config_list(deploy->request.config, OPTION_ALLOW_SHARED);
@@ -161,6 +177,31 @@ static void choose_build(struct deploy *deploy)
 	push_scope(deploy, "+");
 }
 
+/* Nothing of the raw layer is built: words that select some of it are replaced by all that they
+ * select besides. And what is built reads the mirror. */
+static int keep_mirror_out(struct deploy *deploy, struct err *err)
+{
+	struct strv built CLEANUP(strv_release) = STRV_INIT;
+	struct strv *words = &deploy->build_select;
+	bool selects_raw = false;
+
+	if (!mirror_is_configured(deploy->request.config) || deploy->request.builds_nothing)
+		return 0;
+	if (words->n > 0 && sides_select_words(&deploy->sides, words, &built, err) < 0)
+		return -1;
+	route_check_built(deploy->request.config, words->n > 0 ? &built : NULL, &deploy->routes);
+	for (size_t i = 0; i < deploy->routes.n; i++) {
+		const struct route *route = &deploy->routes.items[i];
+
+		selects_raw |= route->is_mirror && strv_contains(&built, route->node->unique_id);
+	}
+	if (!selects_raw)
+		return 0;
+	strv_release(words);
+	scope_build_push_besides_raw(&deploy->routes, &built, words);
+	return 0;
+}
+
 static bool is_accepted(const struct config *config, const struct manifest_node *node)
 {
 	const struct strv *accepted = config_list(config, OPTION_NOT_REFRESHED);
@@ -178,7 +219,7 @@ static int check_refreshed(const struct deploy *deploy, const struct strv *selec
 	for (size_t i = 0; i < deploy->routes.n; i++) {
 		const struct route *route = &deploy->routes.items[i];
 
-		if (!route->in_scope && !route->is_shared &&
+		if (!route->in_scope && !route->is_shared && !route->is_mirror &&
 		    (!selected || strv_contains(selected, route->node->unique_id)) &&
 		    !is_accepted(deploy->request.config, route->node))
 			strv_push(&missing, route->node->name);
@@ -202,6 +243,7 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 	struct sides *sides = &deploy->sides;
 	struct strv selected CLEANUP(strv_release) = STRV_INIT;
 	struct strv shared CLEANUP(strv_release) = STRV_INIT;
+	struct strv raw CLEANUP(strv_release) = STRV_INIT;
 	bool selects = selection_is_given(config);
 
 	if (deploy->routes.n == 0) {
@@ -209,9 +251,10 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 					       "reading the project with dbt");
 		if (sides_parse(sides, err) < 0 || deploy_find_files(deploy, err) < 0 ||
 		    (selects && sides_select(sides, &selected, err) < 0) ||
-		    select_shared(deploy, &shared, err) < 0 ||
+		    select_shared(deploy, &shared, err) < 0 || select_raw(deploy, &raw, err) < 0 ||
 		    routes_resolve(config, sides->dialect, sides->from_manifest, sides->to_manifest,
-				   selects ? &selected : NULL, &shared, &deploy->routes, err) < 0)
+				   selects ? &selected : NULL, &shared, raw.n > 0 ? &raw : NULL,
+				   &deploy->routes, err) < 0)
 			return -1;
 		if (deploy->request.replaces_build &&
 		    check_refreshed(deploy, selects ? &selected : NULL, err) < 0)
@@ -219,6 +262,8 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 		if (!deploy->strategy->builds_scope)
 			choose_build(deploy);
 		else if (choose_scope_build(deploy, err) < 0)
+			return -1;
+		if (keep_mirror_out(deploy, err) < 0)
 			return -1;
 	}
 	*ret_routes = &deploy->routes;

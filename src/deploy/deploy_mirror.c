@@ -86,6 +86,11 @@ int deploy_mirror_prepare(struct deploy *deploy, struct err *err)
 	if (sides_parse(&deploy->sides, err) < 0 || select_raw(deploy, &raw, err) < 0 ||
 	    narrow(deploy, &raw, err) < 0)
 		return -1;
+	if (!deploy->sides.dialect->changes_set_atomically)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "a refresh exchanges all copies in one transaction, which %s does "
+			       "not have",
+			       deploy->sides.dialect->title);
 	deploy->strategy = &strategy_mirror;
 	deploy->mirrors = true;
 	deploy_identify(deploy);

@@ -54,6 +54,29 @@ bool deploy_compares_content(const struct deploy *deploy)
 	       config_is(deploy->request.config, OPTION_CONFLICT, "content");
 }
 
+static bool minds_age(const struct deploy *deploy)
+{
+	return mirror_is_configured(deploy->request.config) &&
+	       config_is_set(deploy->request.config, OPTION_MIRROR_MAX_AGE);
+}
+
+/* A raw layer that nobody has refreshed for long is said, or stops the deployment. */
+static int judge_age(struct deploy *deploy, const json_t *rows, struct err *err)
+{
+	json_t *ages CLEANUP(js_free) = mirror_ages(rows);
+	char *old CLEANUP(mem_free_string) =
+		mirror_old(deploy->request.config, &deploy->routes, ages);
+	char *text CLEANUP(mem_free_string) =
+		mem_printf("the mirror is older than max_age: %s", old ? old : "");
+
+	if (!old)
+		return 0;
+	if (config_is(deploy->request.config, OPTION_MIRROR_IF_OLD, "stop"))
+		return err_set(err, ERR_MIRROR_OLD, "%s", text);
+	deploy->request.reporter->warning(deploy->request.reporter, text);
+	return 0;
+}
+
 int deploy_count_tables(struct deploy *deploy, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
@@ -66,13 +89,19 @@ int deploy_count_tables(struct deploy *deploy, struct err *err)
 	if (observe_push_tables(&deploy->routes, &deploy->observed,
 				deploy->request.builds_nothing || deploy->basis,
 				deploy_compares_content(deploy), &queries, err) < 0 ||
-	    state_push_restore_list(&deploy->state, &queries, err) < 0 ||
+	    state_push_restore_list(&deploy->state, &queries, err) < 0)
+		return -1;
+	size_t restores = queries.n - 1;
+
+	if ((minds_age(deploy) && state_push_history(&deploy->state, NULL, &queries, err) < 0) ||
 	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
 		return -1;
-	for (size_t i = 0; i + 1 < reply.n; i++)
+	for (size_t i = 0; i < restores; i++)
 		json_array_extend(rows, reply.rows[i]);
-	deploy_see_files(reply.rows[reply.n - 1]);
-	json_object_set(picture, "restores", reply.rows[reply.n - 1]);
+	deploy_see_files(reply.rows[restores]);
+	json_object_set(picture, "restores", reply.rows[restores]);
+	if (restores + 1 < reply.n && judge_age(deploy, reply.rows[restores + 1], err) < 0)
+		return -1;
 	if (observed_parse(picture, &counted, err) < 0)
 		return -1;
 	observed_release(&deploy->observed);

@@ -1,5 +1,6 @@
 #include "airlock/deploy/mirror.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "airlock/deploy/state.h"
@@ -27,6 +28,16 @@ char *mirror_source_name(const struct manifest_node *raw)
 	const struct manifest_node *source = mirror_source(raw);
 
 	return source ? mem_printf("%s.%s", source->source_name, source->name) : mem_strdup("?");
+}
+
+bool mirror_is_configured(const struct config *config)
+{
+	return config_list(config, OPTION_MIRROR_RAW)->n > 0;
+}
+
+bool mirror_leaves_test(const struct config *config, const struct manifest_node *test)
+{
+	return test->type == MANIFEST_TEST && mirror_is_configured(config) && mirror_source(test);
 }
 
 bool mirror_accepts(const struct config *config, const struct manifest_node *raw)
@@ -148,4 +159,95 @@ const char *mirror_judge(const struct config *config, const struct manifest_node
 				"%lld %% are gone",
 				(long long)copy->rows, (long long)before, (long long)percent);
 	return "shrunk";
+}
+
+static json_t *detail_of(const json_t *row)
+{
+	const char *text = js_get_string(row, "detail");
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	return text && js_text_is(row, "event", STATE_PUBLISHED)
+		       ? js_parse(text, strlen(text), "airlock_log", ERR_NO_ANSWER, &ignored)
+		       : NULL;
+}
+
+/* Before the newest one of a table is known, whether it is still there: who took it back. */
+static json_t *taken_back(const json_t *rows)
+{
+	json_t *ids = json_object();
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		json_t *detail CLEANUP(js_free) = detail_of(json_array_get(rows, i));
+		const char *of = js_get_string(detail, "of");
+
+		if (of)
+			json_object_set_new(ids, of, json_true());
+	}
+	return ids;
+}
+
+json_t *mirror_ages(const json_t *rows)
+{
+	json_t *back CLEANUP(js_free) = taken_back(rows);
+	json_t *ages = json_object();
+
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const char *id = js_get_string(row, "id");
+		json_t *detail CLEANUP(js_free) = detail_of(row);
+		const json_t *tables = js_get_array(detail, "tables");
+
+		if (!js_text_is(detail, "strategy", "mirror") || json_object_get(back, id))
+			continue;
+		for (size_t k = 0; k < json_array_size(tables); k++) {
+			const json_t *table = json_array_get(tables, k);
+
+			json_object_set_new(ages, js_get_string(table, "unique_id"),
+					    json_pack("{s:s, s:s?, s:I, s:I}", "id", id, "at",
+						      js_get_string(row, "at"), "age",
+						      js_get_integer(row, "age", 0), "rows",
+						      js_get_integer(table, "rows", -1)));
+		}
+	}
+	return ages;
+}
+
+void mirror_write_age(int64_t seconds, struct buf *out)
+{
+	static const struct {
+		int64_t seconds;
+		const char *name;
+	} units[] = { { 86400, "day" }, { 3600, "hour" }, { 60, "minute" }, { 1, "second" } };
+	size_t i = 0;
+
+	while (i + 1 < ARRAY_LEN(units) && seconds < 2 * units[i].seconds)
+		i++;
+	int64_t n = seconds / units[i].seconds;
+
+	buf_printf(out, "%lld %s%s", (long long)n, units[i].name, n == 1 ? "" : "s");
+}
+
+char *mirror_old(const struct config *config, const struct routes *routes, const json_t *ages)
+{
+	struct buf names = BUF_INIT;
+
+	for (size_t i = 0; config_text(config, OPTION_MIRROR_MAX_AGE) && i < routes->n; i++) {
+		const struct manifest_node *node = routes->items[i].node;
+		const json_t *last = json_object_get(ages, node->unique_id);
+		int64_t age = js_get_integer(last, "age", 0);
+
+		if (!routes->items[i].is_mirror ||
+		    (last && age <= config_number(config, OPTION_MIRROR_MAX_AGE)))
+			continue;
+		buf_printf(&names, "%s%s (", names.len ? ", " : "", node->name);
+		if (last)
+			mirror_write_age(age, &names);
+		else
+			buf_add_str(&names, "never refreshed");
+		buf_add_char(&names, ')');
+	}
+	if (names.len > 0)
+		return buf_take(&names);
+	buf_release(&names);
+	return NULL;
 }

@@ -1,5 +1,7 @@
 #include "airlock/deploy/offline.h"
 
+#include "airlock/deploy/mirror.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,6 +21,7 @@ struct offline {
 	const struct dialect *dialect;
 	struct strv selected;
 	struct strv shared;
+	struct strv raw;
 	struct routes routes;
 };
 
@@ -167,6 +170,19 @@ static int refuse_question(struct err *err)
 	return err_hint(err, "leave out --offline or --manifest, or name the nodes in another way");
 }
 
+static int select_words(struct offline *offline, const struct strv *words, struct strv *ret_ids,
+			struct err *err)
+{
+	enum select_answer answer = SELECT_ANSWERED;
+
+	if (words->n == 0)
+		return 0;
+	if (select_nodes(offline->from, words, NULL, offline->project.directory, ret_ids, &answer,
+			 err) < 0)
+		return -1;
+	return answer == SELECT_ASK_DBT ? refuse_question(err) : 0;
+}
+
 static int choose(struct offline *offline, struct err *err)
 {
 	const struct strv *shared = config_list(offline->config, OPTION_ALLOW_SHARED);
@@ -178,12 +194,10 @@ static int choose(struct offline *offline, struct err *err)
 		return -1;
 	if (answer == SELECT_ASK_DBT)
 		return refuse_question(err);
-	if (shared->n == 0)
-		return 0;
-	if (select_nodes(offline->from, shared, NULL, offline->project.directory, &offline->shared,
-			 &answer, err) < 0)
+	if (select_words(offline, shared, &offline->shared, err) < 0)
 		return -1;
-	return answer == SELECT_ASK_DBT ? refuse_question(err) : 0;
+	return select_words(offline, config_list(offline->config, OPTION_MIRROR_RAW), &offline->raw,
+			    err);
 }
 
 static int resolve(struct offline *offline, struct err *err)
@@ -200,7 +214,8 @@ static int resolve(struct offline *offline, struct err *err)
 	if (sides_check_adapters(config, offline->from, offline->to, &offline->dialect, err) < 0)
 		return -1;
 	return routes_resolve(config, offline->dialect, offline->from, offline->to, selected,
-			      &offline->shared, &offline->routes, err);
+			      &offline->shared, mirror_is_configured(config) ? &offline->raw : NULL,
+			      &offline->routes, err);
 }
 
 struct offline *offline_open(const struct deploy_request *request, struct err *err)
@@ -230,6 +245,7 @@ void offline_close(struct offline *offline)
 	routes_release(&offline->routes);
 	strv_release(&offline->selected);
 	strv_release(&offline->shared);
+	strv_release(&offline->raw);
 	manifest_free(offline->from);
 	manifest_free(offline->to);
 	project_release(&offline->project);

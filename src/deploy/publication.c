@@ -5,6 +5,7 @@
 
 #include "airlock/dbt/runner.h"
 #include "airlock/deploy/audit.h"
+#include "airlock/deploy/mirror.h"
 #include "airlock/format/json.h"
 
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan)
@@ -167,6 +168,9 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 		return;
 	}
 	bool tests = w->in->builds_nothing;
+	const struct strv *raw = w->in->build_select->n == 0 && mirror_is_configured(w->in->config)
+					 ? config_list(w->in->config, OPTION_MIRROR_RAW)
+					 : NULL;
 	struct step *step = tests ? plan_add_step(w->plan, "test", "audit", STEP_DBT,
 						  "test what staging holds; nothing is built")
 				  : plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
@@ -176,14 +180,16 @@ void publication_plan_build(struct publication *w, const char *reason, const cha
 	strv_push(&step->command, tests ? "test" : "build");
 	push_staging(w, step);
 	strv_push(&step->command, "--indirect-selection");
-	strv_push(&step->command, "eager");
+	/* Only so does dbt leave a test alone that reads the raw layer and something else besides:
+	 * where everything is selected, every test is. */
+	strv_push(&step->command, raw ? "cautious" : "eager");
 	strv_push(&step->command, "--write-json");
 	for (; defer && *defer; defer++)
 		strv_push(&step->command, *defer);
 	if (w->in->build_select->n > 0)
 		strv_push(&step->command, "--select");
 	strv_push_all(&step->command, w->in->build_select);
-	audit_push_skipped(w->in->config, &step->command);
+	audit_push_excluded(w->in->config, w->in->routes, raw, &step->command);
 	warn_of_skipped(w);
 	strv_push_all(&step->command, w->in->build_options);
 	runner_push_log_options(&step->command);

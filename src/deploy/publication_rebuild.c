@@ -120,7 +120,7 @@ static void push_command(const struct publication *w, const char *verb, const ch
 	strv_push(command, "--no-defer");
 	push_scope(w, command);
 	if (strcmp(verb, "test") == 0)
-		audit_push_skipped(w->in->config, command);
+		audit_push_excluded(w->in->config, w->in->routes, NULL, command);
 }
 
 static void plan_verify(struct publication *w)

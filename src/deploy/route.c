@@ -14,6 +14,7 @@ struct resolve {
 	const struct manifest *to;
 	const struct strv *selected;
 	const struct strv *tags;
+	const struct strv *raw; /* the raw layer of a mirror; NULL: there is none */
 	bool by_tag;
 	bool with_views;
 	bool swaps; /* whole containers, and what is in them */
@@ -111,7 +112,9 @@ static bool is_selected(const struct strv *selected, const struct manifest_node 
 
 static void decide_scope(const struct resolve *r, struct route *route, const char *tag)
 {
-	if (r->tags->n > 0 && !tag) {
+	if (route->is_mirror) {
+		route->reason = "the raw layer: 'airlock mirror refresh' fills it";
+	} else if (r->tags->n > 0 && !tag) {
 		char *tags CLEANUP(mem_free_string) = strv_join(r->tags, ", ");
 
 		route->reason = arena_printf(&r->routes->arena, "has none of the tags %s", tags);
@@ -170,6 +173,7 @@ static void collect(struct resolve *r)
 		const char *tag = first_tag(r, route->node);
 
 		route->from = route->node->relation;
+		route->is_mirror = r->raw && is_selected(r->raw, route->node);
 		if (r->by_tag)
 			route_by_tag(r, route, tag);
 		else
@@ -279,12 +283,15 @@ static int prepare(struct resolve *r, struct err *err)
 int routes_resolve(const struct config *config, const struct dialect *dialect,
 		   const struct manifest *from, const struct manifest *to,
 		   const struct strv *selected, const struct strv *allowed_shared,
-		   struct routes *ret_routes, struct err *err)
+		   const struct strv *raw, struct routes *ret_routes, struct err *err)
 {
 	struct routes routes = { .dialect = dialect };
-	struct resolve r = {
-		.config = config, .from = from, .to = to, .selected = selected, .routes = &routes
-	};
+	struct resolve r = { .config = config,
+			     .from = from,
+			     .to = to,
+			     .selected = selected,
+			     .raw = raw,
+			     .routes = &routes };
 
 	arena_init(&routes.arena);
 	if (prepare(&r, err) < 0)
@@ -337,6 +344,7 @@ int routes_of_one(const struct dialect *dialect, const struct manifest *manifest
 void routes_release(struct routes *routes)
 {
 	strv_release(&routes->warnings);
+	strv_release(&routes->left_tests);
 	arena_release(&routes->arena);
 	*routes = (struct routes) { 0 };
 }

@@ -128,7 +128,7 @@ static void check_ancestors(const struct config *config, struct routes *routes,
 		if ((route && route->in_scope) || strv_contains(seen, parent->unique_id))
 			continue;
 		strv_push(seen, parent->unique_id);
-		if (route && route->is_shared)
+		if (route && route->is_shared && !route->is_mirror)
 			route->is_ancestor = !is_stale_ok(config, parent);
 		else if (makes && !shared)
 			check_ancestor(config, routes, top, parent);
@@ -203,7 +203,7 @@ void route_check_audit(const struct config *config, const struct manifest *from,
 			check_rebuilt(config, routes, route);
 		else if (rebuilds && route->has_to && !route->is_shared && is_view(route->node))
 			check_view_left(config, routes, route);
-		if (!route->is_shared)
+		if (!route->is_shared || route->is_mirror)
 			continue;
 		if (is_view(route->node))
 			check_view(config, route, routes);

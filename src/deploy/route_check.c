@@ -198,7 +198,7 @@ static void check_shared(const struct config *config, const struct strv *allowed
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
 
-		if (!route->is_shared)
+		if (!route->is_shared || route->is_mirror)
 			continue;
 		char *name CLEANUP(mem_free_string) = relation_display(&route->from);
 
@@ -285,6 +285,7 @@ void route_check_all(const struct config *config, const struct manifest *from,
 		     const struct manifest *to, const struct strv *allowed_shared,
 		     struct routes *routes)
 {
+	route_check_mirror(config, from, routes);
 	check_apart(config, routes);
 	check_duplicates(routes, false);
 	check_duplicates(routes, true);

@@ -23,7 +23,7 @@ static const struct route *shared_behind(const struct routes *routes,
 		if (strv_contains(seen, parent->unique_id))
 			continue;
 		strv_push(seen, parent->unique_id);
-		if (route && route->is_shared &&
+		if (route && route->is_shared && !route->is_mirror &&
 		    !(allowed && strv_contains(allowed, parent->unique_id)))
 			return route;
 		if (!is_view(parent) || seen->n > 1000)

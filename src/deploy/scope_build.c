@@ -162,6 +162,8 @@ static void choose_first(struct choice *c, const struct strv *wanted)
 		struct route *route = &c->routes->items[i];
 
 		c->route_of[position(c, route->node)] = route;
+		if (route->is_mirror)
+			continue;
 		if (wanted && route->is_shared && strv_contains(wanted, route->node->unique_id))
 			refuse_shared(c, route);
 		if (wanted ? strv_contains(wanted, route->node->unique_id) : route->in_scope)
@@ -226,18 +228,30 @@ static bool is_ambiguous(const struct routes *routes, const struct manifest_node
 	return false;
 }
 
+static void push_word(const struct routes *routes, const struct manifest_node *node,
+		      struct strv *words)
+{
+	struct buf word CLEANUP(buf_release) = BUF_INIT;
+
+	for (size_t k = 0; k < node->fqn_count; k++)
+		buf_printf(&word, "%s%s", k ? "." : "", node->fqn[k]);
+	if (is_ambiguous(routes, node))
+		buf_printf(&word, ",path:%s", node->path);
+	strv_push(words, buf_cstr(&word));
+}
+
 void scope_build_push_words(const struct routes *routes, struct strv *words)
 {
-	for (size_t i = 0; i < routes->n; i++) {
-		const struct manifest_node *node = routes->items[i].node;
-		struct buf word CLEANUP(buf_release) = BUF_INIT;
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].is_built)
+			push_word(routes, routes->items[i].node, words);
+}
 
-		if (!routes->items[i].is_built)
-			continue;
-		for (size_t k = 0; k < node->fqn_count; k++)
-			buf_printf(&word, "%s%s", k ? "." : "", node->fqn[k]);
-		if (is_ambiguous(routes, node))
-			buf_printf(&word, ",path:%s", node->path);
-		strv_push(words, buf_cstr(&word));
-	}
+void scope_build_push_besides_raw(const struct routes *routes, const struct strv *selected,
+				  struct strv *words)
+{
+	for (size_t i = 0; i < routes->n; i++)
+		if (!routes->items[i].is_mirror &&
+		    strv_contains(selected, routes->items[i].node->unique_id))
+			push_word(routes, routes->items[i].node, words);
 }

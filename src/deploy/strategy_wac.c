@@ -14,7 +14,7 @@ static void plan_build(struct publication *w)
 	bool shares = false;
 
 	for (size_t i = 0; i < w->in->routes->n; i++)
-		shares |= w->in->routes->items[i].is_shared;
+		shares |= w->in->routes->items[i].is_shared && !w->in->routes->items[i].is_mirror;
 	publication_plan_build(w,
 			       shares ? "build and test in staging; of production only what both "
 					"sides share is touched"

@@ -236,7 +236,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	/* As it was written: the clocks of the machines that did may differ, or be set back. */
 	[DIALECT_LOG_READ] =
 		"select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', "
-		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar "
+		"'%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail, "
+		"'age', date_diff('second', logged_at, now()))::varchar "
 		"from {log:relation} where {only:literal} in ('', id) order by rowid",
 	[DIALECT_LOG_PROBE] =
 		"select json_object('published', exists (select 1 from {log:relation} "

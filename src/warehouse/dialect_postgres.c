@@ -243,7 +243,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"{restore_schema:literal}",
 	[DIALECT_LOG_READ] =
 		"select json_build_object('id', id, 'at', to_char(logged_at at time zone 'utc', "
-		"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'event', event, 'detail', detail)::text "
+		"'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"'), 'event', event, 'detail', detail, "
+		"'age', extract(epoch from clock_timestamp() - logged_at)::bigint)::text "
 		"from {log:relation} where {only:literal} in ('', id) order by logged_at",
 	[DIALECT_LOG_PROBE] =
 		"select json_build_object('published', exists (select 1 from {log:relation} "

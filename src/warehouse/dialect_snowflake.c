@@ -70,6 +70,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				       "r.e:number::varchar "
 				       "where t.table_schema = {restore_schema:literal} "
 				       "order by t.table_name",
+	[DIALECT_OBSERVE_EXISTING] =
+		"select to_json(object_construct('database', w.d, 'schema', w.s, "
+		"'identifier', w.i)) from (values {names:names}) as w (d, s, i) "
+		"join information_schema.tables t on t.table_schema = w.s "
+		"and t.table_name = w.i",
 	[DIALECT_OBSERVE_LEFT] =
 		"select to_json(object_construct('lock', table_name)) "
 		"from information_schema.tables where table_schema = 'airlock' "
@@ -204,7 +209,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 						   "e.value:number::varchar",
 	[DIALECT_LOG_READ] = "select to_json(object_construct('id', id, 'at', " UTC(
 		"logged_at") ", "
-			     "'event', event, 'detail', detail)) "
+			     "'event', event, 'detail', detail, "
+			     "'age', datediff(second, logged_at, sysdate()))) "
 			     "from {log:relation} where {only:literal} in ('', id) order by "
 			     "logged_at",
 	[DIALECT_LOG_PROBE] =

@@ -107,3 +107,34 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   assert_status 0
   [ "$(copies)" = 0 ]
 }
+
+# bats test_tags=engine:any
+@test "a deployment builds what is above the raw layer, whether the sources are there or not" {
+  run airlock mirror refresh
+  assert_status 0
+  sql 'drop table shop_source.orders'
+  echo 'select * from {{ ref("stg_orders") }} where order_id not in (select id from {{ ref("mirror_orders") }})' \
+    >tests/spans.sql
+  AIRLOCK_MIRROR_MAX_AGE=0 run airlock deploy wac --yes
+  assert_status 0
+  assert_says "the test 'source_not_null_shop_customers_id' reads a source and is left to 'airlock mirror refresh'" \
+    'the mirror is older than max_age: mirror_customers' 'published 6 relations' '26 tests passed'
+  [ "$(rows)" = '8|12|12' ]
+  AIRLOCK_MIRROR_MAX_AGE=0 run airlock deploy wac --yes --mirror-if-old stop -s 'staging.*+'
+  assert_status 125
+  assert_says 'the mirror is older than max_age'
+}
+
+# bats test_tags=engine:any
+@test "refused: a model that reads a source past the mirror, a raw layer of two relations" {
+  echo "select * from {{ source('shop', 'orders') }}" >models/mart/open_orders.sql
+  run airlock plan wac
+  assert_status 125
+  assert_says "'model.shop.open_orders' reads the source 'shop.orders' past the mirror"
+  run airlock plan wac --mirror-allow open_orders
+  assert_status 0
+  sed -i "s/custom if custom == 'raw' else target/'stage_raw' if custom == 'raw' else target/" macros/generate_schema_name.sql
+  run airlock plan wac --mirror-allow open_orders
+  assert_status 125
+  assert_says 'the raw layer is one relation on every side' "if custom_schema_name == 'raw'"
+}

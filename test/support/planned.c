@@ -69,7 +69,7 @@ int planned_manifests(struct planned *planned, const char *from, const char *to,
 int planned_routes(struct planned *planned, struct err *err)
 {
 	if (routes_resolve(&planned->config, planned->dialect, planned->from, planned->to, NULL,
-			   NULL, &planned->routes, err) < 0)
+			   NULL, NULL, &planned->routes, err) < 0)
 		return -1;
 	if (scope_build_is_wanted(&planned->config)) {
 		scope_build_choose(&planned->config, planned->from, NULL, &planned->routes);

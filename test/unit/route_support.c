@@ -36,7 +36,7 @@ void resolve(struct world *w)
 	strv_split(&w->allowed_ids, w->allowed_shared ? w->allowed_shared : "", " ");
 	w->result = routes_resolve(&w->config, dialect_find(adapter), w->from_manifest,
 				   w->to_manifest, w->selected ? &w->selected_ids : NULL,
-				   &w->allowed_ids, &w->routes, &w->err);
+				   &w->allowed_ids, NULL, &w->routes, &w->err);
 }
 
 void world_release(struct world *w)

@@ -73,7 +73,7 @@ static void resolve(struct world *w, const char *options, const struct made_node
 	made_config(&w->config, all);
 	w->from = made_manifest("postgres", from, from_count);
 	w->to = made_manifest("postgres", to, to_count);
-	if (routes_resolve(&w->config, dialect_find("postgres"), w->from, w->to, NULL, NULL,
+	if (routes_resolve(&w->config, dialect_find("postgres"), w->from, w->to, NULL, NULL, NULL,
 			   &w->routes, &w->err) < 0)
 		fail_msg("%s", w->err.message);
 }
@@ -280,7 +280,7 @@ static void a_skipped_test_is_left_out_and_must_exist(void **state)
 	assert_int_equal(audit_check_tests(&v.config, &v.routes, v.from, v.to, &v.err), -1);
 	assert_string_equal(v.err.message, "skip_tests: there is no test 'no_such' in 'staging'");
 	strv_push(&command, "build");
-	audit_push_skipped(&v.config, &command);
+	audit_push_excluded(&v.config, &v.routes, NULL, &command);
 	line = strv_join(&command, " ");
 	assert_string_equal(line, "build --exclude orders_unique no_such");
 }

@@ -102,7 +102,7 @@ static void make(struct world *w)
 	made_config(&w->config, "--from staging --tags mart");
 	w->from = made_manifest("duckdb", nodes, ARRAY_LEN(nodes));
 	assert_int_equal(routes_resolve(&w->config, dialect_find("duckdb"), w->from, NULL, NULL,
-					NULL, &w->routes, &err),
+					NULL, NULL, &w->routes, &err),
 			 0);
 	plan_init(&w->plan);
 	w->plan.strategy = "wac";

@@ -52,7 +52,7 @@ static void make(struct world *w, const char *adapter)
 	made_config(&w->config, "--from staging --to prod");
 	w->from = made_manifest(adapter, staging, ARRAY_LEN(staging));
 	w->to = made_manifest(adapter, prod, ARRAY_LEN(prod));
-	if (routes_resolve(&w->config, dialect_find(adapter), w->from, w->to, NULL, NULL,
+	if (routes_resolve(&w->config, dialect_find(adapter), w->from, w->to, NULL, NULL, NULL,
 			   &w->routes, &w->err) < 0)
 		fail_msg("%s", w->err.message);
 	state_init(&w->state, dialect_find(adapter), w->routes.items[0].to.database, &w->routes);

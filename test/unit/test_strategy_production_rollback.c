@@ -94,7 +94,7 @@ static int plan(struct world *w)
 		strv_push(&w->build_options, w->build);
 	if (w->wanted)
 		strv_split(&wanted, w->wanted, ",");
-	if (routes_resolve(&w->config, input.dialect, w->from, w->to, NULL, NULL, &w->routes,
+	if (routes_resolve(&w->config, input.dialect, w->from, w->to, NULL, NULL, NULL, &w->routes,
 			   &w->err) < 0)
 		fail_msg("%s", w->err.message);
 	scope_build_choose(&w->config, w->from, w->wanted ? &wanted : NULL, &w->routes);

@@ -68,7 +68,7 @@ static int plan(struct world *w)
 	w->from_manifest = made_manifest(adapter, w->from, w->from_count);
 	w->to_manifest = made_manifest(adapter, w->to, w->to_count);
 	if (routes_resolve(&w->config, input.dialect, w->from_manifest, w->to_manifest, NULL, NULL,
-			   &w->routes, &w->err) < 0)
+			   NULL, &w->routes, &w->err) < 0)
 		fail_msg("%s", w->err.message);
 	made_picture(&w->observed, w->picture ? w->picture : "{}");
 	return strategy_plan(strategy_find("wac"), &input, &w->plan, &w->err);

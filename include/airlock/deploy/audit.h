@@ -36,10 +36,12 @@ struct audit {
 	struct strv causes; /* names of the nodes that failed, or a test of which did */
 };
 
-/* Whether skip_tests names it: it is not run, and stops nothing. */
+/* Whether skip_tests names it, or it is left to a refresh of the raw layer: it is not run, and
+ * stops nothing. */
 bool audit_skips(const struct config *config, const struct manifest_node *test);
-/* dbt's --exclude for those that it names; nothing without. */
-void audit_push_skipped(const struct config *config, struct strv *command);
+/* dbt's --exclude for those, and for selection words `besides` (NULL: none); nothing without. */
+void audit_push_excluded(const struct config *config, const struct routes *routes,
+			 const struct strv *besides, struct strv *command);
 
 /* Before the build: what skip_tests names and is no test, tests that only `to` has, a scope without
  * tests where some are required. */

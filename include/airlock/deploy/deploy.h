@@ -90,7 +90,6 @@ struct deploy_result {
 	size_t published_count;
 	const struct deploy_published *publishing; /* while `before_publish` runs: what is to be */
 	size_t publishing_count;
-	size_t restores_dropped; /* restore points that were expired */
 	size_t restores_dropped;      /* restore points that were expired */
 	const struct plan *refreshed; /* of the raw layer: what kept its copy; NULL: no refresh */
 	const struct strv

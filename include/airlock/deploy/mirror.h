@@ -12,6 +12,7 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "airlock/base/buf.h"
 #include "airlock/base/err.h"
 #include "airlock/base/mem.h"
 #include "airlock/base/strv.h"
@@ -35,8 +36,24 @@ void mirror_release(struct mirror *mirror);
 const struct manifest_node *mirror_source(const struct manifest_node *raw);
 char *mirror_source_name(const struct manifest_node *raw); /* "shop.orders"; free() it */
 
+/* A test that reads a source is run by a refresh, and by no deployment of a project that has a
+ * mirror. */
+bool mirror_is_configured(const struct config *config);
+bool mirror_leaves_test(const struct config *config, const struct manifest_node *test);
+
 /* Whether --accept names it, or its source. */
 bool mirror_accepts(const struct config *config, const struct manifest_node *raw);
+
+/*
+ * When each raw table was refreshed last, by the rows of the history (oldest first): {unique_id:
+ * {"id", "at", "age" (seconds), "rows"}}, a new reference. What a rollback took back does not
+ * count.
+ */
+json_t *mirror_ages(const json_t *rows);
+/* The raw tables that are older than max_age, in words ("raw_orders (2 days)", ..); NULL: none, or
+ * any age will do. free() it. */
+char *mirror_old(const struct config *config, const struct routes *routes, const json_t *ages);
+void mirror_write_age(int64_t seconds, struct buf *out); /* "3 hours" */
 
 /* From the side copy to the raw table; `number` from 1. */
 void mirror_route(struct routes *routes, const struct manifest_node *raw, const char *database,

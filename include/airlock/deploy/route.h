@@ -34,6 +34,7 @@ struct route {
 	bool is_built;    /* scope_build.h: by a build of the scope alone */
 	bool is_read;     /* scope_build.h: by that build, which does not make it */
 	bool is_view;     /* published as a view, from the SQL compiled for `to` */
+	bool is_mirror;   /* of the raw layer: no deployment builds or publishes it */
 	bool lacks_from;  /* mirror: there is no side copy to look at */
 	const char *reason; /* why it is in or out of scope */
 };
@@ -64,17 +65,19 @@ struct routes {
 	struct route_conflict *conflicts;
 	size_t conflict_count;
 	struct strv warnings;
+	struct strv left_tests; /* names of those that a refresh of the raw layer runs */
 };
 
 /*
  * `selected`: sorted unique_ids that the selection leaves (NULL: no selection given).
  * `allowed_shared`: unique_ids that allow_shared covers (NULL: none).
+ * `raw`: sorted unique_ids of the raw layer (NULL: no mirror).
  * `to` is NULL when routed by tag.
  */
 int routes_resolve(const struct config *config, const struct dialect *dialect,
 		   const struct manifest *from, const struct manifest *to,
 		   const struct strv *selected, const struct strv *allowed_shared,
-		   struct routes *ret_routes, struct err *err);
+		   const struct strv *raw, struct routes *ret_routes, struct err *err);
 /*
  * What one manifest says by itself: the relations of what is selected (NULL: of everything), and
  * no other side. Without a dialect (an adapter that is not known) names are not compared.

@@ -30,6 +30,15 @@ void route_check_views(const struct config *config, const struct manifest *to,
 void route_check_audit(const struct config *config, const struct manifest *from,
 		       const struct strv *allowed_shared, struct routes *routes);
 
+/* route_mirror.c: a raw layer that is not one relation on every side; the tests that are left to a
+ * refresh. */
+void route_check_mirror(const struct config *config, const struct manifest *from,
+			struct routes *routes);
+/* What is built and reads a source past the mirror. `built`: sorted unique_ids; NULL: everything.
+ */
+void route_check_built(const struct config *config, const struct strv *built,
+		       struct routes *routes);
+
 /* route_container.c: which containers are exchanged, and what in them would be lost or would go
  * along unbuilt. */
 void route_check_containers(const struct config *config, const struct manifest *to,

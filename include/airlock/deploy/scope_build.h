@@ -29,6 +29,10 @@ void scope_build_choose(const struct config *config, const struct manifest *from
 /* Selection words for dbt that are exactly what is_built says. */
 void scope_build_push_words(const struct routes *routes, struct strv *words);
 
+/* The same for the nodes that `selected` has (sorted unique_ids), without the raw layer. */
+void scope_build_push_besides_raw(const struct routes *routes, const struct strv *selected,
+				  struct strv *words);
+
 /* Whether the build makes its relation from nothing, whatever staging holds. */
 bool scope_build_recreates(const struct manifest_node *node, bool full_refresh);
 

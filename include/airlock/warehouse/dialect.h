@@ -100,7 +100,8 @@ enum dialect_template {
 	 * now: `detail` with "object" and "bytes" of each; [{"number", "of", "rows", ..}] */
 	DIALECT_LOG_RESTORES,
 	DIALECT_LOG_PROBE, /* ? log; {"published": bool} */
-	DIALECT_LOG_READ,  /* ? log, only:literal ('' for all); {"id", "at", "event", "detail"} */
+	DIALECT_LOG_READ,  /* ? log, only:literal ('' for all); {"id", "at", "age", "event",
+			    * "detail"}; the age in seconds */
 	DIALECT_TEMPLATE_COUNT,
 };
 

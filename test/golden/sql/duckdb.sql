@@ -181,4 +181,4 @@ insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '
 select json_object('published', exists (select 1 from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published'))::varchar;
 
 -- log_read
-select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail)::varchar from "Wh"."airlock"."airlock_log" where '' in ('', id) order by rowid;
+select json_object('id', id, 'at', strftime(logged_at at time zone 'UTC', '%Y-%m-%dT%H:%M:%S.%gZ'), 'event', event, 'detail', detail, 'age', date_diff('second', logged_at, now()))::varchar from "Wh"."airlock"."airlock_log" where '' in ('', id) order by rowid;

@@ -442,4 +442,4 @@ insert into "airlock"."airlock_log" (id, logged_at, event, detail) select '<id>'
 select json_build_object('published', exists (select 1 from "airlock"."airlock_log" where id = '<id>' and event = 'published'))::text;
 
 -- log_read
-select json_build_object('id', id, 'at', to_char(logged_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'event', event, 'detail', detail)::text from "airlock"."airlock_log" where '' in ('', id) order by logged_at;
+select json_build_object('id', id, 'at', to_char(logged_at at time zone 'utc', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), 'event', event, 'detail', detail, 'age', extract(epoch from clock_timestamp() - logged_at)::bigint)::text from "airlock"."airlock_log" where '' in ('', id) order by logged_at;

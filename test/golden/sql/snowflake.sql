@@ -34,6 +34,9 @@ select to_json(object_construct('database', t.table_catalog, 'schema', t.table_s
 -- observe_restores
 select to_json(object_construct('identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', to_varchar(r.logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(r.logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'age', datediff(second, r.logged_at, sysdate()), 'restore', r.e)) from information_schema.tables t left join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on t.table_name = 'r_' || r.id || '_' || r.e:number::varchar where t.table_schema = 'airlock_restore' order by t.table_name;
 
+-- observe_existing
+select to_json(object_construct('database', w.d, 'schema', w.s, 'identifier', w.i)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join information_schema.tables t on t.table_schema = w.s and t.table_name = w.i;
+
 -- observe_left
 select to_json(object_construct('lock', table_name)) from information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_lock_') union all select to_json(object_construct('side', table_schema || '.' || table_name)) from information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_stage_') union all select to_json(object_construct('unfinished', id)) from "Wh"."airlock"."airlock_log" group by id having count_if(event = 'intent') > 0 and count_if(event in ('finished', 'aborted')) = 0;
 
@@ -104,4 +107,4 @@ insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '
 select to_json(object_construct('published', count(*) > 0)) from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published';
 
 -- log_read
-select to_json(object_construct('id', id, 'at', to_varchar(logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'event', event, 'detail', detail)) from "Wh"."airlock"."airlock_log" where '' in ('', id) order by logged_at;
+select to_json(object_construct('id', id, 'at', to_varchar(logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'event', event, 'detail', detail, 'age', datediff(second, logged_at, sysdate()))) from "Wh"."airlock"."airlock_log" where '' in ('', id) order by logged_at;
