@@ -95,9 +95,9 @@ def of_rest(world):
     return problems + [f"left behind: {found}" for found in left]
 
 
-def of_gc(world):
+def of_gc(world, foreign=("by_hand",)):
     """After `airlock gc` nothing is there but log, locks and the newest restore point of each table or
-    schema; and a schema with something that people made."""
+    schema; and a schema with something `foreign` in it, of people or of a node that is gone."""
     before = world.state()
     run = world.run(["gc", *world.strategy.sides, "--keep-for", "0", "--yes", "--json"])
     if run.status:
@@ -105,7 +105,7 @@ def of_gc(world):
     report = run.report()
     points = report["restore_points"]
     kept = [point for point in points if point["state"] == "kept"]
-    held = [point for point in points if "by_hand" in (point["why"] or "")]
+    held = [point for point in points if any(name in (point["why"] or "") for name in foreign)]
     left = world.relations("table_schema = 'airlock_restore'") + world.schemas_aside()
     claims = (
         (world.state() == before, "gc changed production"),

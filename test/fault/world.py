@@ -320,7 +320,9 @@ class World:
             f"select table_schema, table_name from information_schema.tables where {where} order by 1, 2")]
 
     def schemas_aside(self):
-        """What an exchange put aside."""
+        """What an exchange put aside: schemas, or files."""
+        if self.engine == "duckdb":
+            return [path.name for path in self.directory.glob("*__airlock_*.duckdb")]
         if not self.strategy.aside:
             return []
         return self.sql("select nspname from pg_namespace where nspname ~ '__airlock_'")

@@ -67,6 +67,7 @@ def _retype_column(project):
     name = project.chance.choice(list(node.columns))
     other = [type_ for type_ in OF_ID if type_ != node.columns[name].type]
     node.columns[name].type, node.columns[name].of = project.chance.choice(other), ""
+    node.columns[name].is_text = False
     project.needs_refresh |= node.kind == "incremental"
     return f"{node.name}.{name} is a {node.columns[name].type}"
 

@@ -64,11 +64,15 @@ class Ground(World):
 
     def arguments(self, project):
         tags = ["--tags", ",".join(project.used_tags())] if project.tags else []
-        gone = sorted(self.made - _places(project))
+        gone = self.gone(project)
         if gone and self.strategy.replaces != "relations":
-            tags += ["--foreign-objects", ",".join(gone)]
+            tags += ["--foreign-objects", ",".join(f"*.{name}" for name in gone)]
         dbt = ["--", "--full-refresh"] if project.needs_refresh or self.strategy.dbt else []
         return [self.strategy.verb, *self.strategy.arguments, *tags, "--yes", "--json", *dbt]
+
+    def gone(self, project):
+        """Names of what was made once, and no node makes any more."""
+        return sorted({name.partition(".")[2] for name in self.made - _places(project)})
 
     def expect(self, project):
         """What is there now is the old production; the new one is made in a copy."""
@@ -148,7 +152,7 @@ class Ground(World):
             environment = {k: v for k, v in environment.items() if k != "DIRECT_TRACE"}
             done = subprocess.run(command, cwd=self.project, env=environment, text=True, capture_output=True)
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout[-600:]}{done.stderr}")
 
     def sql_in_copy(self, sql):
         with self._in_copy():

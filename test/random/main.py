@@ -22,7 +22,7 @@ from ground import Ground  # noqa: E402
 from report import Report  # noqa: E402
 from strategies import STRATEGIES  # noqa: E402
 
-MANY, FEW = 25, 1
+MANY, FEW, REAL = 25, 1, 2
 
 
 def main():
@@ -36,7 +36,7 @@ def main():
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers and folders still go
     strategy = next(s for s in STRATEGIES if s.name == options.strategy)
-    count = options.count or (MANY if os.environ.get("AIRLOCK_TEST_ALL") else FEW)
+    count = options.count or (REAL if options.real else MANY if os.environ.get("AIRLOCK_TEST_ALL") else FEW)
     seeds = [random.randrange(10**6) for _ in range(count)] if options.seed is None else [options.seed]
     report = Report(f"{strategy.name} on {options.engine}: ", False)
     report.plan(len(seeds))

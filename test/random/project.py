@@ -31,11 +31,13 @@ class Column:
     k: int
     parent: int = 0
     of: str = ""
+    is_text: bool = False  # it was another's in what is kept, and stays what it was there
 
     def sql(self, as_text):
         a = "ab"[self.parent]
         if not self.of:
-            return OF_ID[self.type].format(id="a.id", k=self.k)
+            made = OF_ID[self.type].format(id="a.id", k=self.k)
+            return f"cast({made} as varchar(40))" if self.is_text else made
         return f"cast({a}.{self.of} as varchar(40))" if as_text else f"{a}.{self.of}"
 
 
@@ -155,8 +157,9 @@ class Project:
                 "varchar(20)": f"x{number}"}.get(type_, number)
 
     def add_test(self, node):
-        name = self.fresh_name("test")
-        self.tests[name] = Test(name, node.name, finds=False, is_warning=False)
+        """Now and then one that finds something, and only warns."""
+        name, warns = self.fresh_name("test"), self.chance.random() < 0.15
+        self.tests[name] = Test(name, node.name, finds=warns, is_warning=warns)
 
     # --- what must be so
 
@@ -166,7 +169,7 @@ class Project:
         for node in self.nodes.values():
             for column in node.columns.values() if node.kind != "seed" else ():
                 if column.of and column.of not in self.nodes[node.parents[column.parent]].columns:
-                    column.of = ""
+                    column.of, column.is_text = "", node.kind in ("incremental", "snapshot")
         if self.tags:
             self._close_tags()
         self.tests = {name: test for name, test in self.tests.items() if test.node in self.nodes}

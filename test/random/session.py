@@ -50,14 +50,16 @@ class Session:
             if self.problems:
                 return
             self.project.needs_refresh = False
-        self.problems += checks.of_gc(self.ground)
+        self.problems += checks.of_gc(self.ground, foreign=self.ground.gone(self.project))
 
     def _fail_test(self):
-        tests = self.project.tests.values()
-        broken = self.chance.choice([test for test in tests if test.node in self.project.scope()])
-        broken.finds = True
-        self._fail(broken)
-        broken.finds = False
+        scope = self.project.scope()
+        tests = [test for test in self.project.tests.values() if test.node in scope and not test.is_warning]
+        if tests:
+            broken = self.chance.choice(tests)
+            broken.finds = True
+            self._fail(broken)
+            broken.finds = False
 
     def _fail_model(self):
         scope = [self.project.nodes[name] for name in self.project.scope()]

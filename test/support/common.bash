@@ -83,6 +83,21 @@ thaw() {
   cd "$WORK/project" || return
 }
 
+# A copy of the warehouse, and a command in it.
+copy_warehouse() {
+  if [ "$ENGINE" = postgres ]; then
+    SHOP_PG_DBNAME=postgres sql 'drop database if exists in_place'
+    SHOP_PG_DBNAME=postgres sql 'create database in_place template shop'
+  else
+    mkdir -p "$BATS_TEST_TMPDIR/in_place"
+    cp "$SHOP_DUCKDB" "$BATS_TEST_TMPDIR/in_place/"
+  fi
+}
+
+in_copy() {
+  SHOP_PG_DBNAME=in_place SHOP_DUCKDB=$BATS_TEST_TMPDIR/in_place/${SHOP_DUCKDB##*/} "$@"
+}
+
 deploy() { # deploy [OPTION...], into $status and $output
   run airlock deploy wac --from staging --to prod --tags mart,utils --yes "$@"
 }

@@ -1,0 +1,1 @@
+select town, sum(loans) as loans from {{ ref('readers', v=2) }} group by town

@@ -1,0 +1,1 @@
+select loan_id, member_id, title, lent_on, days from {{ ref('loans') }}

@@ -1,0 +1,1 @@
+select member_id, name, town from {{ ref('members') }}
