@@ -59,7 +59,6 @@ both_ways() { # both_ways STRATEGY OPTION...
   rows | diff "$BATS_TEST_TMPDIR/in_place.rows" -
 }
 
-# bats test_tags=engine:any
 @test "wac: versions, groups, a package and a snapshot are published" {
   both_ways wac --from dev
 }
