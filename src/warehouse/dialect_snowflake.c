@@ -214,8 +214,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 			     "from {log:relation} where {only:literal} in ('', id) order by "
 			     "logged_at",
 	[DIALECT_LOG_PROBE] =
-		"select to_json(object_construct('published', count(*) > 0)) from {log:relation} "
-		"where id = '{id:bind}' and event = 'published'",
+		"select to_json(object_construct('published', (select count(*) "
+		"from {log:relation} where id = '{id:bind}' and event = 'published') > 0))",
 };
 
 static const char *const transaction_settings[] = { NULL };

@@ -104,7 +104,7 @@ insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'restores', coalesce(to_json(array_agg(object_construct('number', e.value:number, 'of', e.value:of, 'rows', e.value:rows, 'content', e.value:content, 'keep', e.value:keep, 'keep_for', e.value:keep_for, 'object', date_part(epoch_microsecond, t.created)::varchar, 'bytes', t.bytes, 'expires_at', to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'))), '[]') from (select parse_json('{"a":"it''s \\"b\\""}') as j) d, lateral flatten(input => d.j) e join information_schema.tables t on t.table_schema = 'airlock_restore' and t.table_name = 'r_<id>_' || e.value:number::varchar;
 
 -- log_probe
-select to_json(object_construct('published', count(*) > 0)) from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published';
+select to_json(object_construct('published', (select count(*) from "Wh"."airlock"."airlock_log" where id = '<id>' and event = 'published') > 0));
 
 -- log_read
 select to_json(object_construct('id', id, 'at', to_varchar(logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'event', event, 'detail', detail, 'age', datediff(second, logged_at, sysdate()))) from "Wh"."airlock"."airlock_log" where '' in ('', id) order by logged_at;

@@ -357,11 +357,11 @@ if __name__ == "__main__":
 
 
 def test_a_hash_of_all_rows_does_not_hang_on_their_order(sf):
-    sf("create table A as select * from (values (1, 'a'), (2, null)) v (i, t)")
-    sf("create table B as select * from (values (2, null), (1, 'a')) v (i, t)")
-    assert sf.one("select hash_agg(*) from A") == sf.one("select hash_agg(*) from B")
-    sf("update B set t = 'b' where i = 1")
-    assert sf.one("select hash_agg(*) from A") != sf.one("select hash_agg(*) from B")
+    sf("create table PROD.MART.A as select * from (values (1, 'a'), (2, null)) v (i, t)")
+    sf("create table PROD.MART.B as select * from (values (2, null), (1, 'a')) v (i, t)")
+    assert sf.one("select hash_agg(*) from PROD.MART.A") == sf.one("select hash_agg(*) from PROD.MART.B")
+    sf("update PROD.MART.B set t = 'b' where i = 1")
+    assert sf.one("select hash_agg(*) from PROD.MART.A") != sf.one("select hash_agg(*) from PROD.MART.B")
 
 
 def test_a_role_is_in_its_own_session_and_every_role_in_an_administrators(sf):
