@@ -4,8 +4,9 @@ is to dbt."""
 VALUE = """args log-format log-level log-level-file log-path output profile profiles-dir
     project-dir resource-type state target target-path threads vars indirect-selection""".split()
 WORDS = "exclude output-keys resource-types select selector".split()
-FLAGS = """defer favor-state no-defer fail-fast full-refresh no-partial-parse no-print no-quiet no-use-colors
-    no-write-json partial-parse print quiet store-failures use-colors write-json warn-error""".split()
+FLAGS = """defer favor-state no-defer fail-fast full-refresh no-introspect no-partial-parse no-populate-cache
+    no-print no-quiet no-use-colors no-write-json partial-parse print quiet store-failures use-colors write-json
+    warn-error""".split()
 ALIASES = {"-s": "--select", "-t": "--target", "-f": "--full-refresh", "-x": "--fail-fast", "-q": "--quiet"}
 
 

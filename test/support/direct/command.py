@@ -66,7 +66,8 @@ class Command:
     def compile(self, engine):
         path = self.target_path()
         directory = os.path.join(self.project, path)
-        self.connect(engine)
+        if not self.arguments.flag("no-introspect"):
+            self.connect(engine)
         Recording(engine, self.target).write(directory, path, self.log, compiled=True)
         return 0
 
