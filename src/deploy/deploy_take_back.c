@@ -76,6 +76,7 @@ void deploy_take_back(struct deploy *deploy, struct err *err)
 
 		deploy->result.outcome = DEPLOY_ROLLED_BACK;
 		deploy->result.production_changed = false;
+		deploy->result.published_count = 0;
 		err->production = ERR_PRODUCTION_UNCHANGED;
 		err_set(err, ERR_VERIFY_FAILED, "%s; production is as it was before (rollback %s)",
 			message, result->id);

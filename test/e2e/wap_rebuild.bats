@@ -34,7 +34,7 @@ teardown_file() {
 }
 
 wap() { # into $status and $output
-  run airlock deploy wap --from prod_audit --to prod --tags mart --stale-ok '*' --yes
+  run airlock deploy wap --from prod_audit --to prod --tags mart --stale-ok "*" --yes "$@"
 }
 
 privileges() {
@@ -102,9 +102,10 @@ FAILS='{"results": {"test.shop.unique_orders_order_id.fed79b3a6e": {"status": "f
 @test "a test that fails in production alone: production is put back, exit code 74" {
   before=$(privileges)
   fake_dbt test "export DIRECT_SCENARIO='$FAILS'"
-  wap
+  wap --json
   assert_status 74
-  assert_says 'fails there' 'production is as it was before' 'production was not changed'
+  assert_says 'fails there' 'production is as it was before' '"outcome": "rolled_back"' \
+    '"production_changed": false' '"published": []'
   assert_sql 'select country from mart.customers where customer_id = 4' IT
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
   run --separate-stderr airlock history --from prod_audit --to prod --json
