@@ -6,10 +6,12 @@
 #include "command_internal.h"
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
+#define OF_CHECK BIT(PARSE)
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
 #define OF_GUARD (BIT(ON_PROTECTED) | BIT(PROTECT) | BIT(PROTECT_OPERATIONS))
 #define ALL                                                                                        \
-	(((UINT64_C(1) << OPTION_COUNT) - 1) & ~(OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
+	(((UINT64_C(1) << OPTION_COUNT) - 1) &                                                     \
+	 ~(OF_CHECK | OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
@@ -38,6 +40,25 @@ static const struct command commands[] = {
 		.publishes = true,
 		.run = cmd_abort,
 		.failure = cmd_deploy_failure,
+	},
+	{
+		.name = "check",
+		.summary = "look through files before a commit, for every deployment",
+		.operand = "FILE...",
+		.takes_more = true,
+		.takes_verb = true,
+		.usage = "[FILE...] [OPTION...]",
+		.details =
+			"Without files all of the project. Names of production or staging written "
+			"out in SQL, routing\nconflicts, published nodes without a test, tagged "
+			"views that wac leaves out, incremental models\nunder blue-green, tags "
+			"that "
+			"no node has. Answers from what the last parse left; --parse lets\ndbt "
+			"make that anew. Exit code 1 when something is found.\n",
+		.options = BIT(JSON) | BIT(PARSE) | BIT(PROJECT_DIR),
+		.starts_dbt = true,
+		.run = cmd_check,
+		.failure = command_failure,
 	},
 	{
 		.name = "completion",

@@ -10,6 +10,7 @@
 #include "airlock/deploy/deploy.h"
 
 int cmd_abort(struct invocation *invocation, struct err *err);
+int cmd_check(struct invocation *invocation, struct err *err);
 int cmd_completion(struct invocation *invocation, struct err *err);
 int cmd_config(struct invocation *invocation, struct err *err);
 int cmd_deploy(struct invocation *invocation, struct err *err);

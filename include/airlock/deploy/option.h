@@ -62,6 +62,7 @@ enum option_id {
 	OPTION_OPERATION_TIMEOUT,  /* seconds, for each start of dbt but the build; no limit by
 				      default */
 	OPTION_PARENTS,            /* defer | copy; default defer */
+	OPTION_PARSE,              /* flag; command line only */
 	OPTION_PROJECT_DIR,        /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PROTECT,            /* list of targets; project only */
 	OPTION_PROTECT_OPERATIONS, /* list of macros; project only */

@@ -1,0 +1,107 @@
+#!/usr/bin/env bats
+# What is found before a commit.
+
+load ../support/common.bash
+
+setup_file() {
+  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+  begin_file shop
+  freeze
+}
+
+setup() {
+  thaw
+}
+
+checks() { # of the JSON: "check file" each
+  airlock check --json "$@" 2>/dev/null |
+    "$PYTHON" -c 'import json, sys
+for f in json.load(sys.stdin)["findings"]: print(f["check"], f["file"], f["line"])' | sort
+}
+
+@test "check: without a parse it says how to make one; afterwards no dbt is needed" {
+  run airlock check
+  assert_status 125
+  assert_says "airlock check --parse"
+  run airlock check --parse
+  assert_status 0
+  AIRLOCK_DBT=/nonexistent run airlock check models/mart/orders.sql
+  assert_status 0
+}
+
+@test "check: names in SQL, with their line; not in Jinja, comments and strings" {
+  airlock check --parse >/dev/null 2>&1 || :
+  cat >models/mart/orders.sql <<'SQL'
+-- from mart.orders
+select 'mart.orders' as x, o.* /* mart.orders */
+from {{ ref('stg_orders') }} o
+join "Warehouse"."MART"."customers" c on c.id = o.id
+join stage.stg_orders using (id)
+SQL
+  run checks models/mart/orders.sql
+  [ "$output" = 'hard-coded-name models/mart/orders.sql 4
+hard-coded-name models/mart/orders.sql 5' ] || fail "$output"
+  run airlock check models/mart/orders.sql
+  assert_status 1
+  assert_says 'models/mart/orders.sql:4:' "'mart.customers'" '2 findings'
+  run checks models/mart/customers.sql README.md
+  [ "$output" = '' ]
+  (cd models && run checks mart/orders.sql && [ "${#lines[@]}" = 2 ])
+}
+
+@test "check: tags and keys of every deployment" {
+  sed -i 's/^    tags: .*/    tags: [mart, marts]/' dbt_project.yml
+  run airlock check --parse
+  assert_status 125
+  assert_says "no node has the tag 'marts'" "did you mean 'mart'?"
+  sed -i 's/^    tags: .*/    tagz: [mart]/' dbt_project.yml
+  run airlock check
+  assert_status 125
+  assert_says "did you mean 'tags'?"
+  sed -i 's/^    tagz: .*/    deployments: {a: {strategy: wac, tags: [mart]}, b: {strategy: wac, tags: [none]}}/' \
+    dbt_project.yml
+  run airlock check --parse
+  assert_status 125
+  assert_says "deployment 'b': no node has the tag 'none'"
+}
+
+@test "check: what a strategy makes of a node" {
+  sed -i 's/^    tags: .*/    views: skip\n    deployments: {a: {strategy: wac, tags: [mart]}}/' dbt_project.yml
+  echo 'select 1 as id' >models/mart/extra.sql
+  airlock check --parse >/dev/null 2>&1 || :
+  run checks models/mart/extra.sql
+  [ "$output" = 'untested models/mart/extra.sql 0' ] || fail "$output"
+  run checks
+  [[ $output = *'view-not-published models/mart/open_orders.sql 0'* ]] || fail "$output"
+  run checks models/mart/orders.sql
+  [ "$output" = '' ] || fail "$output"
+}
+
+# bats test_tags=exhaustive
+@test "check: as a hook of pre-commit, from .pre-commit-hooks.yaml" {
+  python3 -m venv "$BATS_TEST_TMPDIR/venv"
+  "$BATS_TEST_TMPDIR/venv/bin/pip" -q install pre-commit
+  export PRE_COMMIT_HOME=$BATS_TEST_TMPDIR/home HOME=$BATS_TEST_TMPDIR PATH=$BATS_TEST_TMPDIR/bin:$PATH
+  export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
+  mkdir "$BATS_TEST_TMPDIR"/{bin,hooks}
+  ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/airlock"
+  cp "$ROOT/.pre-commit-hooks.yaml" "$BATS_TEST_TMPDIR/hooks"
+  (cd "$BATS_TEST_TMPDIR/hooks" && git init -q && git add -A && git commit -qm hooks)
+  cat >.pre-commit-config.yaml <<YAML
+repos:
+  - repo: $BATS_TEST_TMPDIR/hooks
+    rev: $(git -C "$BATS_TEST_TMPDIR/hooks" rev-parse HEAD)
+    hooks: [{id: airlock-check}]
+YAML
+  git init -q
+  git add -A
+  airlock check --parse >/dev/null 2>&1 || :
+  run "$BATS_TEST_TMPDIR/venv/bin/pre-commit" run --all-files
+  assert_status 0
+  assert_says Passed
+  echo 'select * from mart.orders' >models/mart/orders.sql
+  git add -A
+  run "$BATS_TEST_TMPDIR/venv/bin/pre-commit" run --all-files
+  assert_status 1
+  assert_says 'models/mart/orders.sql:1' "'mart.orders' is written out" "use {{ ref('...') }}"
+}
