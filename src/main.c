@@ -31,6 +31,8 @@ static int run_command(struct invocation *invocation, char *const *words,
 
 	if (arguments_parse(command, words, arguments, err) < 0)
 		return -1;
+	report_set_format(invocation->report, config_text(&arguments->config, OPTION_LOG_FORMAT));
+	invocation->report->results_are_events = command->publishes;
 	if (arguments->wants_help)
 		return write_help(invocation, err);
 	invocation->arguments = arguments;
@@ -97,7 +99,10 @@ static int hand_over(struct invocation *invocation, struct passthrough *passthro
 {
 	const struct strv *environment = invocation->environment;
 
-	if (guard_check(passthrough->program, passthrough->words, environment, guard, err) < 0)
+	int rc = guard_check(passthrough->program, passthrough->words, environment, guard, err);
+
+	report_set_format(invocation->report, guard->log_format);
+	if (rc < 0)
 		return -1;
 	if (guard->notice)
 		report_notice(invocation->report, "%s", guard->notice);

@@ -1,5 +1,7 @@
 #include <string.h>
 
+#include "airlock/base/env.h"
+#include "airlock/base/fs.h"
 #include "airlock/dbt/secret.h"
 #include "airlock/deploy/scope_build.h"
 #include "airlock/warehouse/relation.h"
@@ -413,6 +415,32 @@ static int finish(struct invocation *invocation, const struct deploy_result *res
 	return rc;
 }
 
+/* For the page that a job's run has. It does not decide about the deployment. */
+static void write_markdown(const struct invocation *invocation, const struct deploy_result *result,
+			   const struct buf *text, const struct err *err)
+{
+	const char *file = config_text(&invocation->arguments->config, OPTION_MARKDOWN);
+	CLEANUP(err_release) struct err failed = ERR_INIT;
+	CLEANUP(buf_release) struct buf page = BUF_INIT;
+	struct fs_log log = FS_LOG_CLOSED;
+
+	if (!file)
+		file = env_get(invocation->environment, "GITHUB_STEP_SUMMARY");
+	if (!file || !*file)
+		return;
+	buf_printf(&page, "### airlock %s: %s\n\n", invocation->command->name,
+		   !err_is_set(err) ? result ? deploy_outcome_name(result->outcome) : "done"
+				    : "failed");
+	if (err_is_set(err))
+		buf_printf(&page, "%s\n\n**%s**\n\n", err->message, report_production(err));
+	if (text->len)
+		buf_printf(&page, "````\n%s````\n\n", buf_cstr(text));
+	if (fs_log_open(file, &log, &failed) < 0 ||
+	    fs_log_append(&log, page.data, page.len, &failed) < 0)
+		report_notice(invocation->report, "warning: %s", failed.message);
+	fs_log_close(&log);
+}
+
 int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *result,
 		   struct err *err)
 {
@@ -425,6 +453,7 @@ int cmd_deploy_end(struct invocation *invocation, const struct deploy_result *re
 		write_success(invocation, result, &text);
 	else if (result && result->audit && result->audit->failure_count)
 		write_failure(invocation, result, err, &text);
+	write_markdown(invocation, result, &text, err);
 	return finish(invocation, result, &text, err);
 }
 

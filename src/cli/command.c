@@ -7,11 +7,12 @@
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
 #define OF_CHECK BIT(PARSE)
+#define OF_RESULT (BIT(LOG_FORMAT) | BIT(MARKDOWN))
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
 #define OF_GUARD (BIT(ON_PROTECTED) | BIT(PROTECT) | BIT(PROTECT_OPERATIONS))
 #define ALL                                                                                        \
 	(((UINT64_C(1) << OPTION_COUNT) - 1) &                                                     \
-	 ~(OF_CHECK | OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
+	 ~(OF_CHECK | OF_RESULT | OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
@@ -34,7 +35,7 @@ static const struct command commands[] = {
 		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
 		.details = "Without an id the only one that is unfinished. One that has published "
 			   "cannot be\naborted: 'rollback' takes it back.\n",
-		.options = WHERE | BIT(FORCE),
+		.options = OF_RESULT | WHERE | BIT(FORCE),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -90,7 +91,7 @@ static const struct command commands[] = {
 		.operand = "STRATEGY|DEPLOYMENT",
 		.usage = USAGE_OF_DEPLOYMENTS,
 		.details = "On a terminal it shows the plan and asks before anything is built.\n",
-		.options = ALL | BIT(RETRY),
+		.options = OF_RESULT | ALL | BIT(RETRY),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -208,7 +209,7 @@ static const struct command commands[] = {
 			   "deployment that "
 			   "failed in its\nbuild: what of it is good is published as staging "
 			   "holds it, with its options; leave the\nrest out with --exclude.\n",
-		.options = ALL & ~BIT(BUILD),
+		.options = OF_RESULT | (ALL & ~BIT(BUILD)),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -226,7 +227,7 @@ static const struct command commands[] = {
 			   "published if staging\nstill holds just that; what was not is built "
 			   "again, with the options it was started\nwith. From any checkout of the "
 			   "project.\n",
-		.options = WHERE | BIT(FORCE),
+		.options = OF_RESULT | WHERE | BIT(FORCE),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -241,8 +242,9 @@ static const struct command commands[] = {
 		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
 		.details = "Without an id the newest deployment that was not taken back. It is a "
 			   "deployment itself:\nrecorded, and with restore points of its own.\n",
-		.options = WHERE | HOOKS | BIT(YES) | BIT(FORCE) | BIT(IF_LOCKED) | BIT(LEASE) |
-			   BIT(LOCK_TIMEOUT) | BIT(ON_UNFINISHED) | BIT(PUBLISH_TIMEOUT),
+		.options = OF_RESULT | WHERE | HOOKS | BIT(YES) | BIT(FORCE) | BIT(IF_LOCKED) |
+			   BIT(LEASE) | BIT(LOCK_TIMEOUT) | BIT(ON_UNFINISHED) |
+			   BIT(PUBLISH_TIMEOUT),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,
@@ -405,7 +407,7 @@ int command_finish(struct invocation *invocation, const struct buf *text, json_t
 {
 	if (!command_wants_json(invocation)) {
 		json_decref(document);
-		return report_result(invocation->report, buf_cstr(text), text->len, err);
+		return report_text(invocation->report, buf_cstr(text), text->len, err);
 	}
 	if (!document)
 		return err_set(err, ERR_INTERNAL, "the document of --json could not be made");

@@ -206,6 +206,9 @@ static int replace(const struct question *question, const char *target, struct g
 		return -1;
 	}
 	strv_push(&ret_guard->words, "deploy");
+	if (given->log_format)
+		strv_pushf(&ret_guard->words, "--log-format=%s",
+			   strcmp(given->log_format, "json") == 0 ? "json" : "text");
 	strv_push(&ret_guard->words, names.v[0]);
 	for (size_t i = 0; i < given->select.n; i++)
 		strv_pushf(&ret_guard->words, "--select=%s", given->select.v[i]);
@@ -307,6 +310,7 @@ int guard_check(const char *program, char *const *words, const struct strv *envi
 		return 0;
 	cmdline_read(words, verbs, &question.given);
 	config_init(&question.config);
+	ret_guard->log_format = question.given.log_format;
 	if (can_be_guarded(&question.given))
 		rc = ask(&question, ret_guard, err);
 	targets_release(&question.targets);

@@ -3,10 +3,13 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "airlock/base/env.h"
+#include "airlock/base/host.h"
 #include "airlock/base/proc.h"
+#include "airlock/dbt/cmdline.h"
 #include "airlock/format/json.h"
 
 enum {
@@ -68,6 +71,43 @@ static size_t line_length(const char *text)
 	return strcspn(text, "\r\n");
 }
 
+static void make_invocation_id(char ret_id[37])
+{
+	static const int groups[] = { 8, 4, 4, 4, 12 };
+	char hex[33];
+	size_t from = 0, to = 0;
+
+	host_random_hex(hex, 16);
+	for (size_t i = 0; i < ARRAY_LEN(groups); i++) {
+		memcpy(ret_id + to, hex + from, (size_t)groups[i]);
+		from += (size_t)groups[i];
+		to += (size_t)groups[i];
+		ret_id[to++] = i + 1 < ARRAY_LEN(groups) ? '-' : '\0';
+	}
+}
+
+/* The shape of an event of dbt's structured log, so that who reads those can read ours. */
+static void write_event(struct report *report, int fd, const char *level, const char *text)
+{
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+	CLEANUP(js_free) json_t *event = NULL;
+	char at[HOST_TIME_SIZE];
+
+	if (!*report->invocation_id)
+		make_invocation_id(report->invocation_id);
+	host_time_utc(at);
+	event = json_pack("{s:{s:s, s:s, s:{}, s:s, s:s, s:o, s:s, s:i, s:s, s:s}, s:{s:o}}",
+			  "info", "category", "", "code", "airlock", "extra", "invocation_id",
+			  report->invocation_id, "level", level, "msg", report_string_json(text),
+			  "name", "AirlockNotice", "pid", (int)getpid(), "thread", "MainThread",
+			  "ts", at, "data", "msg", report_string_json(text));
+	js_write_line(event, &line);
+	buf_add_char(&line, '\n');
+	report_clear(report);
+	/* There is nobody left to tell. */
+	(void)!write_all(fd, buf_cstr(&line), line.len);
+}
+
 /* Further lines are indented, so that it is seen where a notice begins. */
 static void add_lines(struct buf *out, const char *text, const char *indent)
 {
@@ -84,10 +124,23 @@ static void add_lines(struct buf *out, const char *text, const char *indent)
 	}
 }
 
+static void write_notice_event(struct report *report, const char *prefix, const char *text)
+{
+	CLEANUP(mem_free_string) char *message = mem_printf("%s%s", prefix, text);
+	bool warns = strstr(prefix, "warn") != NULL;
+
+	defuse(message);
+	write_event(report, report->progress, warns ? "warn" : "info", message);
+}
+
 static void write_notice(struct report *report, const char *prefix, const char *text)
 {
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
 
+	if (report->is_json) {
+		write_notice_event(report, prefix, text);
+		return;
+	}
 	buf_printf(&line, "airlock: %s", prefix);
 	add_lines(&line, text, "  ");
 	defuse(line.data);
@@ -129,6 +182,11 @@ static void on_statement(struct reporter *reporter, const char *sql)
 	struct report *report = report_of(reporter);
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
 
+	if (report->is_json) {
+		buf_printf(&line, "%s;", sql);
+		write_event(report, report->progress, "debug", buf_cstr(&line));
+		return;
+	}
 	buf_printf(&line, "  %s;\n", sql);
 	report_clear(report);
 	write_buf(report, &line);
@@ -254,6 +312,20 @@ static bool is_said(const struct strv *environment, const char *name)
 	return value && *value && strcmp(value, "0") != 0 && strcmp(value, "false") != 0;
 }
 
+void report_set_format(struct report *report, const char *format)
+{
+	if (format)
+		report->is_json = strcmp(format, "json") == 0;
+	report->is_live = report->is_live && !report->is_json;
+}
+
+static const char *format_of(const struct strv *environment)
+{
+	const char *format = cmdline_variable(environment, "LOG_FORMAT");
+
+	return format && strcasecmp(format, "json") == 0 ? "json" : NULL;
+}
+
 void report_init(struct report *report, const struct strv *environment)
 {
 	const char *terminal = env_get(environment, "TERM");
@@ -275,6 +347,7 @@ void report_init(struct report *report, const struct strv *environment)
 			   !is_said(environment, "CI") && !is_said(environment, "PRE_COMMIT"),
 		.can_ask = is_terminal && isatty(STDIN_FILENO) == 1,
 	};
+	report_set_format(report, format_of(environment));
 }
 
 static const char *hint_of(const struct err *err, char **ret_text)
@@ -292,6 +365,13 @@ void report_error(struct report *report, const struct err *err)
 	CLEANUP(buf_release) struct buf text = BUF_INIT;
 	CLEANUP(mem_free_string) char *hint = NULL;
 
+	if (report->is_json) {
+		buf_add_str(&text, err->message ? err->message : "failed without a message");
+		if (*hint_of(err, &hint))
+			buf_printf(&text, "\nhint: %s", hint);
+		write_event(report, report->progress, "error", buf_cstr(&text));
+		return;
+	}
 	buf_add_str(&text, "airlock: ");
 	add_lines(&text, err->message ? err->message : "failed without a message", "  ");
 	if (*hint_of(err, &hint)) {
@@ -313,6 +393,26 @@ const char *report_production(const struct err *err)
 		break;
 	}
 	return "whether production was changed is not known";
+}
+
+/* One event for each line. */
+static void write_result_events(struct report *report, const char *text)
+{
+	while (*text) {
+		size_t len = strcspn(text, "\n");
+		CLEANUP(mem_free_string) char *line = mem_strndup(text, len);
+
+		write_event(report, report->out, "info", line);
+		text += len + (text[len] == '\n');
+	}
+}
+
+int report_text(struct report *report, const char *text, size_t len, struct err *err)
+{
+	if (!report->is_json || !report->results_are_events)
+		return report_result(report, text, len, err);
+	write_result_events(report, text);
+	return 0;
 }
 
 int report_result(struct report *report, const char *text, size_t len, struct err *err)

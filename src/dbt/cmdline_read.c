@@ -39,6 +39,7 @@ static void keep(struct reading *reading, const char *name, const char *value)
 		const char *name;
 		const char **value;
 	} kept[] = {
+		{ "--log-format", &given->log_format },
 		{ "--profile", &given->profile },
 		{ "--profiles-dir", &given->profiles_dir },
 		{ "--project-dir", &given->project_dir },

@@ -65,8 +65,11 @@ shim() {
   assert_says 'does not publish: int_orders' 'not_refreshed: [int_orders'
   [ "$(relations | grep -c '^mart')" = 0 ]
   sed -i "s/^    protect: .*/&\n    not_refreshed: ['*']/" dbt_project.yml
-  run airlock build --target prod
+  GITHUB_STEP_SUMMARY=$BATS_TEST_TMPDIR/page run airlock build --target prod --log-format json
   assert_status 0
+  printf '%s\n' "${lines[@]}" | "$PYTHON" -c 'import json, sys
+for line in sys.stdin: json.loads(line)["info"]["msg"]'
+  grep -q '^### airlock deploy: published' "$BATS_TEST_TMPDIR/page"
   assert_says "becomes 'airlock deploy wac'" 'published 6 relations'
   [ "$(relations | grep '^mart')" != '' ]
   "$PYTHON" -c 'import json; print(len(json.load(open("target/run_results.json"))["results"]))'

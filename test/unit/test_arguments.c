@@ -113,7 +113,7 @@ static void an_option_of_dbt_is_told_where_it_belongs(void **state)
 		"use '--build'");
 	refuses("deploy|wac|--empty", ERR_USAGE, "'--empty' is an option of dbt",
 		"leave it out: dbt would build relations without rows");
-	refuses("deploy|wac|--log-format|json", ERR_USAGE, "'--log-format' is an option of dbt",
+	refuses("deploy|wac|--printer-width|80", ERR_USAGE, "'--printer-width' is an option of dbt",
 		"leave it out: airlock decides it");
 	refuses("deploy|wac|--inline|x", ERR_USAGE, "'--inline' is an option of dbt",
 		"leave it out: 'dbt build' does not have it");

@@ -10,6 +10,7 @@
 
 #include "airlock/base/env.h"
 #include "airlock/cli/report.h"
+#include "airlock/format/json.h"
 
 struct screen {
 	struct report report;
@@ -55,6 +56,50 @@ static void notices_never_hold_the_words_of_a_failed_dbt(void **state)
 	shows(&screen, "airlock: Database error, error\n  done. PASS=3\n");
 	reporter->warning(reporter, "Runtime Error");
 	shows(&screen, "airlock: warning: Runtime error\n");
+}
+
+static void reads(struct screen *screen, const char *level, const char *message)
+{
+	char text[4096];
+	ssize_t n = read(screen->read_end, text, sizeof(text) - 1);
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(js_free) json_t *event = NULL;
+	const json_t *info;
+
+	assert_true(n > 0);
+	assert_int_equal(text[n - 1], '\n');
+	event = js_parse(text, (size_t)n, "event", ERR_FILE, &err);
+	assert_non_null(event);
+	info = js_get_object(event, "info");
+	assert_string_equal(js_get_string(info, "level"), level);
+	assert_string_equal(js_get_string(info, "msg"), message);
+	assert_int_equal(strlen(js_get_string(info, "invocation_id")), 36);
+	assert_non_null(js_get_string(info, "ts"));
+	assert_string_equal(js_get_string(js_get_object(event, "data"), "msg"), message);
+}
+
+static void as_json_each_line_is_an_event_of_dbt_s_shape(void **state)
+{
+	CLEANUP(close_screen) struct screen screen;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	struct reporter *reporter = &screen.report.reporter;
+
+	(void)state;
+	open_screen(&screen);
+	report_set_format(&screen.report, "json");
+	screen.report.results_are_events = true;
+	reporter->note(reporter, "Database Error\nhere");
+	reads(&screen, "info", "Database error\nhere");
+	reporter->warning(reporter, "old");
+	reads(&screen, "warn", "warning: old");
+	reporter->statement(reporter, "select 'Error'");
+	reads(&screen, "debug", "select 'Error';");
+	assert_int_equal(report_text(&screen.report, "published 1\n", 12, &err), 0);
+	reads(&screen, "info", "published 1");
+	err_set(&err, ERR_USAGE, "no");
+	err_hint(&err, "yes");
+	report_error(&screen.report, &err);
+	reads(&screen, "error", "no\nhint: yes");
 }
 
 static void statements_are_shown_as_they_are_sent(void **state)
@@ -169,6 +214,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(notices_never_hold_the_words_of_a_failed_dbt),
+		cmocka_unit_test(as_json_each_line_is_an_event_of_dbt_s_shape),
 		cmocka_unit_test(statements_are_shown_as_they_are_sent),
 		cmocka_unit_test(only_what_did_not_go_well_is_a_line),
 		cmocka_unit_test(a_live_line_is_written_over),

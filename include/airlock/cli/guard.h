@@ -19,9 +19,10 @@
 #define GUARD_BREAK_GLASS "AIRLOCK_BREAK_GLASS"
 
 struct guard {
-	char *notice;      /* to be said before dbt is started; NULL: nothing */
-	struct strv words; /* not dbt's: the deployment that comes in the place of the build */
-	char *artifacts;   /* where that leaves manifest.json and run_results.json; NULL: nowhere */
+	const char *log_format; /* of the command line; NULL: none; borrowed from the words */
+	char *notice;           /* to be said before dbt is started; NULL: nothing */
+	struct strv words;      /* not dbt's: the deployment that comes in the place of the build */
+	char *artifacts; /* where that leaves manifest.json and run_results.json; NULL: nowhere */
 };
 
 /* `words` are dbt's arguments. 0: the command goes to dbt, or is one of ours instead. */

@@ -28,10 +28,15 @@ struct report {
 	int progress;
 	bool is_live; /* there is a line to write over */
 	bool is_line_open;
-	bool can_ask; /* stdin and stderr are terminals */
+	bool is_json;            /* each line is an event, as dbt has them with --log-format json */
+	bool results_are_events; /* on stdout too, but for the document of --json */
+	char invocation_id[37];  /* of these events */
+	bool can_ask;            /* stdin and stderr are terminals */
 };
 
 void report_init(struct report *report, const struct strv *environment);
+/* `format` is what --log-format says; NULL: what DBT_LOG_FORMAT says holds. */
+void report_set_format(struct report *report, const char *format);
 void report_clear(struct report *report);
 
 /* A line on stderr, "airlock: " in front of it. */
@@ -46,6 +51,8 @@ void report_error(struct report *report, const struct err *err);
 /* What the error says of production, in words. */
 const char *report_production(const struct err *err);
 
+/* The result for people: text, or events where the command's results are such. */
+int report_text(struct report *report, const char *text, size_t len, struct err *err);
 /* Bytes of the result to stdout. */
 int report_result(struct report *report, const char *text, size_t len, struct err *err);
 /* The document of --json; takes the reference over. */

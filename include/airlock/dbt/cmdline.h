@@ -65,6 +65,7 @@ struct cmdline_given {
 	const char *project_dir;
 	const char *state;
 	const char *target_path;
+	const char *log_format;
 	const char *selector;
 	struct strv select; /* these are copies */
 	struct strv exclude;

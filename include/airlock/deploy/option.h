@@ -47,8 +47,10 @@ enum option_id {
 	OPTION_KEEP_FOR,           /* duration; default 7d */
 	OPTION_LEASE,              /* seconds; default 600 */
 	OPTION_LOCK_TIMEOUT,       /* seconds; default 60 */
+	OPTION_LOG_FORMAT,         /* text | json; command line only; default as DBT_LOG_FORMAT */
 	OPTION_MANIFEST,           /* a file; command line only */
 	OPTION_MANIFEST_TO,        /* that of the other side; command line only */
+	OPTION_MARKDOWN,           /* a file; command line only; default GITHUB_STEP_SUMMARY */
 	OPTION_MAX_SHRINK,         /* percent of the rows; default 10 */
 	OPTION_MIRROR_ALLOW,       /* list of unique_ids or names; "*" for all */
 	OPTION_MIRROR_IF_OLD,      /* warn | stop; default warn */
