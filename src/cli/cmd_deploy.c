@@ -7,6 +7,7 @@
 #include "airlock/warehouse/relation.h"
 #include "columns.h"
 #include "command_internal.h"
+#include "deploy_if.h"
 
 enum {
 	FAILURES_SHOWN = 20,
@@ -470,6 +471,8 @@ static int run(struct invocation *invocation, struct deploy *deploy, struct err 
 	}
 	if (!id && command_need_name(invocation, err) < 0)
 		return -1;
+	if (deploy_if_holds(invocation, err) < 0)
+		return -1;
 	if (id)
 		deploy_rest(deploy, id, !invocation->command->builds_nothing, &result, err);
 	else
@@ -479,5 +482,9 @@ static int run(struct invocation *invocation, struct deploy *deploy, struct err 
 
 int cmd_deploy(struct invocation *invocation, struct err *err)
 {
+	int elsewhere = deploy_if_elsewhere(invocation, err);
+
+	if (elsewhere)
+		return elsewhere < 0 ? -1 : 0;
 	return command_with_deploy(invocation, run, err);
 }

@@ -7,12 +7,13 @@
 
 #define BIT(id) (UINT64_C(1) << OPTION_##id)
 #define OF_CHECK BIT(PARSE)
+#define OF_PUBLISH BIT(ONLY_FROM)
 #define OF_RESULT (BIT(LOG_FORMAT) | BIT(MARKDOWN))
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
 #define OF_GUARD (BIT(ON_PROTECTED) | BIT(PROTECT) | BIT(PROTECT_OPERATIONS))
 #define ALL                                                                                        \
 	(((UINT64_C(1) << OPTION_COUNT) - 1) &                                                     \
-	 ~(OF_CHECK | OF_RESULT | OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
+	 ~(OF_CHECK | OF_PUBLISH | OF_RESULT | OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
 
 _Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
 
@@ -209,7 +210,7 @@ static const struct command commands[] = {
 			   "deployment that "
 			   "failed in its\nbuild: what of it is good is published as staging "
 			   "holds it, with its options; leave the\nrest out with --exclude.\n",
-		.options = OF_RESULT | (ALL & ~BIT(BUILD)),
+		.options = OF_RESULT | OF_PUBLISH | (ALL & ~BIT(BUILD)),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.publishes = true,

@@ -264,19 +264,24 @@ static void add_output(void *context, const char *data, size_t len)
 	buf_add(context, data, len);
 }
 
-char *record_commit(const char *directory, const struct strv *environment)
+/* One line of what git says of a directory; "" when it says nothing good. free() it. */
+static char *ask_git(const char *directory, const struct strv *environment,
+		     const char *const *words)
 {
 	struct buf out = BUF_INIT;
 	struct proc_result result;
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
-	/* No name of a tag: the hash alone, "-dirty" behind it. */
-	char *const argv[] = { (char[]) { "/usr/bin/env" }, (char[]) { "git" },
-			       (char[]) { "-C" },           mem_strdup(directory),
-			       (char[]) { "describe" },     (char[]) { "--always" },
-			       (char[]) { "--dirty" },      (char[]) { "--abbrev=40" },
-			       (char[]) { "--exclude=*" },  NULL };
+	struct strv argv CLEANUP(strv_release) = STRV_INIT;
+
+	strv_push(&argv, "/usr/bin/env");
+	strv_push(&argv, "git");
+	strv_push(&argv, "-C");
+	strv_push(&argv, directory);
+	for (; *words; words++)
+		strv_push(&argv, *words);
+
 	const struct proc_spec spec = {
-		.argv = argv,
+		.argv = strv_argv(&argv),
 		.envp = strv_argv(environment),
 		.timeout_ms = 5000,
 		.grace_ms = 500,
@@ -286,12 +291,30 @@ char *record_commit(const char *directory, const struct strv *environment)
 	bool good = proc_run(&spec, &result, &ignored) == 0 && result.end == PROC_EXITED &&
 		    result.exit_status == 0 && !out.overflowed;
 
-	free(argv[3]);
 	while (good && out.len > 0 && out.data[out.len - 1] == '\n')
 		out.data[--out.len] = '\0';
-	if (!good || out.len > 64) {
+	if (!good || out.len == 0) {
 		buf_release(&out);
 		return mem_strdup("");
 	}
 	return buf_take(&out);
+}
+
+char *record_commit(const char *directory, const struct strv *environment)
+{
+	/* No name of a tag: the hash alone, "-dirty" behind it. */
+	static const char *const words[] = { "describe",    "--always",    "--dirty",
+					     "--abbrev=40", "--exclude=*", NULL };
+	char *commit = ask_git(directory, environment, words);
+
+	if (strlen(commit) > 64)
+		*commit = '\0';
+	return commit;
+}
+
+char *record_branch(const char *directory, const struct strv *environment)
+{
+	static const char *const words[] = { "symbolic-ref", "--short", "HEAD", NULL };
+
+	return ask_git(directory, environment, words);
 }

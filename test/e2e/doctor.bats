@@ -33,3 +33,32 @@ setup() {
   AIRLOCK_DBT=/nonexistent run --separate-stderr -127 airlock doctor --json
   assert_json '[(c["check"], c["state"]) for c in d["checks"]]' '[["dbt", "fails"]]'
 }
+
+@test "deploy_only_if: every condition holds, or nothing is done" {
+  git init -qb main . && git add -A
+  git -c user.name=a -c user.email=a@b commit -qm all
+  run airlock deploy wac --deploy-only-if branch:main,clean,env:STAGE=live --yes
+  assert_status 125
+  assert_says "'env:STAGE=live' does not hold here"
+  run airlock deploy wac --deploy-only-if branch:other --yes
+  assert_status 125
+  run airlock deploy wac --deploy-only-if monday --yes
+  assert_status 125
+  assert_says 'is no condition'
+  STAGE=live run airlock deploy wac --deploy-only-if branch:main,env:STAGE=live --yes
+  assert_status 0
+  echo >>dbt_project.yml
+  run airlock deploy wac --deploy-only-if clean --yes
+  assert_status 125
+  rm -rf .git
+}
+
+@test "publish --only-from skips on another target" {
+  DBT_TARGET=prod AIRLOCK_DBT=/nonexistent run airlock publish wac --only-from staging --yes
+  assert_status 0
+  assert_says "skipped: the target is 'prod', not 'staging'"
+  DBT_TARGET=prod run --separate-stderr airlock publish wac --only-from staging --json
+  assert_json 'd["outcome"]' skipped
+  run airlock publish wac --only-from staging --tags nothing --yes
+  assert_status 125
+}

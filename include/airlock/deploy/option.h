@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,      /* seconds; no limit by default */
 	OPTION_CONFLICT,           /* identity | content; the default is the strategy's */
+	OPTION_DEPLOY_ONLY_IF,     /* list: clean, branch:NAME, env:NAME=VALUE */
 	OPTION_EXCLUDE,            /* selection words */
 	OPTION_FORCE,              /* flag; command line only */
 	OPTION_FOREIGN_OBJECTS,    /* list of patterns of schema.name */
@@ -61,6 +62,7 @@ enum option_id {
 	OPTION_OFFLINE,            /* flag; command line only */
 	OPTION_ON_PROTECTED,       /* stop | warn | deploy; project only */
 	OPTION_ON_UNFINISHED,      /* auto | ask | fail; default ask on a terminal, else auto */
+	OPTION_ONLY_FROM,          /* a target; command line only */
 	OPTION_OPERATION_TIMEOUT,  /* seconds, for each start of dbt but the build; no limit by
 				      default */
 	OPTION_PARENTS,            /* defer | copy; default defer */

@@ -52,5 +52,7 @@ void record_read_audit(const json_t *record, struct audit *audit);
 
 /* The commit of the directory's git work tree, as record_who wants it; free() it. */
 char *record_commit(const char *directory, const struct strv *environment);
+/* The branch that is checked out there; "" without one. free() it. */
+char *record_branch(const char *directory, const struct strv *environment);
 
 #endif
