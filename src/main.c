@@ -35,6 +35,7 @@ static int run_command(struct invocation *invocation, char *const *words,
 	invocation->report->results_are_events = command->publishes;
 	if (arguments->wants_help)
 		return write_help(invocation, err);
+	invocation->words = words;
 	invocation->arguments = arguments;
 	if (command->starts_dbt)
 		proc_supervise();

@@ -192,7 +192,8 @@ static const struct command commands[] = {
 		.operand = "STRATEGY|DEPLOYMENT",
 		.usage = USAGE_OF_DEPLOYMENTS,
 		.details = "Reads the warehouse, and writes nothing to it. What only the build "
-			   "decides is\nprinted as <...>.\n",
+			   "decides is\nprinted as <...>. Without a strategy or deployment it says "
+			   "which strategies fit, and what to\nput into dbt_project.yml.\n",
 		.options = ALL & ~BIT(YES),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
@@ -392,15 +393,20 @@ int command_with_deploy(struct invocation *invocation, command_fn *fn, struct er
 	return rc;
 }
 
-int command_need_name(const struct invocation *invocation, struct err *err)
+bool command_has_name(const struct invocation *invocation)
 {
 	const struct arguments *arguments = invocation->arguments;
 
-	if (arguments->what || (arguments->config.deployment && *arguments->config.deployment))
+	return arguments->what || (arguments->config.deployment && *arguments->config.deployment);
+}
+
+int command_need_name(const struct invocation *invocation, struct err *err)
+{
+	if (command_has_name(invocation))
 		return 0;
 	err_set(err, ERR_USAGE, "no strategy was named, and the project names no deployment");
-	return err_hint(err, "say which: %s %s %s", invocation->program, invocation->command->name,
-			*config_strategies());
+	return err_hint(err, "say which: %s %s %s; '%s plan' says which fit", invocation->program,
+			invocation->command->name, *config_strategies(), invocation->program);
 }
 
 int command_finish(struct invocation *invocation, const struct buf *text, json_t *document,

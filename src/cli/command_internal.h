@@ -48,6 +48,8 @@ int command_with_deploy(struct invocation *invocation, command_fn *fn, struct er
 int command_open_project(const struct invocation *invocation, struct project *ret_project,
 			 struct err *err);
 
+/* Whether a strategy or a deployment was named, or the project has just one deployment. */
+bool command_has_name(const struct invocation *invocation);
 /* ERR_USAGE when neither a strategy nor a deployment was named: what is about to be done must
  * not depend on what a version takes for the default. */
 int command_need_name(const struct invocation *invocation, struct err *err);

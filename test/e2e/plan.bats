@@ -92,3 +92,29 @@ everything() {
   printf '%s' "$output" >"$BATS_TEST_TMPDIR/deploy.txt"
   "$PYTHON" "$ROOT/test/support/plan_equals_run.py" "$BATS_TEST_TMPDIR"/{plan.json,deploy.txt}
 }
+
+# bats test_tags=engine:any
+@test "plan without a strategy says which fit, why the others do not, and what to write" {
+  everything >"$BATS_TEST_TMPDIR/before"
+  run --separate-stderr airlock plan --from staging --to prod --tags mart,utils --json
+  assert_status 0
+  assert_json '{s["strategy"]: s["fits"] for s in d["strategies"]}["wac"]' true
+  assert_json '[s["strategy"] for s in d["strategies"] if s["fits"] == bool(s["reason"])]' '[]'
+  assert_json '{s["strategy"]: s["fits"] for s in d["strategies"]}["blue-green"]' false
+  json 'd["block"]' >block
+  everything >"$BATS_TEST_TMPDIR/after"
+  diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  # what it says to write is a deployment
+  sed -i '/^vars:/,/^    tags:/d' dbt_project.yml
+  cat block >>dbt_project.yml
+  run airlock plan
+  assert_status 0
+  assert_says 'utils.currencies'
+}
+
+# bats test_tags=engine:any
+@test "plan without a strategy where none fits is an error" {
+  run airlock plan --from staging --to prod --tags marts
+  assert_status 125
+  assert_says 'no strategy fits' wac blue-green
+}

@@ -26,6 +26,7 @@ struct invocation {
 	const char *program; /* "airlock", or "dbt airlock" */
 	const char *self;    /* path of this program */
 	const struct command *command;
+	char *const *words;          /* behind the verb, as they were given; end in NULL */
 	struct arguments *arguments; /* NULL: they could not be read */
 	const struct strv *environment;
 	struct report *report;
