@@ -40,22 +40,16 @@ rows() {
        from history.customers_history order by 1, 3'
 }
 
-# The same build in production itself, in a copy of the warehouse.
-in_place() {
-  local SHOP_DUCKDB=$SHOP_DUCKDB SHOP_PG_DBNAME=${SHOP_PG_DBNAME-}
-  if [ "$ENGINE" = postgres ]; then
-    SHOP_PG_DBNAME=postgres sql 'drop database if exists in_place'
-    SHOP_PG_DBNAME=postgres sql 'create database in_place template shop'
-    SHOP_PG_DBNAME=in_place
-  else
-    mkdir -p "$BATS_TEST_TMPDIR/in_place"
-    cp "$SHOP_DUCKDB" "$BATS_TEST_TMPDIR/in_place/"
-    SHOP_DUCKDB=$BATS_TEST_TMPDIR/in_place/${SHOP_DUCKDB##*/}
-  fi
-  export SHOP_DUCKDB SHOP_PG_DBNAME
-  dbt build --quiet --target prod --target-path "$BATS_TEST_TMPDIR/target" \
+# The same build in production itself, there.
+build_in_copy() {
+  in_copy dbt build --quiet --target prod --target-path "$BATS_TEST_TMPDIR/target" \
     --select tag:mart tag:utils tag:history "$@" >&2
-  rows
+}
+
+in_place() {
+  copy_warehouse
+  build_in_copy "$@"
+  in_copy rows
 }
 
 assert_as_in_place() {
@@ -179,4 +173,50 @@ for line in map(json.loads, sys.stdin):
   run airlock plan production-rollback --from staging
   assert_status 125
   assert_says "no 'to'"
+}
+
+# A day's orders, where both sides read them.
+another_day() { # another_day NUMBER
+  echo "$((200 + $1)),$((1 + $1 % 6)),2025-01-$((19 + $1)),placed,EUR" >>seeds/raw_orders.csv
+  sed -i "s/^4,Dario Rossi,../4,Dario Rossi,$(printf '%02d' "$1")/" seeds/raw_customers.csv
+  seed_both
+}
+
+seed_both() {
+  dbt seed --target prod
+  in_copy dbt seed --target prod --target-path "$BATS_TEST_TMPDIR/target"
+}
+
+# bats test_tags=exhaustive
+@test "ten in a row, one that fails and one with another writer among them, as by building in place" {
+  direct=$ROOT/test/support/direct/dbt
+  AIRLOCK_DBT=$direct # which is exported
+  written="update mart.revenue_by_day set revenue_eur = 7 where ordered_on = date '2024-12-31'"
+  copy_warehouse
+  for number in {1..10}; do
+    another_day "$number"
+    if [ "$number" = 5 ]; then
+      before=$(rows)
+      echo '101,1,2025-01-03,completed,EUR' >>seeds/raw_orders.csv
+      seed_both
+      roll
+      assert_status 1
+      [ "$(rows)" = "$before" ]
+      sed -i '$d' seeds/raw_orders.csv
+      seed_both
+    elif [ "$number" = 8 ]; then
+      fake_dbt build "'$PYTHON' '$ROOT/test/support/sql.py' \"$written\""
+      roll
+      assert_status 73
+      AIRLOCK_DBT=$direct
+      in_copy sql "$written"
+      assert_sql "select count(*) from mart.revenue_by_day where revenue_eur = 7" 1
+    fi
+    build_in_copy
+    in_copy rows >"$BATS_TEST_TMPDIR/in_place.rows"
+    roll
+    assert_status 0
+    assert_as_in_place
+  done
+  assert_sql 'select count(*) from history.customers_history where customer_id = 4' 11 # and the one before
 }

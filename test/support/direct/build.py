@@ -1,4 +1,4 @@
-"""Plays `dbt build`, and `run` and `test`, which take a part of it: node by node, each skipped behind what failed, as dbt does it.
+"""Plays `dbt build`, and `run`, `seed` and `test`, which take a part of it: node by node, each skipped behind what failed, as dbt does it.
 
 DIRECT_SCENARIO is a file of JSON, or JSON itself:
 
@@ -21,7 +21,7 @@ from recording import write_json
 from selection import select
 
 GOOD = ("success", "pass", "warn")
-TYPES = {"run": ("model",), "test": ("test", "unit_test")}  # of `build`: all
+TYPES = {"run": ("model",), "seed": ("seed",), "test": ("test", "unit_test")}  # of `build`: all
 RESULT_EVENTS = {
     "seed": ("LogSeedResult", "Q016"),
     "snapshot": ("LogSnapshotResult", "Q015"),

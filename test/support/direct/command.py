@@ -107,6 +107,7 @@ VERBS = {
     "parse": Command.parse,
     "build": Command.build,
     "run": Command.build,
+    "seed": Command.build,
     "test": Command.build,
     "compile": Command.compile,
     "ls": Command.list,
