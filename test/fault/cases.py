@@ -111,7 +111,7 @@ class Commands:
     def commit(self):
         """The call of the publish that commits it: one of its own, or the string with all of it."""
         calls = self.calls[self.publish]
-        found = [sql == "commit" or sql.startswith("begin;") and is_publish_record(sql) for sql in calls]
+        found = [sql == "commit" or is_publish_record(sql) and is_whole(sql) for sql in calls]
         return found.index(True) + 1
 
     def place(self, verb, nth, call):
@@ -201,6 +201,11 @@ def role(calls):
         if any(mark in sql.replace("''", "'") for sql in calls):
             return name
     return "look"
+
+
+def is_whole(sql):
+    """One string with all of it; of a file with all but the rename, which is airlock's."""
+    return sql.startswith("begin;") or "checkpoint " in sql
 
 
 def is_publish_record(sql):

@@ -30,7 +30,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("matrix", "together", "killed"))
     parser.add_argument("engine", choices=("duckdb", "postgres"))
-    parser.add_argument("--strategy", choices=[s.name for s in STRATEGIES], default=STRATEGIES[0].name)
+    parser.add_argument("--strategy", choices={s.name: s for s in STRATEGIES}, default=STRATEGIES[0].name)
     parser.add_argument("--all", action="store_true", default=bool(os.environ.get("AIRLOCK_TEST_ALL")))
     parser.add_argument("--sample", action="store_false", dest="all")
     parser.add_argument("--real", action="store_true")
@@ -42,7 +42,7 @@ def main():
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers and folders still go
-    strategy = next(s for s in STRATEGIES if s.name == options.strategy)
+    strategy = next(s for s in STRATEGIES if s.name == options.strategy and options.engine in s.engines)
     report = Report(f"{strategy.name} on {options.engine}: ", options.all)
     if options.what == "matrix":
         try:

@@ -15,6 +15,7 @@ class Strategy:
     in_place: str = ""  # production was built there, all of it; then this SQL
     verb: str = "deploy"  # publish: what staging holds already
     rebuilds: bool = False  # production becomes new one table after the other
+    files: bool = False  # staging is a file of its own, and takes the place of production's
     has_hooks: bool = False  # its faults are those of hooks: FAULT_BEFORE and FAULT_AFTER are run
 
 
@@ -65,5 +66,15 @@ STRATEGIES = (
         own_schemas=("airlock", "airlock_restore"),
         aside="^green_|__airlock_",
         engines=("postgres",),
+    ),
+    Strategy(
+        name="blue-green",
+        arguments=("blue-green", "--from", "blue_green", "--to", "prod",
+                   "--foreign-objects", "mart.by_hand,mart.*_by_c*,reports.*"),
+        sides=("--from", "blue_green", "--to", "prod"),
+        dbt=("--", "--full-refresh"),
+        own_schemas=("airlock", "airlock_restore"),
+        files=True,
+        engines=("duckdb",),
     ),
 )
