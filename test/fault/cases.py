@@ -214,6 +214,7 @@ def is_publish_record(sql):
 
 def label(sql):
     """A statement in a few words, without what differs between two deployments."""
+    sql = re.sub(r"^attach if not exists '[^']*' as \S+( \(read_only\))?;\s*", "", sql)
     if sql.startswith("begin;"):
         return "the transaction"
     text = re.sub(r"\s+", " ", sql).replace('"', "").replace("''", "'")
