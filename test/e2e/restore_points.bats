@@ -73,7 +73,6 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
 }
 
 # bats test_tags=engine:any
-# bats test_tags=engine:any
 @test "a restore point with another comment is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -82,7 +81,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   refused 'its comment, which says what it is, is another'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=exhaustive
 @test "a restore point whose rows were changed is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -141,6 +140,7 @@ restore_points() {
   sql "select table_name from information_schema.tables where table_schema = 'airlock_restore' order by 1"
 }
 
+# bats test_tags=engine:any
 @test "restore points that are expired go with the next good deployment, the newest never" {
   deploy --keep-for 0
   assert_status 0
@@ -211,6 +211,7 @@ restore_points() {
   assert_status 0
 }
 
+# bats test_tags=engine:any
 @test "gc drops nothing whose comment is another, and nothing while a lock is held" {
   deploy
   assert_status 0
