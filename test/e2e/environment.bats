@@ -103,6 +103,7 @@ pages() {
   run ! grep -rqa hunter2 .
 }
 
+# bats test_tags=engine:any
 @test "a killed deployment is resumed with the same values only: they are not recorded" {
   echo '4,prices,3' >>seeds/raw_visits.csv
   AIRLOCK_FAULT=build:after:crash run airlock deploy wac --yes "${TO[@]}" --to-env EXTRA=one

@@ -78,6 +78,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   [ "$(copies)" = 3 ]
 }
 
+# bats test_tags=engine:any
 @test "refresh: killed in the middle, the raw layer is what it was, and resume goes on" {
   run airlock mirror refresh
   assert_status 0

@@ -80,7 +80,7 @@ assert_as_in_place() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=exhaustive
 @test "--full-refresh makes the incremental model anew, as in place, and the snapshot goes on" {
   (in_place --full-refresh) >"$BATS_TEST_TMPDIR/in_place.rows"
   roll -- --full-refresh
@@ -109,6 +109,7 @@ assert_as_in_place() {
   assert_sql 'select count(*) from stage.stg_orders' 13
 }
 
+# bats test_tags=engine:any
 @test "somebody who writes meanwhile stops the publish, and keeps what was written" {
   fake_dbt build "sql() { '$PYTHON' '$ROOT/test/support/sql.py' \"\$1\"; }
     sql \"update mart.revenue_by_day set revenue_eur = 1 where ordered_on = date '2024-12-31'\""
@@ -119,6 +120,7 @@ assert_as_in_place() {
   assert_sql 'select count(*) from mart.orders' 12
 }
 
+# bats test_tags=engine:any
 @test "killed in its publish, resume publishes what was tested" {
   export AIRLOCK_DBT=$ROOT/test/support/direct/dbt DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
   roll
@@ -140,6 +142,7 @@ for line in map(json.loads, sys.stdin):
   [ "$(rows)" = "$expected" ]
 }
 
+# bats test_tags=engine:any
 @test "what production does not have begins anew, whatever staging holds" {
   sql 'drop table mart.revenue_by_day'
   sql 'create schema stage'

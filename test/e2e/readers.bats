@@ -55,6 +55,7 @@ change_columns_of_both() {
   sed -i "s/^  c.customer_name.*/  $1 as v$1, c.customer_name/" models/mart/open_orders.sql
 }
 
+# bats test_tags=exhaustive
 @test "3 publishes: never one table new and one old, no error, no long wait" {
   publish_often 3
 }

@@ -112,6 +112,7 @@ change_by_hand() {
     \"update mart.customers set country = 'XX' where customer_id = 1\""
 }
 
+# bats test_tags=engine:any
 @test "conflict: content sees an update that keeps the number of rows; identity says it does not" {
   run airlock plan wac --from staging --to prod --tags mart,utils
   assert_status 0

@@ -74,6 +74,7 @@ newest() {
   [ "$(amount)" = 59.90 ]
 }
 
+# bats test_tags=engine:any
 @test "killed behind the publish: its end is recorded; it is too late to abort" {
   killed publish after
   id=$(newest)
@@ -85,6 +86,7 @@ newest() {
   assert_json 'd["production_changed"]' true
 }
 
+# bats test_tags=engine:any
 @test "another checkout without anything in target resumes it, with the options it was started with" {
   AIRLOCK_FAULT=build:after:crash deploy --max-shrink 50 -- --vars '{a_variable: 1}'
   assert_status 137

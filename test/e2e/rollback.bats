@@ -61,6 +61,7 @@ newest() {
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "two generations, one after the other; before the first there was nothing" {
   production >"$BATS_TEST_TMPDIR/first"
   deploy
@@ -90,6 +91,7 @@ newest() {
   assert_sql 'select country from mart.customers where customer_id = 4' IT
 }
 
+# bats test_tags=engine:any
 @test "an older deployment is rolled back after the newer one only" {
   first=$(newest)
   deploy
@@ -104,6 +106,7 @@ newest() {
   assert_says "no deployment 'no_such_deployment'" 'airlock history'
 }
 
+# bats test_tags=engine:any
 @test "without a restore point there is no way back, and that is said" {
   deploy --no-restore-point
   assert_status 0
@@ -114,6 +117,7 @@ newest() {
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a restore point that somebody dropped is missed before anything changes" {
   deploy
   assert_status 0

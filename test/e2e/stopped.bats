@@ -66,6 +66,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 1 unique_orders_order_id
 }
 
+# bats test_tags=engine:any
 @test "a failing model" {
   echo 'select 1 / nothing' >>models/mart/customers.sql
   deploy
@@ -86,6 +87,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 1 returned_orders_bring_no_revenue
 }
 
+# bats test_tags=engine:any
 @test "a dbt that dies by a signal during the build" {
   fake_dbt build 'kill -KILL $$'
   deploy

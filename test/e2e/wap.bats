@@ -171,6 +171,7 @@ mart() {
   assert_says 'there is no deployment to roll back'
 }
 
+# bats test_tags=engine:any
 @test "rebuild: killed on the way, it is resumed to its end, or ended and rolled back" {
   before=$(mart)
   AIRLOCK_FAULT=rebuild:after:crash wap
