@@ -74,6 +74,9 @@ int postgres_push_unchanged(struct strv *statements, const struct dialect *diale
 /* `grants:` of the nodes that set them, as dbt gives them: no others stay. */
 int postgres_push_node_grants(struct strv *statements, const struct dialect *dialect,
 			      const struct publish_set *set, struct err *err);
+/* A text that names {old_name:literal} and {new_name:literal}. */
+int postgres_push_of_two(struct strv *statements, const struct dialect *dialect, const char *body,
+			 const struct relation *old, const struct relation *new, struct err *err);
 /* The privileges of `old` and of its columns, no more and no fewer. */
 int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
 			    const struct relation *old, const struct relation *new,

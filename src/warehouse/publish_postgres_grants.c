@@ -34,8 +34,8 @@
 	"case r.grantee when 0 then 'public' else quote_ident(pg_get_userbyid(r.grantee)) end); "  \
 	"end loop; end"
 
-int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
-			    const struct relation *old, const struct relation *new, struct err *err)
+int postgres_push_of_two(struct strv *statements, const struct dialect *dialect, const char *body,
+			 const struct relation *old, const struct relation *new, struct err *err)
 {
 	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, old, err);
 	char *new_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, new, err);
@@ -47,7 +47,13 @@ int postgres_push_grants_of(struct strv *statements, const struct dialect *diale
 		SQL_ARG_LITERAL("new_name", new_name),
 	};
 
-	return dialect_push_text(statements, dialect, GRANTS_BODY, args, ARRAY_LEN(args), err);
+	return dialect_push_text(statements, dialect, body, args, ARRAY_LEN(args), err);
+}
+
+int postgres_push_grants_of(struct strv *statements, const struct dialect *dialect,
+			    const struct relation *old, const struct relation *new, struct err *err)
+{
+	return postgres_push_of_two(statements, dialect, GRANTS_BODY, old, new, err);
 }
 
 /* As dbt compares them: what the owner or this session gave to others, whatever privilege it is. To

@@ -153,17 +153,7 @@ static int push_create(struct strv *statements, const struct dialect *dialect,
 static int push_like(struct strv *statements, const struct dialect *dialect,
 		     const struct relation *old, const struct relation *new, struct err *err)
 {
-	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, old, err);
-	char *new_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, new, err);
-
-	if (!old_name || !new_name)
-		return -1;
-	const struct sql_arg args[] = {
-		SQL_ARG_LITERAL("old_name", old_name),
-		SQL_ARG_LITERAL("new_name", new_name),
-	};
-
-	if (dialect_push_text(statements, dialect, LIKE_BODY, args, ARRAY_LEN(args), err) < 0)
+	if (postgres_push_of_two(statements, dialect, LIKE_BODY, old, new, err) < 0)
 		return -1;
 	return postgres_push_grants_of(statements, dialect, old, new, err);
 }
