@@ -115,14 +115,19 @@ static void write_script(struct buf *out)
 			 "complete -o default -F _airlock airlock\n");
 }
 
+static void add_lines(const struct strv *names, struct buf *out)
+{
+	for (size_t i = 0; i < names->n; i++)
+		buf_printf(out, "%s\n", names->v[i]);
+}
+
 static int write_deployments(const struct project *project, struct buf *out, struct err *err)
 {
 	CLEANUP(strv_release) struct strv names = STRV_INIT;
 
 	if (config_deployments(project, &names, err) < 0)
 		return -1;
-	for (size_t i = 0; i < names.n; i++)
-		buf_printf(out, "%s\n", names.v[i]);
+	add_lines(&names, out);
 	return 0;
 }
 
@@ -135,8 +140,7 @@ static int write_targets(const struct invocation *invocation, const struct proje
 
 	if (targets_list(&given, project, invocation->environment, &names, &profile, err) < 0)
 		return -1;
-	for (size_t i = 0; i < names.n; i++)
-		buf_printf(out, "%s\n", names.v[i]);
+	add_lines(&names, out);
 	return 0;
 }
 
@@ -162,8 +166,7 @@ static int write_tags(const struct invocation *invocation, const struct project 
 	manifest_free(manifest);
 	strv_sort(&tags);
 	strv_dedup(&tags);
-	for (size_t i = 0; i < tags.n; i++)
-		buf_printf(out, "%s\n", tags.v[i]);
+	add_lines(&tags, out);
 	return 0;
 }
 
