@@ -1,6 +1,7 @@
 #include <string.h>
 
 #include "airlock/cli/arguments.h"
+#include "airlock/dbt/secret.h"
 #include "airlock/format/json.h"
 #include "columns.h"
 #include "command_internal.h"
@@ -66,10 +67,11 @@ static void add_side(const struct config *config, enum option_id side, const cha
 	}
 	buf_printf(out, "{target: %s, env: {", target);
 	for (size_t i = 0; i < environment.n; i++) {
-		size_t len = strcspn(environment.v[i], "=");
+		CLEANUP(mem_free_string) char *pair = secret_shown_pair(environment.v[i]);
+		size_t len = strcspn(pair, "=");
 
-		buf_printf(out, "%s%.*s: ", i ? ", " : "", (int)len, environment.v[i]);
-		add_yaml(out, environment.v[i] + len + 1);
+		buf_printf(out, "%s%.*s: ", i ? ", " : "", (int)len, pair);
+		add_yaml(out, pair + len + 1);
 	}
 	buf_add_str(out, "}}\n");
 }

@@ -113,6 +113,14 @@ everything() {
 }
 
 # bats test_tags=engine:any
+@test "plan without a strategy tells no secret of a side's environment" {
+  run airlock plan --from staging --to prod --tags mart,utils --from-env DBT_ENV_SECRET_KEY=opensesame
+  assert_status 0
+  assert_says 'DBT_ENV_SECRET_KEY: '
+  refute_says opensesame
+}
+
+# bats test_tags=engine:any
 @test "plan without a strategy where none fits is an error" {
   run airlock plan --from staging --to prod --tags marts
   assert_status 125
