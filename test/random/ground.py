@@ -39,6 +39,7 @@ class Ground(World):
         }
 
     def start(self):
+        self.data.mkdir()
         self.project.mkdir()
         if self.engine == "postgres":
             self._start_postgres()
