@@ -10,7 +10,7 @@
 #include "airlock/dbt/cmdline.h"
 #include "airlock/dbt/project.h"
 #include "airlock/dbt/targets.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "guard_internal.h"
 
 enum {

@@ -10,8 +10,8 @@
 #include <stddef.h>
 
 #include "airlock/dbt/manifest.h"
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/observed.h"
-#include "airlock/deploy/option.h"
 
 /* A node of the project `shop`. Lists are words with a comma between; what is NULL has a default:
  * a model, a table, of the database `db`, with its name as alias. */

@@ -8,8 +8,8 @@
 #ifndef AIRLOCK_TEST_PLANNED_H
 #define AIRLOCK_TEST_PLANNED_H
 
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/observed.h"
-#include "airlock/deploy/option.h"
 #include "airlock/deploy/plan.h"
 #include "airlock/deploy/route.h"
 

@@ -17,7 +17,7 @@
 #include "airlock/base/strv.h"
 #include "airlock/cli/command.h"
 #include "airlock/dbt/cmdline.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 
 struct arguments {
 	struct config config;   /* what the command line says */

@@ -13,7 +13,7 @@
 #include "airlock/base/strv.h"
 #include "airlock/dbt/manifest.h"
 #include "airlock/dbt/results.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/route.h"
 
 struct audit_failure {

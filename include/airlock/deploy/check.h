@@ -11,7 +11,7 @@
 #include <jansson.h>
 
 #include "airlock/base/strv.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/route.h"
 
 /* "schema.identifier" in lower case of each relation of either side, sorted. */

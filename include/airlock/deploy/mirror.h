@@ -16,7 +16,7 @@
 #include "airlock/base/err.h"
 #include "airlock/base/mem.h"
 #include "airlock/base/strv.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/route.h"
 #include "airlock/warehouse/dialect.h"
 

@@ -11,7 +11,7 @@
 #include "airlock/base/strv.h"
 #include "airlock/dbt/cmdline.h"
 #include "airlock/deploy/audit.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 
 struct record_who {
 	const char *strategy;

@@ -19,7 +19,7 @@
 #include "airlock/base/mem.h"
 #include "airlock/base/strv.h"
 #include "airlock/dbt/manifest.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "airlock/warehouse/dialect.h"
 
 struct route {

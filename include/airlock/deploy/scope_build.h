@@ -15,7 +15,7 @@
 
 #include "airlock/base/strv.h"
 #include "airlock/dbt/manifest.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/route.h"
 
 /* Whether the strategy builds the scope alone. */

@@ -14,7 +14,7 @@
 #include "airlock/base/strv.h"
 #include "airlock/dbt/manifest.h"
 #include "airlock/dbt/select.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 
 bool selection_is_given(const struct config *config);
 

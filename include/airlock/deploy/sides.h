@@ -17,7 +17,7 @@
 #include "airlock/dbt/ops.h"
 #include "airlock/dbt/project.h"
 #include "airlock/dbt/runner.h"
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 #include "airlock/warehouse/dialect.h"
 
 /* What the starts of dbt of one side have of their own. */

@@ -7,8 +7,8 @@
 #include <jansson.h>
 
 #include "airlock/base/err.h"
+#include "airlock/deploy/config.h"
 #include "airlock/deploy/observed.h"
-#include "airlock/deploy/option.h"
 #include "airlock/deploy/plan.h"
 #include "airlock/deploy/route.h"
 

@@ -5,7 +5,7 @@
 
 #include "airlock/base/buf.h"
 
-#include "option_internal.h"
+#include "config_internal.h"
 
 enum {
 	COUNT_MAX = 1000,

@@ -1,11 +1,11 @@
 /*
- * option_internal: what option.c (the table), option_value.c (reading one value, arguments,
- * environment) and option_project.c (dbt_project.yml and --vars) share.
+ * config_internal: what option.c (the table), config.c (the values), config_value.c (reading one,
+ * arguments, environment), config_project.c (dbt_project.yml and --vars) and config_side.c share.
  */
-#ifndef AIRLOCK_DEPLOY_OPTION_INTERNAL_H
-#define AIRLOCK_DEPLOY_OPTION_INTERNAL_H
+#ifndef AIRLOCK_DEPLOY_CONFIG_INTERNAL_H
+#define AIRLOCK_DEPLOY_CONFIG_INTERNAL_H
 
-#include "airlock/deploy/option.h"
+#include "airlock/deploy/config.h"
 
 /* Where a value stands. Borrowed. */
 struct option_place {

@@ -5,7 +5,7 @@
 #include "airlock/base/buf.h"
 #include "airlock/base/env.h"
 #include "airlock/base/md5.h"
-#include "option_internal.h"
+#include "config_internal.h"
 
 enum { HASH_SHOWN = 8 };
 

@@ -4,7 +4,7 @@
 #include "airlock/base/buf.h"
 #include "airlock/format/yaml.h"
 
-#include "option_internal.h"
+#include "config_internal.h"
 
 #define MIRROR "mirror"
 
