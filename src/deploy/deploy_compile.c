@@ -7,7 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "airlock/base/backoff.h"
 #include "airlock/base/fs.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -20,31 +19,38 @@ static char *compile_path(const struct sides *sides, const char *file)
 	return fs_join(sides->home, name);
 }
 
-/* Deployments with other stagings may run in this checkout, and compile for the same `to`. 1: one
- * of them does. */
-static int take_folder(struct deploy *deploy, struct err *err)
+/* Deployments with other stagings may run in this checkout, and compile for the same `to`. NULL: it
+ * cannot be made. */
+static char *make_folder(const struct deploy *deploy, struct err *err)
 {
-	char *directory CLEANUP(mem_free_string) = compile_path(&deploy->sides, NULL);
+	char *directory = compile_path(&deploy->sides, NULL);
+
+	if (fs_make_directories(directory, err) == 0)
+		return directory;
+	free(directory);
+	return NULL;
+}
+
+static bool take_folder(struct deploy *deploy)
+{
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	char *directory CLEANUP(mem_free_string) = make_folder(deploy, &ignored);
 
 	if (deploy->compiling.folder.fd >= 0)
-		return 0;
-	if (fs_make_directories(directory, err) < 0)
-		return -1;
-	return fs_lock_try(directory, &deploy->compiling.folder, err);
+		return true;
+	return directory && fs_lock_try(directory, &deploy->compiling.folder, &ignored) == 0;
 }
 
 static int wait_for_folder(struct deploy *deploy, struct err *err)
 {
-	struct backoff backoff;
-	int held;
+	char *directory CLEANUP(mem_free_string) = make_folder(deploy, err);
 
-	backoff_init(&backoff, 100, 1000,
-		     config_number(deploy->request.config, OPTION_LOCK_TIMEOUT) * 1000);
-	while ((held = take_folder(deploy, err)) > 0)
-		if (!backoff_wait(&backoff))
-			return err_set(err, ERR_LOCKED,
-				       "another deployment of this checkout goes on compiling");
-	return held;
+	if (!directory)
+		return -1;
+	if (deploy->compiling.folder.fd >= 0)
+		return 0;
+	return sides_wait_for(&deploy->sides, directory, "compiles for this target",
+			      &deploy->compiling.folder, err);
 }
 
 /* The parse of a moment ago, so that this start need not do it again. */
@@ -170,9 +176,8 @@ static bool is_wanted(const struct deploy *deploy)
 void deploy_compile_beside(struct deploy *deploy)
 {
 	struct deploy_compiling *compiling = &deploy->compiling;
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
 
-	if (!is_wanted(deploy) || take_folder(deploy, &ignored) != 0)
+	if (!is_wanted(deploy) || !take_folder(deploy))
 		return;
 	warm_up(&deploy->sides);
 	push_arguments(deploy, false, &compiling->arguments);

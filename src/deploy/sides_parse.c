@@ -1,13 +1,15 @@
 #include "airlock/deploy/sides.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/base/backoff.h"
 #include "airlock/base/fs.h"
 #include "airlock/base/proc.h"
 #include "airlock/dbt/fresh.h"
 
-enum { SIDES = 2, LOCK_POLL_MS = 50 };
+enum { SIDES = 2, FIRST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
 /* One side on its way to its manifest. */
 struct side {
@@ -104,23 +106,37 @@ static int parse(struct sides *sides, struct side *side, size_t n, struct err *e
 	return rc;
 }
 
+int sides_wait_for(const struct sides *sides, const char *path, const char *doing,
+		   struct fs_lock *ret_lock, struct err *err)
+{
+	int64_t seconds = config_number(sides->config, OPTION_LOCK_TIMEOUT);
+	struct backoff backoff;
+	int held;
+
+	backoff_init(&backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, seconds * 1000);
+	while ((held = fs_lock_try(path, ret_lock, err)) > 0) {
+		if (backoff_wait(&backoff))
+			continue;
+		if (proc_interrupted())
+			return err_set(err, ERR_INTERRUPTED, "interrupted while another airlock %s",
+				       doing);
+		err_set(err, ERR_LOCKED, "another airlock %s, for longer than %" PRId64 " seconds",
+			doing, seconds);
+		return err_hint(err, "run it again later, or wait longer with --lock-timeout");
+	}
+	return held;
+}
+
 int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struct err *err)
 {
 	/* Beside the folder of the parses, where a target could have this name. */
 	char *path CLEANUP(mem_free_string) = fs_join(sides->home, "parse.lock");
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
-	int held;
 
 	/* Where nothing can be written nobody writes. */
 	if (fs_make_directories(sides->home, &ignored) < 0 || fs_touch(path, &ignored) < 0)
 		return 0;
-	while ((held = fs_lock_try(path, ret_lock, err)) > 0) {
-		if (proc_interrupted())
-			return err_set(err, ERR_INTERRUPTED,
-				       "interrupted while another airlock reads this project");
-		proc_sleep(LOCK_POLL_MS);
-	}
-	return held;
+	return sides_wait_for(sides, path, "reads this project", ret_lock, err);
 }
 
 int sides_parse(struct sides *sides, struct err *err)

@@ -88,6 +88,11 @@ int sides_check_adapters(const struct config *config, const struct manifest *fro
 			 const struct manifest *to, const struct dialect **ret_dialect,
 			 struct err *err);
 
+/* Takes a lock that another airlock of this checkout holds while it does something ("reads this
+ * project"); waits as long as --lock-timeout says. ERR_LOCKED, ERR_INTERRUPTED. */
+int sides_wait_for(const struct sides *sides, const char *path, const char *doing,
+		   struct fs_lock *ret_lock, struct err *err);
+
 /* Waits until no other airlock writes or reads what the parses of this project leave. */
 int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struct err *err);
 
