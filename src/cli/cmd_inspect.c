@@ -118,6 +118,17 @@ static void add_restore(struct columns *columns, const json_t *deployment, json_
 	columns_add(columns, "%s", buf_cstr(&line));
 }
 
+/* Those of a view are not counted: -1. */
+static void add_rows(struct columns *columns, json_int_t rows, json_int_t before)
+{
+	if (rows < 0)
+		columns_add(columns, "-");
+	else if (before < 0)
+		columns_add(columns, "%lld rows, before none", (long long)rows);
+	else
+		columns_add(columns, "%lld rows, before %lld", (long long)rows, (long long)before);
+}
+
 static void write_tables(const json_t *deployment, struct buf *out)
 {
 	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
@@ -125,17 +136,12 @@ static void write_tables(const json_t *deployment, struct buf *out)
 
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
-		json_int_t before = js_get_integer(table, "rows_before", -1);
 		json_int_t restore = js_get_integer(table, "restore", 0);
 
 		columns_add(&columns, "%s", js_get_string(table, "to"));
 		columns_add(&columns, "%s", js_get_string(table, "way"));
-		if (before >= 0)
-			columns_add(&columns, "%lld rows, before %lld",
-				    (long long)js_get_integer(table, "rows", 0), (long long)before);
-		else
-			columns_add(&columns, "%lld rows, before none",
-				    (long long)js_get_integer(table, "rows", 0));
+		add_rows(&columns, js_get_integer(table, "rows", -1),
+			 js_get_integer(table, "rows_before", -1));
 		if (restore > 0)
 			add_restore(&columns, deployment, restore);
 		columns_end_row(&columns);

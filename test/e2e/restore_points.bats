@@ -174,6 +174,7 @@ restore_points() {
   assert_status 0
   assert_says 'tags: mart utils' 'dbt_starts' ' parse' ' build' 'keep_for: 12h' \
     "restore point airlock_restore.r_${id}_1, " ', stays until ' 'and while fewer than 1 are newer'
+  refute_says '-1 rows' # of a view
   run --separate-stderr airlock inspect --json
   assert_json '[(r["number"], r["of"][1:], r["rows"], r["bytes"] > 0) for r in d["deployment"]["restores"]][0]' \
     '[1, ["mart", "customers"], 8, true]'
