@@ -204,6 +204,45 @@ int fs_read_steady(const char *path, size_t limit, struct buf *ret_content, stru
 	return result;
 }
 
+int fs_pieces_open(const char *path, size_t limit, struct fs_pieces *ret_pieces)
+{
+	struct fs_pieces pieces = { .fd = open_retrying(path, O_RDONLY, 0), .path = path };
+
+	if (pieces.fd < 0)
+		return -1;
+	if (fstat(pieces.fd, &pieces.before) || !S_ISREG(pieces.before.st_mode) ||
+	    (uintmax_t)pieces.before.st_size > limit) {
+		close(pieces.fd);
+		return -1;
+	}
+	pieces.left = (size_t)pieces.before.st_size;
+	*ret_pieces = pieces;
+	return 0;
+}
+
+size_t fs_pieces_read(struct fs_pieces *pieces, char *data, size_t len)
+{
+	size_t most = len < pieces->left ? len : pieces->left;
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < most && (n = read_retrying(pieces->fd, data + done, most - done)) > 0)
+		done += (size_t)n;
+	pieces->left -= done;
+	return done;
+}
+
+bool fs_pieces_close(struct fs_pieces *pieces)
+{
+	struct stat after, now;
+	bool steady = pieces->left == 0 && fstat(pieces->fd, &after) == 0 &&
+		      stat(pieces->path, &now) == 0 && is_same_file(&pieces->before, &after) &&
+		      is_same_file(&pieces->before, &now);
+
+	close(pieces->fd);
+	return steady;
+}
+
 /* So that a name made or replaced in `path`'s directory outlives a power cut. Some file systems
  * cannot sync a directory: then there is nothing more to do. */
 static void sync_parent(const char *path)

@@ -213,9 +213,7 @@ static void fold_names(struct manifest *manifest)
 	}
 }
 
-/* Takes over what `content` holds, if anything. */
-static int parse(const char *text, size_t len, struct buf *content, const char *name,
-		 struct manifest **ret_manifest, struct err *err)
+static struct manifest *new_manifest(const char *name)
 {
 	struct manifest *manifest = mem_alloc(sizeof(*manifest));
 
@@ -223,9 +221,14 @@ static int parse(const char *text, size_t len, struct buf *content, const char *
 	manifest->file = arena_strdup(&manifest->arena, name);
 	manifest->adapter_type = manifest->dbt_version = "";
 	manifest->project_name = manifest->invocation_id = "";
-	manifest->content = *content;
-	*content = (struct buf)BUF_INIT;
-	if (manifest_index(manifest, text, len, err) < 0 || link_nodes(manifest, err) < 0) {
+	return manifest;
+}
+
+/* The manifest when its index is made (`rc` 0) and its graph is whole; it is freed otherwise. */
+static int finish(struct manifest *manifest, int rc, struct manifest **ret_manifest,
+		  struct err *err)
+{
+	if (rc < 0 || link_nodes(manifest, err) < 0) {
 		manifest_free(manifest);
 		return -1;
 	}
@@ -239,24 +242,57 @@ static int parse(const char *text, size_t len, struct buf *content, const char *
 int manifest_parse(const char *text, size_t len, const char *name, struct manifest **ret_manifest,
 		   struct err *err)
 {
-	struct buf none = BUF_INIT;
+	struct manifest *manifest;
 
 	if (len > MAX_BYTES)
 		return err_set(err, ERR_MANIFEST_INVALID, "%s: larger than %zu bytes", name,
 			       MAX_BYTES);
-	return parse(text, len, &none, name, ret_manifest, err);
+	manifest = new_manifest(name);
+	return finish(manifest, manifest_index(manifest, text, len, err), ret_manifest, err);
+}
+
+/* As long as nothing is wrong with the file, and nobody changes it. */
+static int read_in_pieces(const char *path, struct manifest **ret_manifest)
+{
+	struct manifest *manifest = NULL;
+	struct err err = ERR_INIT;
+	struct fs_pieces file;
+	int rc;
+
+	if (fs_pieces_open(path, MAX_BYTES, &file) < 0)
+		return -1;
+	manifest = new_manifest(path);
+	rc = finish(manifest, manifest_index_file(manifest, &file, &err), &manifest, &err);
+	err_release(&err);
+	if (!fs_pieces_close(&file) && rc == 0) {
+		manifest_free(manifest);
+		return -1;
+	}
+	if (rc == 0)
+		*ret_manifest = manifest;
+	return rc;
+}
+
+int manifest_read_whole(const char *path, struct manifest **ret_manifest, struct err *err)
+{
+	struct manifest *manifest = new_manifest(path);
+	int rc = fs_read_steady(path, MAX_BYTES, &manifest->content, err);
+
+	if (rc == 0)
+		rc = manifest_index(manifest, buf_cstr(&manifest->content), manifest->content.len,
+				    err);
+	return finish(manifest, rc, ret_manifest, err);
 }
 
 int manifest_read(const char *path, struct manifest **ret_manifest, struct err *err)
 {
-	CLEANUP(buf_release) struct buf content = BUF_INIT;
-
 	if (fs_is_directory(path))
 		return err_set(err, ERR_MANIFEST_INVALID,
 			       "'%s' is a directory where a manifest.json is expected", path);
-	if (fs_read_steady(path, MAX_BYTES, &content, err) < 0)
-		return -1;
-	return parse(buf_cstr(&content), content.len, &content, path, ret_manifest, err);
+	if (read_in_pieces(path, ret_manifest) == 0)
+		return 0;
+	/* Says what is wrong, and where; or the file was changed and is read once more. */
+	return manifest_read_whole(path, ret_manifest, err);
 }
 
 void manifest_free(struct manifest *manifest)

@@ -69,6 +69,7 @@ static const struct key_row node_rows[] = {
 	KEY("version", SLOT_VERSION, NULL),
 	KEY("database", SLOT_DATABASE, NULL),
 	KEY("raw_code", SLOT_RAW_CODE, NULL),
+	KEY("freshness", SLOT_FRESHNESS, NULL),
 	KEY("depends_on", SLOT_DEPENDS_ON, &depends_on_keys),
 	KEY("identifier", SLOT_IDENTIFIER, NULL),
 	KEY("patch_path", SLOT_PATCH_PATH, NULL),
@@ -100,7 +101,9 @@ static const struct {
 
 enum {
 	MAP_COUNT = ARRAY_LEN(maps),
-	NO_MAP = MAP_COUNT,
+	METADATA = MAP_COUNT,
+	PARENT_MAP,
+	NO_MAP,
 };
 
 struct rows {
@@ -125,7 +128,9 @@ struct buckets {
 
 struct index {
 	struct manifest *manifest;
+	struct window window;
 	struct reader reader;
+	size_t map; /* whose value comes next */
 	struct rows maps[MAP_COUNT];
 	struct buckets buckets[KEYS_COUNT];
 };
@@ -213,42 +218,101 @@ static int read_node(struct index *x, const char *resource_type, struct manifest
 	memset(reader->slots, 0, sizeof(reader->slots));
 	if (read_members(x, &node_keys) < 0)
 		return -1;
-	node->json = (struct jslice) { start, (size_t)(reader->scan.at - start) };
+	if (!x->window.file)
+		node->json = (struct jslice) { start, (size_t)(reader->scan.at - start) };
 	*pending = (struct pending) {
-		.parents = reader->slots[SLOT_DEPENDS_ON_NODES],
+		.parents = texts_keep(&reader->texts, reader->slots[SLOT_DEPENDS_ON_NODES]),
 		.has_depends_on = reader->slots[SLOT_DEPENDS_ON].at != NULL,
 		.is_left_out = jslice_equals(reader->slots[SLOT_CONFIG_ENABLED], "false"),
 	};
 	return manifest_fill_node(reader, resource_type, node);
 }
 
-static int read_entry(struct index *x, size_t map, struct jslice key)
+/* Takes one piece of the file. 1, or 0 at the end of what holds it. */
+typedef int (*step_fn)(struct index *x, size_t map);
+
+/* The window may end in the middle of the piece: then once more, with more of the file. */
+static int take(struct index *x, step_fn step, size_t map)
+{
+	struct jscan *scan = &x->reader.scan;
+	struct jscan before;
+	int rc;
+
+	/* Most nodes are smaller than that. */
+	if ((size_t)(scan->end - scan->at) < manifest_window / 16)
+		window_more(&x->window, scan, scan);
+	before = *scan;
+	while ((rc = step(x, map)) < 0 && scan->failed_at == scan->end &&
+	       window_more(&x->window, scan, &before))
+		before = *scan;
+	return rc;
+}
+
+static int read_entry(struct index *x, size_t map)
 {
 	struct rows *rows = &x->maps[map];
 	struct manifest_node *node;
+	struct pending *pending;
+	struct jslice key;
+	int rc = jscan_key(&x->reader.scan, &key);
 
+	if (rc <= 0)
+		return rc;
 	if (rows->n == MAX_NODES)
 		return jscan_fail(&x->reader.scan, key.at, "more than 1000000 nodes");
 	mem_grow((void **)&rows->nodes, &rows->nodes_cap, rows->n + 1, sizeof(*rows->nodes));
 	mem_grow((void **)&rows->pending, &rows->pending_cap, rows->n + 1, sizeof(*rows->pending));
 	node = &rows->nodes[rows->n];
+	pending = &rows->pending[rows->n];
 	*node = (struct manifest_node) { 0 };
-	rows->pending[rows->n] = (struct pending) { .not_object_at = NULL };
+	*pending = (struct pending) { .not_object_at = NULL };
 	if (texts_get(&x->reader.texts, key, &node->unique_id) < 0)
 		return jscan_fail(&x->reader.scan, key.at, "not JSON: no valid string");
-	rows->n++;
 	if (jscan_peek(&x->reader.scan) != '{') {
-		rows->pending[rows->n - 1].not_object_at = x->reader.scan.at;
-		return jscan_skip(&x->reader.scan, NULL);
+		pending->not_object_at = x->reader.scan.at;
+		rc = jscan_skip(&x->reader.scan, NULL);
+	} else {
+		rc = read_node(x, maps[map].resource_type, node, pending);
 	}
-	return read_node(x, maps[map].resource_type, node, &rows->pending[rows->n - 1]);
+	if (rc < 0)
+		return -1;
+	rows->n++;
+	return 1;
+}
+
+static int skip_value(struct index *x, size_t map)
+{
+	(void)map;
+	return jscan_skip(&x->reader.scan, NULL);
+}
+
+static int skip_member(struct index *x, size_t map)
+{
+	struct jslice key;
+	int rc = jscan_key(&x->reader.scan, &key);
+
+	(void)map;
+	return rc > 0 && jscan_skip(&x->reader.scan, NULL) < 0 ? -1 : rc;
+}
+
+/* An object is passed member by member: most of a file can be in one (the macros). */
+static int skip_map(struct index *x)
+{
+	int rc;
+
+	if (jscan_peek(&x->reader.scan) != '{')
+		return take(x, skip_value, 0);
+	rc = jscan_enter(&x->reader.scan);
+	while (rc >= 0 && (rc = take(x, skip_member, 0)) > 0)
+		;
+	return rc;
 }
 
 /* Room for as many nodes as a large file may be thought to have, which spares most of the growing
  * and, in huge pages, most of the page faults. */
 static void reserve_rows(const struct index *x, struct rows *rows)
 {
-	size_t n = (size_t)(x->reader.scan.end - x->reader.scan.at) / BYTES_PER_NODE;
+	size_t n = window_left(&x->window, &x->reader.scan) / BYTES_PER_NODE;
 
 	if (rows->nodes || n * sizeof(*rows->nodes) < LARGE)
 		return;
@@ -259,21 +323,20 @@ static void reserve_rows(const struct index *x, struct rows *rows)
 /* Of two maps with one name the last counts. */
 static int read_map(struct index *x, size_t map)
 {
-	struct jslice key;
 	int rc;
 
 	x->maps[map].n = 0;
 	x->maps[map].is_object = jscan_peek(&x->reader.scan) == '{';
 	if (!x->maps[map].is_object)
-		return jscan_skip(&x->reader.scan, NULL);
+		return take(x, skip_value, 0);
 	reserve_rows(x, &x->maps[map]);
 	rc = jscan_enter(&x->reader.scan);
-	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0)
-		rc = read_entry(x, map, key);
+	while (rc >= 0 && (rc = take(x, read_entry, map)) > 0)
+		;
 	return rc;
 }
 
-static int read_metadata(struct index *x)
+static int read_metadata(struct index *x, size_t unused)
 {
 	struct manifest *manifest = x->manifest;
 	const struct {
@@ -288,6 +351,7 @@ static int read_metadata(struct index *x)
 	struct jslice key, value;
 	int rc;
 
+	(void)unused;
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)
 		*rows[i].text = "";
 	if (jscan_peek(&x->reader.scan) != '{')
@@ -304,34 +368,60 @@ static int read_metadata(struct index *x)
 	return rc;
 }
 
+static int read_parent_map(struct index *x, size_t unused)
+{
+	struct jslice map;
+
+	(void)unused;
+	if (jscan_skip(&x->reader.scan, &map) < 0)
+		return -1;
+	x->manifest->parent_map = texts_keep(&x->reader.texts, map);
+	return 0;
+}
+
 static size_t find_map(struct jslice key)
 {
 	for (size_t i = 0; i < MAP_COUNT; i++)
 		if (jslice_is_key(key, maps[i].key, strlen(maps[i].key)))
 			return i;
-	return NO_MAP;
+	if (jslice_is_key(key, "metadata", strlen("metadata")))
+		return METADATA;
+	return jslice_is_key(key, "parent_map", strlen("parent_map")) ? PARENT_MAP : NO_MAP;
+}
+
+/* The name of a member of the whole, and where its value begins. */
+static int read_name(struct index *x, size_t unused)
+{
+	struct jslice key;
+	int rc = jscan_key(&x->reader.scan, &key);
+
+	(void)unused;
+	if (rc <= 0)
+		return rc;
+	x->map = find_map(key);
+	if (jscan_peek(&x->reader.scan) == '\0')
+		return jscan_skip(&x->reader.scan, NULL);
+	return 1;
 }
 
 static int read_root(struct index *x)
 {
-	struct jslice key;
-	int rc = jscan_peek(&x->reader.scan) == '['
-			 ? jscan_fail(&x->reader.scan, x->reader.scan.at, no_nodes)
-			 : jscan_enter(&x->reader.scan);
+	struct jscan *scan = &x->reader.scan;
+	int rc = jscan_peek(scan) == '[' ? jscan_fail(scan, scan->at, no_nodes) : jscan_enter(scan);
 
-	while (rc >= 0 && (rc = jscan_key(&x->reader.scan, &key)) > 0) {
-		size_t map = find_map(key);
-
-		if (map != NO_MAP)
-			rc = read_map(x, map);
-		else if (jslice_is_key(key, "metadata", strlen("metadata")))
-			rc = read_metadata(x);
-		else if (jslice_is_key(key, "parent_map", strlen("parent_map")))
-			rc = jscan_skip(&x->reader.scan, &x->manifest->parent_map);
+	while (rc >= 0 && (rc = take(x, read_name, 0)) > 0) {
+		if (x->map < MAP_COUNT)
+			rc = read_map(x, x->map);
+		else if (x->map == METADATA)
+			rc = take(x, read_metadata, 0);
+		else if (x->map == PARENT_MAP)
+			rc = take(x, read_parent_map, 0);
 		else
-			rc = jscan_skip(&x->reader.scan, NULL);
+			rc = skip_map(x);
 	}
-	return rc == 0 ? jscan_finish(&x->reader.scan) : rc;
+	while (rc == 0 && (rc = jscan_finish(scan)) == 0 && window_more(&x->window, scan, scan))
+		;
+	return rc;
 }
 
 static void table_init(struct manifest *manifest, size_t n)
@@ -383,7 +473,9 @@ static int leave_out(struct index *x)
 
 	for (size_t i = 0; i < manifest->n; i++) {
 		if (manifest->pending[i].not_object_at)
-			return jscan_fail(&x->reader.scan, manifest->pending[i].not_object_at,
+			return jscan_fail(&x->reader.scan,
+					  x->window.file ? x->reader.scan.at
+							 : manifest->pending[i].not_object_at,
 					  "a node that is no object");
 		if (manifest->pending[i].is_left_out)
 			continue;
@@ -427,30 +519,52 @@ static int refuse_empty(const char *text, size_t len, const char *name, struct e
 	return err_set(err, ERR_MANIFEST_INVALID, "%s:1:1: the file is empty", name);
 }
 
-int manifest_index(struct manifest *manifest, const char *text, size_t len, struct err *err)
+static struct index *new_index(struct manifest *manifest)
 {
-	struct index *x;
-	int rc;
+	struct index *x = mem_alloc(sizeof(*x));
 
-	if (refuse_empty(text, len, manifest->file, err) < 0)
-		return -1;
-	x = mem_alloc(sizeof(*x));
 	x->manifest = manifest;
 	x->reader.texts.arena = &manifest->arena;
 	sort_keys(x, &node_keys);
-	jscan_init(&x->reader.scan, text, len);
-	rc = read_root(x);
+	return x;
+}
+
+/* Frees the index. */
+static int make_index(struct index *x, struct err *err)
+{
+	int rc = read_root(x);
+
 	if (rc == 0 && !x->maps[0].is_object)
-		rc = jscan_fail(&x->reader.scan, text, no_nodes);
+		rc = jscan_fail(&x->reader.scan, x->reader.scan.start, no_nodes);
 	if (rc == 0)
 		rc = join_maps(x);
 	if (rc < 0)
-		jscan_error(&x->reader.scan, manifest->file, ERR_MANIFEST_INVALID, err);
+		jscan_error(&x->reader.scan, x->manifest->file, ERR_MANIFEST_INVALID, err);
 	for (size_t i = 0; i < MAP_COUNT; i++) {
 		free(x->maps[i].nodes);
 		free(x->maps[i].pending);
 	}
 	buf_release(&x->reader.texts.decoded);
+	window_release(&x->window);
 	free(x);
 	return rc;
+}
+
+int manifest_index(struct manifest *manifest, const char *text, size_t len, struct err *err)
+{
+	struct index *x;
+
+	if (refuse_empty(text, len, manifest->file, err) < 0)
+		return -1;
+	x = new_index(manifest);
+	jscan_init(&x->reader.scan, text, len);
+	return make_index(x, err);
+}
+
+int manifest_index_file(struct manifest *manifest, struct fs_pieces *file, struct err *err)
+{
+	struct index *x = new_index(manifest);
+
+	window_of_file(&x->window, &x->reader.scan, file);
+	return make_index(x, err);
 }

@@ -1,6 +1,7 @@
 /*
- * The parts of manifest: texts (manifest_text.c), the index of the file (manifest_index.c), what
- * it found of one node (manifest_node.c), the graph and the questions (manifest.c).
+ * The parts of manifest: texts (manifest_text.c), the file as it is walked (manifest_window.c), its
+ * index (manifest_index.c), what it found of one node (manifest_node.c), the graph and the
+ * questions (manifest.c).
  */
 #ifndef AIRLOCK_DBT_MANIFEST_INTERNAL_H
 #define AIRLOCK_DBT_MANIFEST_INTERNAL_H
@@ -10,6 +11,7 @@
 #include <stdint.h>
 
 #include "airlock/base/buf.h"
+#include "airlock/base/fs.h"
 #include "airlock/base/mem.h"
 #include "airlock/dbt/manifest.h"
 #include "airlock/format/jscan.h"
@@ -28,6 +30,8 @@ struct texts {
 	} recent[TEXT_RECENT];
 };
 
+/* The same bytes, as long as the manifest lives. */
+struct jslice texts_keep(struct texts *texts, struct jslice slice);
 /* "" when the slice is no string (or holds a NUL). -1: a string that is not JSON. */
 int texts_get(struct texts *texts, struct jslice slice, const char **ret_text);
 /* The strings of an array, or the one string in its place. */
@@ -53,6 +57,7 @@ enum slot {
 	SLOT_LATEST_VERSION,
 	SLOT_ACCESS,
 	SLOT_SOURCE_NAME,
+	SLOT_FRESHNESS,
 	SLOT_RAW_CODE,
 	SLOT_RAW_SQL,
 	SLOT_CONFIG,
@@ -101,7 +106,7 @@ struct pending {
 
 struct manifest {
 	struct arena arena;
-	struct buf content; /* what slices point into; empty when the caller holds it */
+	struct buf content; /* of a manifest that is kept as a whole, unless the caller holds it */
 	const char *file;
 	const char *adapter_type;
 	const char *dbt_version;
@@ -114,7 +119,27 @@ struct manifest {
 	struct id_table ids;
 };
 
+/*
+ * The text that is walked: all of it, or a window that goes along a file, so that what was passed
+ * takes neither memory nor time. Slices last until the window goes on; what is kept is copied.
+ */
+struct window {
+	struct fs_pieces *file; /* NULL: the text is there as a whole */
+	char *data;             /* of a file */
+	size_t cap;
+};
+
+void window_of_file(struct window *window, struct jscan *scan, struct fs_pieces *file);
+void window_release(struct window *window);
+/* With more of the file behind what is left at `from`, a state of this scan, which goes on from
+ * there. False: there is no more. */
+bool window_more(struct window *window, struct jscan *scan, const struct jscan *from);
+/* Bytes that were not passed yet, also of what is not read yet. */
+size_t window_left(const struct window *window, const struct jscan *scan);
+
+/* An error in a file that is read in pieces has no place: read it as a whole to find that. */
 int manifest_index(struct manifest *manifest, const char *text, size_t len, struct err *err);
+int manifest_index_file(struct manifest *manifest, struct fs_pieces *file, struct err *err);
 
 size_t id_hash(const char *id, size_t len);
 /* The slot of an id: empty, or that of the node. */

@@ -211,7 +211,7 @@ static int read_config(struct reader *x, struct manifest_node *node)
 	node->full_refresh = jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "true")    ? "true"
 			     : jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "false") ? "false"
 											  : "";
-	node->config = x->slots[SLOT_CONFIG];
+	node->config = texts_keep(&x->texts, x->slots[SLOT_CONFIG]);
 	return 0;
 }
 
@@ -221,6 +221,8 @@ static int read_kind(struct reader *x, struct manifest_node *node)
 	node->operation_sql = "";
 	node->test_name = NULL;
 	node->access = "";
+	if (node->type == MANIFEST_SOURCE)
+		node->freshness = texts_keep(&x->texts, x->slots[SLOT_FRESHNESS]);
 	if (node->type == MANIFEST_TEST && x->slots[SLOT_TEST_METADATA].at &&
 	    *x->slots[SLOT_TEST_METADATA].at == '{')
 		return get(x, SLOT_TEST_METADATA_NAME, &node->test_name);

@@ -44,8 +44,12 @@ static const char *keep(struct texts *texts, const char *s, size_t len)
 {
 	char *copy;
 
-	if (len >= CHUNK)
-		return arena_strndup(texts->arena, s, len);
+	if (len >= CHUNK) {
+		copy = arena_alloc(texts->arena, len + 1);
+		memcpy(copy, s, len);
+		copy[len] = '\0';
+		return copy;
+	}
 	if (texts->left <= len) {
 		texts->at = arena_alloc(texts->arena, CHUNK);
 		texts->left = CHUNK;
@@ -56,6 +60,13 @@ static const char *keep(struct texts *texts, const char *s, size_t len)
 	texts->at += len + 1;
 	texts->left -= len + 1;
 	return copy;
+}
+
+struct jslice texts_keep(struct texts *texts, struct jslice slice)
+{
+	if (slice.at)
+		slice.at = keep(texts, slice.at, slice.len);
+	return slice;
 }
 
 int texts_get(struct texts *texts, struct jslice slice, const char **ret_text)

@@ -134,7 +134,7 @@ static int read_compiled(struct deploy *deploy, const char *invocation_id, struc
 	struct manifest *manifest = NULL;
 	int result = 0;
 
-	if (manifest_read(path, &manifest, err) < 0)
+	if (manifest_read_whole(path, &manifest, err) < 0)
 		return -1;
 	if (strcmp(manifest_invocation_id(manifest), invocation_id) != 0)
 		result = err_set(err, ERR_NO_ANSWER, "'%s' was not written by this 'dbt compile'",

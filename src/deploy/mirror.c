@@ -75,11 +75,11 @@ int mirror_add_checks(struct mirror *mirror, const struct manifest *manifest,
 		      const struct manifest_node *raw, struct err *err)
 {
 	const struct manifest_node *source = mirror_source(raw);
-	json_t *document CLEANUP(js_free) =
-		source ? manifest_json(manifest, source->json, err) : NULL;
-	const json_t *freshness = js_get_object(document, "freshness");
+	bool says = source && source->freshness.at;
+	json_t *freshness CLEANUP(js_free) =
+		says ? manifest_json(manifest, source->freshness, err) : NULL;
 
-	if (!document)
+	if (!source || (says && !freshness))
 		return -1;
 	if (counts(freshness, "error_after") || counts(freshness, "warn_after"))
 		strv_pushf(&mirror->fresh, "source:%s.%s.%s", source->package, source->source_name,

@@ -1,8 +1,11 @@
 /* The index of a manifest beside a reading of the whole document by jansson: what jansson accepts
- * gives the same nodes and fields; anything else an error, or what a lenient reader would say. */
+ * gives the same nodes and fields; anything else an error, or what a lenient reader would say. The
+ * same through a small window on a file. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 #include "airlock/dbt/manifest.h"
 #include "fuzz.h"
@@ -17,11 +20,34 @@ static void ask_for_everything(const struct manifest *manifest)
 
 		json_decref(manifest_json(manifest, node->json, &err));
 		err_release(&err);
-		if (!node->config.at)
-			continue;
-		json_decref(manifest_json(manifest, node->config, &err));
+		if (node->freshness.at)
+			json_decref(manifest_json(manifest, node->freshness, &err));
+		err_release(&err);
+		if (node->config.at)
+			json_decref(manifest_json(manifest, node->config, &err));
 		err_release(&err);
 	}
+}
+
+static void read_through_window(const char *text, size_t size, const struct manifest *parsed)
+{
+	static char path[64];
+	static int fd = -1;
+	struct manifest *manifest = NULL;
+	struct err err = ERR_INIT;
+
+	if (fd < 0) {
+		fd = memfd_create("manifest", MFD_CLOEXEC);
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	}
+	if (fd < 0 || ftruncate(fd, 0) || pwrite(fd, text, size, 0) != (ssize_t)size)
+		abort();
+	manifest_window = 1 + size % 61;
+	if ((manifest_read(path, &manifest, &err) == 0) != (parsed != NULL) ||
+	    (parsed && manifest_count(parsed) != manifest_count(manifest)))
+		abort();
+	manifest_free(manifest);
+	err_release(&err);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -50,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		}
 		ask_for_everything(manifest);
 	}
+	read_through_window(text, size, manifest);
 	manifest_free(manifest);
 	oracle_free(oracle);
 	err_release(&refused);

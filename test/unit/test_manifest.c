@@ -19,7 +19,7 @@ static int read_fixture(void **state)
 	struct err err = ERR_INIT;
 
 	(void)state;
-	return manifest_read(FIXTURE, &manifest, &err);
+	return manifest_read_whole(FIXTURE, &manifest, &err);
 }
 
 static int free_fixture(void **state)

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "airlock/base/buf.h"
@@ -57,6 +58,21 @@ int fs_read(const char *path, size_t limit, struct buf *ret_content, struct err 
 /* The same for a large file that another program may be writing: size, time and identity are
  * compared before and after, a change is read once more, a second one is an error. */
 int fs_read_steady(const char *path, size_t limit, struct buf *ret_content, struct err *err);
+
+/* The same piece by piece, without the whole of it in memory. */
+struct fs_pieces {
+	int fd;
+	const char *path; /* borrowed */
+	struct stat before;
+	size_t left; /* bytes to come */
+};
+
+/* -1: no regular file of at most `limit` bytes that can be read; fs_read_steady() says which. */
+int fs_pieces_open(const char *path, size_t limit, struct fs_pieces *ret_pieces);
+/* Up to `len` bytes; fewer at the end, 0 where it came too early. */
+size_t fs_pieces_read(struct fs_pieces *pieces, char *data, size_t len);
+/* True: all was read, and nobody changed it meanwhile. */
+bool fs_pieces_close(struct fs_pieces *pieces);
 
 /* A reader sees the old or the new file: temporary file beside it, fsync, rename. */
 int fs_write_atomic(const char *path, const char *data, size_t len, mode_t mode, struct err *err);

@@ -1,6 +1,6 @@
 /*
- * manifest: what airlock needs of a manifest.json, found in one pass over the file; everything
- * else stays as it is until manifest_json() is asked for it.
+ * manifest: what airlock needs of a manifest.json, found in one pass over the file, of which only a
+ * window is in memory. What a node's config says stays as it is until manifest_json() is asked.
  *
  * Fields are keyed on presence, not on the schema version: missing or null is NULL or empty.
  *
@@ -71,12 +71,17 @@ struct manifest_node {
 	const char *severity;      /* of a test: "error", "warn"; "" otherwise */
 	const char *full_refresh;  /* config.full_refresh: "true", "false"; "" when it is not set */
 	struct jslice config;      /* as it stands in the file: for manifest_json() */
-	struct jslice json;        /* the whole node */
+	struct jslice freshness;   /* of a source, the same way */
+	struct jslice json;        /* the whole node, of a manifest that is there as a whole */
 };
 
 struct manifest;
 
 int manifest_read(const char *path, struct manifest **ret_manifest, struct err *err);
+/* Bytes of the window, which grows where one node has more. A test makes it smaller. */
+extern size_t manifest_window;
+/* With the whole file kept, for what is asked of a node's `json`. */
+int manifest_read_whole(const char *path, struct manifest **ret_manifest, struct err *err);
 int manifest_parse(const char *text, size_t len, const char *name, struct manifest **ret_manifest,
 		   struct err *err);
 void manifest_free(struct manifest *manifest);

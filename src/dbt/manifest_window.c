@@ -1,0 +1,51 @@
+#include "manifest_internal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+size_t manifest_window = (size_t)512 * 1024; /* what the nearest caches hold */
+
+void window_of_file(struct window *window, struct jscan *scan, struct fs_pieces *file)
+{
+	window->file = file;
+	window->cap = file->left < manifest_window ? file->left + 1 : manifest_window;
+	window->data = mem_realloc(NULL, window->cap, 1);
+	jscan_init(scan, window->data, fs_pieces_read(file, window->data, window->cap));
+}
+
+void window_release(struct window *window)
+{
+	free(window->data);
+	*window = (struct window) { .file = NULL };
+}
+
+bool window_more(struct window *window, struct jscan *scan, const struct jscan *from)
+{
+	size_t at = (size_t)(from->at - from->start);
+	size_t kept = (size_t)(from->end - from->at);
+	size_t n;
+
+	if (!window->file || window->file->left == 0)
+		return false;
+	if (kept > window->cap / 2) {
+		window->data = mem_realloc(window->data, window->cap, 2);
+		window->cap *= 2;
+	}
+	memmove(window->data, window->data + at, kept);
+	n = fs_pieces_read(window->file, window->data + kept, window->cap - kept);
+	*scan = (struct jscan) {
+		.start = window->data,
+		.at = window->data,
+		.end = window->data + kept + n,
+		.depth = from->depth,
+		.is_first = from->is_first,
+	};
+	if (n == 0)
+		jscan_fail(scan, scan->end, "the file has become shorter");
+	return n > 0;
+}
+
+size_t window_left(const struct window *window, const struct jscan *scan)
+{
+	return (size_t)(scan->end - scan->at) + (window->file ? window->file->left : 0);
+}
