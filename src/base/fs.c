@@ -120,6 +120,26 @@ static int read_to_end(int fd, const char *path, size_t limit, struct buf *conte
 	return n < 0 ? fail(err, "read", path) : 0;
 }
 
+size_t fs_head(const char *path, size_t limit, char *ret_bytes)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	size_t n = 0;
+
+	if (fd < 0)
+		return 0;
+	while (n < limit) {
+		ssize_t got = read(fd, ret_bytes + n, limit - n);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		n += (size_t)got;
+	}
+	close(fd);
+	return n;
+}
+
 int fs_read(const char *path, size_t limit, struct buf *ret_content, struct err *err)
 {
 	struct buf content;

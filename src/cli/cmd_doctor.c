@@ -53,7 +53,6 @@ static int check_dbt(struct doctor *doctor, struct err *err)
 	CLEANUP(strv_release) struct strv paths = STRV_INIT;
 	CLEANUP(mem_free_string) char *real = find_dbt(environment, invocation->self, err);
 	CLEANUP(mem_free_string) char *message = NULL;
-	struct fs_identity ours, its;
 
 	if (!real)
 		return fails(doctor, "dbt", err);
@@ -62,8 +61,7 @@ static int check_dbt(struct doctor *doctor, struct err *err)
 	if (!paths.n)
 		return 0;
 	message = mem_printf("'dbt' on PATH is %s", paths.v[0]);
-	if (fs_identify(invocation->self, &ours) && fs_identify(paths.v[0], &its) &&
-	    fs_identity_equal(&ours, &its))
+	if (find_is_airlock(paths.v[0], invocation->self))
 		tell(doctor, "shim", "ok", message, NULL);
 	else
 		tell(doctor, "shim", "note", message,

@@ -7,10 +7,7 @@
 
 static bool is_us(const struct invocation *invocation, const char *path)
 {
-	struct fs_identity ours, its;
-
-	return fs_identify(invocation->self, &ours) && fs_identify(path, &its) &&
-	       fs_identity_equal(&ours, &its);
+	return find_is_airlock(path, invocation->self);
 }
 
 static const char *kind_of(const struct invocation *invocation, const char *path)

@@ -5,11 +5,14 @@
 #include "airlock/base/fs.h"
 #include "airlock/base/mem.h"
 
+enum {
+	NOTE_WITHIN = 4096, /* the notes of an ELF file stand behind its program headers */
+};
+
 /* What the search came across, for the error when it ends with nothing. */
 struct search {
 	const char *name;
-	struct fs_identity self;
-	bool knows_self;
+	const char *self; /* NULL: airlock is one of them */
 	bool saw_self;
 	char *not_executable; /* the first one */
 };
@@ -26,12 +29,15 @@ static const char *environment_value(char *const *environment, const char *name)
 	return NULL;
 }
 
-static bool is_self(const struct search *search, const char *path)
+bool find_is_airlock(const char *path, const char *self)
 {
-	struct fs_identity identity;
+	struct fs_identity ours, its;
+	char head[NOTE_WITHIN];
 
-	return search->knows_self && fs_identify(path, &identity) &&
-	       fs_identity_equal(&identity, &search->self);
+	if (self && fs_identify(self, &ours) && fs_identify(path, &its) &&
+	    fs_identity_equal(&ours, &its))
+		return true;
+	return memmem(head, fs_head(path, sizeof(head), head), FIND_NOTE, sizeof(FIND_NOTE) - 1);
 }
 
 /* One element of PATH; an empty one is the cwd. NULL unless it holds a dbt that can be run. */
@@ -45,7 +51,7 @@ static char *try_directory(struct search *search, const char *dir, size_t len)
 		mem_free_string(&path);
 		return NULL;
 	}
-	if (is_self(search, path)) {
+	if (search->self && find_is_airlock(path, search->self)) {
 		search->saw_self = true;
 		mem_free_string(&path);
 		return NULL;
@@ -101,7 +107,7 @@ static char *check_setting(const struct search *search, const char *setting, con
 		err_set(err, ERR_DBT_NOT_FOUND, "%s: '%s' does not exist", setting, path);
 		return NULL;
 	}
-	if (is_self(search, path)) {
+	if (search->self && find_is_airlock(path, search->self)) {
 		err_set(err, ERR_DBT_NOT_FOUND, "%s: '%s' is airlock itself", setting, path);
 		return NULL;
 	}
@@ -116,11 +122,10 @@ static char *check_setting(const struct search *search, const char *setting, con
 char *find_dbt(char *const *environment, const char *self, struct err *err)
 {
 	static const char *const settings[] = { "AIRLOCK_DBT", "DBT_AIRLOCK_DBT" };
-	struct search search = { .name = "dbt" };
+	struct search search = { .name = "dbt", .self = self };
 	const char *setting = NULL;
 	char *found;
 
-	search.knows_self = self && fs_identify(self, &search.self);
 	for (size_t i = 0; i < ARRAY_LEN(settings); i++) {
 		const char *value = environment_value(environment, settings[i]);
 

@@ -133,6 +133,19 @@ SH
   PATH=$BATS_TEST_TMPDIR/bin run -127 timeout 10 "$AIRLOCK_BIN" run
 }
 
+@test "copies of airlock that are all called dbt find the real one behind them" {
+  echo_dbt
+  unset AIRLOCK_DBT
+  mkdir "$BATS_TEST_TMPDIR"/{one,two}
+  for copy in one two; do
+    cp "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/$copy/dbt"
+    strip "$BATS_TEST_TMPDIR/$copy/dbt"
+  done
+  PATH=$BATS_TEST_TMPDIR/one:$BATS_TEST_TMPDIR/two:$BATS_TEST_TMPDIR:/usr/bin:/bin run command dbt run </dev/null
+  assert_status 0
+  [ "${lines[0]}" = 'argument:run' ]
+}
+
 @test "help calls the program as it was called" {
   mkdir "$BATS_TEST_TMPDIR/bin"
   ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/dbt"

@@ -16,11 +16,16 @@
 /* a/ b/ c/ below a directory of its own, which is the cwd of each test. */
 static char directory[] = "/tmp/airlock-find.XXXXXX";
 
-static void put(const char *path, mode_t mode)
+static void put_text(const char *path, const char *text, mode_t mode)
 {
 	struct err err = ERR_INIT;
 
-	assert_int_equal(fs_write_atomic(path, "#!/bin/sh\n", 10, mode, &err), 0);
+	assert_int_equal(fs_write_atomic(path, text, strlen(text), mode, &err), 0);
+}
+
+static void put(const char *path, mode_t mode)
+{
+	put_text(path, "#!/bin/sh\n", mode);
 }
 
 static int setup(void **state)
@@ -78,6 +83,16 @@ static void airlock_is_never_its_own_dbt(void **state)
 	check("a:c:b", NULL, "b/dbt", ERR_NONE);
 	check("a:c", NULL, NULL, ERR_DBT_NOT_FOUND);
 	check("b", "AIRLOCK_DBT=a/dbt", NULL, ERR_DBT_NOT_FOUND);
+}
+
+static void nor_is_another_copy_of_airlock(void **state)
+{
+	(void)state;
+	put_text("a/dbt", "\177ELF " FIND_NOTE, 0755);
+	check("a", NULL, NULL, ERR_DBT_NOT_FOUND);
+	check("a", "AIRLOCK_DBT=a/dbt", NULL, ERR_DBT_NOT_FOUND);
+	put("b/dbt", 0755);
+	check("a:b", NULL, "b/dbt", ERR_NONE);
 }
 
 static void a_directory_named_dbt_is_passed_over(void **state)
@@ -155,6 +170,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_first_dbt_on_path_is_taken),
 		CASE(airlock_is_never_its_own_dbt),
+		CASE(nor_is_another_copy_of_airlock),
 		CASE(a_directory_named_dbt_is_passed_over),
 		CASE(a_dbt_that_cannot_be_run_is_named_when_there_is_no_other),
 		CASE(an_empty_element_of_path_is_the_cwd),

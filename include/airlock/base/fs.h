@@ -36,6 +36,7 @@ bool fs_is_regular(const char *path);
 bool fs_is_executable(const char *path); /* a regular file that may be executed */
 bool fs_identify(const char *path, struct fs_identity *ret_identity); /* follows links */
 bool fs_identity_equal(const struct fs_identity *a, const struct fs_identity *b);
+size_t fs_head(const char *path, size_t limit, char *ret_bytes); /* its first bytes; 0: none */
 
 /* What tells whether a file was written since; follows links. False when there is none. */
 struct fs_stamp {
