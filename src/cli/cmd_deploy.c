@@ -115,7 +115,8 @@ static void add_rest(const struct invocation *invocation, const struct deploy_re
 	arguments_write_where(invocation->arguments, &retry);
 	if (result->audit->passed.n > 0)
 		strv_push(next, buf_cstr(&publish));
-	strv_push(next, buf_cstr(&retry));
+	if (result->can_retry)
+		strv_push(next, buf_cstr(&retry));
 }
 
 /* What to look at first, by the topic that explains the error. */

@@ -225,6 +225,54 @@ static void forget(struct strv *strv, const struct cmdline_option *option)
 	*strv = kept;
 }
 
+/* What `dbt build` takes and not every command that does a part of it. */
+static const struct {
+	const char *option;
+	const char *verbs; /* the parts that take it, each with a blank behind it */
+} of_some_verbs[] = {
+	{ "--event-time-end", "run " },     { "--event-time-start", "run " },
+	{ "--export-saved-queries", "" },   { "--full-refresh", "seed run " },
+	{ "--include-saved-query", "" },    { "--no-export-saved-queries", "" },
+	{ "--no-include-saved-query", "" }, { "--show", "seed " },
+	{ "--store-failures", "test " },
+};
+
+static bool verb_takes(const char *verb, const char *option)
+{
+	char *word CLEANUP(mem_free_string) = mem_printf("%s ", verb);
+
+	if (strcmp(verb, "build") == 0)
+		return true;
+	for (size_t i = 0; i < ARRAY_LEN(of_some_verbs); i++)
+		if (strcmp(of_some_verbs[i].option, option) == 0)
+			return strstr(of_some_verbs[i].verbs, word) != NULL;
+	return true;
+}
+
+void cmdline_push_for_verb(const struct strv *given, const char *verb, struct strv *words)
+{
+	for (size_t i = 0; i < given->n;) {
+		size_t n = takes_value(given, i) ? 2 : 1;
+
+		for (size_t k = i; k < i + n && verb_takes(verb, given->v[i]); k++)
+			strv_push(words, given->v[k]);
+		i += n;
+	}
+}
+
+const char *cmdline_find_idle(const struct strv *given, const struct strv *verbs)
+{
+	for (size_t i = 0; i < given->n; i += takes_value(given, i) ? 2 : 1) {
+		bool taken = false;
+
+		for (size_t k = 0; k < verbs->n && !taken; k++)
+			taken = verb_takes(verbs->v[k], given->v[i]);
+		if (!taken)
+			return given->v[i];
+	}
+	return NULL;
+}
+
 static void keep_value(struct cmdline *cmdline, const char *name, const char *value)
 {
 	const struct {

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "airlock/deploy/build_commands.h"
 #include "airlock/deploy/mirror.h"
 #include "airlock/format/json.h"
 
@@ -284,6 +285,28 @@ static void mark_bad(struct judge *j, const struct manifest_node *node, json_t *
 	strv_push(&j->audit->causes, node->name);
 }
 
+static bool is_untested_by(const struct judge *j, const struct config *config,
+			   const struct manifest_node *test)
+{
+	return manifest_is_test(test) && !audit_skips(config, test) &&
+	       !names(config_list(config, OPTION_ALLOW_UNTESTED), test) &&
+	       !is_good_test(results_find(j->results, test->unique_id));
+}
+
+/* `dbt build` goes on behind a node when its tests have passed; commands that build everything
+ * first do not: what is built and not tested is no ground for what is made of it. */
+static void mark_untested(struct judge *j, const struct config *config, json_t *bad)
+{
+	for (size_t i = 0; i < results_count(j->results); i++) {
+		const struct manifest_node *node =
+			manifest_find(j->built, results_row(j->results, i)->unique_id);
+
+		for (size_t k = 0; node && k < node->child_count; k++)
+			if (is_untested_by(j, config, node->children[k]))
+				json_object_set_new(bad, node->unique_id, json_true());
+	}
+}
+
 static void mark_behind(const struct manifest *built, json_t *bad)
 {
 	size_t before;
@@ -314,6 +337,8 @@ static void find_passed(struct judge *j, const struct config *config, const stru
 		if (node && strcmp(failure->status, "skipped") != 0)
 			mark_bad(j, node, bad);
 	}
+	if (build_commands(config)->n > 0)
+		mark_untested(j, config, bad);
 	mark_behind(j->built, bad);
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/base/proc.h"
+#include "airlock/deploy/build_commands.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/route_check.h"
 #include "airlock/deploy/scope_build.h"
@@ -88,6 +89,7 @@ void deploy_close(struct deploy *deploy)
 	json_decref(deploy->compiled);
 	mirror_release(&deploy->mirror);
 	json_decref(deploy->finish);
+	json_decref(deploy->earlier);
 	json_decref(deploy->hooks);
 	json_decref(deploy->rebuilt);
 	json_decref(deploy->held);
@@ -132,7 +134,7 @@ static int select_shared(struct deploy *deploy, struct strv *ret_selected, struc
 static int choose_scope_build(struct deploy *deploy, struct err *err)
 {
 	const struct config *config = deploy->request.config;
-	const struct strv *words = config_list(config, OPTION_BUILD);
+	const struct strv *words = build_selection(config);
 	struct strv wanted CLEANUP(strv_release) = STRV_INIT;
 
 	if (words->n > 0 && sides_select_words(&deploy->sides, words, &wanted, err) < 0)
@@ -170,7 +172,7 @@ static void choose_build(struct deploy *deploy)
 		push_scope(deploy, "");
 		return;
 	}
-	strv_push_all(&deploy->build_select, config_list(config, OPTION_BUILD));
+	strv_push_all(&deploy->build_select, build_selection(config));
 	if (deploy->build_select.n > 0 ||
 	    (!config_is_set(config, OPTION_SELECT) && !config_is_set(config, OPTION_SELECTOR)))
 		return;
@@ -273,6 +275,10 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 int deploy_check(struct deploy *deploy, struct err *err)
 {
 	if (routes_check(&deploy->routes, err) < 0)
+		return -1;
+	if (!deploy->request.builds_nothing && !deploy->basis &&
+	    build_commands_check(deploy->request.config, &deploy->routes, &deploy->sides.build,
+				 err) < 0)
 		return -1;
 	return audit_check_tests(deploy->request.config, &deploy->routes,
 				 deploy->sides.from_manifest, deploy->sides.to_manifest, err);

@@ -61,6 +61,8 @@ struct deploy {
 	bool retries;           /* what of it failed is built once more */
 	struct strv retried;    /* unique_ids of what dbt ran for that */
 	char invocation_id[64]; /* of the build */
+	size_t command;         /* of several that are the build: which one runs */
+	json_t *earlier;        /* rows of the results of those that ran; NULL: none did */
 	json_t *phases;         /* name: milliseconds it took; NULL before the first */
 	bool mirrors;           /* the raw layer is refreshed, and nothing deployed */
 	struct mirror mirror;   /* of that */
@@ -167,6 +169,8 @@ int deploy_count_tables(struct deploy *deploy, struct err *err);
 bool deploy_compares_content(const struct deploy *deploy);
 /* deploy_prepare.c: the step prepare, and what the build needs besides. */
 int deploy_prepare(struct deploy *deploy, struct err *err);
+/* deploy_build.c. The steps of the plan that build and test in staging, or test alone. */
+int deploy_build(struct deploy *deploy, struct err *err);
 /* deploy_artifacts.c. */
 int deploy_write_state(struct deploy *deploy, struct err *err); /* for --state of the build */
 void deploy_write_artifacts(struct deploy *deploy);             /* for who asked for a dbt build */

@@ -8,6 +8,7 @@
 
 #include "airlock/base/fs.h"
 #include "airlock/base/host.h"
+#include "airlock/deploy/build_commands.h"
 #include "airlock/deploy/history.h"
 #include "airlock/deploy/observe.h"
 #include "airlock/deploy/record.h"
@@ -82,6 +83,7 @@ void deploy_note_rest(struct deploy *deploy)
 	}
 	observed_release(&picture);
 	deploy->result.rest = &deploy->audit.causes;
+	deploy->result.can_retry = build_commands(deploy->request.config)->n == 0;
 }
 
 void deploy_add_rest(const struct deploy *deploy, json_t *record)
@@ -299,6 +301,13 @@ int deploy_rest(struct deploy *deploy, const char *id, bool retries,
 			"deployment '%s' tested",
 			id);
 		return err_hint(err, "deploy again, or publish by copy");
+	}
+	if (retries && build_commands(&deploy->again_config)->n > 0) {
+		err_set(err, ERR_UNSUPPORTED,
+			"deployment '%s' was built by several commands, and dbt retry goes on with "
+			"the last of them alone",
+			id);
+		return err_hint(err, "deploy again");
 	}
 	again->request.ask = deploy->request.ask;
 	again->basis = json_incref(deploy->resumed);

@@ -8,104 +8,6 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static int judge(struct deploy *deploy, const struct runner_result *built, struct err *err)
-{
-	char *results_path CLEANUP(mem_free_string) =
-		sides_build_path(&deploy->sides, "run_results.json");
-	char *manifest_path CLEANUP(mem_free_string) =
-		sides_build_path(&deploy->sides, "manifest.json");
-	const struct results_expect expect = {
-		.invocation_id = built->invocation_id,
-		.which = deploy->request.builds_nothing ? "test" : "build",
-		.target = deploy->sides.from,
-		.select = deploy->build_select.n > 0 && !deploy->retries ? &deploy->build_select
-									 : NULL,
-	};
-	struct manifest *manifest = NULL;
-	struct results *results = NULL;
-	int result = -1;
-
-	if (results_read(results_path, &expect, &results, err) == 0 &&
-	    (!deploy->retries || deploy_merge_results(deploy, &expect, &results, err) == 0) &&
-	    manifest_read(manifest_path, &manifest, err) == 0) {
-		if (deploy->from_file)
-			manifest_rename_database(manifest, deploy->file_database,
-						 DIALECT_STAGING_FILE);
-		deploy->audited = true;
-		result = audit_judge(deploy->request.config, &deploy->routes, manifest, results,
-				     deploy->request.builds_nothing, &deploy->audit, err);
-		deploy->result.audit = &deploy->audit;
-	}
-	manifest_free(manifest);
-	results_free(results);
-	return result;
-}
-
-/* A failing dbt is the reason to stop even where its results are missing or look good. */
-static int judge_failure(struct deploy *deploy, const struct runner_result *built, struct err *err)
-{
-	struct err of_results CLEANUP(err_release) = ERR_INIT;
-
-	runner_error(built, deploy->request.builds_nothing ? "dbt test" : "dbt build", err);
-	int status = err->exit_status;
-
-	if (err->code == ERR_DBT_FAILED && judge(deploy, built, &of_results) < 0 &&
-	    deploy->audited) {
-		err_set(err, of_results.code, "%s", of_results.message);
-		err->exit_status = status;
-		deploy->result.outcome = DEPLOY_BLOCKED;
-	}
-	return -1;
-}
-
-/* The parse of this project a moment ago, so that the build need not do it again. */
-static void warm_up(const struct deploy *deploy)
-{
-	char *name CLEANUP(mem_free_string) =
-		mem_printf("parse/%s/partial_parse.msgpack", deploy->sides.from_side.name);
-	char *from CLEANUP(mem_free_string) = fs_join(deploy->sides.home, name);
-	char *to CLEANUP(mem_free_string) =
-		sides_build_path(&deploy->sides, "partial_parse.msgpack");
-	char *directory CLEANUP(mem_free_string) = fs_parent(to);
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
-
-	if (fs_make_directories(directory, &ignored) == 0)
-		fs_copy(from, to, &ignored);
-}
-
-static const char *build_step(const struct deploy *deploy)
-{
-	return deploy->request.builds_nothing ? "test" : "build";
-}
-
-static int build(struct deploy *deploy, struct err *err)
-{
-	const struct step *step = plan_step(&deploy->plan, build_step(deploy));
-	struct runner_result built = { 0 };
-	int result;
-
-	warm_up(deploy);
-	if ((deploy->retries && deploy_restore_results(deploy, err) < 0) ||
-	    (deploy->strategy->builds_scope && !deploy->retries &&
-	     strv_contains(&step->command, "--state") && deploy_write_state(deploy, err) < 0) ||
-	    deploy_begin_build(deploy, err) < 0)
-		return -1;
-	result = executor_run_dbt(&deploy->executor, step, &deploy->sides.from_side.environment,
-				  &built, err);
-	deploy_write_artifacts(deploy);
-	if (result == 0 && !runner_succeeded(&built))
-		result = judge_failure(deploy, &built, err);
-	else if (result == 0)
-		result = judge(deploy, &built, err);
-	if (result < 0 && err->code == ERR_AUDIT_FAILED)
-		deploy->result.outcome = DEPLOY_BLOCKED;
-	memcpy(deploy->invocation_id, built.invocation_id, sizeof(built.invocation_id));
-	if (result < 0 && deploy->audited)
-		deploy_note_rest(deploy);
-	runner_result_release(&built);
-	return result;
-}
-
 static bool same_text(const char *a, const char *b)
 {
 	return strcmp(a ? a : "", b ? b : "") == 0;
@@ -222,7 +124,7 @@ int deploy_phases(struct deploy *deploy, struct err *err)
 			return -1;
 	} else if ((plan_step(&deploy->plan, "prepare") &&
 		    deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err) < 0) ||
-		   deploy_step(deploy, &deploy->plan, build_step(deploy), build, err) < 0 ||
+		   deploy_build(deploy, err) < 0 ||
 		   deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0) {
 		return -1;
 	}

@@ -79,7 +79,8 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .type = OPTION_WORDS,
 	  .fallback = "",
 	  .argument = "SELECTION...",
-	  .help = "what is built in staging: everything, or +scope where --select is given" },
+	  .help = "what is built in staging (default everything, or +scope); or commands: seed run "
+		  "test" },
 	{ .id = OPTION_BUILD_TIMEOUT,
 	  .key = "build_timeout",
 	  .type = OPTION_SECONDS,

@@ -3,9 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "airlock/dbt/runner.h"
-#include "airlock/deploy/audit.h"
-#include "airlock/deploy/mirror.h"
 #include "airlock/format/json.h"
 
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan)
@@ -108,91 +105,6 @@ int publication_plan_lock(struct publication *w, struct err *err)
 	if (state_push_begin(&w->state, &step->sql, err) < 0)
 		return -1;
 	return state_push_read(&w->state, &step->sql, err);
-}
-
-static void warn_of_skipped(struct publication *w)
-{
-	const struct strv *skipped = config_list(w->in->config, OPTION_SKIP_TESTS);
-
-	for (size_t i = 0; i < skipped->n; i++)
-		strv_pushf(&w->plan->warnings,
-			   "the test '%s' is not run and stops nothing: skip_tests", skipped->v[i]);
-}
-
-/* Which side a dbt command of the build sees, and where it leaves its artifacts. */
-static void push_staging(const struct publication *w, struct step *step)
-{
-	char *name CLEANUP(mem_free_string) = config_side_name(w->in->config, OPTION_FROM);
-
-	strv_push(&step->command, "--target");
-	strv_push(&step->command, config_text(w->in->config, OPTION_FROM));
-	strv_push(&step->command, "--target-path");
-	strv_pushf(&step->command, "target/airlock/build/%s", name);
-}
-
-/* What another deployment built is taken as it is, or what failed of it is built once more. */
-static void plan_reuse(struct publication *w)
-{
-	struct step *step;
-
-	if (!w->in->retries) {
-		step = plan_add_step(
-			w->plan, "build", "build", STEP_CHECK,
-			arena_printf(&w->plan->arena,
-				     "nothing is built: deployment %s built and tested "
-				     "it",
-				     w->in->reuses));
-		step->idempotent = true;
-		step->undo = "nothing";
-		return;
-	}
-	step = plan_add_step(w->plan, "build", "build", STEP_DBT,
-			     arena_printf(&w->plan->arena,
-					  "build and test what failed or was skipped in deployment "
-					  "%s; production is not touched",
-					  w->in->reuses));
-	step->idempotent = true;
-	step->undo = "nothing: staging is built anew by the next deployment";
-	strv_push(&step->command, "retry");
-	push_staging(w, step);
-	strv_push(&step->command, "--write-json");
-	if (w->in->options)
-		strv_push_all(&step->command, w->in->options);
-	runner_push_log_options(&step->command);
-}
-
-void publication_plan_build(struct publication *w, const char *reason, const char *const *defer)
-{
-	if (w->in->reuses) {
-		plan_reuse(w);
-		return;
-	}
-	bool tests = w->in->builds_nothing;
-	const struct strv *raw = w->in->build_select->n == 0 && mirror_is_configured(w->in->config)
-					 ? config_list(w->in->config, OPTION_MIRROR_RAW)
-					 : NULL;
-	struct step *step = tests ? plan_add_step(w->plan, "test", "audit", STEP_DBT,
-						  "test what staging holds; nothing is built")
-				  : plan_add_step(w->plan, "build", "build", STEP_DBT, reason);
-
-	step->idempotent = true;
-	step->undo = tests ? "nothing" : "nothing: staging is built anew by the next deployment";
-	strv_push(&step->command, tests ? "test" : "build");
-	push_staging(w, step);
-	strv_push(&step->command, "--indirect-selection");
-	/* Only so does dbt leave a test alone that reads the raw layer and something else besides:
-	 * where everything is selected, every test is. */
-	strv_push(&step->command, raw ? "cautious" : "eager");
-	strv_push(&step->command, "--write-json");
-	for (; defer && *defer; defer++)
-		strv_push(&step->command, *defer);
-	if (w->in->build_select->n > 0)
-		strv_push(&step->command, "--select");
-	strv_push_all(&step->command, w->in->build_select);
-	audit_push_excluded(w->in->config, w->in->routes, raw, &step->command);
-	warn_of_skipped(w);
-	strv_push_all(&step->command, w->in->build_options);
-	runner_push_log_options(&step->command);
 }
 
 void publication_plan_audit(struct publication *w)

@@ -396,6 +396,33 @@ static void a_scope_without_any_test_is_refused(void **state)
 	assert_int_equal(audit_check_tests(&v.config, &v.routes, v.from, NULL, &v.err), 0);
 }
 
+static void behind_commands_what_was_not_tested_is_no_ground_for_the_rest(void **state)
+{
+	static const struct made_node chain[] = {
+		{ .name = "orders" },
+		{ .name = "days", .parents = "model.shop.orders" },
+		{ .name = "other" },
+		{ .name = "orders_unique", .type = "test", .parents = "model.shop.orders" },
+		{ .name = "other_unique", .type = "test", .parents = "model.shop.other" },
+	};
+	static const struct made_node to[] = {
+		{ .name = "orders", .schema = "mart" },
+		{ .name = "days", .schema = "mart" },
+		{ .name = "other", .schema = "mart" },
+	};
+	WORLD;
+
+	(void)state;
+	resolve(&w, "--build run --build test", chain, ARRAY_LEN(chain), to, ARRAY_LEN(to));
+	w.built = made_manifest("postgres", chain, ARRAY_LEN(chain));
+	write_results(&w, "model.shop.orders=success model.shop.days=success "
+			  "model.shop.other=success test.shop.other_unique=fail "
+			  "test.shop.orders_unique=skipped");
+	assert_int_equal(
+		audit_judge(&w.config, &w.routes, w.built, w.results, false, &w.audit, &w.err), -1);
+	assert_int_equal(w.audit.passed.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -414,6 +441,7 @@ int main(void)
 		cmocka_unit_test(a_test_that_only_production_has_is_refused),
 		cmocka_unit_test(how_many_tests_there_must_be),
 		cmocka_unit_test(a_scope_without_any_test_is_refused),
+		cmocka_unit_test(behind_commands_what_was_not_tested_is_no_ground_for_the_rest),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

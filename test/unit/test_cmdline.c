@@ -267,6 +267,36 @@ static void the_environment_of_a_driven_dbt_keeps_what_is_the_user_s(void **stat
 		assert_non_null(env_get(&env, kept[i]));
 }
 
+static void each_command_gets_the_options_that_it_takes(void **state)
+{
+	static const struct {
+		const char *verb;
+		const char *words;
+	} cases[] = {
+		{ "build",
+		  "--full-refresh --store-failures --event-time-start --show --fail-fast" },
+		{ "run", "--full-refresh --event-time-start --show --fail-fast" },
+		{ "seed", "--full-refresh --fail-fast" },
+		{ "snapshot", "--fail-fast" },
+		{ "test", "--store-failures --fail-fast" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		CLEANUP(strv_release) struct strv given = STRV_INIT;
+		CLEANUP(strv_release) struct strv words = STRV_INIT;
+
+		/* The value of --event-time-start is an option's name too. */
+		strv_split(&given,
+			   "--full-refresh --store-failures --event-time-start --show --fail-fast",
+			   " ");
+		cmdline_push_for_verb(&given, cases[i].verb, &words);
+		CLEANUP(mem_free_string) char *joined = strv_join(&words, " ");
+
+		assert_string_equal(joined, cases[i].words);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -281,6 +311,7 @@ int main(void)
 		cmocka_unit_test(an_environment_without_the_real_data_is_refused),
 		cmocka_unit_test(an_option_that_replaces_the_variable_is_in_the_hint),
 		cmocka_unit_test(the_environment_of_a_driven_dbt_keeps_what_is_the_user_s),
+		cmocka_unit_test(each_command_gets_the_options_that_it_takes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -115,6 +115,8 @@ static void plans_of_wac(void **state)
 		{ "wac", "postgres", "", "before", TO_PROD, NULL },
 		{ "wac", "postgres", "_built", "built", TO_PROD, NULL },
 		{ "wac", "postgres", "_by_tag", "built", BY_TAG, NULL },
+		{ "wac", "postgres", "_commands", "before",
+		  TO_PROD " --build seed --build run --build test", "--full-refresh" },
 		{ "wac", "snowflake", "", "before", TO_PROD, NULL },
 		{ "wac", "snowflake", "_built", "built", TO_PROD, NULL },
 		{ "wac", "snowflake", "_by_tag", "built", BY_TAG, NULL },

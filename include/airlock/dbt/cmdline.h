@@ -51,6 +51,12 @@ int cmdline_sort(const char *const *arguments, size_t n, struct cmdline *ret_cmd
 		 struct err *err);
 void cmdline_release(struct cmdline *cmdline);
 
+/* Of options for `dbt build`, as cmdline_sort() leaves them, those that `verb` (seed, run,
+ * snapshot, test) takes too, with their values. */
+void cmdline_push_for_verb(const struct strv *options, const char *verb, struct strv *words);
+/* The first that none of the verbs takes; NULL: none. Borrowed from `options`. */
+const char *cmdline_find_idle(const struct strv *options, const struct strv *verbs);
+
 /*
  * A whole command line of dbt as somebody typed it. All is borrowed from the words; NULL what is
  * not there. Of an option that is repeated the last one counts, as in dbt.
