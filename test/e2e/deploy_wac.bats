@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# airlock deploy wac: good deployments, with real dbt.
+# airlock deploy wac: good deployments, with real dbt where the way of building matters.
 
 load ../support/common.bash
 
@@ -76,12 +76,14 @@ utils.currencies' ] || fail "$(relations)"
 
 # bats test_tags=engine:any
 @test "what the project file says needs no options" {
+  AIRLOCK_DBT=$DIRECT
   run airlock deploy wac --yes
   assert_status 0
   assert_says mart.orders
 }
 
 @test "tags_to_clone alone: into schemas named after the tags, created when missing" {
+  AIRLOCK_DBT=$DIRECT
   sed -i '/^  airlock:/,/^$/d' dbt_project.yml
   sql 'drop schema mart cascade'
   sql 'drop schema utils cascade'
@@ -97,6 +99,7 @@ utils.currencies' ] || fail "$(relations)"
 
 # bats test_tags=engine:any
 @test "a selection publishes its part and leaves the rest" {
+  AIRLOCK_DBT=$DIRECT
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/; ' seeds/raw_customers.csv
   sed -i 's/^SEK,Swedish krona,/SEK,Krona,/' seeds/raw_currencies.csv
   deploy -s customers
@@ -133,6 +136,7 @@ utils.currencies' ] || fail "$(relations)"
 }
 
 @test "what was replaced is kept as a restore point" {
+  AIRLOCK_DBT=$DIRECT
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
   deploy
   assert_status 0

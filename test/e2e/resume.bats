@@ -1,11 +1,11 @@
 #!/usr/bin/env bats
-# The ways out of a deployment that was killed, with real dbt. test/fault does the same at every
-# place, with a stand-in for dbt.
+# The ways out of a deployment that was killed: one of them with real dbt, the others with a stand-in,
+# as test/fault does it at every place.
 
 load ../support/common.bash
 
 setup_file() {
-  begin_published
+  directly begin_published
   # one change that reaches two tables
   sed -i 's/^1001,101,card,.*/1001,101,card,59.90/' seeds/raw_payments.csv
   freeze
@@ -13,6 +13,7 @@ setup_file() {
 
 setup() {
   thaw
+  AIRLOCK_DBT=$DIRECT
 }
 
 teardown_file() {
@@ -38,13 +39,15 @@ newest() {
 }
 
 @test "killed in the build: resume runs it again under its id, and twice is the same as once" {
+  AIRLOCK_DBT=$REAL
   killed build after
-  id=$(newest)
+  id=$(directly newest)
   settle resume
   assert_status 0
   assert_json 'd["id"]' "$id"
   assert_json 'd["outcome"]' published
   [ "$(amount)" = 59.90 ]
+  AIRLOCK_DBT=$DIRECT
   settle resume "$id"
   assert_status 0
   settle abort "$id"
@@ -81,6 +84,7 @@ newest() {
   settle abort "$id"
   assert_status 70
   [ "$(amount)" = 59.90 ]
+  AIRLOCK_DBT=$DIRECT
   settle resume "$id"
   assert_status 0
   assert_json 'd["production_changed"]' true

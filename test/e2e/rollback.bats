@@ -15,8 +15,7 @@ setup_file() {
 
 setup() {
   thaw
-  real=$AIRLOCK_DBT
-  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
+  AIRLOCK_DBT=$DIRECT
 }
 
 teardown_file() {
@@ -39,7 +38,7 @@ newest() {
 }
 
 @test "a rollback puts back rows, indexes, comments and constraints" {
-  AIRLOCK_DBT=$real
+  AIRLOCK_DBT=$REAL
   remember_production
   deploy
   assert_status 0
@@ -149,8 +148,8 @@ newest() {
 }
 
 @test "history and inspect tell who, when, which tables, and how a deployment ended" {
-  AIRLOCK_DBT=$real
-  deploy -- --vars '{break_orders: true}'
+  break_orders
+  deploy
   assert_status 1
   run --separate-stderr airlock history --json
   assert_status 0
@@ -159,7 +158,7 @@ newest() {
   assert_json '[x["published"] for x in d["deployments"]]' '[0, 6]'
   assert_json 'd["deployments"][0]["restore_point"]' null
   assert_json 'd["deployments"][0]["exit"]' 1
-  run airlock history
+  AIRLOCK_DBT=$REAL run airlock history
   assert_status 0
   assert_says 'blocked' 'published' 'unique_orders_order_id'
   run airlock inspect
