@@ -101,6 +101,7 @@ static int look_at(struct check *check, const char *name, struct err *err)
 	const struct config *given = &invocation->arguments->config;
 	struct deploy_request request = command_request(invocation);
 	CLEANUP(config_release) struct config config;
+	int rc;
 
 	config_init(&config);
 	request.config = &config;
@@ -108,8 +109,13 @@ static int look_at(struct check *check, const char *name, struct err *err)
 	if (config_set_argument(&config, option_row(OPTION_PROJECT_DIR), false,
 				check->project.directory, err) < 0)
 		return -1;
-	return (config_bool(given, OPTION_PARSE) ? look_parsed : look_offline)(check, &request,
-									       err);
+	rc = (config_bool(given, OPTION_PARSE) ? look_parsed : look_offline)(check, &request, err);
+	if (rc == 0 || err->code != ERR_SCOPE_EMPTY)
+		return rc;
+	/* The other deployments are looked at all the same. */
+	check_scope(&config, name, err, check->findings);
+	err_release(err);
+	return 0;
 }
 
 static int look_at_all(struct check *check, struct err *err)

@@ -30,6 +30,28 @@ static char *lower(const char *text)
 	return copy;
 }
 
+/* "dbt_project.yml:12:5" -> 12 */
+static size_t line_of(const char *origin)
+{
+	const char *colon = origin ? strchr(origin, ':') : NULL;
+
+	return colon ? strtoul(colon + 1, NULL, 10) : 0;
+}
+
+void check_scope(const struct config *config, const char *deployment, const struct err *err,
+		 json_t *findings)
+{
+	const struct option_value *tags = &config->values[OPTION_TAGS];
+	bool in_file = tags->source == OPTION_BY_PROJECT || tags->source == OPTION_BY_DEPLOYMENT;
+	char *message CLEANUP(mem_free_string) =
+		deployment ? mem_printf("deployment '%s': %s", deployment, err->message)
+			   : mem_strdup(err->message);
+
+	add(findings, err_row(err->code)->name, "dbt_project.yml",
+	    in_file ? line_of(tags->origin) : 0, NULL, message,
+	    err->hint ? err->hint : err_row(err->code)->hint);
+}
+
 void check_names(const struct routes *routes, struct strv *ret_names)
 {
 	for (size_t i = 0; i < routes->n; i++) {

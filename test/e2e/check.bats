@@ -51,18 +51,22 @@ hard-coded-name models/mart/orders.sql 5' ] || fail "$output"
 
 @test "check: tags and keys of every deployment" {
   sed -i 's/^    tags: .*/    tags: [mart, marts]/' dbt_project.yml
+  line=$(grep -n '^    tags: ' dbt_project.yml)
   run airlock check --parse
-  assert_status 125
-  assert_says "no node has the tag 'marts'" "did you mean 'mart'?"
+  assert_status 1
+  assert_says "dbt_project.yml:${line%%:*}: no node has the tag 'marts'" "did you mean 'mart'?" '1 finding'
+  run checks models/mart/orders.sql
+  [ "$output" = "scope-empty dbt_project.yml ${line%%:*}" ] || fail "$output"
   sed -i 's/^    tags: .*/    tagz: [mart]/' dbt_project.yml
   run airlock check
   assert_status 125
   assert_says "did you mean 'tags'?"
   sed -i 's/^    tagz: .*/    deployments: {a: {strategy: wac, tags: [mart]}, b: {strategy: wac, tags: [none]}}/' \
     dbt_project.yml
-  run airlock check --parse
-  assert_status 125
-  assert_says "deployment 'b': no node has the tag 'none'"
+  echo 'select * from mart.orders' >models/mart/customers.sql
+  run airlock check --parse models/mart/customers.sql
+  assert_status 1
+  assert_says "deployment 'b': no node has the tag 'none'" 'models/mart/customers.sql:1:' '2 findings'
 }
 
 @test "check: what a strategy makes of a node" {

@@ -14,6 +14,10 @@
 #include "airlock/deploy/config.h"
 #include "airlock/deploy/route.h"
 
+/* That a deployment (NULL: the project) publishes nothing, as the error ERR_SCOPE_EMPTY says. */
+void check_scope(const struct config *config, const char *deployment, const struct err *err,
+		 json_t *findings);
+
 /* "schema.identifier" in lower case of each relation of either side, sorted. */
 void check_names(const struct routes *routes, struct strv *ret_names);
 
