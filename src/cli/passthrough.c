@@ -74,16 +74,30 @@ int passthrough_deepen(struct strv *environment, struct err *err)
 	return 0;
 }
 
+/*
+ * dbt 2.x asks every native `dbt` on PATH which distribution it is. When the one that we have
+ * started asks us, its own answer would ask again, without end; left without an answer it asks for
+ * --version.
+ */
+static bool is_asked_from_inside(char *const *words, const struct strv *environment)
+{
+	return depth_of(environment) > 1 && words[0] && strcmp(words[0], "internal") == 0 &&
+	       words[1] && strcmp(words[1], "get-distribution-info") == 0;
+}
+
 int passthrough_exec(char *const *words, const struct strv *environment, const char *self,
 		     struct err *err)
 {
-	CLEANUP(mem_free_string) char *dbt = find_dbt(strv_argv(environment), self, err);
+	CLEANUP(mem_free_string) char *dbt = NULL;
 	CLEANUP(strv_release) struct strv argv = STRV_INIT;
 	int reason;
 
+	if (is_asked_from_inside(words, environment))
+		return err_set(err, ERR_USAGE, "airlock is no distribution of dbt");
+	dbt = find_dbt(strv_argv(environment), self, err);
 	if (!dbt)
 		return -1;
-	strv_push(&argv, dbt);
+	strv_push(&argv, fs_basename(dbt)); /* as a shell has it, which found it by its name */
 	for (size_t i = 0; words[i]; i++)
 		strv_push(&argv, words[i]);
 	proc_exec(dbt, strv_argv(&argv), strv_argv(environment));

@@ -146,6 +146,32 @@ SH
   [ "${lines[0]}" = 'argument:run' ]
 }
 
+@test "a dbt that asks each dbt on PATH for its distribution is not asked by itself without end" {
+  mkdir "$BATS_TEST_TMPDIR"/{front,real}
+  ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/front/dbt"
+  cat >"$BATS_TEST_TMPDIR/real/dbt" <<'SH'
+#!/bin/sh
+echo "$*" >>"$ASKED"
+[ "$1" = --version ] && exec echo 2.0.0
+dbt internal get-distribution-info 2>/dev/null || dbt --version
+SH
+  chmod +x "$BATS_TEST_TMPDIR/real/dbt"
+  unset AIRLOCK_DBT
+  export ASKED=$BATS_TEST_TMPDIR/asked
+  PATH=$BATS_TEST_TMPDIR/front:$BATS_TEST_TMPDIR/real:/usr/bin:/bin run command dbt parse
+  [ "$output" = 2.0.0 ]
+  diff "$ASKED" <(printf 'parse\n--version\n')
+}
+
+@test "a native dbt is called by its name, as a shell does" {
+  mkdir "$BATS_TEST_TMPDIR/bin"
+  printf '#include <stdio.h>\nint main(int n, char **a) { (void)n; puts(a[0]); return 0; }\n' |
+    cc -x c -o "$BATS_TEST_TMPDIR/bin/dbt" -
+  unset AIRLOCK_DBT
+  PATH=$BATS_TEST_TMPDIR/bin:/usr/bin:/bin run "$AIRLOCK_BIN" run
+  [ "$output" = dbt ]
+}
+
 @test "help calls the program as it was called" {
   mkdir "$BATS_TEST_TMPDIR/bin"
   ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/dbt"
