@@ -124,6 +124,23 @@ static void tell_about_warehouse(struct doctor *doctor, const struct deploy *dep
 	tell(doctor, "privileges", "ok", "the user that publishes may do all of it", NULL);
 }
 
+/* Of the warehouse whose history a plan was made beside. */
+static void tell_about_state(struct doctor *doctor, const struct deploy *deploy)
+{
+	CLEANUP(js_free) json_t *about = deploy_about(deploy);
+	const json_t *restores = json_object_get(about, "restores");
+	CLEANUP(mem_free_string) char *message = NULL;
+
+	if (!json_is_array(restores)) {
+		tell(doctor, "state", "ok", "no table airlock.airlock_log yet",
+		     "the first deployment makes it");
+		return;
+	}
+	message = mem_printf("airlock.airlock_log, %zu tables in restore points",
+			     json_array_size(restores));
+	tell(doctor, "state", "ok", message, NULL);
+}
+
 static int check_locks(struct doctor *doctor, const struct deploy *deploy, struct err *err)
 {
 	const json_t *locks = deploy_locks(deploy);
@@ -191,6 +208,7 @@ static int examine(struct doctor *doctor, struct deploy *deploy, struct err *err
 	if (deploy_plan(deploy, &plan, &routes, err) < 0)
 		return fails(doctor, check_of(err->code), err);
 	tell_about_warehouse(doctor, deploy);
+	tell_about_state(doctor, deploy);
 	return check_locks(doctor, deploy, err);
 }
 

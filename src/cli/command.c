@@ -106,8 +106,9 @@ static const struct command commands[] = {
 		.usage = USAGE_OF_DEPLOYMENTS,
 		.details = "Which dbt is called and which is the real one, versions, profile and "
 			   "targets, the sides, the\nwarehouse, privileges (as GRANT statements), "
-			   "locks, disk. Reads the warehouse, and writes\nnothing to it. The exit "
-			   "code is 0 when nothing stands in the way.\n",
+			   "airlock's own tables, locks, disk. Reads the\nwarehouse, and writes "
+			   "nothing "
+			   "to it. The exit code is 0 when nothing stands in the way.\n",
 		.options = ALL & ~BIT(YES),
 		.takes_dbt_options = true,
 		.starts_dbt = true,

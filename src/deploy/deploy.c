@@ -361,15 +361,16 @@ json_t *deploy_about(const struct deploy *deploy)
 	const struct sides *sides = &deploy->sides;
 	const struct manifest *manifest = sides->from_manifest;
 	const struct observed *observed = &deploy->observed;
+	json_t *restores = observed->json ? json_object_get(observed->json, "restores") : NULL;
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:i, s:s?, s:s?, s:s?}",
-			 "project", sides->project.directory, "dbt", sides->dbt, "from",
-			 sides->from, "to", sides->to, "profile", sides->profile, "strategy",
-			 deploy->strategy->name, "dbt_version",
-			 manifest ? manifest_dbt_version(manifest) : NULL, "adapter",
-			 manifest ? manifest_adapter_type(manifest) : NULL, "scope",
-			 (int)deploy->routes.scope_count, "user", observed->user, "database",
-			 observed->database, "warehouse", observed->version);
+	return json_pack(
+		"{s:s, s:s, s:s, s:s?, s:s?, s:s, s:s?, s:s?, s:i, s:s?, s:s?, s:s?, s:O?}",
+		"project", sides->project.directory, "dbt", sides->dbt, "from", sides->from, "to",
+		sides->to, "profile", sides->profile, "strategy", deploy->strategy->name,
+		"dbt_version", manifest ? manifest_dbt_version(manifest) : NULL, "adapter",
+		manifest ? manifest_adapter_type(manifest) : NULL, "scope",
+		(int)deploy->routes.scope_count, "user", observed->user, "database",
+		observed->database, "warehouse", observed->version, "restores", restores);
 }
 
 const char *deploy_outcome_name(enum deploy_outcome outcome)

@@ -2,9 +2,9 @@
 # What stands in the way of a deployment.
 
 load ../support/common.bash
+export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
 
 setup_file() {
-  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
   begin_file shop
 }
 
@@ -21,6 +21,7 @@ setup() {
   assert_output_has "wac, from 'staging' to 'prod', 6 nodes"
   assert_output_has 'duckdb'
   assert_output_has 'free'
+  assert_output_has 'no table airlock.airlock_log yet'
   [ ! -e "$WORK/warehouse.duckdb" ] || [ "$(relations)" = '' ]
 }
 
@@ -32,6 +33,16 @@ setup() {
   assert_json 'd["ready"], d["checks"][-1]["state"]' '[false, "fails"]'
   AIRLOCK_DBT=/nonexistent run --separate-stderr -127 airlock doctor --json
   assert_json '[(c["check"], c["state"]) for c in d["checks"]]' '[["dbt", "fails"]]'
+}
+
+@test "doctor: the tables of airlock itself" {
+  deploy
+  assert_status 0
+  deploy
+  assert_status 0
+  run --separate-stderr airlock doctor
+  assert_status 0
+  assert_says 'airlock.airlock_log, 5 tables in restore points'
 }
 
 @test "deploy_only_if: every condition holds, or nothing is done" {

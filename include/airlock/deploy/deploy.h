@@ -51,7 +51,9 @@ void deploy_close(struct deploy *deploy);
 int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struct err *err);
 
 /* What is known so far, for people: {"project", "dbt", "from", "to", "profile", "strategy",
- * "dbt_version", "adapter", "scope", "user", "database", "warehouse"}; a new reference. */
+ * "dbt_version", "adapter", "scope", "user", "database", "warehouse", "restores"}; a new reference.
+ * `restores` are the restore points of the history: null until a deployment made it, or when not
+ * asked for. */
 json_t *deploy_about(const struct deploy *deploy);
 
 /* Reads the warehouse too; writes nothing to it. */
