@@ -112,6 +112,8 @@ static int read_point(struct restore_list *list, const json_t *row, const char *
 	} else {
 		return err_set(err, ERR_NO_ANSWER, "the list of restore points is not whole");
 	}
+	if (!point->why && !point->at)
+		point->why = "the history does not say when it was made";
 	if (point->why)
 		point->state = RESTORE_FOREIGN;
 	return 0;

@@ -99,12 +99,31 @@ static void what_is_not_proved_to_be_ours_is_left_alone(void **state)
 	assert_int_equal(state_of(&list, "r_z_1"), RESTORE_KEPT);
 }
 
+#define UNDATED(ID)                                                                                \
+	"{\"identifier\": \"r_" ID "_1\", \"comment\": \"airlock: restore point of deployment " ID \
+	", table 1: db.mart.orders\", \"bytes\": 1, \"id\": \"" ID                                 \
+	"\", \"restore\": {\"number\": 1, \"of\": [\"db\", \"mart\", \"orders\"]}}"
+
+/* Two of one table, so that they are compared by age. */
+static void one_of_unknown_age_is_left_alone(void **state)
+{
+	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
+	const struct restore_policy at_once = { .keep = 0, .keep_for_s = 0 };
+
+	(void)state;
+	read_list("[" UNDATED("a") "," UNDATED("b") "]", &list);
+	restore_judge(&list, dialect_find("snowflake"), &at_once, NULL, 0);
+	assert_int_equal(state_of(&list, "r_a_1"), RESTORE_FOREIGN);
+	assert_int_equal(state_of(&list, "r_b_1"), RESTORE_FOREIGN);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_rules_have_to_be_met),
 		cmocka_unit_test(one_that_is_made_now_counts_as_the_newest),
 		cmocka_unit_test(what_is_not_proved_to_be_ours_is_left_alone),
+		cmocka_unit_test(one_of_unknown_age_is_left_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
