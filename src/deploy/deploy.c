@@ -284,9 +284,14 @@ int deploy_check(struct deploy *deploy, struct err *err)
 				 deploy->sides.from_manifest, deploy->sides.to_manifest, err);
 }
 
-int deploy_picture(const json_t *picture, struct observed *ret_observed, struct err *err)
+int deploy_picture(struct deploy *deploy, const json_t *picture, struct observed *ret_observed,
+		   struct err *err)
 {
-	return picture ? observed_parse(picture, ret_observed, err) : -1;
+	if (!picture)
+		return -1;
+	json_t *before CLEANUP(js_free) = deploy_picture_before(deploy, picture);
+
+	return observed_parse(before, ret_observed, err);
 }
 
 bool deploy_holds_production(const struct deploy *deploy)
@@ -328,6 +333,7 @@ int deploy_make_plan(struct deploy *deploy, const struct observed *observed, str
 		.builds_nothing = deploy->request.builds_nothing,
 		.reuses = js_get_string(deploy->basis, "id"),
 		.retries = deploy->retries,
+		.is_resumed = deploy_goes_on(deploy),
 		.runs = deploy->locked,
 		.build_options = &deploy->sides.build,
 		.build_select = &deploy->build_select,

@@ -106,7 +106,7 @@ static int look(struct deploy *deploy, const struct state *state, enum depth dep
 		deploy_see_files(rows[n]);
 	if (picture && depth != NO_LOG)
 		json_object_set(picture, "restores", rows[n]);
-	if (deploy_picture(picture, &deploy->observed, err) < 0)
+	if (deploy_picture(deploy, picture, &deploy->observed, err) < 0)
 		return -1;
 	for (size_t i = n + 1; depth == LOCKS && i < queries.n; i++)
 		add_holder(deploy, rows[i]);

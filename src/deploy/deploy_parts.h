@@ -88,7 +88,8 @@ struct deploy {
 };
 
 /* A picture taken through the connection that publishes; `built` counts rows too. */
-int deploy_picture(const json_t *picture, struct observed *ret_observed, struct err *err);
+int deploy_picture(struct deploy *deploy, const json_t *picture, struct observed *ret_observed,
+		   struct err *err);
 int deploy_make_plan(struct deploy *deploy, const struct observed *observed, struct plan *ret_plan,
 		     struct err *err);
 int deploy_check(struct deploy *deploy, struct err *err);
@@ -184,6 +185,19 @@ json_t *deploy_intent(const struct deploy *deploy); /* of `final_plan`; a new re
 const json_t *deploy_find_table(const json_t *tables, const char *unique_id);
 /* ERR_CONFLICT naming what is no longer what it was. `recorded` NULL: it was not tested. */
 int deploy_compare_tested(const json_t *recorded, const json_t *now, struct err *err);
+/* deploy_partly.c, of engines where tables change one by one. Whether this run goes on with a
+ * publish that another one began; the picture as that one began with it (a new reference). */
+bool deploy_goes_on(const struct deploy *deploy);
+bool deploy_may_be_partly(const struct deploy *deploy, const json_t *record);
+json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture);
+/* What the intent says for that. */
+void deploy_note_before(const struct deploy *deploy, const struct route *route,
+			const struct observed *picture, json_t *intended);
+/* Of a publish that failed and has no record: says how much of it is done, and leaves it to a
+ * resume if that is anything. */
+int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err);
+/* ERR_OUTCOME_UNKNOWN when it may have changed production, and nobody can say that it did not. */
+int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err);
 /* deploy_rest.c. A failing build is judged: what of it is good, for the end of this deployment. */
 void deploy_note_rest(struct deploy *deploy);
 void deploy_add_rest(const struct deploy *deploy, json_t *record);

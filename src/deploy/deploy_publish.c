@@ -43,7 +43,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	deploy_see_files(reply.rows[reply.n - 1]);
 	if (picture)
 		json_object_set(picture, "restores", reply.rows[reply.n - 1]);
-	return deploy_picture(picture, &deploy->built, err);
+	return deploy_picture(deploy, picture, &deploy->built, err);
 }
 
 /* What was not built here is known by its rows alone: an object and a count stay what they were
@@ -102,7 +102,7 @@ int deploy_count_tables(struct deploy *deploy, struct err *err)
 	json_object_set(picture, "restores", reply.rows[restores]);
 	if (restores + 1 < reply.n && judge_age(deploy, reply.rows[restores + 1], err) < 0)
 		return -1;
-	if (observed_parse(picture, &counted, err) < 0)
+	if (deploy_picture(deploy, picture, &counted, err) < 0)
 		return -1;
 	observed_release(&deploy->observed);
 	deploy->observed = counted;
@@ -196,11 +196,17 @@ int deploy_leave_unknown(struct deploy *deploy, struct err *err)
 			deploy->id, deploy->id);
 }
 
-static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, struct err *err)
+static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, bool *ret_partly,
+			  struct err *err)
 {
+	*ret_partly = false;
 	if (executor_sent_nothing(&deploy->executor, reply, err))
 		return -1;
-	switch (probe(deploy)) {
+	int published = probe(deploy);
+
+	if (published == 0 && deploy_settle_partly(deploy, ret_partly, err) < 0)
+		published = -1;
+	switch (published) {
 	case 1:
 		deploy->result.production_changed = true;
 		deploy->result.outcome = DEPLOY_PUBLISHED;
@@ -210,7 +216,8 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 		err_release(err);
 		return 0;
 	case 0:
-		deploy_name_publish_failure(err);
+		if (!*ret_partly)
+			deploy_name_publish_failure(err);
 		return -1;
 	default:
 		err_set(err, ERR_OUTCOME_UNKNOWN,
@@ -296,7 +303,7 @@ static int try_publish(struct deploy *deploy, const struct ops *ops, struct publ
 {
 	struct executor *x = &deploy->executor;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	bool transient;
+	bool transient, partly;
 
 	*ret_again = false;
 	if (executor_run_ops(x, ops, true, &reply, err) == 0) {
@@ -304,8 +311,10 @@ static int try_publish(struct deploy *deploy, const struct ops *ops, struct publ
 		return 0;
 	}
 	transient = executor_is_transient(x, err);
-	if (settle_publish(deploy, &reply, err) == 0)
+	if (settle_publish(deploy, &reply, &partly, err) == 0)
 		return 0;
+	if (partly)
+		return -1;
 	json_t *fields CLEANUP(js_free) = json_pack("{s:s?}", "message", err->message);
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 

@@ -36,7 +36,7 @@ static int observe_rest(struct deploy *deploy, struct observed *ret_observed, st
 		return -1;
 	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, reply.n, false, err);
 
-	if (deploy_picture(picture, &there, err) < 0)
+	if (deploy_picture(deploy, picture, &there, err) < 0)
 		return -1;
 	int result = observe_push_tables(&deploy->routes, &there, true, true, &counted, err);
 
@@ -45,7 +45,7 @@ static int observe_rest(struct deploy *deploy, struct observed *ret_observed, st
 		return -1;
 	for (size_t i = 0; i < rows.n; i++)
 		json_array_extend(json_object_get(picture, "rows"), rows.rows[i]);
-	return deploy_picture(picture, ret_observed, err);
+	return deploy_picture(deploy, picture, ret_observed, err);
 }
 
 static char *results_copy(const struct deploy *deploy, const char *id)

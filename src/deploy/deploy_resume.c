@@ -325,6 +325,10 @@ static int abort_settled(struct deploy *deploy, struct err *err)
 		return cannot_abort(deploy, err);
 	if (rebuilds(deploy->resumed))
 		return cannot_abort_rebuild(deploy, err);
+	if (deploy_refuse_partly(deploy, deploy->resumed, err) < 0) {
+		deploy->holds_lock = false;
+		return -1;
+	}
 	deploy->result.outcome = DEPLOY_ABORTED;
 	leave(deploy);
 	say(deploy, was_ended ? "had ended already; production was not changed by it"

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "airlock/base/host.h"
+#include "airlock/deploy/history.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
@@ -63,6 +64,25 @@ static const char *ending(const struct deploy *deploy, const struct state_lock *
 	return seen->expired ? "did not renew the lease of its lock" : "was given up";
 }
 
+/* One that died between two of its tables cannot be ended by somebody who does not go on with it.
+ */
+static int check_partly(struct deploy *deploy, const struct state_lock *seen, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (deploy->sides.dialect->transaction != DIALECT_TRANSACTION_NONE)
+		return 0;
+	if (state_push_history(&deploy->state, seen->id, &queries, err) < 0 ||
+	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
+		return -1;
+	json_t *deployments CLEANUP(js_free) = history_of(reply.rows[0], err);
+
+	if (!deployments)
+		return -1;
+	return deploy_refuse_partly(deploy, json_array_get(deployments, 0), err);
+}
+
 /*
  * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
  * succeeds. The update waits for a publish of the dead one that the server may still be ending;
@@ -80,7 +100,8 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
-	if (!deploy->unlocks && may_settle(deploy, seen, err) < 0)
+	if (!deploy->unlocks &&
+	    (check_partly(deploy, seen, err) < 0 || may_settle(deploy, seen, err) < 0))
 		return -1;
 	if (state_push_take(&deploy->state, seen,
 			    deploy->unlocks || deploy_holder_is_dead(deploy, seen), detail, &take,

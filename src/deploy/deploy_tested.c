@@ -45,9 +45,13 @@ json_t *deploy_intent(const struct deploy *deploy)
 	record_end(detail, deploy_outcome_name(DEPLOY_PUBLISHED), deploy->result.audit, NULL);
 	json_object_del(detail, "outcome");
 	json_object_del(detail, "exit");
-	for (size_t i = 0; i < plan->table_count; i++)
-		json_array_append_new(
-			tables, deploy_tested_table(deploy, plan->tables[i].route, &deploy->built));
+	for (size_t i = 0; i < plan->table_count; i++) {
+		const struct route *route = plan->tables[i].route;
+		json_t *table = deploy_tested_table(deploy, route, &deploy->built);
+
+		deploy_note_before(deploy, route, &deploy->built, table);
+		json_array_append_new(tables, table);
+	}
 	json_object_set_new(detail, "tables", tables);
 	return detail;
 }

@@ -20,6 +20,7 @@ void plan_release(struct plan *plan)
 	}
 	free(plan->steps);
 	strv_release(&plan->warnings);
+	strv_release(&plan->disarms);
 	restore_release(&plan->restores);
 	arena_release(&plan->arena);
 	*plan = (struct plan) { 0 };

@@ -21,8 +21,12 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	plan->conflict_unseen = w->set.by_content ? input->dialect->unseen_by_content
 						  : input->dialect->unseen_by_identity;
 	state_init(&w->state, input->dialect, input->database, input->routes);
-	if (!input->dialect->changes_set_atomically)
-		state_hold_production(&w->state);
+	if (input->dialect->changes_set_atomically)
+		return;
+	state_hold_production(&w->state);
+	strv_push(&plan->warnings,
+		  "readers may see some tables new and some old while they change one at a time; "
+		  "policies, tags and streams of production's tables are not compared");
 }
 
 void publication_release(struct publication *w)
@@ -425,10 +429,11 @@ static int push_stage_drops(struct publication *w, struct strv *statements, stru
 		const struct sql_arg arg = SQL_ARG_RELATION("stage", &w->set.tables[i].stage);
 
 		if (w->set.tables[i].stage.identifier &&
-		    dialect_push_text(statements, w->in->dialect, "drop table if exists {stage}",
-				      &arg, 1, err) < 0)
+		    dialect_push_text(&w->plan->disarms, w->in->dialect,
+				      "drop table if exists {stage}", &arg, 1, err) < 0)
 			return -1;
 	}
+	strv_push_all(statements, &w->plan->disarms);
 	return 0;
 }
 

@@ -232,15 +232,20 @@ static size_t order(struct publication *w, bool old)
 	return turns;
 }
 
+/* A text that this session may not see is no text that it has seen before. */
+static bool is_same_text(const struct table *then, const struct table *now)
+{
+	return then->object && now->object && strcmp(then->object, now->object) == 0;
+}
+
 /* Of a rollback: a text that was printed and read again may look different and say the same. */
 static void keep_views(struct publication *w)
 {
 	for (size_t i = 0; i < w->set.n; i++) {
 		struct publish_table *t = &w->set.tables[i];
 
-		if (!t->is_exact || t->way != PUBLISH_VIEW || !t->from_table->object ||
-		    strcmp(t->from_table->object, t->to_table->object) != 0 ||
-		    moved_behind(w, t->to_table))
+		if (!t->is_exact || t->way != PUBLISH_VIEW ||
+		    !is_same_text(t->from_table, t->to_table) || moved_behind(w, t->to_table))
 			continue;
 		t->way = PUBLISH_KEEP;
 		t->view = NULL;

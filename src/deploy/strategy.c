@@ -30,6 +30,11 @@ int strategy_plan(const struct strategy *strategy, const struct strategy_input *
 {
 	struct plan plan;
 
+	if (!input->dialect->changes_set_atomically && !strategy->one_by_one)
+		return err_set(err, ERR_UNSUPPORTED,
+			       "%s on %s is not in this version; wac and "
+			       "production-rollback are",
+			       strategy->name, input->dialect->title);
 	plan_init(&plan);
 	plan.strategy = strategy->name;
 	plan.dialect = input->dialect;

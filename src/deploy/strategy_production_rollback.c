@@ -173,7 +173,10 @@ static int plan_prepare(struct rollback_plan *r, struct err *err)
 
 	if (r->copies.n == 0)
 		return 0;
-	step = plan_add_step(r->w.plan, "prepare", "prepare", STEP_TRANSACTION,
+	step = plan_add_step(r->w.plan, "prepare", "prepare",
+			     r->w.in->dialect->transaction == DIALECT_TRANSACTION_NONE
+				     ? STEP_OPERATION
+				     : STEP_TRANSACTION,
 			     "staging gets from production what the build does not make anew");
 	step->idempotent = true;
 	step->undo = "nothing: staging is filled anew by the next deployment";
@@ -205,8 +208,13 @@ static int plan_steps(struct rollback_plan *r, struct err *err)
 		return -1;
 	plan_build(r);
 	publication_plan_audit(&r->w);
-	if (publication_plan_publish(&r->w, "the tested tables go back to production, all or none",
-				     err) < 0)
+	if (publication_plan_publish(
+		    &r->w,
+		    r->w.in->dialect->changes_set_atomically
+			    ? "the tested tables go back to production, all or none"
+			    : "the tested tables go back to production, one at a "
+			      "time; what is left is resumed",
+		    err) < 0)
 		return -1;
 	return publication_plan_finish(&r->w, err);
 }
@@ -237,5 +245,6 @@ const struct strategy strategy_production_rollback = {
 	.summary = "copy production to staging, rebuild and test the scope, put it back",
 	.builds_scope = true,
 	.holds_production = true,
+	.one_by_one = true,
 	.plan = production_rollback_plan,
 };

@@ -199,6 +199,7 @@ static int choose_source(const struct publication *w, const struct past *past,
 		return -1;
 	*source = *before;
 	source->object = seen->object;
+	source->version = seen->version;
 	source->rows = seen->rows;
 	source->content = seen->content;
 	t->from_table = source;
@@ -293,9 +294,9 @@ static int choose_ways(struct publication *w, const struct past *past, struct er
 		struct plan_table *row = &w->plan->tables[i];
 
 		t->number = i + 1;
-		publication_choose_restore(w, t, true);
 		if (choose_way(w, past, t, find_record(past, row->route), &row->reason, err) < 0)
 			return -1;
+		publication_choose_restore(w, t, true);
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
@@ -396,7 +397,11 @@ static int plan_steps(struct publication *w, struct err *err)
 			      "deployment left");
 	check->idempotent = true;
 	check->undo = "nothing";
-	if (publication_plan_publish(w, "every table is put back as it was, all or none", err) < 0)
+	if (publication_plan_publish(w,
+				     w->in->dialect->changes_set_atomically
+					     ? "every table is put back as it was, all or none"
+					     : "every table is put back as it was, one at a time",
+				     err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);
 }
@@ -425,5 +430,6 @@ static int rollback_plan(const struct strategy_input *input, struct plan *plan, 
 const struct strategy strategy_rollback = {
 	.name = "rollback",
 	.summary = "put production back to the restore points of a deployment",
+	.one_by_one = true,
 	.plan = rollback_plan,
 };

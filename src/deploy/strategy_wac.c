@@ -54,5 +54,6 @@ const struct strategy strategy_wac = {
 	.name = "wac",
 	.summary = "write-audit-clone: build and test in staging, then publish the tested tables",
 	.publishes_alone = true,
+	.one_by_one = true,
 	.plan = wac_plan,
 };

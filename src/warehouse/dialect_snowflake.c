@@ -248,7 +248,6 @@ const struct dialect dialect_snowflake = {
 	.views_follow_names = true,
 	.one_writer = false,
 	.changes_set_atomically = false,
-	.only_plans = true,
 	.unseen_by_identity =
 		"a change of grants or policies, and what is written to a table in the "
 		"moments before it is replaced",

@@ -5,20 +5,23 @@
 #   setup()         { thaw; }
 #   teardown_file() { end_file; }
 #
-# ENGINE is duckdb, postgres or none. Tests run in the project; the project's profile is that of
-# the engine. Every variable that dbt or airlock would read is gone, but for AIRLOCK_DBT.
+# ENGINE is duckdb, postgres, snowflake (a stand-in, which is not frozen) or none. Tests run in the
+# project; the project's profile is that of the engine. Every variable that dbt or airlock would
+# read is gone, but for AIRLOCK_DBT.
 # shellcheck shell=bash
 # shellcheck disable=SC2154,SC2119,SC2120 # `run` sets status, output and stderr; tests pass arguments
 
 bats_require_minimum_version 1.5.0
 
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
-PYTHON=$ROOT/.cache/dbt/bin/python
 : "${AIRLOCK_BIN:=$ROOT/build/airlock}" "${ENGINE:=duckdb}"
+VENV=$ROOT/.cache/dbt
+[ "$ENGINE" != snowflake ] || VENV=$ROOT/.cache/snowflake
+PYTHON=$VENV/bin/python
 for name in $(compgen -e | grep -E '^(DBT|AIRLOCK)_' | grep -vxE 'AIRLOCK_(BIN|TEST_ALL)'); do
   unset "$name"
 done
-REAL=$ROOT/.cache/dbt/bin/dbt
+REAL=$VENV/bin/dbt
 DIRECT=$ROOT/test/support/direct/dbt
 export AIRLOCK_BIN ENGINE AIRLOCK_DBT=$REAL DIRECT
 
@@ -65,8 +68,10 @@ begin_file() { # begin_file PROJECT
   cd "$WORK/project" || return
   if [ "$ENGINE" = postgres ]; then
     eval "$(pg start $$)"
-    sed -i "s/^profile: .*/&_postgres/" dbt_project.yml
+  elif [ "$ENGINE" = snowflake ]; then
+    eval "$(SNOWFLAKE_OWNER=$$ "$ROOT/test/support/snowflake/server" start SHOP)"
   fi
+  case $ENGINE in postgres | snowflake) sed -i "s/^profile: .*/&_$ENGINE/" dbt_project.yml ;; esac
 }
 
 # The same, and the shop published once: what most files begin with.
@@ -81,6 +86,7 @@ begin_published() {
 
 end_file() {
   [ -z "${SHOP_PG_DIR-}" ] || pg stop "$SHOP_PG_DIR"
+  [ -z "${SHOP_SF_PID-}" ] || "$ROOT/test/support/snowflake/server" stop "$SHOP_SF_PID"
 }
 
 # What the file's tests begin with: the project with dbt's caches, and the warehouse.

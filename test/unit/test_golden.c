@@ -168,7 +168,7 @@ static void plans_of_production_rollback(void **state)
 		{ "_full_refresh", TO_PROD ",history", "--full-refresh" },
 		{ "_parents_copy", TO_PROD ",history --parents copy", NULL },
 	};
-	static const char *const dialects[] = { "duckdb", "postgres" };
+	static const char *const dialects[] = { "duckdb", "postgres", "snowflake" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(dialects); i++)

@@ -89,6 +89,7 @@ struct plan {
 	struct restore_list
 		restores; /* those of its relations, judged; what it uses is not in it */
 	struct strv warnings;
+	struct strv disarms; /* behind these no statement of the publish finds what it publishes */
 };
 
 void plan_init(struct plan *plan);

@@ -222,7 +222,6 @@ struct dialect {
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
-	bool only_plans;             /* nothing is deployed there yet */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;
 	const char *unseen_by_content;

@@ -17,6 +17,8 @@ select to_json(object_construct(
         case when t.is_dynamic = 'YES' then 'it is a dynamic table' end,
         case when t.is_hybrid = 'YES' then 'it is a hybrid table' end,
         case when t.is_temporary = 'YES' then 'it is temporary' end,
+        case when t.table_type = 'VIEW' and coalesce(v.view_definition, '') = ''
+            then 'its text is not shown to this role, which does not own it' end,
         case when v.is_secure = 'YES' then 'it is a secure view' end)))
 from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
 join "Wh".information_schema.tables t

@@ -1,0 +1,206 @@
+/*
+ * Where tables change one by one a publish may stop in the middle. What it began with is in its
+ * intent: with that the rest is published as if nothing had changed, and what did change is what
+ * was tested, or somebody else's (publish_snowflake.c).
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "airlock/deploy/history.h"
+#include "airlock/deploy/observe.h"
+#include "airlock/format/json.h"
+#include "deploy_parts.h"
+
+static bool is_one_by_one(const struct deploy *deploy)
+{
+	return deploy->sides.dialect->transaction == DIALECT_TRANSACTION_NONE;
+}
+
+/* It may have begun to change production, and has not ended. */
+static bool has_begun(const json_t *record)
+{
+	return json_array_size(js_get_array(record, "intended")) > 0 &&
+	       !history_is_published(record) && !history_has_ended(record);
+}
+
+bool deploy_may_be_partly(const struct deploy *deploy, const json_t *record)
+{
+	return is_one_by_one(deploy) && has_begun(record);
+}
+
+bool deploy_goes_on(const struct deploy *deploy)
+{
+	return deploy_may_be_partly(deploy, deploy->resumed);
+}
+
+void deploy_note_before(const struct deploy *deploy, const struct route *route,
+			const struct observed *picture, json_t *intended)
+{
+	const struct table *to = observed_table(picture, deploy->routes.dialect, &route->to);
+
+	if (!is_one_by_one(deploy))
+		return;
+	json_object_set_new(
+		intended, "relation",
+		json_pack("[s, s, s]", route->to.database, route->to.schema, route->to.identifier));
+	json_object_set(intended, "before", to ? to->json : json_null());
+}
+
+static bool is_of(const json_t *row, const json_t *relation)
+{
+	static const char *const keys[] = { "database", "schema", "identifier" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!json_equal(json_object_get(row, keys[i]), json_array_get(relation, i)))
+			return false;
+	return true;
+}
+
+/* All but what is said of the relation. */
+static json_t *without(const json_t *rows, const json_t *relation)
+{
+	json_t *rest = json_array();
+
+	for (size_t i = 0; i < json_array_size(rows); i++)
+		if (!is_of(json_array_get(rows, i), relation))
+			json_array_append(rest, json_array_get(rows, i));
+	return rest;
+}
+
+static json_t *counted(const json_t *relation, const json_t *identity)
+{
+	json_t *row =
+		json_pack("{s:O, s:O, s:O}", "database", json_array_get(relation, 0), "schema",
+			  json_array_get(relation, 1), "identifier", json_array_get(relation, 2));
+
+	json_object_update_missing(row, (json_t *)(uintptr_t)identity);
+	return row;
+}
+
+static void put_back(json_t *picture, const json_t *intended)
+{
+	const json_t *relation = js_get_array(intended, "relation");
+	json_t *before = js_get_object(intended, "before");
+	json_t *relations = without(js_get_array(picture, "relations"), relation);
+	json_t *rows = without(js_get_array(picture, "rows"), relation);
+
+	if (before) {
+		json_array_append(relations, before);
+		json_array_append_new(rows, counted(relation, js_get_object(intended, "replaces")));
+	}
+	json_object_set_new(picture, "relations", relations);
+	json_object_set_new(picture, "rows", rows);
+}
+
+json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture)
+{
+	const json_t *intended = js_get_array(deploy->resumed, "intended");
+	json_t *before = json_copy((json_t *)(uintptr_t)picture);
+
+	for (size_t i = 0; deploy_goes_on(deploy) && i < json_array_size(intended); i++)
+		put_back(before, json_array_get(intended, i));
+	return before;
+}
+
+static bool is_another(const struct table *before, const struct table *now)
+{
+	if (!before || !now)
+		return before != now;
+	return strcmp(before->object ? before->object : "", now->object ? now->object : "") != 0;
+}
+
+static int look(struct deploy *deploy, struct observed *ret_observed, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
+	    executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
+		return -1;
+	json_t *picture CLEANUP(js_free) = observe_collect(reply.rows, reply.n, false, err);
+
+	return picture ? observed_parse(picture, ret_observed, err) : -1;
+}
+
+/* A statement whose reply was lost may still be on its way. */
+static int disarm(struct deploy *deploy, struct err *err)
+{
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (executor_add_statements(&deploy->executor, &deploy->final_plan.disarms, false, &ops,
+				    err) < 0)
+		return -1;
+	return executor_run_ops(&deploy->executor, &ops, true, &reply, err);
+}
+
+/* Replaced by another object, made, or gone, since the picture that was to be published. */
+static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
+{
+	const struct dialect *dialect = deploy->sides.dialect;
+	const struct plan *plan = &deploy->final_plan;
+	struct observed now = { 0 };
+	size_t n = 0;
+
+	if (disarm(deploy, err) < 0 || look(deploy, &now, err) < 0)
+		return -1;
+	for (size_t i = 0; i < plan->table_count; i++) {
+		const struct relation *to = &plan->tables[i].route->to;
+
+		n += is_another(observed_table(&deploy->built, dialect, to),
+				observed_table(&now, dialect, to));
+	}
+	observed_release(&now);
+	*ret_n = n;
+	return 0;
+}
+
+int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err)
+{
+	struct err unread CLEANUP(err_release) = ERR_INIT;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	size_t of = deploy->final_plan.table_count;
+	size_t n = 0;
+
+	*ret_partly = false;
+	if (!is_one_by_one(deploy))
+		return 0;
+	if (count_changed(deploy, &n, &unread) < 0)
+		return -1;
+	if (n == 0 && !deploy_goes_on(deploy))
+		return 0;
+	deploy_name_publish_failure(err);
+	char *why CLEANUP(mem_free_string) = mem_strdup(err->message);
+
+	*ret_partly = true;
+	/* Neither ended nor given back: who resumes it has the lock, and its intent. */
+	deploy->holds_lock = false;
+	deploy->result.production_changed = true;
+	err_set(err, err->code, "%s; %zu of %zu relations are published", why, n, of);
+	err->production = ERR_PRODUCTION_CHANGED;
+	json_t *fields CLEANUP(js_free) =
+		json_pack("{s:I, s:I}", "published", (json_int_t)n, "of", (json_int_t)of);
+
+	journal_write(&deploy->journal, "partly", "publish", fields, &ignored);
+	err_hint(err,
+		 "'airlock resume %s' publishes the rest; the restore points of what is published "
+		 "are in " STATE_RESTORE_SCHEMA,
+		 deploy->id);
+	return 0;
+}
+
+int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err)
+{
+	const char *id = js_get_string(record, "id");
+
+	if (!deploy_may_be_partly(deploy, record))
+		return 0;
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	err_set(err, ERR_OUTCOME_UNKNOWN,
+		"deployment '%s' died while it published: some of production may be new", id);
+	return err_hint(err,
+			"'airlock resume %s' publishes the rest, and 'airlock rollback %s' then "
+			"takes "
+			"it back; 'airlock unlock %s' leaves production as it is",
+			id, id, id);
+}

@@ -1,0 +1,213 @@
+#!/usr/bin/env bats
+# wac and production-rollback with real dbt-snowflake against the stand-in. One warehouse for the
+# whole file: each test begins with whatever the ones before it published.
+# bats file_tags=exhaustive
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  deploy
+  assert_status 0
+}
+
+setup() {
+  cd "$WORK/project" || return
+}
+
+teardown_file() {
+  end_file
+}
+
+# One more row in what `customers` is made of.
+add_customer() { # add_customer ID
+  echo "$1,Customer $1,DE,retail" >>seeds/raw_customers.csv
+}
+
+fault() { # fault PATTERN KIND [SECONDS]
+  curl -sS --fail -X POST -H 'Content-Type: application/json' \
+    -d "{\"pattern\": \"$1\", \"kind\": \"$2\", \"seconds\": ${3-1}}" \
+    "http://127.0.0.1:$SHOP_SF_PORT/standin/fault" >/dev/null
+}
+
+# How many tables were frozen for a publish so far.
+frozen() {
+  curl -sS --fail "http://127.0.0.1:$SHOP_SF_PORT/standin/statements" | grep -o 'not exists [^ ]*airlock_stage_' | wc -l
+}
+
+rows_of() { # rows_of SCHEMA.TABLE
+  sql "select count(*) from $1"
+}
+
+stages() {
+  sql "select count(*) from information_schema.tables where table_schema = 'airlock'
+        and startswith(table_name, 'airlock_stage_')"
+}
+
+@test "the first deployment makes production, and leaves no stage behind" {
+  [ "$(rows_of mart.customers)" -eq 8 ]
+  [ "$(rows_of utils.calendar)" -eq 31 ]
+  assert_sql "select count(*) > 0 from mart.open_orders" t
+  [ "$(stages)" -eq 0 ]
+  assert_sql "select is_transient from information_schema.tables
+               where table_schema = 'MART' and table_name = 'ORDERS'" YES
+}
+
+@test "a deployment keeps grants, comments and what is permanent, and makes views anew" {
+  sql 'create or replace table utils.currencies as select * from utils.currencies'
+  sql 'grant select on table mart.customers to role analyst'
+  sql 'grant select on view mart.open_orders to role analyst'
+  sql "comment on table mart.orders is 'it''s the report''s'"
+  sed -i "s/'placed', 'shipped'/'placed'/" models/mart/open_orders.sql
+  add_customer 101
+  # It is permanent in production now, and what staging builds is transient.
+  deploy
+  assert_status 125
+  assert_says SHOP.UTILS.CURRENCIES 'permanent in production and transient in staging' 'production was not changed'
+  [ "$(rows_of mart.customers)" -eq 8 ]
+  sed -i '1i {{ config(transient=false) }}' models/utils/currencies.sql
+  deploy
+  assert_status 0
+  assert_says 'published 6 relations'
+  [ "$(rows_of mart.customers)" -eq 9 ]
+  assert_sql "select grantee from information_schema.object_privileges where object_schema = 'MART'
+               and object_name = 'CUSTOMERS' and privilege_type = 'SELECT'" ANALYST
+  assert_sql "select grantee from information_schema.object_privileges where object_schema = 'MART'
+               and object_name = 'OPEN_ORDERS' and privilege_type = 'SELECT'" ANALYST
+  assert_sql "select comment from information_schema.tables where table_schema = 'MART'
+               and table_name = 'ORDERS'" "it's the report's"
+  assert_sql "select is_transient from information_schema.tables where table_schema = 'UTILS'
+               and table_name = 'CURRENCIES'" NO
+  assert_sql "select count(*) from mart.open_orders where status = 'shipped'" 0
+  [ "$(stages)" -eq 0 ]
+}
+
+@test "a rollback puts back rows and the text of views" {
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq 8 ]
+  assert_sql "select count(*) > 0 from mart.open_orders where status = 'shipped'" t
+  run --separate-stderr airlock history --json
+  assert_json 'd["deployments"][0]["strategy"]' rollback
+}
+
+@test "a failing test leaves production as it is" {
+  before=$(rows_of mart.customers)
+  add_customer 102
+  add_customer 102
+  deploy
+  assert_status 1
+  assert_says 'production was not changed'
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+  sed -i '/^102,/d' seeds/raw_customers.csv
+}
+
+@test "a publish that stops between two tables is resumed from another directory" {
+  add_customer 103
+  customers=$(rows_of mart.customers)
+  fault 'create or replace .*MART.*ORDERS.* clone' error
+  deploy
+  assert_status 70
+  assert_says '1 of 6 relations are published' 'airlock resume'
+  [ "$(rows_of mart.customers)" -ne "$customers" ]
+  run airlock abort
+  assert_status 71
+  assert_says 'some of production may be new'
+  deploy
+  assert_status 71
+  assert_says 'died while it published'
+  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
+  cd "$BATS_TEST_TMPDIR/elsewhere" || return
+  rm -rf target
+  run airlock resume
+  assert_status 0
+  assert_says 'published 6 relations'
+  [ "$(stages)" -eq 0 ]
+  # The restore point is what was there before the first of the two began.
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq "$customers" ]
+}
+
+@test "a clone whose reply was lost, or that runs late, is neither lost nor done twice" {
+  local id=110 kind
+  for kind in lost late; do
+    add_customer $id
+    customers=$(rows_of mart.customers)
+    fault 'create or replace .*MART.*ORDERS.* clone' $kind 3
+    deploy
+    assert_status 70
+    assert_says 'of 6 relations are published' 'airlock resume'
+    sleep 4
+    run airlock resume
+    assert_status 0
+    assert_sql "select count(*) from mart.customers where customer_id = $id" 1
+    assert_sql "select (select count(*) from mart.orders) = (select count(*) from stage.orders)" t
+    [ "$(stages)" -eq 0 ]
+    id=$((id + 1))
+  done
+}
+
+@test "what somebody else wrote meanwhile stops the publish before it changes anything" {
+  before=$(rows_of utils.calendar)
+  cat >>dbt_project.yml <<'EOF'
+on-run-end: "{% if target.name == 'staging' %}insert into mart.customers select * from mart.customers limit 1{% endif %}"
+EOF
+  deploy --allow-hooks '*'
+  sed -i '/^on-run-end/d' dbt_project.yml
+  assert_status 73
+  assert_says 'SHOP.MART.CUSTOMERS' 'by somebody else' 'production was not changed'
+  [ "$(rows_of utils.calendar)" -eq "$before" ]
+}
+
+@test "of two at once one waits, or is told who has the lock" {
+  airlock deploy wac --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
+  first=$!
+  for _ in $(seq 300); do
+    [ -z "$(sql "select 1 from airlock.airlock_log where event = 'begun' and id not in
+      (select id from airlock.airlock_log where event in ('finished', 'aborted'))" 2>/dev/null)" ] || break
+    sleep 0.2
+  done
+  deploy --if-locked fail
+  assert_status 72
+  assert_says 'is held by deployment'
+  wait "$first"
+}
+
+@test "killed while it publishes, a deployment is brought to its end elsewhere" {
+  add_customer 104
+  before=$(frozen)
+  airlock deploy wac --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
+  killed=$!
+  until [ "$(frozen)" -gt "$before" ]; do
+    kill -0 "$killed" || break
+    sleep 0.1
+  done
+  kill -9 "$killed"
+  wait "$killed" || true
+  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
+  cd "$BATS_TEST_TMPDIR/elsewhere" || return
+  rm -rf target
+  run airlock resume
+  assert_status 0
+  assert_sql "select count(*) from mart.customers where customer_id = 104" 1
+  assert_sql "select (select count(*) from mart.customers) = (select count(*) from stage.customers)" t
+  [ "$(stages)" -eq 0 ]
+}
+
+@test "production-rollback keeps the rows that no build makes again" {
+  dbt build --quiet --target prod
+  sql "insert into mart.revenue_by_day values ('2024-12-31'::date, 0, 0)"
+  run airlock deploy production-rollback --from staging --to prod --tags mart,utils --yes
+  assert_status 0
+  assert_says 'published 5 relations'
+  assert_sql "select count(*) from mart.revenue_by_day where ordered_on = '2024-12-31'::date" 1
+  assert_sql "select count(*) from stage.revenue_by_day where ordered_on = '2024-12-31'::date" 1
+}
+
+@test "gc lists the restore points and drops the expired ones" {
+  run --separate-stderr airlock gc --keep 1 --keep-for 0s --yes --json
+  assert_status 0
+  assert_json 'd["failed"]' 0
+  assert_json 'd["dropped"] > 0' true
+}
