@@ -127,7 +127,7 @@ static void warn_of_age(const struct offline *offline, enum option_id side, cons
 	if (sides_environment(offline->config, side, request->environment, &environment, &ignored) <
 	    0)
 		return;
-	sides_push_every(offline->config, request->cmdline, &offline->project, &options);
+	sides_push_given(request->cmdline, &options);
 	fresh = fresh_take(&input);
 	reason = fresh_compare(fresh, directory, &id);
 	fresh_free(fresh);

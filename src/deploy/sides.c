@@ -54,8 +54,7 @@ static int take_targets(struct sides *sides, struct err *err)
 	return 0;
 }
 
-/* --project-dir is not for the generated project of an operation. */
-static void push_for_ops(const struct cmdline *cmdline, struct strv *options)
+void sides_push_given(const struct cmdline *cmdline, struct strv *options)
 {
 	for (size_t i = 0; i < cmdline->every.n; i++) {
 		const char *word = cmdline->every.v[i];
@@ -67,20 +66,15 @@ static void push_for_ops(const struct cmdline *cmdline, struct strv *options)
 	}
 }
 
-void sides_push_every(const struct config *config, const struct cmdline *cmdline,
-		      const struct project *project, struct strv *options)
-{
-	if (config_text(config, OPTION_PROJECT_DIR) || cmdline->project_dir) {
-		strv_push(options, "--project-dir");
-		strv_push(options, project->directory);
-	}
-	push_for_ops(cmdline, options);
-}
-
+/* --project-dir is not for the generated project of an operation. */
 static void sort_options(struct sides *sides, const struct cmdline *cmdline)
 {
-	push_for_ops(cmdline, &sides->for_ops);
-	sides_push_every(sides->config, cmdline, &sides->project, &sides->every);
+	sides_push_given(cmdline, &sides->for_ops);
+	if (config_text(sides->config, OPTION_PROJECT_DIR) || cmdline->project_dir) {
+		strv_push(&sides->every, "--project-dir");
+		strv_push(&sides->every, sides->project.directory);
+	}
+	strv_push_all(&sides->every, &sides->for_ops);
 	strv_push_all(&sides->build, &sides->every);
 	strv_push_all(&sides->build, &cmdline->build);
 }

@@ -36,7 +36,7 @@ static void look(const struct sides *sides, struct side *side)
 	const struct fresh_input input = {
 		.project = &sides->project,
 		.target = side->target,
-		.options = &sides->every,
+		.options = &sides->for_ops, /* the project is where the manifest is */
 		.environment = &side->own->environment,
 		.dbt = sides->dbt,
 	};

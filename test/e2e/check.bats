@@ -4,7 +4,6 @@
 load ../support/common.bash
 
 setup_file() {
-  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt
   begin_file shop
   freeze
 }
@@ -27,6 +26,13 @@ for f in json.load(sys.stdin)["findings"]: print(f["check"], f["file"], f["line"
   assert_status 0
   AIRLOCK_DBT=/nonexistent run airlock check models/mart/orders.sql
   assert_status 0
+}
+
+@test "check: the manifests of a plan are as good as those of a parse" {
+  airlock plan wac >/dev/null 2>&1
+  run airlock check
+  assert_status 0
+  [ "$output" = '' ] || fail "$output"
 }
 
 @test "check: names in SQL, with their line; not in Jinja, comments and strings" {
@@ -85,11 +91,10 @@ hard-coded-name models/mart/orders.sql 5' ] || fail "$output"
 @test "check: as a hook of pre-commit, from .pre-commit-hooks.yaml" {
   python3 -m venv "$BATS_TEST_TMPDIR/venv"
   "$BATS_TEST_TMPDIR/venv/bin/pip" -q install pre-commit
-  export PRE_COMMIT_HOME=$BATS_TEST_TMPDIR/home HOME=$BATS_TEST_TMPDIR PATH=$BATS_TEST_TMPDIR/bin:$PATH
+  export PRE_COMMIT_HOME=$BATS_TEST_TMPDIR/home HOME=$BATS_TEST_TMPDIR
   export GIT_AUTHOR_NAME=a GIT_AUTHOR_EMAIL=a@b GIT_COMMITTER_NAME=a GIT_COMMITTER_EMAIL=a@b
-  mkdir "$BATS_TEST_TMPDIR"/{bin,hooks}
-  ln -s "$AIRLOCK_BIN" "$BATS_TEST_TMPDIR/bin/airlock"
-  cp "$ROOT/.pre-commit-hooks.yaml" "$BATS_TEST_TMPDIR/hooks"
+  mkdir "$BATS_TEST_TMPDIR/hooks"
+  (cd "$ROOT" && git ls-files -z -- . ':!.cache' | tar --null -T - -cf -) | tar -C "$BATS_TEST_TMPDIR/hooks" -xf -
   (cd "$BATS_TEST_TMPDIR/hooks" && git init -q && git add -A && git commit -qm hooks)
   cat >.pre-commit-config.yaml <<YAML
 repos:

@@ -69,9 +69,8 @@ int sides_select(struct sides *sides, struct strv *ret_unique_ids, struct err *e
 int sides_select_words(struct sides *sides, const struct strv *words, struct strv *ret_unique_ids,
 		       struct err *err);
 
-/* The options that every start of dbt gets. */
-void sides_push_every(const struct config *config, const struct cmdline *cmdline,
-		      const struct project *project, struct strv *options);
+/* The options of the command line that every start of dbt gets, but for --project-dir. */
+void sides_push_given(const struct cmdline *cmdline, struct strv *options);
 
 /* Options that make dbt see one side, into the target path that its name gives. */
 void sides_push_target(const struct sides *sides, const char *target, const char *name,
