@@ -239,7 +239,7 @@ static int take(struct index *x, step_fn step, size_t map)
 	int rc;
 
 	/* Most nodes are smaller than that. */
-	if ((size_t)(scan->end - scan->at) < manifest_window / 16)
+	if ((size_t)(scan->end - scan->at) < manifest_window / 4)
 		window_more(&x->window, scan, scan);
 	before = *scan;
 	while ((rc = step(x, map)) < 0 && scan->failed_at == scan->end &&

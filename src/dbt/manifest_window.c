@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t manifest_window = (size_t)512 * 1024; /* what the nearest caches hold */
+size_t manifest_window = (size_t)128 * 1024; /* what the nearest caches hold */
 
 void window_of_file(struct window *window, struct jscan *scan, struct fs_pieces *file)
 {

@@ -17,7 +17,7 @@
 #define FIXTURE AIRLOCK_SOURCE_DIR "/test/unit/data/manifest.json"
 #define TIMES 300
 
-static const size_t sizes[] = { 1, 64, 1000, (size_t)16 << 10, (size_t)512 << 10 };
+static const size_t sizes[] = { 1, 64, 1000, (size_t)16 << 10, (size_t)128 << 10 };
 static struct buf content;
 static uint64_t seed = UINT64_C(0x853c49e6748fea9b);
 
