@@ -5,17 +5,17 @@
 #include "airlock/deploy/state.h"
 #include "command_internal.h"
 
-#define BIT(id) (UINT64_C(1) << OPTION_##id)
+#define BIT(id) ((command_options)1 << OPTION_##id)
 #define OF_CHECK BIT(PARSE)
 #define OF_PUBLISH BIT(ONLY_FROM)
 #define OF_RESULT (BIT(LOG_FORMAT) | BIT(MARKDOWN))
 #define OF_ROUTES (BIT(MANIFEST) | BIT(MANIFEST_TO) | BIT(OFFLINE))
 #define OF_GUARD (BIT(ON_PROTECTED) | BIT(PROTECT) | BIT(PROTECT_OPERATIONS))
 #define ALL                                                                                        \
-	(((UINT64_C(1) << OPTION_COUNT) - 1) &                                                     \
+	((((command_options)1 << OPTION_COUNT) - 1) &                                              \
 	 ~(OF_CHECK | OF_PUBLISH | OF_RESULT | OF_ROUTES | OF_GUARD | BIT(FORCE) | BIT(RETRY)))
 
-_Static_assert(OPTION_COUNT < 64, "the options of a command are bits of one number");
+_Static_assert(OPTION_COUNT < 128, "the options of a command are bits of one number");
 
 /* What says which warehouse a command looks into. */
 #define WHERE                                                                                      \

@@ -14,15 +14,8 @@ void config_init(struct config *config)
 
 void config_set_strategy(struct config *config, const char *name)
 {
-	struct option_value *conflict = &config->values[OPTION_CONFLICT];
-
 	free(config->strategy);
 	config->strategy = mem_strdup(name);
-	if (conflict->source != OPTION_BY_DEFAULT || strcmp(name, "production-rollback") != 0)
-		return;
-	/* Rows of production that others add meanwhile would be lost with what was copied. */
-	free(conflict->text);
-	conflict->text = mem_strdup("content");
 }
 
 void config_release(struct config *config)
@@ -54,6 +47,10 @@ const char *config_text(const struct config *config, enum option_id id)
 {
 	const char *text = value_of(config, id)->text;
 
+	/* Rows of production that others add meanwhile would be lost with what was copied. */
+	if (id == OPTION_CONFLICT && !config_is_set(config, id) &&
+	    (copies_production(config) || config_clones(config)))
+		return "content";
 	if (!text && id == OPTION_ROUTE)
 		return value_of(config, OPTION_TO)->text ? "target" : "tag";
 	if (!text && id == OPTION_VIEWS)
@@ -104,6 +101,12 @@ bool config_rebuilds(const struct config *config)
 {
 	return config->strategy && strcmp(config->strategy, "wap") == 0 &&
 	       config_is(config, OPTION_PUBLISH_BY, "rebuild");
+}
+
+bool config_clones(const struct config *config)
+{
+	return config->strategy && strcmp(config->strategy, "blue-green") == 0 &&
+	       config_is(config, OPTION_PREPARE, "clone");
 }
 
 bool config_is_set(const struct config *config, enum option_id id)

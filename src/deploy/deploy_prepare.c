@@ -74,7 +74,8 @@ static void name_failure(const char *from, bool copies, struct err *err)
 	}
 }
 
-/* Through the connection of staging, whose tables they become. */
+/* Through the connection of staging, whose tables they become; where the sides are two files
+ * through production's, to which staging's is attached. */
 int deploy_prepare(struct deploy *deploy, struct err *err)
 {
 	struct ops_connection connection = deploy->sides.connection;
@@ -83,9 +84,11 @@ int deploy_prepare(struct deploy *deploy, struct err *err)
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
-	connection.target = deploy->sides.from;
-	connection.folder = deploy->sides.from_side.name;
-	connection.environment = &deploy->sides.from_side.environment;
+	if (!deploy->from_file) {
+		connection.target = deploy->sides.from;
+		connection.folder = deploy->sides.from_side.name;
+		connection.environment = &deploy->sides.from_side.environment;
+	}
 	x.connection = &connection;
 	if (executor_add(&x, plan_step(&deploy->plan, "prepare"), &ops, err) < 0 ||
 	    push_queries(deploy, &queries, err) < 0)

@@ -75,7 +75,8 @@ static int push_state(struct publication *w, struct strv *parts, struct err *err
 }
 
 /* One call: the file is open for writing only while it is written. */
-static int push_record(struct publication *w, struct strv *statements, struct err *err)
+static int push_writing(struct publication *w, const struct strv *writes, struct strv *statements,
+			struct err *err)
 {
 	const struct container *file = w->set.containers[0].from_seen;
 	const struct sql_arg path[] = { { .name = "path",
@@ -93,17 +94,34 @@ static int push_record(struct publication *w, struct strv *statements, struct er
 	for (size_t i = 0; i < ARRAY_LEN(before); i++)
 		if (dialect_push_text(&parts, w->in->dialect, before[i], path, 1, err) < 0)
 			return -1;
-	/* A file that comes back has its own. */
-	if ((!w->in->rolled_back &&
-	     w->in->dialect->carry(w->in->dialect, &w->set, &parts, err) < 0) ||
-	    push_state(w, &parts, err) < 0)
-		return -1;
+	strv_push_all(&parts, writes);
 	for (size_t i = 0; i < ARRAY_LEN(after); i++)
 		strv_push(&parts, after[i]);
 	for (size_t i = 0; i < parts.n; i++)
 		buf_printf(&whole, "%s%s", i ? ";\n      " : "", parts.v[i]);
 	strv_push(statements, buf_cstr(&whole));
 	return 0;
+}
+
+static int push_record(struct publication *w, struct strv *statements, struct err *err)
+{
+	struct strv writes CLEANUP(strv_release) = STRV_INIT;
+
+	/* A file that comes back has its own. */
+	if ((!w->in->rolled_back &&
+	     w->in->dialect->carry(w->in->dialect, &w->set, &writes, err) < 0) ||
+	    push_state(w, &writes, err) < 0)
+		return -1;
+	return push_writing(w, &writes, statements, err);
+}
+
+int publication_push_file_copies(struct publication *w, struct strv *statements, struct err *err)
+{
+	struct strv writes CLEANUP(strv_release) = STRV_INIT;
+
+	if (publication_push_copies(w, &writes, err) < 0)
+		return -1;
+	return push_writing(w, &writes, statements, err);
 }
 
 /* Production's file says who puts it aside, and has everything in it before it is linked. */

@@ -1,7 +1,8 @@
 /*
  * blue-green: everything in the containers is built from nothing in staging and tested, then the
  * containers of staging and production change places. The old one is the restore point and is
- * never built into: on top of it the next incremental build would lose what this one added.
+ * never built into: on top of it the next incremental build would lose what this one added. With
+ * `prepare: clone` what is not built from nothing begins as a copy of what production has now.
  */
 #include <string.h>
 
@@ -14,8 +15,8 @@ static int refuse_node(const struct manifest_node *node, const char *what, struc
 	err_set(err, ERR_UNSUPPORTED,
 		"'%s' %s: what production gathered is not in the new schema and would be lost",
 		node->unique_id, what);
-	return err_hint(err, "use production-rollback, which copies it from production first, or "
-			     "give the node a schema of its own");
+	return err_hint(err, "say --prepare clone, which copies it from production first; or use "
+			     "production-rollback, or give the node a schema of its own");
 }
 
 static int check_node(const struct manifest_node *node, bool full_refresh, struct err *err)
@@ -29,8 +30,8 @@ static int check_node(const struct manifest_node *node, bool full_refresh, struc
 	if (strcmp(node->full_refresh, "false") == 0)
 		return refuse_node(node, "says full_refresh: false and keeps its rows", err);
 	refuse_node(node, "is incremental and --full-refresh is not given", err);
-	return err_hint(err, "say '-- --full-refresh' to build it from nothing, or use "
-			     "production-rollback, which goes on from production's rows");
+	return err_hint(err, "say '-- --full-refresh' to build it from nothing; or --prepare clone "
+			     "or production-rollback, which go on from production's rows");
 }
 
 static int check_options(const struct strategy_input *input, struct err *err)
@@ -48,11 +49,31 @@ static int check_options(const struct strategy_input *input, struct err *err)
 	return 0;
 }
 
+static bool is_full_refresh(const struct publication *w)
+{
+	return strv_contains(w->in->build_options, "--full-refresh") ||
+	       strv_contains(w->in->build_options, "-f");
+}
+
+/* What the build does not make from nothing begins as production's. */
+static int choose_copies(struct publication *w, struct err *err)
+{
+	const struct routes *routes = w->in->routes;
+	bool full_refresh = is_full_refresh(w);
+
+	publication_begin_copies(w);
+	for (size_t i = 0; i < routes->n; i++)
+		if (routes->items[i].in_scope &&
+		    !scope_build_recreates(routes->items[i].node, full_refresh) &&
+		    publication_add_copy(w, &routes->items[i], full_refresh, err) < 0)
+			return -1;
+	return 0;
+}
+
 static int choose_tables(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
-	bool full_refresh = strv_contains(w->in->build_options, "--full-refresh") ||
-			    strv_contains(w->in->build_options, "-f");
+	bool clones = config_clones(w->in->config);
 
 	w->set.tables =
 		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
@@ -61,7 +82,7 @@ static int choose_tables(struct publication *w, struct err *err)
 
 		if (!route->in_scope)
 			continue;
-		if (check_node(route->node, full_refresh, err) < 0 ||
+		if ((!clones && check_node(route->node, is_full_refresh(w), err) < 0) ||
 		    publication_add_table(w, route, err) < 0)
 			return -1;
 		w->set.tables[w->set.n - 1].is_view = !manifest_is_table(route->node);
@@ -73,25 +94,39 @@ static int choose_tables(struct publication *w, struct err *err)
 					   ? "its file takes the place of production's"
 					   : "its schema takes the place of production's");
 	publication_link_routes(w);
+	if (clones && choose_copies(w, err) < 0)
+		return -1;
 	return publication_check_shrinks(w, err);
 }
 
 static int plan_prepare(struct publication *w, struct err *err)
 {
-	struct step *step = plan_add_step(w->plan, "prepare", "prepare", STEP_TRANSACTION,
-					  "the schemas of staging say whose build they are");
+	bool marks = w->in->dialect->mark != NULL;
+	struct step *step;
 
+	if (!marks && w->copies.n == 0)
+		return 0;
+	step = plan_add_step(w->plan, "prepare", "prepare",
+			     marks ? STEP_TRANSACTION : STEP_OPERATION,
+			     w->copies.n == 0 ? "the schemas of staging say whose build they are"
+					      : "staging gets from production what the build "
+						"does not make anew");
 	step->idempotent = true;
-	step->undo = "nothing: the next deployment marks them anew";
-	return w->in->dialect->mark(w->in->dialect, &w->set, &step->sql, err);
+	step->undo = w->copies.n == 0 ? "nothing: the next deployment marks them anew"
+				      : "nothing: staging is filled anew by the next deployment";
+	if (marks && w->in->dialect->mark(w->in->dialect, &w->set, &step->sql, err) < 0)
+		return -1;
+	if (w->copies.n == 0)
+		return 0;
+	return w->in->dialect->swaps_files ? publication_push_file_copies(w, &step->sql, err)
+					   : publication_push_copies(w, &step->sql, err);
 }
 
 static int plan_steps(struct publication *w, struct err *err)
 {
 	static const char *const no_defer[] = { "--no-defer", NULL };
 
-	if (publication_plan_lock(w, err) < 0 ||
-	    (w->in->dialect->mark && !w->in->reuses && plan_prepare(w, err) < 0))
+	if (publication_plan_lock(w, err) < 0 || (!w->in->reuses && plan_prepare(w, err) < 0))
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);

@@ -13,7 +13,6 @@
 
 struct rollback_plan {
 	struct publication w;
-	struct publish_set copies;
 	bool full_refresh;
 	bool copies_parents;
 	bool reads; /* from production */
@@ -48,92 +47,19 @@ static void add_read(struct rollback_plan *r, const struct route *route)
 	r->reads = r->reads || !route->is_shared;
 }
 
-static const char *copy_reason(const struct rollback_plan *r, const struct route *route,
-			       const struct publish_table *t)
-{
-	const struct manifest_node *node = route->node;
-
-	if (!t->from_table)
-		return "production has none: the build begins anew";
-	if (!route->is_built)
-		return "the build reads it";
-	if (node->type == MANIFEST_SNAPSHOT)
-		return "a snapshot goes on from what it has";
-	if (r->full_refresh && strcmp(node->full_refresh, "false") == 0)
-		return "full_refresh: false keeps what it has";
-	if (strcmp(node->materialized, "incremental") == 0)
-		return "an incremental model goes on from what it has";
-	return "its materialization may go on from what it has";
-}
-
-static int check_kind(const struct publish_table *t, struct err *err)
-{
-	static const char *const kinds[] = { "table", "view", "materialized view" };
-
-	for (size_t i = 0; t->to_table && i < ARRAY_LEN(kinds); i++)
-		if (strcmp(t->to_table->kind, kinds[i]) == 0)
-			return 0;
-	if (!t->to_table)
-		return 0;
-	char *name CLEANUP(mem_free_string) = relation_display(t->to);
-
-	err_set(err, ERR_UNSUPPORTED, "'%s' is a %s in staging and has to be made anew", name,
-		t->to_table->kind);
-	return err_hint(err, "drop it there");
-}
-
-static int add_copy(struct rollback_plan *r, const struct route *route, struct err *err)
-{
-	struct publish_table *t = &r->copies.tables[r->copies.n];
-	struct plan_copy *copy = &r->w.plan->copies[r->copies.n];
-
-	*t = (struct publish_table) {
-		.from = &route->to,
-		.to = &route->from,
-		.from_table = production_of(r, route),
-		.to_table = observed_table(r->w.in->observed, r->w.in->dialect, &route->from),
-		.decided = true,
-		.is_exact = true,
-		.is_copy = true,
-	};
-	/* In its place dbt would make a table from nothing. */
-	if (t->from_table && route->is_built && strcmp(t->from_table->kind, "table") != 0)
-		t->from_table = NULL;
-	if (!t->from_table && !t->to_table)
-		return 0;
-	t->way = r->w.in->dialect->choose_copy(t);
-	t->number = r->copies.n + 1;
-	*copy = (struct plan_copy) { route, t->way, copy_reason(r, route, t) };
-	r->copies.n++;
-	r->w.plan->copy_count++;
-	return check_kind(t, err);
-}
-
 static int choose_route(struct rollback_plan *r, const struct route *route, struct err *err)
 {
 	if (route->is_built && route->has_to && !route->is_shared &&
 	    !scope_build_recreates(route->node, r->full_refresh))
-		return add_copy(r, route, err);
+		return publication_add_copy(&r->w, route, r->full_refresh, err);
 	if (!route->is_read)
 		return 0;
 	if (check_read(r, route, err) < 0)
 		return -1;
 	if (r->copies_parents && !route->is_shared)
-		return add_copy(r, route, err);
+		return publication_add_copy(&r->w, route, r->full_refresh, err);
 	add_read(r, route);
 	return 0;
-}
-
-/* Views of staging that a copy may take along: dbt makes them again when they are built. */
-static void list_views(struct rollback_plan *r)
-{
-	const struct routes *routes = r->w.in->routes;
-	struct relation *views = arena_alloc(&r->w.plan->arena, (routes->n + 1) * sizeof(*views));
-
-	for (size_t i = 0; i < routes->n; i++)
-		if (!routes->items[i].is_shared && !manifest_is_table(routes->items[i].node))
-			views[r->copies.view_count++] = routes->items[i].from;
-	r->copies.views = views;
 }
 
 static int choose_copies(struct rollback_plan *r, struct err *err)
@@ -142,13 +68,11 @@ static int choose_copies(struct rollback_plan *r, struct err *err)
 	struct plan *plan = r->w.plan;
 	size_t n = routes->n + 1;
 
-	r->copies.tables = arena_alloc(&plan->arena, n * sizeof(*r->copies.tables));
-	plan->copies = arena_alloc(&plan->arena, n * sizeof(*plan->copies));
+	publication_begin_copies(&r->w);
 	plan->reads = arena_alloc(&plan->arena, n * sizeof(*plan->reads));
 	for (size_t i = 0; i < routes->n; i++)
 		if (choose_route(r, &routes->items[i], err) < 0)
 			return -1;
-	list_views(r);
 	return 0;
 }
 
@@ -171,7 +95,7 @@ static int plan_prepare(struct rollback_plan *r, struct err *err)
 {
 	struct step *step;
 
-	if (r->copies.n == 0)
+	if (r->w.copies.n == 0)
 		return 0;
 	step = plan_add_step(r->w.plan, "prepare", "prepare",
 			     r->w.in->dialect->transaction == DIALECT_TRANSACTION_NONE
@@ -180,11 +104,7 @@ static int plan_prepare(struct rollback_plan *r, struct err *err)
 			     "staging gets from production what the build does not make anew");
 	step->idempotent = true;
 	step->undo = "nothing: staging is filled anew by the next deployment";
-	for (size_t i = 0; i < r->copies.n; i++)
-		if (publication_push_schema(&r->w, r->copies.tables[i].to, &step->sql, err) < 0)
-			return -1;
-	strv_dedup(&step->sql);
-	return r->w.in->dialect->copy(r->w.in->dialect, &r->copies, &step->sql, err);
+	return publication_push_copies(&r->w, &step->sql, err);
 }
 
 static void plan_build(struct rollback_plan *r)

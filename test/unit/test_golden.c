@@ -149,7 +149,11 @@ static void plans_of_blue_green(void **state)
 		  "--full-refresh" },
 		{ "blue-green", "duckdb", "_built", "green_built", FILES_TO_PROD " content",
 		  "--full-refresh" },
+		{ "blue-green", "duckdb", "_clone", "green_before",
+		  FILES_TO_PROD " content --prepare clone", NULL },
 		{ "blue-green", "postgres", "", "green_before", GREEN_TO_PROD, "--full-refresh" },
+		{ "blue-green", "postgres", "_clone", "green_built",
+		  GREEN_TO_PROD " --prepare clone", NULL },
 		{ "blue-green", "postgres", "_built", "green_built", GREEN_TO_PROD,
 		  "--full-refresh" },
 	};

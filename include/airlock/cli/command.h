@@ -36,20 +36,23 @@ struct invocation {
 	bool has_told_production; /* its result says what became of production */
 };
 
+/* A bit for each option id. */
+__extension__ typedef unsigned __int128 command_options;
+
 struct command {
 	const char *name;
-	const char *summary;    /* one line */
-	const char *operand;    /* the word it takes, as usage shows it; NULL: none */
-	bool takes_id;          /* the operand is the id of a deployment */
-	bool takes_more;        /* further operands */
-	bool takes_verb;        /* the operand is what is to be done */
-	const char *usage;      /* what follows the name */
-	const char *details;    /* further lines of help, each ended by a newline; "" for none */
-	uint64_t options;       /* bits of option ids: command_takes() */
-	bool takes_dbt_options; /* behind `--` */
-	bool starts_dbt;        /* children to be supervised */
-	bool builds_nothing;    /* of a deployment: staging is published as it is */
-	bool publishes;         /* changes production: nothing may end it by accident */
+	const char *summary;     /* one line */
+	const char *operand;     /* the word it takes, as usage shows it; NULL: none */
+	bool takes_id;           /* the operand is the id of a deployment */
+	bool takes_more;         /* further operands */
+	bool takes_verb;         /* the operand is what is to be done */
+	const char *usage;       /* what follows the name */
+	const char *details;     /* further lines of help, each ended by a newline; "" for none */
+	command_options options; /* command_takes() */
+	bool takes_dbt_options;  /* behind `--` */
+	bool starts_dbt;         /* children to be supervised */
+	bool builds_nothing;     /* of a deployment: staging is published as it is */
+	bool publishes;          /* changes production: nothing may end it by accident */
 	int (*run)(struct invocation *invocation, struct err *err);
 	json_t *(*failure)(const struct invocation *invocation, const struct err *err);
 };

@@ -91,6 +91,8 @@ bool config_is(const struct config *config, enum option_id id, const char *value
 const char *config_route(const struct config *config, const char *tag);
 /* Of strategy wap: production is built anew by dbt, after the audit. */
 bool config_rebuilds(const struct config *config);
+/* Of strategy blue-green: what is not built from nothing is copied from production. */
+bool config_clones(const struct config *config);
 bool config_is_set(const struct config *config, enum option_id id);
 
 /*

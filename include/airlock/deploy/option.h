@@ -55,6 +55,7 @@ enum option_id {
 				      default */
 	OPTION_PARENTS,            /* defer | copy; default defer */
 	OPTION_PARSE,              /* flag; command line only */
+	OPTION_PREPARE,            /* none | clone; of blue-green; default none */
 	OPTION_PROJECT_DIR,        /* command line only (DBT_PROJECT_DIR is dbt's own) */
 	OPTION_PROTECT,            /* list of targets; project only */
 	OPTION_PROTECT_OPERATIONS, /* list of macros; project only */

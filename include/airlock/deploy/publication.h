@@ -20,6 +20,7 @@ struct publication {
 	struct plan *plan;
 	struct state state;
 	struct publish_set set;
+	struct publish_set copies; /* from production into staging */
 	/* Dropped in the transaction, behind the publish. */
 	const struct relation *spent;
 	size_t spent_count;
@@ -81,10 +82,22 @@ void publication_plan_audit(struct publication *w);
  */
 int publication_plan_hook(struct publication *w, enum option_id id, struct err *err);
 
+/*
+ * publication_copies.c: tables of production that staging begins with. _begin_copies() before the
+ * others; of a swap the containers are known. Then what staging has in their place and production
+ * has not is removed, so that the build begins anew there too. ERR_UNSUPPORTED for what cannot be.
+ */
+void publication_begin_copies(struct publication *w);
+int publication_add_copy(struct publication *w, const struct route *route, bool full_refresh,
+			 struct err *err);
+int publication_push_copies(struct publication *w, struct strv *statements, struct err *err);
+
 /* What the history keeps of it, a new reference; NULL before the build. */
 json_t *publication_detail(const struct publication *w);
 /* publication_file.c: `record`, `link` and `publish` of files that change places. */
 int publication_plan_file(struct publication *w, const char *reason, struct err *err);
+/* The copies, into the file of staging; through production's connection. */
+int publication_push_file_copies(struct publication *w, struct strv *statements, struct err *err);
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
 /* publication_rebuild.c: of strategy wap. The whole of its restore points; the steps `rebuild`,
  * `grants` and `verify`. */

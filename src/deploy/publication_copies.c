@@ -1,0 +1,102 @@
+/* What staging gets from production before the build, so that the build goes on from it. */
+#include <string.h>
+
+#include "airlock/deploy/publication.h"
+#include "airlock/deploy/scope_build.h"
+
+static bool is_built(const struct publication *w, const struct route *route)
+{
+	return route->is_built || (w->set.container_count > 0 && route->in_scope);
+}
+
+static const char *copy_reason(const struct publication *w, const struct route *route,
+			       const struct publish_table *t, bool full_refresh)
+{
+	const struct manifest_node *node = route->node;
+
+	if (!t->from_table)
+		return "production has none: the build begins anew";
+	if (!is_built(w, route))
+		return "the build reads it";
+	if (node->type == MANIFEST_SNAPSHOT)
+		return "a snapshot goes on from what it has";
+	if (full_refresh && strcmp(node->full_refresh, "false") == 0)
+		return "full_refresh: false keeps what it has";
+	if (strcmp(node->materialized, "incremental") == 0)
+		return "an incremental model goes on from what it has";
+	return "its materialization may go on from what it has";
+}
+
+static int check_kind(const struct publish_table *t, struct err *err)
+{
+	static const char *const kinds[] = { "table", "view", "materialized view" };
+
+	for (size_t i = 0; t->to_table && i < ARRAY_LEN(kinds); i++)
+		if (strcmp(t->to_table->kind, kinds[i]) == 0)
+			return 0;
+	if (!t->to_table)
+		return 0;
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	err_set(err, ERR_UNSUPPORTED, "'%s' is a %s in staging and has to be made anew", name,
+		t->to_table->kind);
+	return err_hint(err, "drop it there");
+}
+
+/* Views of staging that a copy may take along: dbt makes them again when they are built. */
+static void list_views(struct publication *w)
+{
+	const struct routes *routes = w->in->routes;
+	struct relation *views = arena_alloc(&w->plan->arena, (routes->n + 1) * sizeof(*views));
+
+	for (size_t i = 0; i < routes->n; i++)
+		if (!routes->items[i].is_shared && !manifest_is_table(routes->items[i].node))
+			views[w->copies.view_count++] = routes->items[i].from;
+	w->copies.views = views;
+}
+
+void publication_begin_copies(struct publication *w)
+{
+	size_t n = w->in->routes->n + 1;
+
+	w->copies.tables = arena_alloc(&w->plan->arena, n * sizeof(*w->copies.tables));
+	w->plan->copies = arena_alloc(&w->plan->arena, n * sizeof(*w->plan->copies));
+	list_views(w);
+}
+
+int publication_add_copy(struct publication *w, const struct route *route, bool full_refresh,
+			 struct err *err)
+{
+	struct publish_table *t = &w->copies.tables[w->copies.n];
+	struct plan_copy *copy = &w->plan->copies[w->copies.n];
+
+	*t = (struct publish_table) {
+		.from = &route->to,
+		.to = &route->from,
+		.from_table = observed_table(w->in->observed, w->in->dialect, &route->to),
+		.to_table = observed_table(w->in->observed, w->in->dialect, &route->from),
+		.decided = true,
+		.is_exact = true,
+		.is_copy = true,
+	};
+	/* In its place dbt would make a table from nothing. */
+	if (t->from_table && is_built(w, route) && strcmp(t->from_table->kind, "table") != 0)
+		t->from_table = NULL;
+	if (!t->from_table && !t->to_table)
+		return 0;
+	t->way = w->in->dialect->choose_copy(t);
+	t->number = w->copies.n + 1;
+	*copy = (struct plan_copy) { route, t->way, copy_reason(w, route, t, full_refresh) };
+	w->copies.n++;
+	w->plan->copy_count++;
+	return check_kind(t, err);
+}
+
+int publication_push_copies(struct publication *w, struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < w->copies.n; i++)
+		if (publication_push_schema(w, w->copies.tables[i].to, statements, err) < 0)
+			return -1;
+	strv_dedup(statements);
+	return w->in->dialect->copy(w->in->dialect, &w->copies, statements, err);
+}
