@@ -1,11 +1,13 @@
 #!/usr/bin/env bats
-# production-rollback: production to staging, rebuild the scope there, back to production.
+# production-rollback: production to staging, rebuild the scope there, back to production. The first
+# test is on real dbt, and the exhaustive ones.
 
 load ../support/common.bash
 
 # Production was built in place, has a row that no build makes again, and its seeds have changed.
 setup_file() {
   begin_file shop
+  AIRLOCK_DBT=$DIRECT
   dbt build --target prod
   sql "insert into mart.revenue_by_day values (date '2024-12-31', 0, 0)"
   sql 'create unique index one_day on mart.revenue_by_day (ordered_on)'
@@ -17,6 +19,7 @@ setup_file() {
 
 setup() {
   thaw
+  AIRLOCK_DBT=$DIRECT
 }
 
 teardown_file() {
@@ -58,6 +61,7 @@ assert_as_in_place() {
 }
 
 @test "rows of production are kept and new ones added, as by building in place; and once more" {
+  AIRLOCK_DBT=$REAL
   (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
   roll
   assert_status 0
@@ -66,6 +70,7 @@ assert_as_in_place() {
   assert_sql "select count(*) from mart.revenue_by_day where ordered_on = date '2024-12-31'" 1
   assert_sql "select orders from mart.revenue_by_day where ordered_on = date '2025-01-20'" 1
   assert_sql 'select count(*) from history.customers_history where customer_id = 4' 2
+  AIRLOCK_DBT=$DIRECT
   roll
   assert_status 0
   assert_as_in_place
@@ -74,7 +79,8 @@ assert_as_in_place() {
 # bats test_tags=engine:any
 @test "a failing test leaves production untouched, and so does what was copied" {
   remember_production
-  roll -- --vars '{break_orders: true}'
+  break_orders
+  roll
   assert_status 1
   assert_says unique_orders_order_id 'production was not changed' '--defer --favor-state --state'
   assert_production_unchanged
@@ -82,6 +88,7 @@ assert_as_in_place() {
 
 # bats test_tags=exhaustive
 @test "--full-refresh makes the incremental model anew, as in place, and the snapshot goes on" {
+  AIRLOCK_DBT=$REAL
   (in_place --full-refresh) >"$BATS_TEST_TMPDIR/in_place.rows"
   roll -- --full-refresh
   assert_status 0
@@ -122,7 +129,7 @@ assert_as_in_place() {
 
 # bats test_tags=engine:any
 @test "killed in its publish, resume publishes what was tested" {
-  export AIRLOCK_DBT=$ROOT/test/support/direct/dbt DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
   roll
   assert_status 0
   expected=$(rows)
@@ -192,8 +199,6 @@ seed_both() {
 
 # bats test_tags=exhaustive
 @test "ten in a row, one that fails and one with another writer among them, as by building in place" {
-  direct=$ROOT/test/support/direct/dbt
-  AIRLOCK_DBT=$direct # which is exported
   written="update mart.revenue_by_day set revenue_eur = 7 where ordered_on = date '2024-12-31'"
   copy_warehouse
   for number in {1..10}; do
@@ -211,7 +216,7 @@ seed_both() {
       fake_dbt build "'$PYTHON' '$ROOT/test/support/sql.py' \"$written\""
       roll
       assert_status 73
-      AIRLOCK_DBT=$direct
+      AIRLOCK_DBT=$DIRECT
       in_copy sql "$written"
       assert_sql "select count(*) from mart.revenue_by_day where revenue_eur = 7" 1
     fi

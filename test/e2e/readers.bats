@@ -60,17 +60,22 @@ change_columns_of_both() {
   publish_often 3
 }
 
+exchange() {
+  scenario "{\"columns\": {\"model.shop.orders\": \"$1 as v$1\"}}"
+}
+
 @test "3 publishes that exchange a table whose columns changed" {
-  publish_often 3 change_columns
+  AIRLOCK_DBT=$DIRECT
+  publish_often 3 exchange
 }
 
 # The view is in the set: its text and its columns change with the tables that it reads.
-@test "3 publishes of a view with its tables: never one old and one new, no error" {
+@test "2 publishes of a view with its tables: never one old and one new, no error" {
   QUERY="select (select sum(o.amount_eur) from mart.orders o), (select sum(v.amount_eur) from mart.open_orders v)"
   sed -i 's/^  o.status,$/  o.status, o.amount_eur,/; /^where/d' models/mart/open_orders.sql
   deploy
   assert_status 0
-  publish_often 3 change_columns_of_both
+  publish_often 2 change_columns_of_both
 }
 
 # bats test_tags=exhaustive

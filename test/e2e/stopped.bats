@@ -1,5 +1,6 @@
 #!/usr/bin/env bats
-# What has to stop a deployment, and does: production is compared as a whole before and after.
+# What has to stop a deployment, and does: production is compared as a whole before and after. What dbt
+# itself has to say is said by real dbt, the rest by a stand-in.
 
 load ../support/common.bash
 
@@ -48,7 +49,9 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a failing test, as JSON" {
-  run --separate-stderr airlock deploy wac --yes --json -- --vars '{break_orders: true}'
+  AIRLOCK_DBT=$DIRECT
+  break_orders
+  run --separate-stderr airlock deploy wac --yes --json
   assert_stopped 1
   assert_json 'd["outcome"]' blocked
   assert_json 'd["production_changed"]' false
@@ -75,7 +78,8 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a failing model outside the scope, and the scope skipped behind it" {
-  echo 'select no_such_column from nowhere' >models/staging/stg_payments.sql
+  AIRLOCK_DBT=$DIRECT
+  scenario '{"results": {"model.shop.stg_payments": {"status": "error", "message": "no such column"}}}'
   deploy
   assert_stopped 1 stg_payments
 }
@@ -89,6 +93,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a dbt that dies by a signal during the build" {
+  AIRLOCK_DBT=$DIRECT
   fake_dbt build 'kill -KILL $$'
   deploy
   [ "$status" -ne 0 ]
@@ -98,6 +103,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a dbt that says 0 and built nothing, beside the results of an earlier run" {
+  AIRLOCK_DBT=$DIRECT
   fake_dbt build 'exit 0'
   deploy
   [ "$status" -ne 0 ]
@@ -106,6 +112,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a dbt that says 0 and hands in the results of an earlier run" {
+  AIRLOCK_DBT=$DIRECT
   results=$(find target/airlock -name run_results.json | head -n 1)
   [ -n "$results" ]
   cp "$results" "$BATS_TEST_TMPDIR/old.json"
@@ -117,6 +124,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a build of empty tables: DBT_EMPTY, --empty" {
+  AIRLOCK_DBT=$DIRECT
   DBT_EMPTY=1 deploy
   assert_stopped 125 DBT_EMPTY
   deploy -- --empty
@@ -125,24 +133,28 @@ assert_stopped() { # assert_stopped STATUS TEXT...
 
 # bats test_tags=engine:any
 @test "a build that would not run the tests: DBT_INDIRECT_SELECTION=empty" {
+  AIRLOCK_DBT=$DIRECT
   DBT_INDIRECT_SELECTION=empty deploy
   assert_stopped 125 DBT_INDIRECT_SELECTION
 }
 
 # bats test_tags=engine:any
 @test "a build into production: -- --target prod" {
+  AIRLOCK_DBT=$DIRECT
   deploy -- --target prod
   assert_stopped 125 --target --from
 }
 
 @test "an answer of the warehouse that got lost is an error" {
-  fake_dbt run-operation '"$ROOT/.cache/dbt/bin/dbt" "$@" >/dev/null; exit 0'
+  AIRLOCK_DBT=$DIRECT
+  fake_dbt run-operation '"$DIRECT" "$@" >/dev/null; exit 0'
   deploy
   [ "$status" -ne 0 ]
   assert_production_unchanged
 }
 
 @test "an error of the database in the middle of the publish" {
+  AIRLOCK_DBT=$DIRECT
   sql 'alter table mart.customers alter column last_ordered_on set not null'
   remember_production
   echo '9,Ines Novak,HR,retail' >>seeds/raw_customers.csv
