@@ -1,6 +1,6 @@
 #!/usr/bin/env bats
-# What is refused before anything is built, whatever the engine, and how it is said. Nothing
-# reaches production.
+# What is refused before anything is built, whatever the engine, and how it is said. Nothing reaches
+# production. With a stand-in for dbt where the project is the recorded one.
 
 load ../support/common.bash
 
@@ -11,6 +11,7 @@ setup_file() {
 
 setup() {
   thaw
+  AIRLOCK_DBT=$DIRECT
 }
 
 teardown() {
@@ -47,6 +48,7 @@ tags_to_clone_only() {
 }
 
 @test "a tag that only views have" {
+  AIRLOCK_DBT=$REAL
   sed -i "s/materialized='view'/materialized='view', tags=['screens']/" models/mart/open_orders.sql
   run airlock deploy wac --from staging --to prod --tags screens --views skip --yes
   refused screens view
@@ -65,6 +67,7 @@ tags_to_clone_only() {
 }
 
 @test "a project whose sides are not apart: both relations, and the lines that cure it" {
+  AIRLOCK_DBT=$REAL
   cp -R "$ROOT/test/projects/classic" "$WORK/classic"
   cd "$WORK/classic"
   run airlock deploy wac --from staging --to prod --tags mart --yes
@@ -72,6 +75,7 @@ tags_to_clone_only() {
 }
 
 @test "a model with both tags, routed by tag" {
+  AIRLOCK_DBT=$REAL
   tags_to_clone_only
   sed -i "1i {{ config(tags=['utils']) }}" models/mart/orders.sql
   run airlock deploy wac --from staging --yes
@@ -79,6 +83,7 @@ tags_to_clone_only() {
 }
 
 @test "two models routed to one relation" {
+  AIRLOCK_DBT=$REAL
   tags_to_clone_only
   printf "{{ config(schema='raw', alias='orders', tags=['mart'], materialized='table') }}\nselect 1 as x\n" \
     >models/staging/other_orders.sql
@@ -150,6 +155,7 @@ tags_to_clone_only() {
 }
 
 @test "no profiles.yml" {
+  AIRLOCK_DBT=$REAL
   mv profiles.yml elsewhere.yml
   HOME=$BATS_TEST_TMPDIR deploy
   [ "$status" -ne 0 ]
@@ -157,12 +163,14 @@ tags_to_clone_only() {
 }
 
 @test "a target that does not exist" {
+  AIRLOCK_DBT=$REAL
   run airlock deploy wac --from stagin --to prod --tags mart --yes
   [ "$status" -ne 0 ]
   assert_says stagin
 }
 
 @test "a secret that only one side needs, and that is missing" {
+  AIRLOCK_DBT=$REAL
   "$PYTHON" - <<'PY'
 text = open("profiles.yml").read()
 text = text.replace("schema: analytics", "schema: \"{{ env_var('PROD_SCHEMA') }}\"")
@@ -194,7 +202,7 @@ EOF
   deploy
   refused manifest.json
   thaw
-  export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+  AIRLOCK_DBT=$DIRECT
   spoiled_manifest "sed -i '1i <<<<<<< HEAD'"
   deploy
   refused manifest.json:1
