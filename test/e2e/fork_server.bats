@@ -168,8 +168,9 @@ server() {
   pgrep -P "$deployment" -f 'import os; exec'
 }
 
+# bats test_tags=engine:any
 @test "the server killed during the build: that build is an error, production unchanged" {
-  deploy
+  directly deploy
   assert_status 0
   remember_production
   make_slow
@@ -183,12 +184,12 @@ server() {
   assert_production_unchanged
   assert_none_left
   rm models/utils/slow.sql
-  deploy
+  directly deploy
   assert_status 0
 }
 
 @test "the server killed during the publish: all or nothing, and the exit status says which" {
-  deploy
+  directly deploy
   assert_status 0
   remember_production
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv

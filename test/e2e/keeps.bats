@@ -42,6 +42,7 @@ assert_keeps_shape() {
   assert_sql "select n from reports.countries where country = 'CH'" 1
 }
 
+# bats test_tags=engine:any
 @test "tables that nobody published, beside the published ones" {
   sql 'create table mart.by_hand as select 42 as answer'
   assert_keeps_shape

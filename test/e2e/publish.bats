@@ -1,5 +1,5 @@
 #!/usr/bin/env bats
-# airlock publish, with real dbt: nothing is built, what staging holds is tested and published.
+# airlock publish: nothing is built, what staging holds is tested and published.
 
 load ../support/common.bash
 
@@ -48,6 +48,7 @@ country() {
 }
 
 @test "what fails its tests is not published, whatever an earlier run said" {
+  AIRLOCK_DBT=$DIRECT
   remember_production
   sql 'insert into stage.orders select * from stage.orders where order_id = 101'
   publish
@@ -58,6 +59,7 @@ country() {
 
 # bats test_tags=engine:any
 @test "a relation that staging does not have" {
+  AIRLOCK_DBT=$DIRECT
   remember_production
   sql 'drop table stage.calendar'
   publish
@@ -67,6 +69,7 @@ country() {
 }
 
 @test "staging that is changed while it is tested" {
+  AIRLOCK_DBT=$DIRECT
   remember_production
   fake_dbt test "$PYTHON $ROOT/test/support/sql.py \"update stage.customers set country = 'XX'\""
   publish
@@ -77,6 +80,7 @@ country() {
 
 # bats test_tags=engine:any
 @test "options of a build are refused" {
+  AIRLOCK_DBT=$DIRECT
   publish -- --full-refresh
   assert_status 125
   assert_says full-refresh 'builds nothing'
@@ -85,9 +89,9 @@ country() {
 # bats test_tags=engine:any
 @test "skip_tests and block_on: what may fail, and what may not even warn" {
   sql "insert into stage.currencies select * from stage.currencies where currency = 'SEK'"
-  publish -s currencies
+  directly publish -s currencies
   assert_status 1
-  publish -s currencies --skip-tests unique_currencies_currency --json
+  directly publish -s currencies --skip-tests unique_currencies_currency --json
   assert_status 0
   assert_json 'd["skip_tests"]' '["unique_currencies_currency"]'
   assert_says "the test 'unique_currencies_currency' is not run"

@@ -39,7 +39,7 @@ offered() { # offered WORD: the line of `next` with it, run
 
 @test "what passed is published as it is offered, and what failed stays what it was" {
   customers=$(sql 'select count(*), sum(revenue_eur) from mart.customers')
-  run airlock publish "$id" "${WHERE[@]}"
+  run directly airlock publish "$id" "${WHERE[@]}"
   assert_status 125
   assert_says "'model.shop.customers' was not built and tested" "--exclude 'customers+'"
   offered 'airlock publish'
@@ -49,10 +49,10 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_json '[p["unique_id"] for p in d["published"] if "customers" in p["unique_id"]]' '[]'
   [ "$(amount)" = 59.90 ]
   [ "$(sql 'select count(*), sum(revenue_eur) from mart.customers')" = "$customers" ]
-  run airlock publish "$id" --exclude customers+ "${WHERE[@]}"
+  run directly airlock publish "$id" --exclude customers+ "${WHERE[@]}"
   assert_status 73
   assert_says '(production) was changed by somebody else since the tests'
-  run airlock rollback --from staging --to prod --yes
+  run directly airlock rollback --from staging --to prod --yes
   assert_status 0
   [ "$(amount)" = 49.90 ]
 }
@@ -70,13 +70,14 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_json 'd["outcome"]' published
   assert_json 'any("customers" in p["unique_id"] for p in d["published"])' true
   [ "$(amount)" = 59.90 ]
-  run airlock deploy wac --retry "$id" "${WHERE[@]}"
+  run directly airlock deploy wac --retry "$id" "${WHERE[@]}"
   assert_status 125
   assert_says "--retry goes on with deployment '$id', and takes no 'wac'"
 }
 
 # bats test_tags=engine:any
 @test "staging or production that changed since is not published" {
+  AIRLOCK_DBT=$DIRECT
   sql "update stage.orders set amount_eur = 1 where order_id = 101" || true
   remember_production
   for way in "publish $id --exclude customers+" "deploy --retry $id"; do
@@ -93,6 +94,8 @@ offered() { # offered WORD: the line of `next` with it, run
 
 # bats test_tags=engine:any
 @test "production-rollback: what passed goes back without another copy of production" {
+  AIRLOCK_DBT=$DIRECT
+  scenario '{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}'
   dbt -q build --target prod -s +stg_customers +revenue_by_day --exclude orders revenue_by_day
   run --separate-stderr airlock deploy production-rollback --from staging --to prod \
     -s customers orders revenue_by_day --yes --json

@@ -29,7 +29,7 @@ teardown_file() {
 }
 
 rollback() {
-  run airlock rollback --yes
+  run directly airlock rollback --yes
 }
 
 add_column() { # to a table that views read
@@ -86,7 +86,7 @@ change_view() { # change_view COLUMNS
 # bats test_tags=engine:any
 @test "a deployment of this checkout that compiles for the same target is waited for" {
   change_view 'c.customer_name, c.country'
-  flock target/airlock/compile/prod sh -c 'echo held; sleep 12' >held 3>&- &
+  flock target/airlock/compile/prod sh -c 'echo held; sleep 7' >held 3>&- &
   until [ -s held ]; do sleep 0.1; done
   deploy
   assert_status 0

@@ -171,7 +171,7 @@ mart() {
   assert_says 'there is no deployment to roll back'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "rebuild: killed on the way, it is resumed to its end, or ended and rolled back" {
   before=$(mart)
   AIRLOCK_FAULT=rebuild:after:crash wap

@@ -11,9 +11,9 @@ def engine():
 def connect(read_only=True):
     """An autocommitting connection; all kinds answer execute() through cursor()."""
     if engine() == "duckdb":
-        import duckdb
+        import _duckdb  # the package around it takes longer to import than most statements take
 
-        return duckdb.connect(os.environ["SHOP_DUCKDB"], read_only=read_only)
+        return _duckdb.connect(os.environ["SHOP_DUCKDB"], read_only=read_only)
     if engine() == "snowflake":
         import snowflake.connector
 
