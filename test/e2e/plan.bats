@@ -45,6 +45,7 @@ everything() {
 }
 
 @test "plan prints every phase, the same text twice, and writes nothing" {
+  AIRLOCK_DBT=$DIRECT
   everything >"$BATS_TEST_TMPDIR/before"
   plan
   assert_status 0
@@ -57,6 +58,7 @@ everything() {
 }
 
 @test "plan needs no right to write" {
+  AIRLOCK_DBT=$DIRECT
   [ "$ENGINE" = postgres ] || {
     # the file itself refuses
     chmod a-w "$SHOP_DUCKDB" "$WORK"
@@ -95,6 +97,7 @@ everything() {
 
 # bats test_tags=engine:any
 @test "plan without a strategy says which fit, why the others do not, and what to write" {
+  AIRLOCK_DBT=$DIRECT
   everything >"$BATS_TEST_TMPDIR/before"
   run --separate-stderr airlock plan --from staging --to prod --tags mart,utils --json
   assert_status 0
@@ -114,6 +117,7 @@ everything() {
 
 # bats test_tags=engine:any
 @test "plan without a strategy tells no secret of a side's environment" {
+  AIRLOCK_DBT=$DIRECT
   run airlock plan --from staging --to prod --tags mart,utils --from-env DBT_ENV_SECRET_KEY=opensesame
   assert_status 0
   assert_says 'DBT_ENV_SECRET_KEY: '
@@ -122,6 +126,7 @@ everything() {
 
 # bats test_tags=engine:any
 @test "plan without a strategy where none fits is an error" {
+  AIRLOCK_DBT=$DIRECT
   run airlock plan --from staging --to prod --tags marts
   assert_status 125
   assert_says 'no strategy fits' wac blue-green
