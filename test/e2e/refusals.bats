@@ -185,7 +185,7 @@ PY
 spoiled_manifest() {
   cat >"$BATS_TEST_TMPDIR/dbt" <<EOF
 #!/usr/bin/env bash
-"$AIRLOCK_DBT" "\$@"
+"$DIRECT" "\$@"
 status=\$?
 while [ \$# -gt 1 ]; do
   if [ "\$1" = --target-path ] && [ -f "\$2/manifest.json" ]; then $1 "\$2/manifest.json"; fi
@@ -194,7 +194,7 @@ done
 exit \$status
 EOF
   chmod +x "$BATS_TEST_TMPDIR/dbt"
-  export AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt
+  AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt
 }
 
 @test "a truncated manifest, and one that is a merge conflict" {
@@ -202,7 +202,6 @@ EOF
   deploy
   refused manifest.json
   thaw
-  AIRLOCK_DBT=$DIRECT
   spoiled_manifest "sed -i '1i <<<<<<< HEAD'"
   deploy
   refused manifest.json:1
