@@ -23,7 +23,10 @@
 	"if found is distinct from {identity:literal} then "                                       \
 	"raise exception '" DIALECT_RAISED_CONFLICT " %', {message:literal}; end if; end"
 
-/* What a new view has of the old one besides its text: owner, options and comments. */
+/*
+ * What a new view has of the old one besides its text: owner, options and comments. A table that
+ * made room for it is a restore point by now, whose comment says so.
+ */
 #define LIKE_BODY                                                                                  \
 	"do declare o constant oid := {old_name:literal}::regclass; "                              \
 	"n constant regclass := {new_name:literal}::regclass; r record; begin for r in "           \
@@ -32,7 +35,8 @@
 	"from pg_class c, pg_options_to_table(c.reloptions) x "                                    \
 	"where c.oid = o and c.relkind = 'v' having count(*) > 0 "                                 \
 	"union all select format('comment on view %s is %L', n, obj_description(o, 'pg_class')) "  \
-	"where obj_description(o, 'pg_class') is not null "                                        \
+	"from pg_class c where c.oid = o and c.relkind = 'v' "                                     \
+	"and obj_description(o, 'pg_class') is not null "                                          \
 	"union all select format('comment on column %s.%I is %L', n, a.attname, "                  \
 	"col_description(o, a.attnum)) from pg_attribute a join pg_attribute b "                   \
 	"on b.attrelid = n and b.attname = a.attname where a.attrelid = o and a.attnum > 0 "       \
