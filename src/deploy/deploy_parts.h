@@ -194,7 +194,7 @@ json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture
 void deploy_note_before(const struct deploy *deploy, const struct route *route,
 			const struct observed *picture, json_t *intended);
 /* Of a publish that failed and has no record: says how much of it is done, and leaves it to a
- * resume if that is anything. */
+ * resume if that is anything. -1: that cannot be known yet. */
 int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err);
 /* ERR_OUTCOME_UNKNOWN when it may have changed production, and nobody can say that it did not. */
 int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err);

@@ -257,6 +257,7 @@ const struct dialect dialect_snowflake = {
 	.transaction_settings = transaction_settings,
 	.transient = transient,
 	.unreachable = unreachable,
+	.is_answer = snowflake_is_answer,
 	.templates = templates,
 	.choose_way = snowflake_choose_way,
 	.publish = snowflake_publish,

@@ -38,6 +38,18 @@
 
 #define COUNTS_THE_STAGE "(select count(*) from {stage}) = (select count(*) from {to})"
 
+/* "002003 (42S02): .."; the class 08 is the connector's own, of a connection that was lost. */
+bool snowflake_is_answer(const char *message)
+{
+	static const char letters[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	for (const char *p = strchr(message, '('); p; p = strchr(p + 1, '('))
+		if (strspn(p + 1, letters) == 5 && p[6] == ')' && p[7] == ':' &&
+		    strncmp(p + 1, "08", 2) != 0)
+			return true;
+	return false;
+}
+
 /* --- which way --- */
 
 static int refuse(const struct publish_table *table, const char *why, const char *hint,

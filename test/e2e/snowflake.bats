@@ -177,7 +177,7 @@ EOF
 @test "killed while it publishes, a deployment is brought to its end elsewhere" {
   add_customer 104
   before=$(frozen)
-  airlock deploy wac --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
+  "$AIRLOCK_BIN" deploy wac --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/killed" 2>&1 3>&- &
   killed=$!
   until [ "$(frozen)" -gt "$before" ]; do
     kill -0 "$killed" || break

@@ -106,12 +106,28 @@ static void what_another_process_made_is_no_hindrance_to_who_goes_on(void **stat
 		  "\"DB\".\"MART\".\"ORDERS\"");
 }
 
+static void a_lost_connection_is_no_answer(void **state)
+{
+	const struct dialect *dialect = dialect_find("snowflake");
+
+	(void)state;
+	assert_true(
+		dialect->is_answer("statement 3 of 9: 002003 (42S02): 01b2: Object 'X' does not "
+				   "exist (or not authorized)"));
+	assert_false(
+		dialect->is_answer("statement 3 of 9: 250001 (08001): the connection was lost"));
+	assert_false(dialect->is_answer("statement 3 of 9: 250001: the connection was lost"));
+	assert_false(dialect->is_answer("dbt was killed (SIGKILL)"));
+	assert_false(dialect->is_answer(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_statement_can_replace_is_refused),
 		cmocka_unit_test(a_table_stays_as_transient_as_it_is),
 		cmocka_unit_test(what_another_process_made_is_no_hindrance_to_who_goes_on),
+		cmocka_unit_test(a_lost_connection_is_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

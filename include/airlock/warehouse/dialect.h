@@ -234,6 +234,9 @@ struct dialect {
 	 * those of a session that was never opened. */
 	const char *const *transient;
 	const char *const *unreachable;
+	/* Whether the message is the warehouse's own, so that the statement has ended. NULL where
+	 * the record of the publish, in its transaction, says how it ended. */
+	bool (*is_answer)(const char *message);
 	/* A template that starts with "do " is the body of an anonymous block. */
 	const char *const *templates; /* DIALECT_TEMPLATE_COUNT of them */
 	/* ERR_UNSUPPORTED naming relation and feature when it cannot be published. `reason` is
