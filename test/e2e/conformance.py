@@ -122,7 +122,7 @@ class Conformance(unittest.TestCase):
                                    start_new_session=True)
         if after:
             after(process)
-        out, err = process.communicate(stdin, timeout=120)
+        out, err = process.communicate(stdin, timeout=600)
         # dbt 2.x runs two nodes at once, whatever it is told
         lines = (lambda text: sorted(settled(text).splitlines())) if SECOND else lambda text: settled(text).splitlines()
         return {"out": lines(out), "err": lines(err), "ended": process.returncode,
