@@ -117,7 +117,8 @@ static bool has_marked_part(const struct table_part *parts, size_t n)
 static int check_marks(const struct table *table, struct err *err)
 {
 	bool marked = is_marked(table->comment) || is_marked(table->options) ||
-		      is_marked(table->definition) || is_marked(table->owner) ||
+		      is_marked(table->layout) || is_marked(table->definition) ||
+		      is_marked(table->owner) ||
 		      has_marked_part(table->indexes, table->index_count) ||
 		      has_marked_part(table->constraints, table->constraint_count);
 
@@ -158,6 +159,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->is_transient = js_get_bool(object, "transient", false);
 	table->comment = copy(o, object, "comment");
 	table->options = copy(o, object, "options");
+	table->layout = copy(o, object, "layout");
 	table->definition = definition_of(o, object);
 	table->rows = -1;
 	read_columns(o, object, table);

@@ -13,8 +13,8 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 		.set = { .by_content = input->builds_nothing || input->reuses ||
 				       config_is(input->config, OPTION_CONFLICT, "content"),
 			 .lock_attempt_ms = 300,
-			 .timeout_ms =
-				 config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000 },
+			 .timeout_ms = config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000,
+			 .keep_for_s = config_number(input->config, OPTION_KEEP_FOR) },
 	};
 	plan->atomic = input->dialect->changes_set_atomically;
 	plan->conflict = w->set.by_content ? "content" : "identity";

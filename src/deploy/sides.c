@@ -262,8 +262,8 @@ int sides_check_adapters(const struct config *config, const struct manifest *fro
 	if (!dialect)
 		return err_set(
 			err, ERR_UNSUPPORTED,
-			"the adapter '%s' is not supported in this version: duckdb, postgres "
-			"and snowflake are",
+			"the adapter '%s' is not supported in this version: bigquery, duckdb, "
+			"postgres and snowflake are",
 			adapter);
 	*ret_dialect = dialect;
 	return 0;

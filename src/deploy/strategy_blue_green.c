@@ -36,6 +36,14 @@ static int check_node(const struct manifest_node *node, bool full_refresh, struc
 
 static int check_options(const struct strategy_input *input, struct err *err)
 {
+	if (!input->dialect->swaps_schemas && !input->dialect->swaps_files) {
+		err_set(err, ERR_UNSUPPORTED,
+			"blue-green exchanges whole schemas, which cannot be done on %s in this "
+			"version",
+			input->dialect->title);
+		return err_hint(err, "use wac, or production-rollback where incremental models or "
+				     "snapshots are published");
+	}
 	if (!config_bool(input->config, OPTION_RESTORE_POINT))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "blue-green keeps the old schema as it is: 'restore_point: false' "

@@ -6,6 +6,7 @@
 #include "airlock/warehouse/dialect_rows.h"
 
 static const struct dialect *const dialects[] = {
+	&dialect_bigquery,
 	&dialect_duckdb,
 	&dialect_postgres,
 	&dialect_snowflake,
@@ -47,33 +48,57 @@ static const struct sql_arg *names_of(const struct sql_arg *args, size_t n)
 	return NULL;
 }
 
-static bool is_database_before(const struct sql_arg *names, size_t i)
+static bool is_before(const struct sql_arg *names, size_t i, bool by_schema)
 {
+	const struct relation *v = names->relation;
+
 	for (size_t k = 0; k < i; k++)
-		if (strcmp(names->relation[k].database, names->relation[i].database) == 0)
+		if (strcmp(v[k].database, v[i].database) == 0 &&
+		    (!by_schema || strcmp(v[k].schema, v[i].schema) == 0))
 			return true;
 	return false;
 }
 
-/* Once for each database that is among the names. */
+/* Once for each database, or schema, that is among the names. */
 static int render_catalogs(struct buf *out, const struct dialect *dialect, const char *text,
 			   const struct sql_arg *args, size_t n, struct err *err)
 {
 	const struct sql_arg *names = names_of(args, n);
-	struct sql_arg *all = mem_alloc((n + 1) * sizeof(*all));
+	bool by_schema = strstr(text, "{dataset}");
+	struct sql_arg *all = mem_alloc((n + 2) * sizeof(*all));
 	int result = 0;
 
 	memcpy(all, args, n * sizeof(*all));
 	for (size_t i = 0; names && i < names->n && result == 0; i++) {
-		if (is_database_before(names, i))
+		if (is_before(names, i, by_schema))
 			continue;
 		all[n] = (struct sql_arg)SQL_ARG_IDENT("catalog", names->relation[i].database);
+		all[n + 1] = (struct sql_arg)SQL_ARG_SCHEMA("dataset", &names->relation[i]);
 		if (i > 0)
 			buf_add_str(out, " union all ");
-		result = sql_render(out, dialect, text, all, n + 1, err);
+		result = sql_render(out, dialect, text, all, n + 2, err);
 	}
 	free(all);
 	return result;
+}
+
+/* What stands between {each} and {end} is rendered for each, the rest once. */
+static int render_each(struct buf *out, const struct dialect *dialect, const char *text,
+		       const struct sql_arg *args, size_t n, struct err *err)
+{
+	const char *each = strstr(text, "{each}");
+	const char *end = each ? strstr(each, "{end}") : NULL;
+
+	if (!end)
+		return render_catalogs(out, dialect, text, args, n, err);
+	char *first CLEANUP(mem_free_string) = mem_printf("%.*s", (int)(each - text), text);
+	const char *body = each + strlen("{each}");
+	char *repeated CLEANUP(mem_free_string) = mem_printf("%.*s", (int)(end - body), body);
+
+	if (sql_render(out, dialect, first, args, n, err) < 0 ||
+	    render_catalogs(out, dialect, repeated, args, n, err) < 0)
+		return -1;
+	return sql_render(out, dialect, end + strlen("{end}"), args, n, err);
 }
 
 static int render(struct buf *out, const struct dialect *dialect, const char *text,
@@ -81,8 +106,9 @@ static int render(struct buf *out, const struct dialect *dialect, const char *te
 {
 	if (strncmp(text, "do ", 3) == 0)
 		return render_block(out, dialect, text + 3, args, n, err);
-	if (dialect->catalog_per_database && names_of(args, n) && strstr(text, "{catalog}"))
-		return render_catalogs(out, dialect, text, args, n, err);
+	if (dialect->catalog_per_database && names_of(args, n) &&
+	    (strstr(text, "{catalog}") || strstr(text, "{dataset}")))
+		return render_each(out, dialect, text, args, n, err);
 	return sql_render(out, dialect, text, args, n, err);
 }
 

@@ -92,6 +92,10 @@ static int check_part(const struct dialect *dialect, const struct relation *rela
 			return err_set(err, ERR_NAME_UNUSABLE,
 				       "the %s of relation '%s' holds a control character", what,
 				       display);
+	if (dialect->never_in_names && strpbrk(part, dialect->never_in_names))
+		return err_set(err, ERR_NAME_UNUSABLE,
+			       "the %s of relation '%s' holds '%c', which no name on %s does", what,
+			       display, *strpbrk(part, dialect->never_in_names), dialect->title);
 	if (strlen(part) > dialect->identifier_max)
 		return err_set(err, ERR_NAME_UNUSABLE,
 			       "the %s of relation '%s' has %zu bytes; %s keeps at most %zu", what,

@@ -24,6 +24,19 @@ static void put_ident(struct buf *out, const struct dialect *dialect, const char
 	buf_add_char(out, dialect->quote);
 }
 
+static void put_escaped(struct buf *out, const struct dialect *dialect, char c)
+{
+	if (dialect->is_google_sql && (c == '\n' || c == '\r')) {
+		buf_add_str(out, c == '\n' ? "\\n" : "\\r");
+		return;
+	}
+	if (c == '\'')
+		buf_add_char(out, dialect->is_google_sql ? '\\' : '\'');
+	else if (c == '\\' && dialect->escapes_backslash)
+		buf_add_char(out, c);
+	buf_add_char(out, c);
+}
+
 static void put_literal(struct buf *out, const struct dialect *dialect, const char *text)
 {
 	if (!text) {
@@ -31,11 +44,8 @@ static void put_literal(struct buf *out, const struct dialect *dialect, const ch
 		return;
 	}
 	buf_add_char(out, '\'');
-	for (const char *p = text; *p; p++) {
-		if (*p == '\'' || (*p == '\\' && dialect->escapes_backslash))
-			buf_add_char(out, *p);
-		buf_add_char(out, *p);
-	}
+	for (const char *p = text; *p; p++)
+		put_escaped(out, dialect, *p);
 	buf_add_char(out, '\'');
 }
 

@@ -33,13 +33,13 @@ static const char *skip_line(const char *p)
 	return p + strcspn(p, "\n");
 }
 
-/* They nest. */
-static const char *skip_comment(const char *p)
+/* They nest, but not in GoogleSQL. */
+static const char *skip_comment(const char *p, bool nests)
 {
 	size_t depth = 0;
 
 	while (*p) {
-		if (p[0] == '/' && p[1] == '*') {
+		if (p[0] == '/' && p[1] == '*' && (nests || depth == 0)) {
 			depth++;
 			p += 2;
 		} else if (p[0] == '*' && p[1] == '/') {
@@ -66,6 +66,24 @@ static const char *skip_string(const char *p, bool escapes)
 	return p;
 }
 
+/* 'text', "text", and both with three quotes. In a raw one a backslash keeps a quote from ending it
+ * as well. */
+static const char *skip_google_string(const char *p)
+{
+	char quote = *p;
+	bool is_long = p[1] == quote && p[2] == quote;
+
+	for (p += is_long ? 3 : 1; *p; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		else if (*p == quote && !is_long)
+			return p + 1;
+		else if (*p == quote && p[1] == quote && p[2] == quote)
+			return p + 3;
+	}
+	return p;
+}
+
 /* $$ ... $$ or $tag$ ... $tag$; a dollar that opens nothing is skipped alone. */
 static const char *skip_dollar(const char *p)
 {
@@ -82,7 +100,7 @@ static const char *skip_dollar(const char *p)
 	return end ? end + len : p + strlen(p);
 }
 
-static const char *skip_blank(const char *p)
+static const char *skip_blank(const char *p, bool nests)
 {
 	for (;;) {
 		if (isspace((unsigned char)*p))
@@ -90,7 +108,7 @@ static const char *skip_blank(const char *p)
 		else if (p[0] == '-' && p[1] == '-')
 			p = skip_line(p);
 		else if (p[0] == '/' && p[1] == '*')
-			p = skip_comment(p);
+			p = skip_comment(p, nests);
 		else
 			return p;
 	}
@@ -110,8 +128,8 @@ static const char *quoted_name(struct reader *r)
 	return arena_strdup(&r->text->arena, buf_cstr(&name));
 }
 
-/* PostgreSQL stores what is not quoted in small letters, Snowflake in capitals; DuckDB compares
- * without case anyway. */
+/* PostgreSQL stores what is not quoted in small letters, Snowflake in capitals, BigQuery as it is;
+ * DuckDB compares without case anyway. */
 static const char *plain_name(struct reader *r)
 {
 	struct buf name CLEANUP(buf_release) = BUF_INIT;
@@ -120,7 +138,9 @@ static const char *plain_name(struct reader *r)
 	for (; continues_name(*r->at); r->at++) {
 		int c = (unsigned char)*r->at;
 
-		buf_add_char(&name, (char)(upper ? toupper(c) : tolower(c)));
+		if (!r->dialect->is_google_sql)
+			c = upper ? toupper(c) : tolower(c);
+		buf_add_char(&name, (char)c);
 	}
 	return arena_strdup(&r->text->arena, buf_cstr(&name));
 }
@@ -138,22 +158,67 @@ static void add(struct reader *r, const char *database, const char *schema, cons
 	text->names[text->n++] = (struct relation) { database, schema, identifier };
 }
 
-static void read_name(struct reader *r)
+/* `a.b` in one pair of quotes is two names. */
+static size_t split_name(struct reader *r, const char *name, const char **parts, size_t n)
 {
-	const char *parts[PARTS_MAX] = { one_name(r) };
+	for (;;) {
+		size_t len = r->dialect->is_google_sql ? strcspn(name, ".") : strlen(name);
+
+		if (n < PARTS_MAX)
+			parts[n++] = arena_printf(&r->text->arena, "%.*s", (int)len, name);
+		if (!name[len])
+			return n;
+		name += len + 1;
+	}
+}
+
+/* a-b.c.d may be a project with a hyphen, or a difference: it is both. */
+static const char *hyphened(struct reader *r)
+{
+	const char *p = r->at;
+
+	while (continues_name(*p) || (*p == '-' && continues_name(p[1])))
+		p++;
+	if (!r->dialect->is_google_sql || *p != '.' || !memchr(r->at, '-', (size_t)(p - r->at)))
+		return NULL;
+	return arena_printf(&r->text->arena, "%.*s", (int)(p - r->at), r->at);
+}
+
+static void read_hyphened(const struct reader *r, const char *project)
+{
+	const char *parts[PARTS_MAX] = { project };
+	struct reader rest = *r;
 	size_t n = 1;
 
+	rest.at += strlen(project);
+	while (*rest.at == '.' && n < 3) {
+		rest.at++;
+		if (*rest.at != r->dialect->quote && !begins_name(*rest.at))
+			break;
+		n = split_name(&rest, one_name(&rest), parts, n);
+	}
+	if (n > 2)
+		add(&rest, parts[0], parts[1], parts[2]);
+}
+
+static void read_name(struct reader *r)
+{
+	bool nests = !r->dialect->is_google_sql;
+	const char *parts[PARTS_MAX];
+	const char *project = hyphened(r);
+	size_t n;
+
+	if (project)
+		read_hyphened(r, project);
+	n = split_name(r, one_name(r), parts, 0);
 	for (;;) {
-		const char *dot = skip_blank(r->at);
-		const char *next = *dot == '.' ? skip_blank(dot + 1) : dot;
+		const char *dot = skip_blank(r->at, nests);
+		const char *next = *dot == '.' ? skip_blank(dot + 1, nests) : dot;
 
 		if (*dot != '.' || (*next != r->dialect->quote && !begins_name(*next)))
 			break;
 		r->at = next;
-		const char *part = one_name(r);
-
-		if (n < PARTS_MAX)
-			parts[n++] = part;
+		n = split_name(r, one_name(r), parts, n);
 	}
 	if (n > 1)
 		add(r, r->database, parts[0], parts[1]);
@@ -178,11 +243,15 @@ static void read_token(struct reader *r)
 {
 	const char *p = r->at;
 
-	if (*p == '\'')
+	if (r->dialect->is_google_sql && (*p == '\'' || *p == '"'))
+		r->at = skip_google_string(p);
+	else if (*p == '\'')
 		r->at = skip_string(p, r->dialect->escapes_backslash);
-	else if (is_escape_prefix(p))
+	else if (!r->dialect->is_google_sql && is_escape_prefix(p))
 		r->at = skip_string(p + 1, true);
-	else if (*p == '$')
+	else if (*p == '#' && r->dialect->is_google_sql)
+		r->at = skip_line(p);
+	else if (*p == '$' && !r->dialect->is_google_sql)
 		r->at = skip_dollar(p);
 	else if (*p == r->dialect->quote || begins_name(*p))
 		read_name(r);
@@ -201,7 +270,7 @@ void view_text_read(const struct dialect *dialect, const char *text, const char 
 	*ret_text = (struct view_text) { .n = 0 };
 	arena_init(&ret_text->arena);
 	for (;;) {
-		r.at = skip_blank(r.at);
+		r.at = skip_blank(r.at, !dialect->is_google_sql);
 		if (!*r.at)
 			break;
 		read_token(&r);
@@ -226,7 +295,7 @@ bool view_text_names(const struct dialect *dialect, const struct view_text *text
 
 static bool take_word(const char **at, const char *word)
 {
-	const char *p = skip_blank(*at);
+	const char *p = skip_blank(*at, true);
 	size_t len = strlen(word);
 
 	if (strncasecmp(p, word, len) != 0 || continues_name(p[len]))
@@ -241,7 +310,7 @@ static const char *skip_brackets(const char *p)
 	size_t depth = 0;
 
 	for (;;) {
-		p = skip_blank(p);
+		p = skip_blank(p, true);
 		if (!*p)
 			return p;
 		if (*p == '\'') {
@@ -269,7 +338,7 @@ static const char *skip_brackets(const char *p)
 static const char *skip_view_name(const char *p)
 {
 	for (;;) {
-		p = skip_blank(p);
+		p = skip_blank(p, true);
 		if (*p == '"') {
 			for (p++; *p; p++)
 				if (*p == '"' && *++p != '"')
@@ -278,7 +347,7 @@ static const char *skip_view_name(const char *p)
 			while (continues_name(*p))
 				p++;
 		}
-		const char *dot = skip_blank(p);
+		const char *dot = skip_blank(p, true);
 
 		if (*dot != '.')
 			return p;
@@ -293,15 +362,15 @@ static bool skip_options(const char **at)
 		if (take_word(at, "copy") && !take_word(at, "grants"))
 			return false;
 		if (take_word(at, "comment")) {
-			const char *p = skip_blank(*at);
+			const char *p = skip_blank(*at, true);
 
-			p = *p == '=' ? skip_blank(p + 1) : p;
+			p = *p == '=' ? skip_blank(p + 1, true) : p;
 			if (*p != '\'')
 				return false;
 			*at = skip_string(p, true);
 			continue;
 		}
-		const char *p = skip_blank(*at);
+		const char *p = skip_blank(*at, true);
 
 		*at = p;
 		return take_word(&p, "as");
@@ -321,7 +390,7 @@ char *view_text_definition(const char *create)
 		return NULL;
 	if (take_word(&p, "if") && !(take_word(&p, "not") && take_word(&p, "exists")))
 		return NULL;
-	columns = columns_end = skip_blank(skip_view_name(p));
+	columns = columns_end = skip_blank(skip_view_name(p), true);
 	if (*columns == '(')
 		columns_end = skip_brackets(columns);
 	p = columns_end;

@@ -109,6 +109,9 @@ static void plan_is_golden(const struct plan_case *c)
 static void plans_of_wac(void **state)
 {
 	static const struct plan_case cases[] = {
+		{ "wac", "bigquery", "", "before", TO_PROD, NULL },
+		{ "wac", "bigquery", "_built", "built", TO_PROD, NULL },
+		{ "wac", "bigquery", "_by_tag", "built", BY_TAG, NULL },
 		{ "wac", "duckdb", "", "before", TO_PROD, NULL },
 		{ "wac", "duckdb", "_built", "built", TO_PROD, NULL },
 		{ "wac", "duckdb", "_by_tag", "built", BY_TAG, NULL },

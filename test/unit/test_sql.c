@@ -81,6 +81,29 @@ static void a_backslash_is_doubled_where_it_escapes(void **state)
 	renders_for("snowflake", "{l}", &arg, 1, "'a\\\\''b'");
 }
 
+static void a_literal_of_google_sql_stays_on_one_line(void **state)
+{
+	const struct sql_arg args[] = { SQL_ARG_LITERAL("l", "a\\'b\nc"),
+					SQL_ARG_RELATION("r", &plain) };
+
+	(void)state;
+	renders_for("bigquery", "{l} {r}", args, 2, "'a\\\\\\'b\\nc' `db`.`mart`.`orders`");
+}
+
+static void what_stands_around_each_is_said_once(void **state)
+{
+	const struct relation two[] = { { "A", "s", "t" }, { "A", "r", "t" }, { "A", "s", "u" } };
+	const struct sql_arg arg = SQL_ARG_NAMES("names", two, 3);
+	CLEANUP(strv_release) struct strv sql = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	assert_int_equal(dialect_push_text(&sql, dialect_find("bigquery"),
+					   "( {each}select {dataset}.x{end} )", &arg, 1, &err),
+			 0);
+	assert_string_equal(sql.v[0], "( select `A`.`s`.x union all select `A`.`r`.x )");
+}
+
 static void a_catalog_is_asked_in_each_database_of_the_names(void **state)
 {
 	const struct relation two[] = { { "A", "s", "t" }, { "B", "s", "t" }, { "A", "s", "u" } };
@@ -201,6 +224,8 @@ int main(void)
 		cmocka_unit_test(every_kind_is_written_as_it_must),
 		cmocka_unit_test(the_database_is_named_where_statements_can),
 		cmocka_unit_test(a_backslash_is_doubled_where_it_escapes),
+		cmocka_unit_test(a_literal_of_google_sql_stays_on_one_line),
+		cmocka_unit_test(what_stands_around_each_is_said_once),
 		cmocka_unit_test(a_catalog_is_asked_in_each_database_of_the_names),
 		cmocka_unit_test(values_are_never_read_as_templates),
 		cmocka_unit_test(braces_that_are_no_placeholder),

@@ -104,6 +104,38 @@ static void a_name_without_quotes_is_stored_in_capitals_on_snowflake(void **stat
 	assert_false(names_in("snowflake", "select 'a\\' db.stage.orders'", &capitals));
 }
 
+static void names_are_found_in_google_sql(void **state)
+{
+	const struct relation orders = { "shop-eu", "stage", "orders" };
+	const struct relation capital = { "shop-eu", "Stage", "orders" };
+	static const char *const found[] = {
+		"select * from `shop-eu`.`stage`.`orders`",
+		"select * from `shop-eu.stage.orders`",
+		"select * from `shop-eu`.`stage.orders` as o",
+		"select * from shop-eu.stage.orders",
+		"select * from shop-eu.stage.`orders`",
+		"select \"it's\" from `shop-eu.stage.orders`",
+		"select \"\"\"it's \" \"\"\" from shop-eu.stage.orders",
+		"select /* /* */ 1 from shop-eu.stage.orders",
+		"select 1 # it's\nfrom shop-eu.stage.orders",
+	};
+	static const char *const none[] = {
+		"select \"shop-eu.stage.orders\"",    "select '\\' shop-eu.stage.orders'",
+		"select 1 # shop-eu.stage.orders",    "select * from `shop-eu.stage.orders_by_day`",
+		"select * from shop-eu.other.orders",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(found); i++)
+		if (!names_in("bigquery", found[i], &orders))
+			fail_msg("not found: %s", found[i]);
+	for (size_t i = 0; i < ARRAY_LEN(none); i++)
+		if (names_in("bigquery", none[i], &orders))
+			fail_msg("found: %s", none[i]);
+	assert_true(names_in("bigquery", "select * from shop-eu.Stage.orders", &capital));
+	assert_false(names_in("bigquery", "select * from shop-eu.stage.orders", &capital));
+}
+
 static void defines(const char *create, const char *expected)
 {
 	CLEANUP(mem_free_string) char *definition = view_text_definition(create);
@@ -138,6 +170,7 @@ int main(void)
 		cmocka_unit_test(a_name_in_a_string_or_a_comment_is_none),
 		cmocka_unit_test(names_are_compared_as_the_warehouse_compares_them),
 		cmocka_unit_test(a_name_without_quotes_is_stored_in_capitals_on_snowflake),
+		cmocka_unit_test(names_are_found_in_google_sql),
 		cmocka_unit_test(the_text_of_a_view_is_what_stands_behind_its_name),
 	};
 

@@ -192,6 +192,7 @@ struct publish_set {
 	size_t turns;            /* one more than the largest turn */
 	int64_t lock_attempt_ms; /* longest that a waiting lock may make readers wait */
 	int64_t timeout_ms;      /* after which getting the locks is given up */
+	int64_t keep_for_s;      /* how long restore points are kept at least */
 	/* Of a copy: views of this project in staging, which go with a table that they read. */
 	const struct relation *views;
 	size_t view_count;
@@ -210,8 +211,15 @@ struct dialect {
 	/* A name that is not quoted is stored in capital letters; dbt does not quote every name. */
 	bool folds_upper;
 	bool escapes_backslash; /* in a quoted literal */
-	/* Each database has a catalog of its own: a template with {catalog} is rendered for each
-	 * database of its names, joined by "union all". */
+	/* GoogleSQL: a quoted literal takes a quote behind a backslash and stays on one line;
+	 * "text" is a literal too, three quotes and prefixes begin one, # begins a comment; `a.b.c`
+	 * is three names; a name keeps its case without quotes, and a project has hyphens. */
+	bool is_google_sql;
+	/* Characters that are in no name there, besides control characters; NULL: none. */
+	const char *never_in_names;
+	/* Each database has a catalog of its own: what a template says between {each} and {end}, or
+	 * all of it, is rendered for each database of its names where it says {catalog}, and for
+	 * each of their schemas where it says {dataset}, joined by "union all". */
 	bool catalog_per_database;
 	bool names_database;     /* statements carry the database part */
 	bool moves_objects;      /* a table can change its schema and keep all it has */
@@ -222,6 +230,7 @@ struct dialect {
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
+	bool only_plans;             /* nothing is deployed there yet */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;
 	const char *unseen_by_content;

@@ -13,6 +13,7 @@
 #define DUCKDB_FOLD(NAME)                                                                          \
 	"translate(" NAME ", 'ABCDEFGHIJKLMNOPQRSTUVWXYZ', 'abcdefghijklmnopqrstuvwxyz')"
 
+extern const struct dialect dialect_bigquery;
 extern const struct dialect dialect_duckdb;
 extern const struct dialect dialect_postgres;
 extern const struct dialect dialect_snowflake;
@@ -58,6 +59,14 @@ int snowflake_publish(const struct dialect *dialect, const struct publish_set *s
 enum publish_way snowflake_choose_copy(const struct publish_table *table);
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err);
+
+int bigquery_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+			const char **ret_reason, struct err *err);
+int bigquery_publish(const struct dialect *dialect, const struct publish_set *set,
+		     struct strv *statements, struct err *err);
+enum publish_way bigquery_choose_copy(const struct publish_table *table);
+int bigquery_copy(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err);
 
 /* ERR_UNSUPPORTED for what no way can publish: the wrong kind, a feature that would be lost. */
 int publish_check(const struct publish_table *table, struct err *err);

@@ -43,6 +43,8 @@ struct table {
 	bool is_transient;  /* without fail-safe, as Snowflake has it */
 	const char *comment;
 	const char *options; /* storage parameters as SQL, "fillfactor = '70'"; NULL without */
+	/* Partitioning and clustering as SQL, "PARTITION BY day"; NULL without. */
+	const char *layout;
 	/* Of a view: what stands behind its name when it is created, "AS SELECT ..". NULL
 	 * otherwise, and where the catalog's text is not understood. */
 	const char *definition;

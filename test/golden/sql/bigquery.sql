@@ -1,0 +1,125 @@
+-- observe_session
+select to_json_string(struct(session_user() as `user`, @@project_id as `database`, 'BigQuery' as `version`));
+
+-- observe_schemas
+select distinct to_json_string(struct(n.catalog_name as `database`, n.schema_name as `schema`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.INFORMATION_SCHEMA.SCHEMATA as n on n.catalog_name = w.d and n.schema_name = w.s;
+
+-- observe_relations
+select to_json_string(struct(
+    t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`,
+    case when t.table_type in ('BASE TABLE', 'CLONE') then 'table' else lower(t.table_type) end as `kind`,
+    case t.table_type when 'VIEW' then to_hex(md5(v.view_definition))
+        else cast(unix_millis(t.creation_time) as string) end as `object`,
+    case t.table_type when 'VIEW' then 'as ' || v.view_definition end as `definition`,
+    array_to_string([regexp_extract(t.ddl, '(?m)^(PARTITION BY .*?);?$'), regexp_extract(t.ddl, '(?m)^(CLUSTER BY .*?);?$')], ' ') as `layout`,
+    (select string_agg(o.option_name || ' = ' || o.option_value, ', ' order by o.option_name)
+        from `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
+        where o.table_name = t.table_name
+            and o.option_name in ('expiration_timestamp', 'partition_expiration_days', 'labels')) as `options`,
+    array(select 'its change history is on' from unnest([1]) where t.is_change_history_enabled = 'YES') as `refuses`))
+from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w
+inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t
+    on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i
+left join `Wh`.`ma"rt`.INFORMATION_SCHEMA.VIEWS as v
+    on v.table_schema = t.table_schema and v.table_name = t.table_name union all select to_json_string(struct(
+    t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`,
+    case when t.table_type in ('BASE TABLE', 'CLONE') then 'table' else lower(t.table_type) end as `kind`,
+    case t.table_type when 'VIEW' then to_hex(md5(v.view_definition))
+        else cast(unix_millis(t.creation_time) as string) end as `object`,
+    case t.table_type when 'VIEW' then 'as ' || v.view_definition end as `definition`,
+    array_to_string([regexp_extract(t.ddl, '(?m)^(PARTITION BY .*?);?$'), regexp_extract(t.ddl, '(?m)^(CLUSTER BY .*?);?$')], ' ') as `layout`,
+    (select string_agg(o.option_name || ' = ' || o.option_value, ', ' order by o.option_name)
+        from `Wh`.`mart`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
+        where o.table_name = t.table_name
+            and o.option_name in ('expiration_timestamp', 'partition_expiration_days', 'labels')) as `options`,
+    array(select 'its change history is on' from unnest([1]) where t.is_change_history_enabled = 'YES') as `refuses`))
+from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w
+inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t
+    on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i
+left join `Wh`.`mart`.INFORMATION_SCHEMA.VIEWS as v
+    on v.table_schema = t.table_schema and v.table_name = t.table_name
+;
+
+-- observe_content
+select to_json_string(struct(t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, cast(m.last_modified_time as string) as `version`, q.n as `rows`, q.h as `content`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i inner join `Wh`.`ma"rt`.__TABLES__ as m on m.table_id = t.table_name cross join (select count(*) as n, cast(coalesce(sum(cast(farm_fingerprint(to_json_string(x)) as numeric)), 0) as string) as h from `Wh`.`ma"rt`.`it's {{ all }} $$` as x) as q;
+
+-- observe_rows
+select to_json_string(struct(t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, cast(m.last_modified_time as string) as `version`, q.n as `rows`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i inner join `Wh`.`ma"rt`.__TABLES__ as m on m.table_id = t.table_name cross join (select count(*) as n from `Wh`.`ma"rt`.`it's {{ all }} $$`) as q;
+
+-- observe_restores
+select to_json_string(struct(t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, json_value(o.option_value) as `comment`, m.size_bytes as `bytes`, r.id as `id`, format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', r.logged_at) as `at`, timestamp_diff(current_timestamp(), r.logged_at, second) as `age`, parse_json(r.e) as `restore`)) from `airlock_restore`.INFORMATION_SCHEMA.TABLES as t inner join `airlock_restore`.__TABLES__ as m on m.table_id = t.table_name left join `airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o on o.table_name = t.table_name and o.option_name = 'description' left join (select l.id, l.logged_at, e from `Wh`.`airlock`.`airlock_log` as l, unnest(json_query_array(l.detail)) as e where l.event = 'restores') as r on t.table_name = 'r_' || r.id || '_' || json_value(r.e, '$.number') where t.table_schema = 'airlock_restore' order by t.table_name;
+
+-- observe_existing
+select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i union all select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i;
+
+-- observe_left
+select to_json_string(struct(table_name as `lock`)) from `airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_lock_') union all select to_json_string(struct(table_schema || '.' || table_name as `side`)) from `airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_stage_') union all select to_json_string(struct(id as `unfinished`)) from `Wh`.`airlock`.`airlock_log` group by id having countif(event = 'intent') > 0 and countif(event in ('finished', 'aborted')) = 0;
+
+-- restore_check
+select if((select count(*) from `airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o cross join (select l.id, l.logged_at, e from `Wh`.`airlock`.`airlock_log` as l, unnest(json_query_array(l.detail)) as e where l.event = 'restores' and l.id = '20260102030405_abcdef') as r where o.table_schema = 'airlock_restore' and o.table_name = 'r_20260102030405_abcdef_1' and o.option_name = 'description' and json_value(o.option_value) = 'airlock: it\'s ours' and 'r_' || r.id || '_' || json_value(r.e, '$.number') = o.table_name) > 0, 1, error('airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says'));
+
+-- restore_drop
+drop snapshot table `Wh`.`airlock_restore`.`r_20260102030405_abcdef_1`;
+
+-- restore_dropped
+insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '20260102030405_abcdef', current_timestamp(), 'expired', '{"a":"it\'s \\"b\\""}';
+
+-- schema_create
+create schema if not exists `Wh`.`ma"rt`;
+
+-- log_create
+create table if not exists `Wh`.`airlock`.`airlock_log` (id string not null, logged_at timestamp not null, event string not null, detail string not null);
+
+-- lock_create
+create table if not exists `Wh`.`airlock`.`airlock_lock_0123456789abcdef` as select 0 as fence, '' as nonce, '' as id, '' as name, '' as username, '' as host, '' as boot, 0 as pid, '' as began, '' as since, '' as phase, cast(null as timestamp) as expires, 'Wh."it\'s"' as container;
+
+-- lock_acquire
+update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = timestamp_add(current_timestamp(), interval <lease> second) where nonce = '';
+
+-- lock_acquire_next
+update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = timestamp_add(current_timestamp(), interval <lease> second) where nonce = '' and exists (select 1 from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` as p where p.nonce = '<nonce>');
+
+-- lock_take
+begin transaction; update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = timestamp_add(current_timestamp(), interval <lease> second) where nonce = '0011223344556677' and fence = 41 and (0 = 1 or expires < current_timestamp()); insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '20260102030405_abcdef', current_timestamp(), case when (select count(*) from `Wh`.`airlock`.`airlock_log` where id = '20260102030405_abcdef' and event = 'published') > 0 then 'finished' else 'aborted' end, '{"a":"it\'s \\"b\\""}' from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` where nonce = '<nonce>' and not exists (select 1 from `Wh`.`airlock`.`airlock_log` where id = '20260102030405_abcdef' and event in ('finished', 'aborted')); commit transaction;
+
+-- lock_resume
+update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set fence = fence + 1, nonce = '<nonce>', id = '<id>', name = '<name>', username = '<user>', host = '<host>', boot = '<boot>', pid = <pid>, began = '<start>', since = '<since>', phase = '<phase>', expires = timestamp_add(current_timestamp(), interval <lease> second) where nonce = '0011223344556677' and fence = 41 and (0 = 1 or expires < current_timestamp());
+
+-- lock_read
+select to_json_string(struct(l.container as `container`, (select count(*) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef`) as `rows`, l.fence as `fence`, l.nonce as `nonce`, l.id as `id`, l.name as `name`, l.username as `user`, l.host as `host`, l.boot as `boot`, l.pid as `pid`, l.began as `start`, l.since as `since`, l.phase as `phase`, format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', l.expires) as `expires`, coalesce(l.expires < current_timestamp(), false) as `expired`, g.id is not null as `published`)) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` as l left join (select distinct id from `Wh`.`airlock`.`airlock_log` where event = 'published') as g on g.id = l.id;
+
+-- lock_held
+select to_json_string(struct(fence as `fence`)) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` where nonce = '<nonce>';
+
+-- lock_list
+execute immediate format("select to_json_string(struct(table_name as `identifier`)) from `%s`.`%s`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_lock_') order by table_name", 'Wh', 'airlock');
+
+-- lock_release
+update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set nonce = '', phase = 'free' where nonce = '<nonce>';
+
+-- fence_raise
+update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set fence = fence + 1 where nonce = '<nonce>';
+
+-- fence_check
+update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set phase = 'build', expires = timestamp_add(current_timestamp(), interval <lease> second) where nonce = '<nonce>'; select if(@@row_count = 1, 1, error('airlock-fence: the lock of ' || 'Wh."it\'s"' || ' was taken from this deployment and is held by ' || (select if(nonce = '', 'nobody', 'deployment ' || id || ' (' || name || ') of ' || username || ' on ' || host || ', process ' || cast(pid as string) || ', since ' || since || ', phase ' || phase) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef`)));
+
+-- fence_production
+select if((select count(*) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` where nonce in ('', '<nonce>')) = 1, 1, error('airlock-held: ' || 'Wh."it\'s"' || ' is held by ' || (select 'deployment ' || id || ' (' || name || ') of ' || username || ' on ' || host || ', process ' || cast(pid as string) || ', since ' || since || ', phase ' || phase from `Wh`.`airlock`.`airlock_lock_0123456789abcdef`)));
+
+-- log_insert
+insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'intent', '{"a":"it\'s \\"b\\""}';
+
+-- log_held
+insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'intent', '{"a":"it\'s \\"b\\""}' from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` as l where l.nonce = '<nonce>' and not exists (select 1 from `Wh`.`airlock`.`airlock_log` as g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it\'s \\"b\\""}')));
+
+-- log_objects
+insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'objects', '[' || coalesce(string_agg(o, ','), '') || ']' from (select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`, case t.table_type when 'VIEW' then to_hex(md5(v.view_definition)) else cast(unix_millis(t.creation_time) as string) end as `object`)) as o from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i left join `Wh`.`ma"rt`.INFORMATION_SCHEMA.VIEWS as v on v.table_schema = w.s and v.table_name = w.i union all select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`, case t.table_type when 'VIEW' then to_hex(md5(v.view_definition)) else cast(unix_millis(t.creation_time) as string) end as `object`)) as o from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i left join `Wh`.`mart`.INFORMATION_SCHEMA.VIEWS as v on v.table_schema = w.s and v.table_name = w.i);
+
+-- log_restores
+insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'restores', '[' || coalesce(string_agg(to_json_string(struct(json_query(e, '$.number') as `number`, json_query(e, '$.of') as `of`, json_query(e, '$.rows') as `rows`, json_query(e, '$.content') as `content`, json_query(e, '$.keep') as `keep`, json_query(e, '$.keep_for') as `keep_for`, to_json(cast(unix_millis(t.creation_time) as string)) as `object`, to_json(m.size_bytes) as `bytes`, to_json(format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', timestamp_add(current_timestamp(), interval int64(e.keep_for) second))) as `expires_at`)), ','), '') || ']' from unnest(json_query_array(parse_json('{"a":"it\'s \\"b\\""}'))) as e inner join `airlock_restore`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = 'airlock_restore' and t.table_name = 'r_<id>_' || json_value(e, '$.number') inner join `airlock_restore`.__TABLES__ as m on m.table_id = t.table_name;
+
+-- log_probe
+select to_json_string(struct((select count(*) from `Wh`.`airlock`.`airlock_log` where id = '<id>' and event = 'published') > 0 as `published`));
+
+-- log_read
+select to_json_string(struct(id as `id`, format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', logged_at) as `at`, event as `event`, detail as `detail`, timestamp_diff(current_timestamp(), logged_at, second) as `age`)) from `Wh`.`airlock`.`airlock_log` where '' in ('', id) order by logged_at;

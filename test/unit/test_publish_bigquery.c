@@ -1,0 +1,133 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "airlock/warehouse/dialect.h"
+
+static const struct relation from = { "shop-eu", "stage", "orders" };
+static const struct relation to = { "shop-eu", "mart", "orders" };
+
+static const struct table plain = { .kind = "table", .owned = true };
+static const struct table a_view = { .kind = "view", .owned = true };
+static const struct table by_day = {
+	.kind = "table",
+	.owned = true,
+	.layout = "PARTITION BY day",
+	.options = "partition_expiration_days = 3.0",
+};
+static const struct table of_day = {
+	.kind = "table",
+	.owned = true,
+	.layout = "PARTITION BY day",
+	.options = "expiration_timestamp = TIMESTAMP \"2027-01-01T00:00:00.000Z\"",
+};
+
+static struct publish_table published(const struct table *staging, const struct table *production)
+{
+	return (struct publish_table) {
+		.from = &from,
+		.to = &to,
+		.from_table = staging,
+		.to_table = production,
+		.decided = true,
+		.runs = true,
+		.number = 1,
+		.stage = { "shop-eu", "airlock", "airlock_stage_x_1" },
+		.restore = { "shop-eu", "airlock_restore", "r_x_1" },
+	};
+}
+
+static void is_refused(struct publish_table table, const char *why)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	enum publish_way way;
+	const char *reason;
+
+	assert_int_equal(dialect->choose_way(&table, &way, &reason, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	if (!strstr(err.message, why))
+		fail_msg("%s", err.message);
+}
+
+static void what_no_statement_can_replace_is_refused(void **state)
+{
+	struct publish_table view = published(&a_view, &plain);
+
+	(void)state;
+	view.view = "as select 1";
+	is_refused(view, "it is a table in production");
+	is_refused(published(&plain, &a_view), "it is a view in production");
+	is_refused(published(&plain, &by_day), "'PARTITION BY day' in production and 'none' in "
+					       "staging");
+}
+
+static void publishes(struct publish_table table, const char *statement)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	const struct publish_set set = { .tables = &table, .n = 1 };
+	const char *reason;
+
+	if (dialect->choose_way(&table, &table.way, &reason, &err) < 0 ||
+	    dialect->publish(dialect, &set, &statements, &err) < 0)
+		fail_msg("%s", err.message);
+	if (!strv_contains(&statements, statement))
+		fail_msg("no '%s'", statement);
+}
+
+static void a_table_does_not_expire_with_what_it_was_copied_from(void **state)
+{
+	(void)state;
+	publishes(published(&by_day, &of_day),
+		  "create or replace table `shop-eu`.`mart`.`orders` copy "
+		  "`shop-eu`.`airlock`.`airlock_stage_x_1` options (expiration_timestamp = "
+		  "TIMESTAMP \"2027-01-01T00:00:00.000Z\", partition_expiration_days = null)");
+	publishes(published(&plain, &plain),
+		  "create or replace table `shop-eu`.`mart`.`orders` copy "
+		  "`shop-eu`.`airlock`.`airlock_stage_x_1` options (expiration_timestamp = null)");
+	publishes(published(&plain, NULL), "alter table `shop-eu`.`mart`.`orders` set options "
+					   "(expiration_timestamp = null)");
+}
+
+static void names_of_role(struct publish_table table, const char *role, bool is_one)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	const char *grants[] = { role, "user:it's@example.com" };
+	const struct publish_set set = { .tables = &table, .n = 1 };
+
+	table.grants = grants;
+	table.grant_count = 1;
+	table.way = PUBLISH_REPLACE;
+	assert_int_equal(dialect->publish(dialect, &set, &statements, &err), is_one ? 0 : -1);
+	if (is_one)
+		assert_true(strv_contains(&statements, "grant `roles/bigquery.dataViewer` on table "
+						       "`shop-eu`.`mart`.`orders` to "
+						       "'user:it\\'s@example.com'"));
+}
+
+static void a_role_cannot_end_its_quotes(void **state)
+{
+	(void)state;
+	names_of_role(published(&plain, &plain), "roles/bigquery.dataViewer", true);
+	names_of_role(published(&plain, &plain), "x` on table y to 'z'; --", false);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_no_statement_can_replace_is_refused),
+		cmocka_unit_test(a_table_does_not_expire_with_what_it_was_copied_from),
+		cmocka_unit_test(a_role_cannot_end_its_quotes),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
