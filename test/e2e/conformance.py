@@ -89,7 +89,8 @@ class Place:
     def renew(self, source=None):
         shutil.rmtree(self.project, ignore_errors=True)
         shutil.copytree(source or self.ready, self.project)
-        shutil.rmtree(self.elsewhere, ignore_errors=True)
+        for made in self.elsewhere, os.path.join(self.home, ".dbt"):
+            shutil.rmtree(made, ignore_errors=True)
         os.mkdir(self.elsewhere)
 
     def files(self):
