@@ -58,6 +58,21 @@ static struct deploy *open_again(struct deploy *deploy, struct err *err)
 	return deploy->again;
 }
 
+/* dbt made the tables anew: what it does not know of is not in the restore points either. */
+static void tell(const struct deploy *deploy, const char *rollback, struct err *err)
+{
+	bool rebuilt = config_rebuilds(deploy->request.config);
+	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
+
+	err_set(err, ERR_VERIFY_FAILED,
+		rebuilt ? "%s; production has the rows, owners and privileges that it had before "
+			  "(rollback %s), without indexes and comments made by hand"
+			: "%s; production is as it was before (rollback %s)",
+		message, rollback);
+	err_hint(err, "remove the cause and deploy again; the tests passed in staging, so it is "
+		      "something that only production has");
+}
+
 void deploy_take_back(struct deploy *deploy, struct err *err)
 {
 	struct err failure CLEANUP(err_release) = ERR_INIT;
@@ -72,16 +87,11 @@ void deploy_take_back(struct deploy *deploy, struct err *err)
 	deploy->holds_lock = false;
 	again = open_again(deploy, &failure);
 	if (again && deploy_rollback(again, deploy->id, &result, &failure) == 0) {
-		char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
-
 		deploy->result.outcome = DEPLOY_ROLLED_BACK;
 		deploy->result.production_changed = false;
 		deploy->result.published_count = 0;
 		err->production = ERR_PRODUCTION_UNCHANGED;
-		err_set(err, ERR_VERIFY_FAILED, "%s; production is as it was before (rollback %s)",
-			message, result->id);
-		err_hint(err, "remove the cause and deploy again; the tests passed in staging, so "
-			      "it is something that only production has");
+		tell(deploy, result->id, err);
 		return;
 	}
 	char *text CLEANUP(mem_free_string) =

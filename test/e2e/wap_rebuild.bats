@@ -104,7 +104,7 @@ FAILS='{"results": {"test.shop.unique_orders_order_id.fed79b3a6e": {"status": "f
   fake_dbt test "export DIRECT_SCENARIO='$FAILS'"
   wap --json
   assert_status 74
-  assert_says 'fails there' 'production is as it was before' '"outcome": "rolled_back"' \
+  assert_says 'fails there' 'production has the rows, owners and privileges that it had before' '"outcome": "rolled_back"' \
     '"production_changed": false' '"published": []'
   assert_sql 'select country from mart.customers where customer_id = 4' IT
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
