@@ -55,6 +55,35 @@ static char *results_copy(const struct deploy *deploy, const char *id)
 	return fs_join(deploy->sides.home, name);
 }
 
+static bool may_be_same(const char *a, const char *b)
+{
+	return !a || !b || strcmp(a, b) == 0;
+}
+
+static bool is_unchanged(const struct table *then, const struct table *now)
+{
+	if (!then || !now)
+		return then == now;
+	return then->rows == now->rows && may_be_same(then->object, now->object) &&
+	       may_be_same(then->content, now->content) && may_be_same(then->version, now->version);
+}
+
+/* What was copied from production at the beginning lacks what somebody has written there since; and
+ * nobody could see it later, for production is remembered as it is now. */
+static bool production_is_as_copied(const struct deploy *deploy, const struct observed *now)
+{
+	for (size_t i = 0; i < deploy->plan.copy_count; i++) {
+		const struct route *route = deploy->plan.copies[i].route;
+		const struct dialect *dialect = deploy->routes.dialect;
+
+		if (route->in_scope &&
+		    !is_unchanged(observed_table(&deploy->observed, dialect, &route->to),
+				  observed_table(now, dialect, &route->to)))
+			return false;
+	}
+	return true;
+}
+
 /* Never a reason for another failure: then it is not recorded, and not offered. */
 void deploy_note_rest(struct deploy *deploy)
 {
@@ -68,6 +97,10 @@ void deploy_note_rest(struct deploy *deploy)
 	    (!deploy->retries && fs_copy(from, to, &ignored) < 0) ||
 	    observe_rest(deploy, &picture, &ignored) < 0)
 		return;
+	if (!production_is_as_copied(deploy, &picture)) {
+		observed_release(&picture);
+		return;
+	}
 	deploy->rest = json_array();
 	for (size_t i = 0; i < deploy->routes.n; i++) {
 		const struct route *route = &deploy->routes.items[i];

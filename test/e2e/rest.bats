@@ -107,3 +107,24 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_json 'sorted(p["unique_id"] for p in d["published"])' \
     '["model.shop.orders", "model.shop.revenue_by_day"]'
 }
+
+# bats test_tags=engine:any
+@test "production-rollback: what somebody wrote behind the copy is not lost with what passed" {
+  AIRLOCK_DBT=$DIRECT
+  scenario '{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}'
+  dbt -q build --target prod -s +stg_customers +revenue_by_day --exclude orders revenue_by_day
+  fake_dbt build "'$PYTHON' '$ROOT/test/support/sql.py' \"insert into mart.revenue_by_day
+    select * from mart.revenue_by_day where ordered_on = '2025-01-03'\""
+  run --separate-stderr airlock deploy production-rollback --from staging --to prod \
+    -s customers orders revenue_by_day --yes --json
+  assert_status 1
+  assert_json 'any("airlock publish" in n or "--retry" in n for n in d["next"])' false
+  id=$(json 'd["id"]')
+  AIRLOCK_DBT=$DIRECT
+  for way in "publish $id --exclude customers+" "deploy --retry $id"; do
+    # shellcheck disable=SC2086
+    run airlock $way "${WHERE[@]}"
+    assert_status 125
+  done
+  assert_sql "select count(*) from mart.revenue_by_day where ordered_on = '2025-01-03'" 2
+}
