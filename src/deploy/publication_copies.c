@@ -43,6 +43,29 @@ static int check_kind(const struct publish_table *t, struct err *err)
 	return err_hint(err, "drop it there");
 }
 
+/* A copy that takes the place of what it was made of would end these without a word. */
+static int check_kept(const struct publish_table *t, struct err *err)
+{
+	static const char *const lost[] = { "generated column ", "identity column ",
+					    "column with a collation", "it is a partition",
+					    "inheritance with " };
+
+	for (size_t i = 0; t->from_table && i < t->from_table->refuse_count; i++) {
+		const char *what = t->from_table->refuses[i];
+
+		for (size_t k = 0; k < ARRAY_LEN(lost); k++) {
+			if (strncmp(what, lost[k], strlen(lost[k])) != 0)
+				continue;
+			char *name CLEANUP(mem_free_string) = relation_display(t->from);
+
+			err_set(err, ERR_UNSUPPORTED, "a copy of '%s' would not keep this: %s",
+				name, what);
+			return err_hint(err, "production-rollback leaves the table in its place");
+		}
+	}
+	return 0;
+}
+
 /* Views of staging that a copy may take along: dbt makes them again when they are built. */
 static void list_views(struct publication *w)
 {
@@ -89,6 +112,8 @@ int publication_add_copy(struct publication *w, const struct route *route, bool 
 	*copy = (struct plan_copy) { route, t->way, copy_reason(w, route, t, full_refresh) };
 	w->copies.n++;
 	w->plan->copy_count++;
+	if (w->set.container_count > 0 && check_kept(t, err) < 0)
+		return -1;
 	return check_kind(t, err);
 }
 

@@ -92,6 +92,16 @@ history() {
   assert_json '[c["unique_id"] for c in d["copies"]]' '["snapshot.shop.customers_history"]'
 }
 
+@test "a column that a copy would not keep is named before anything is built" {
+  [ "$ENGINE" = postgres ] || skip 'such columns cannot be added to a table of DuckDB'
+  sql 'alter table mart.revenue_by_day add column doubled numeric generated always as (revenue_eur * 2) stored'
+  remember_production
+  incremental
+  assert_status 125
+  assert_says "a copy of 'shop.mart.revenue_by_day' would not keep this: generated column doubled"
+  assert_production_unchanged
+}
+
 @test "rows that somebody else writes behind the copy stop it" {
   incremental --before-publish "'$PYTHON' '$ROOT/test/support/sql.py' 'update mart.revenue_by_day set orders = orders + 1'"
   assert_status 73
