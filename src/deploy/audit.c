@@ -293,17 +293,28 @@ static bool is_untested_by(const struct judge *j, const struct config *config,
 	       !is_good_test(results_find(j->results, test->unique_id));
 }
 
-/* `dbt build` goes on behind a node when its tests have passed; commands that build everything
- * first do not: what is built and not tested is no ground for what is made of it. */
+static void mark_if_untested(const struct judge *j, const struct config *config,
+			     const struct manifest_node *node, json_t *bad)
+{
+	for (size_t k = 0; k < node->child_count; k++)
+		if (is_untested_by(j, config, node->children[k]))
+			json_object_set_new(bad, node->unique_id, json_true());
+}
+
+/* `dbt build` goes on behind a node, or a source, when its tests have passed; commands that build
+ * everything first do not: what is there and not tested is no ground for what is made of it. */
 static void mark_untested(struct judge *j, const struct config *config, json_t *bad)
 {
 	for (size_t i = 0; i < results_count(j->results); i++) {
 		const struct manifest_node *node =
 			manifest_find(j->built, results_row(j->results, i)->unique_id);
 
-		for (size_t k = 0; node && k < node->child_count; k++)
-			if (is_untested_by(j, config, node->children[k]))
-				json_object_set_new(bad, node->unique_id, json_true());
+		if (!node || manifest_is_test(node))
+			continue;
+		mark_if_untested(j, config, node, bad);
+		for (size_t k = 0; k < node->parent_count; k++)
+			if (node->parents[k]->type == MANIFEST_SOURCE)
+				mark_if_untested(j, config, node->parents[k], bad);
 	}
 }
 

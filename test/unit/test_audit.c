@@ -423,6 +423,31 @@ static void behind_commands_what_was_not_tested_is_no_ground_for_the_rest(void *
 	assert_int_equal(w.audit.passed.n, 0);
 }
 
+static void behind_commands_a_source_that_was_not_tested_is_no_ground_either(void **state)
+{
+	static const struct made_node chain[] = {
+		{ .name = "raw", .type = "source" },
+		{ .name = "orders", .parents = "source.shop.raw" },
+		{ .name = "other" },
+		{ .name = "raw_unique", .type = "test", .parents = "source.shop.raw" },
+		{ .name = "other_unique", .type = "test", .parents = "model.shop.other" },
+	};
+	static const struct made_node to[] = {
+		{ .name = "orders", .schema = "mart" },
+		{ .name = "other", .schema = "mart" },
+	};
+	WORLD;
+
+	(void)state;
+	resolve(&w, "--build run --build test", chain, ARRAY_LEN(chain), to, ARRAY_LEN(to));
+	w.built = made_manifest("postgres", chain, ARRAY_LEN(chain));
+	write_results(&w, "model.shop.orders=success model.shop.other=success "
+			  "test.shop.other_unique=fail test.shop.raw_unique=skipped");
+	assert_int_equal(
+		audit_judge(&w.config, &w.routes, w.built, w.results, false, &w.audit, &w.err), -1);
+	assert_int_equal(w.audit.passed.n, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -442,6 +467,7 @@ int main(void)
 		cmocka_unit_test(how_many_tests_there_must_be),
 		cmocka_unit_test(a_scope_without_any_test_is_refused),
 		cmocka_unit_test(behind_commands_what_was_not_tested_is_no_ground_for_the_rest),
+		cmocka_unit_test(behind_commands_a_source_that_was_not_tested_is_no_ground_either),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
