@@ -138,12 +138,23 @@ static bool is_skipped(const struct deploy *deploy, const struct err *err)
 	       config_is(deploy->request.config, OPTION_IF_LOCKED, "skip");
 }
 
+/* Some of production is new since an earlier run of it: it has not ended, and its lock is what a
+ * resume goes on with. */
+static void leave_partly(struct deploy *deploy, struct err *err)
+{
+	deploy->holds_lock = false;
+	if (err->production != ERR_PRODUCTION_CHANGED)
+		err->production = ERR_PRODUCTION_UNKNOWN;
+}
+
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err)
 {
 	bool skipped = result < 0 && is_skipped(deploy, err);
 
 	if (result < 0)
 		deploy_take_back(deploy, err);
+	if (result < 0 && deploy_goes_on(deploy) && deploy->result.outcome != DEPLOY_PUBLISHED)
+		leave_partly(deploy, err);
 	if (skipped)
 		deploy->result.outcome = DEPLOY_SKIPPED;
 	if (result < 0 && deploy->result.production_changed)

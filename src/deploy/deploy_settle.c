@@ -64,13 +64,15 @@ static const char *ending(const struct deploy *deploy, const struct state_lock *
 	return seen->expired ? "did not renew the lease of its lock" : "was given up";
 }
 
-/* One that died between two of its tables cannot be ended by somebody who does not go on with it.
- */
-static int check_partly(struct deploy *deploy, const struct state_lock *seen, struct err *err)
+/* One that died between two of its tables cannot be ended by somebody who does not go on with it;
+ * `airlock unlock` leaves production as it is, and says so. */
+static int check_partly(struct deploy *deploy, const struct state_lock *seen, bool *ret_partly,
+			struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
+	*ret_partly = false;
 	if (deploy->sides.dialect->transaction != DIALECT_TRANSACTION_NONE)
 		return 0;
 	if (state_push_history(&deploy->state, seen->id, &queries, err) < 0 ||
@@ -80,7 +82,9 @@ static int check_partly(struct deploy *deploy, const struct state_lock *seen, st
 
 	if (!deployments)
 		return -1;
-	return deploy_refuse_partly(deploy, json_array_get(deployments, 0), err);
+	*ret_partly = deploy_may_be_partly(deploy, json_array_get(deployments, 0));
+	return deploy->unlocks ? 0
+			       : deploy_refuse_partly(deploy, json_array_get(deployments, 0), err);
 }
 
 /*
@@ -97,12 +101,15 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	struct sql_binding of_dead[] = { { "id", seen->id } };
 	struct executor dead = deploy->executor;
 	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", deploy->id);
+	bool partly;
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
-	if (!deploy->unlocks &&
-	    (check_partly(deploy, seen, err) < 0 || may_settle(deploy, seen, err) < 0))
+	if (check_partly(deploy, seen, &partly, err) < 0 ||
+	    (!deploy->unlocks && may_settle(deploy, seen, err) < 0))
 		return -1;
+	if (partly)
+		json_object_set_new(detail, "outcome", json_string("unknown"));
 	if (state_push_take(&deploy->state, seen,
 			    deploy->unlocks || deploy_holder_is_dead(deploy, seen), detail, &take,
 			    err) < 0 ||
@@ -114,7 +121,9 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	bool published = js_get_bool(json_array_get(reply.rows[take.n], 0), "published", false);
 	char *text CLEANUP(mem_free_string) = mem_printf(
 		"deployment '%s' %s and is settled: it had %s", seen->id, ending(deploy, seen),
-		published ? "published" : "not changed production");
+		published ? "published"
+		: partly  ? "begun to publish: some of production may be new"
+			  : "not changed production");
 
 	deploy->request.reporter->note(deploy->request.reporter, text);
 	return 0;

@@ -129,6 +129,26 @@ stages() {
   [ "$(rows_of mart.customers)" -eq "$customers" ]
 }
 
+@test "one that stopped between two tables is not ended by a resume that cannot go on" {
+  add_customer 120
+  fault 'create or replace .*MART.*ORDERS.* clone' error
+  deploy
+  assert_status 70
+  id=$(sed -n "s/.*airlock resume \([0-9a-f_]*\).*/\1/p" <<<"$output$stderr" | head -n 1)
+  sql 'insert into stage.customers select * from stage.customers limit 1'
+  run airlock resume
+  assert_status 73
+  refute_says 'production was not changed'
+  deploy
+  assert_status 71
+  assert_says 'died while it published'
+  run airlock unlock "$id" --yes
+  assert_status 0
+  assert_says 'some of production may be new'
+  run airlock inspect "$id"
+  assert_says unknown
+}
+
 @test "a clone whose reply was lost, or that runs late, is neither lost nor done twice" {
   local id=110 kind
   for kind in lost late; do
