@@ -342,11 +342,14 @@ static int push_removal(const struct push *p, const struct publish_table *t)
 					       : "drop table if exists {to}");
 }
 
+/* What somebody wrote behind its restore point would be nowhere: it is looked at once more. */
 static int push_table(const struct push *p, const struct publish_table *t)
 {
 	if (t->view || t->way == PUBLISH_KEEP)
 		return 0;
 	push_guards(p);
+	if (push_check_to(p, t) < 0)
+		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return push_removal(p, t);
 	if (push(p, t,
