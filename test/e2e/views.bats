@@ -86,7 +86,11 @@ change_view() { # change_view COLUMNS
 # bats test_tags=engine:any
 @test "a deployment of this checkout that compiles for the same target is waited for" {
   change_view 'c.customer_name, c.country'
-  flock target/airlock/compile/prod sh -c 'echo held; sleep 7' >held 3>&- &
+  # Held until the first operation of the deployment, beside which it would be compiled, is done.
+  done_before=$(grep -ls '"done"' target/airlock/deployments/*/journal.jsonl | wc -l)
+  flock target/airlock/compile/prod sh -c "echo held
+    until [ \"\$(grep -ls '\"done\"' target/airlock/deployments/*/journal.jsonl | wc -l)\" -gt $done_before ]
+    do sleep 0.2; done" >held 3>&- &
   until [ -s held ]; do sleep 0.1; done
   deploy
   assert_status 0

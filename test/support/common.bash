@@ -18,7 +18,7 @@ ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 VENV=$ROOT/.cache/dbt
 [ "$ENGINE" != snowflake ] || VENV=$ROOT/.cache/snowflake
 PYTHON=$VENV/bin/python
-for name in $(compgen -e | grep -E '^(DBT|AIRLOCK)_' | grep -vxE 'AIRLOCK_(BIN|TEST_ALL)'); do
+for name in $(compgen -e | grep -E '^(DBT|AIRLOCK)_' | grep -vxE 'AIRLOCK_(BIN|FORK_SERVER|TEST_ALL)'); do
   unset "$name"
 done
 REAL=$VENV/bin/dbt
