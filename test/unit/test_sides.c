@@ -6,20 +6,17 @@
 #include <cmocka.h>
 
 #include <signal.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "airlock/base/fs.h"
 #include "airlock/base/host.h"
 #include "airlock/deploy/config.h"
 #include "airlock/deploy/sides.h"
+#include "fs_support.h"
 #include "proc_support.h"
 
 /* A lock that another airlock of this checkout holds. */
 struct ground {
-	char directory[64];
-	char *path;
 	struct config config;
 	struct sides sides;
 	struct fs_lock theirs;
@@ -33,30 +30,23 @@ static bool is_made(struct ground *ground)
 
 	*ground = (struct ground) { .theirs = FS_LOCK_FREE };
 	ground->err = (struct err)ERR_INIT;
-	strcpy(ground->directory, "/tmp/airlock-sides.XXXXXX");
-	if (!mkdtemp(ground->directory))
-		return false;
-	ground->path = fs_join(ground->directory, "lock");
 	config_init(&ground->config);
 	ground->sides.config = &ground->config;
 	return config_set_argument(&ground->config, row, negated, "1", &ground->err) == 0 &&
-	       fs_touch(ground->path, &ground->err) == 0 &&
-	       fs_lock_try(ground->path, &ground->theirs, &ground->err) == 0;
+	       fs_touch("lock", &ground->err) == 0 &&
+	       fs_lock_try("lock", &ground->theirs, &ground->err) == 0;
 }
 
 static int wait_for_it(struct ground *ground)
 {
 	struct fs_lock ours CLEANUP(fs_lock_release) = FS_LOCK_FREE;
 
-	return sides_wait_for(&ground->sides, ground->path, "compiles", &ours, &ground->err);
+	return sides_wait_for(&ground->sides, "lock", "compiles", &ours, &ground->err);
 }
 
 static void clear(struct ground *ground)
 {
 	fs_lock_release(&ground->theirs);
-	unlink(ground->path);
-	rmdir(ground->directory);
-	free(ground->path);
 	config_release(&ground->config);
 	err_release(&ground->err);
 }
@@ -107,8 +97,8 @@ static void a_signal_ends_the_wait_and_is_what_is_told(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(a_lock_of_this_checkout_is_waited_for_and_not_for_ever),
-		cmocka_unit_test(a_signal_ends_the_wait_and_is_what_is_told),
+		IN_DIRECTORY(a_lock_of_this_checkout_is_waited_for_and_not_for_ever),
+		IN_DIRECTORY(a_signal_ends_the_wait_and_is_what_is_told),
 	};
 
 	support_init(argc, argv);
