@@ -15,7 +15,7 @@
 /* What `publish` is asked must make sense without a build. */
 static int check_publishes_alone(const struct deploy *deploy, struct err *err)
 {
-	static const char *const of_builds[] = { "--full-refresh", "-f", "--event-time-start",
+	static const char *const of_builds[] = { "--full-refresh", "--event-time-start",
 						 "--event-time-end" };
 	const struct strv *options = &deploy->sides.build;
 

@@ -57,17 +57,10 @@ static int check_options(const struct strategy_input *input, struct err *err)
 	return 0;
 }
 
-static bool is_full_refresh(const struct publication *w)
-{
-	return strv_contains(w->in->build_options, "--full-refresh") ||
-	       strv_contains(w->in->build_options, "-f");
-}
-
 /* What the build does not make from nothing begins as production's. */
-static int choose_copies(struct publication *w, struct err *err)
+static int choose_copies(struct publication *w, bool full_refresh, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
-	bool full_refresh = is_full_refresh(w);
 
 	publication_begin_copies(w);
 	for (size_t i = 0; i < routes->n; i++)
@@ -81,6 +74,7 @@ static int choose_copies(struct publication *w, struct err *err)
 static int choose_tables(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
+	bool full_refresh = strv_contains(w->in->build_options, "--full-refresh");
 	bool clones = config_clones(w->in->config);
 
 	w->set.tables =
@@ -90,7 +84,7 @@ static int choose_tables(struct publication *w, struct err *err)
 
 		if (!route->in_scope)
 			continue;
-		if ((!clones && check_node(route->node, is_full_refresh(w), err) < 0) ||
+		if ((!clones && check_node(route->node, full_refresh, err) < 0) ||
 		    publication_add_table(w, route, err) < 0)
 			return -1;
 		w->set.tables[w->set.n - 1].is_view = !manifest_is_table(route->node);
@@ -102,7 +96,7 @@ static int choose_tables(struct publication *w, struct err *err)
 					   ? "its file takes the place of production's"
 					   : "its schema takes the place of production's");
 	publication_link_routes(w);
-	if (clones && choose_copies(w, err) < 0)
+	if (clones && choose_copies(w, full_refresh, err) < 0)
 		return -1;
 	return publication_check_shrinks(w, err);
 }

@@ -82,7 +82,7 @@ static bool is_made_anew(const struct publication *w, const struct manifest_node
 	return strcmp(node->materialized, "incremental") != 0 || table_is_view(was) ||
 	       strcmp(node->full_refresh, "true") == 0 ||
 	       (strcmp(node->full_refresh, "false") != 0 &&
-		(strv_contains(options, "--full-refresh") || strv_contains(options, "-f")));
+		strv_contains(options, "--full-refresh"));
 }
 
 /* What the object has that another one made by dbt would not, and nobody could give back. */
