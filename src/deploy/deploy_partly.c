@@ -102,13 +102,6 @@ json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture
 	return before;
 }
 
-static bool is_another(const struct table *before, const struct table *now)
-{
-	if (!before || !now)
-		return before != now;
-	return strcmp(before->object ? before->object : "", now->object ? now->object : "") != 0;
-}
-
 static int look(struct deploy *deploy, struct observed *ret_observed, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
@@ -147,8 +140,8 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
 	for (size_t i = 0; i < plan->table_count; i++) {
 		const struct relation *to = &plan->tables[i].route->to;
 
-		n += is_another(observed_table(&deploy->built, dialect, to),
-				observed_table(&now, dialect, to));
+		n += !table_same_object(observed_table(&deploy->built, dialect, to),
+					observed_table(&now, dialect, to));
 	}
 	observed_release(&now);
 	*ret_n = n;

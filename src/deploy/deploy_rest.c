@@ -55,6 +55,7 @@ static char *results_copy(const struct deploy *deploy, const char *id)
 	return fs_join(deploy->sides.home, name);
 }
 
+/* Where one of the two pictures does not have it, it says nothing. */
 static bool may_be_same(const char *a, const char *b)
 {
 	return !a || !b || strcmp(a, b) == 0;
@@ -62,10 +63,9 @@ static bool may_be_same(const char *a, const char *b)
 
 static bool is_unchanged(const struct table *then, const struct table *now)
 {
-	if (!then || !now)
-		return then == now;
-	return then->rows == now->rows && may_be_same(then->object, now->object) &&
-	       may_be_same(then->content, now->content) && may_be_same(then->version, now->version);
+	return table_same_object(then, now) &&
+	       (!then || (then->rows == now->rows && may_be_same(then->content, now->content) &&
+			  may_be_same(then->version, now->version)));
 }
 
 /* What was copied from production at the beginning lacks what somebody has written there since; and

@@ -8,17 +8,10 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 static bool is_unchanged(const struct table *a, const struct table *b)
 {
-	if (!a || !b)
-		return a == b;
-	return same_text(a->object, b->object) && a->rows == b->rows &&
-	       same_text(a->content, b->content);
+	return table_same_object(a, b) &&
+	       (!a || (a->rows == b->rows && table_same_text(a->content, b->content)));
 }
 
 static int check_table(const struct deploy *deploy, const struct relation *relation,

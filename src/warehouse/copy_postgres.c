@@ -34,11 +34,6 @@
 	" % (staging) has to be made anew and is used by %', {shown:literal}, found; end if; "     \
 	"drop {kind:statement} {table:relation} cascade; end"
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 static bool same_columns(const struct table *a, const struct table *b)
 {
 	if (a->column_count != b->column_count)
@@ -48,7 +43,7 @@ static bool same_columns(const struct table *a, const struct table *b)
 		const struct table_column *y = &b->columns[i];
 
 		if (strcmp(x->name, y->name) != 0 || strcmp(x->type, y->type) != 0 ||
-		    x->not_null != y->not_null || !same_text(x->value, y->value))
+		    x->not_null != y->not_null || !table_same_text(x->value, y->value))
 			return false;
 	}
 	return true;

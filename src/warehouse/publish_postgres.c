@@ -197,11 +197,6 @@ int postgres_push_on(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, statement, args, ARRAY_LEN(args), err);
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return strcmp(a ? a : "", b ? b : "") == 0;
-}
-
 static int push_column_comments(struct strv *statements, const struct dialect *dialect,
 				const struct publish_table *t, const struct relation *on,
 				const struct table *has, struct err *err)
@@ -221,7 +216,7 @@ static int push_column_comments(struct strv *statements, const struct dialect *d
 		};
 
 		if ((words.text || t->is_exact) &&
-		    !same_text(words.text, is ? is->comment : NULL) &&
+		    !table_same_text(words.text, is ? is->comment : NULL) &&
 		    postgres_push_on(statements, dialect, on,
 				     "comment on column {table}.{name} is {text:literal}", &words,
 				     err) < 0)
@@ -244,7 +239,7 @@ int postgres_push_comments(struct strv *statements, const struct dialect *dialec
 		words.text = t->from_table->comment;
 	/* `like` copies the comments of columns only. */
 	if ((words.text || t->is_exact) &&
-	    (has == t->from_table || !same_text(words.text, has->comment)) &&
+	    (has == t->from_table || !table_same_text(words.text, has->comment)) &&
 	    postgres_push_on(statements, dialect, on,
 			     t->view ? "comment on view {table} is {text:literal}"
 				     : "comment on table {table} is {text:literal}",

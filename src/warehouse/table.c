@@ -43,6 +43,16 @@ bool table_extends_columns(const struct table *before, const struct table *after
 	return true;
 }
 
+bool table_same_text(const char *a, const char *b)
+{
+	return strcmp(a ? a : "", b ? b : "") == 0;
+}
+
+bool table_same_object(const struct table *a, const struct table *b)
+{
+	return a && b ? table_same_text(a->object, b->object) : a == b;
+}
+
 bool table_is_view(const struct table *table)
 {
 	return strcmp(table->kind, "view") == 0;

@@ -77,6 +77,11 @@ bool table_same_columns(const struct dialect *dialect, const struct table *a,
  * same columns in the same order, and perhaps more behind them. */
 bool table_extends_columns(const struct table *before, const struct table *after);
 
+/* What the catalog says of two; it says nothing where it would say "". */
+bool table_same_text(const char *a, const char *b);
+/* The same object, or none on both sides. */
+bool table_same_object(const struct table *a, const struct table *b);
+
 bool table_is_view(const struct table *table);
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
