@@ -57,6 +57,17 @@ static ssize_t read_retrying(int fd, char *data, size_t len)
 	return n;
 }
 
+/* Fewer at the end of the file, or where it cannot be read. */
+static size_t read_up_to(int fd, char *data, size_t len)
+{
+	size_t done = 0;
+	ssize_t n;
+
+	while (done < len && (n = read_retrying(fd, data + done, len - done)) > 0)
+		done += (size_t)n;
+	return done;
+}
+
 static int write_all(int fd, const char *data, size_t len)
 {
 	while (len) {
@@ -122,20 +133,12 @@ static int read_to_end(int fd, const char *path, size_t limit, struct buf *conte
 
 size_t fs_head(const char *path, size_t limit, char *ret_bytes)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	int fd = open_retrying(path, O_RDONLY | O_NONBLOCK, 0);
 	size_t n = 0;
 
 	if (fd < 0)
 		return 0;
-	while (n < limit) {
-		ssize_t got = read(fd, ret_bytes + n, limit - n);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			break;
-		n += (size_t)got;
-	}
+	n = read_up_to(fd, ret_bytes, limit);
 	close(fd);
 	return n;
 }
@@ -242,12 +245,8 @@ int fs_pieces_open(const char *path, size_t limit, struct fs_pieces *ret_pieces)
 
 size_t fs_pieces_read(struct fs_pieces *pieces, char *data, size_t len)
 {
-	size_t most = len < pieces->left ? len : pieces->left;
-	size_t done = 0;
-	ssize_t n;
+	size_t done = read_up_to(pieces->fd, data, len < pieces->left ? len : pieces->left);
 
-	while (done < most && (n = read_retrying(pieces->fd, data + done, most - done)) > 0)
-		done += (size_t)n;
 	pieces->left -= done;
 	return done;
 }
