@@ -116,21 +116,6 @@ static int judge_failure(struct deploy *deploy, const struct runner_result *buil
 	return -1;
 }
 
-/* The parse of this project a moment ago, so that the build need not do it again. */
-static void warm_up(const struct deploy *deploy)
-{
-	char *name CLEANUP(mem_free_string) =
-		mem_printf("parse/%s/partial_parse.msgpack", deploy->sides.from_side.name);
-	char *from CLEANUP(mem_free_string) = fs_join(deploy->sides.home, name);
-	char *to CLEANUP(mem_free_string) =
-		sides_build_path(&deploy->sides, "partial_parse.msgpack");
-	char *directory CLEANUP(mem_free_string) = fs_parent(to);
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
-
-	if (fs_make_directories(directory, &ignored) == 0)
-		fs_copy(from, to, &ignored);
-}
-
 /* Of several commands one that ended well and is not the last: what it built is judged with what
  * the others do. */
 static int keep_results(struct deploy *deploy, const struct runner_result *built, struct err *err)
@@ -144,8 +129,11 @@ static int keep_results(struct deploy *deploy, const struct runner_result *built
 
 static int begin(struct deploy *deploy, const struct step *step, struct err *err)
 {
+	char *parse CLEANUP(mem_free_string) =
+		sides_build_path(&deploy->sides, SIDES_PARTIAL_PARSE);
+
 	if (deploy->command == 0)
-		warm_up(deploy);
+		sides_warm_up(&deploy->sides, &deploy->sides.from_side, parse);
 	if (deploy->retries && deploy_restore_results(deploy, err) < 0)
 		return -1;
 	if (deploy->strategy->builds_scope && !deploy->retries &&

@@ -34,34 +34,30 @@ static char *make_folder(const struct deploy *deploy, struct err *err)
 static bool take_folder(struct deploy *deploy)
 {
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
-	char *directory CLEANUP(mem_free_string) = make_folder(deploy, &ignored);
 
 	if (deploy->compiling.folder.fd >= 0)
 		return true;
+	char *directory CLEANUP(mem_free_string) = make_folder(deploy, &ignored);
+
 	return directory && fs_lock_try(directory, &deploy->compiling.folder, &ignored) == 0;
 }
 
 static int wait_for_folder(struct deploy *deploy, struct err *err)
 {
-	char *directory CLEANUP(mem_free_string) = make_folder(deploy, err);
-
-	if (!directory)
-		return -1;
 	if (deploy->compiling.folder.fd >= 0)
 		return 0;
-	return sides_wait_for(&deploy->sides, directory, "compiles for this target",
-			      &deploy->compiling.folder, err);
+	char *directory CLEANUP(mem_free_string) = make_folder(deploy, err);
+
+	return directory ? sides_wait_for(&deploy->sides, directory, "compiles for this target",
+					  &deploy->compiling.folder, err)
+			 : -1;
 }
 
-/* The parse of a moment ago, so that this start need not do it again. */
-static void warm_up(const struct sides *sides)
+static void warm_up(const struct deploy *deploy)
 {
-	char *from CLEANUP(mem_free_string) = sides_parse_path(
-		sides->project.directory, sides->to_side.name, "partial_parse.msgpack");
-	char *to CLEANUP(mem_free_string) = compile_path(sides, "partial_parse.msgpack");
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	char *parse CLEANUP(mem_free_string) = compile_path(&deploy->sides, SIDES_PARTIAL_PARSE);
 
-	fs_copy(from, to, &ignored);
+	sides_warm_up(&deploy->sides, &deploy->sides.to_side, parse);
 }
 
 /* A view of the scope; of the raw layer what it copies. */
@@ -179,7 +175,7 @@ void deploy_compile_beside(struct deploy *deploy)
 
 	if (!is_wanted(deploy) || !take_folder(deploy))
 		return;
-	warm_up(&deploy->sides);
+	warm_up(deploy);
 	push_arguments(deploy, false, &compiling->arguments);
 	compiling->beside.command = (struct runner_command) {
 		.arguments = &compiling->arguments,
@@ -227,7 +223,7 @@ static int compile_again(struct deploy *deploy, struct err *err)
 	deploy->request.reporter->note(deploy->request.reporter,
 				       deploy->mirrors ? "compiling the raw layer"
 						       : "compiling the views of the scope");
-	warm_up(&deploy->sides);
+	warm_up(deploy);
 	push_arguments(deploy, true, &arguments);
 	int ran = run_compile(deploy, &command, &result, err);
 

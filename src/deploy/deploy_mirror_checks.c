@@ -143,20 +143,6 @@ static int read_tests(struct deploy *deploy, const struct runner_result *ran, st
 	return 0;
 }
 
-/* The parse of a moment ago, so that these starts need not do it again. */
-static void warm_up(const struct deploy *deploy)
-{
-	char *from CLEANUP(mem_free_string) =
-		sides_parse_path(deploy->sides.project.directory, deploy->sides.to_side.name,
-				 "partial_parse.msgpack");
-	char *to CLEANUP(mem_free_string) = path_of(deploy, "partial_parse.msgpack");
-	char *directory CLEANUP(mem_free_string) = fs_parent(to);
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
-
-	if (fs_make_directories(directory, &ignored) == 0)
-		fs_copy(from, to, &ignored);
-}
-
 typedef int read_fn(struct deploy *deploy, const struct runner_result *ran, struct err *err);
 
 /* dbt ends with 1 where a source is not good; what it wrote says which. */
@@ -188,8 +174,9 @@ int deploy_mirror_check(struct deploy *deploy, struct err *err)
 		const char *id;
 		deploy_phase_fn *fn;
 	} checks[] = { { "freshness", freshness }, { "test", test } };
+	char *parse CLEANUP(mem_free_string) = path_of(deploy, SIDES_PARTIAL_PARSE);
 
-	warm_up(deploy);
+	sides_warm_up(&deploy->sides, &deploy->sides.to_side, parse);
 	for (size_t i = 0; i < ARRAY_LEN(checks); i++)
 		if (plan_step(&deploy->plan, checks[i].id) &&
 		    deploy_step(deploy, &deploy->plan, checks[i].id, checks[i].fn, err) < 0)

@@ -224,6 +224,17 @@ char *sides_parse_path(const char *project_directory, const char *name, const ch
 	return fs_join(project_directory, path);
 }
 
+void sides_warm_up(const struct sides *sides, const struct sides_side *side, const char *to)
+{
+	char *from CLEANUP(mem_free_string) =
+		sides_parse_path(sides->project.directory, side->name, SIDES_PARTIAL_PARSE);
+	char *directory CLEANUP(mem_free_string) = fs_parent(to);
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+
+	if (fs_make_directories(directory, &ignored) == 0)
+		fs_copy(from, to, &ignored);
+}
+
 char *sides_build_path(const struct sides *sides, const char *file)
 {
 	char *name CLEANUP(mem_free_string) =

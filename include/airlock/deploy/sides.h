@@ -99,4 +99,11 @@ int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struc
 char *sides_parse_path(const char *project_directory, const char *name, const char *file);
 char *sides_build_path(const struct sides *sides, const char *file); /* free() it */
 
+/* dbt's own record of a parse, in a target path. */
+#define SIDES_PARTIAL_PARSE "partial_parse.msgpack"
+
+/* That of the side's parse a moment ago is copied to this path, so that the start of dbt which has
+ * it in its target path need not parse again. */
+void sides_warm_up(const struct sides *sides, const struct sides_side *side, const char *to);
+
 #endif
