@@ -185,12 +185,19 @@ bool publish_way_moves(enum publish_way way)
 	return false;
 }
 
-static int refuse(const struct publish_table *table, const char *what, struct err *err)
+int publish_refuse(const struct publish_table *table, const char *what, const char *hint,
+		   struct err *err)
 {
 	char *display CLEANUP(mem_free_string) = relation_display(table->to);
 
 	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be published: %s", display, what);
-	return err_hint(err, "remove it, or take the node out of the scope with --exclude");
+	return err_hint(err, "%s", hint);
+}
+
+static int refuse(const struct publish_table *table, const char *what, struct err *err)
+{
+	return publish_refuse(table, what,
+			      "remove it, or take the node out of the scope with --exclude", err);
 }
 
 char *publish_list(const char *const *words, size_t n)
@@ -200,6 +207,13 @@ char *publish_list(const char *const *words, size_t n)
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
 	return buf_take(&list);
+}
+
+enum publish_way publish_choose_copy(const struct publish_table *table)
+{
+	if (!table->from_table)
+		return PUBLISH_REMOVE;
+	return table->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
 }
 
 int publish_check(const struct publish_table *table, struct err *err)

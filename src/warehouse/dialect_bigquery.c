@@ -265,6 +265,6 @@ const struct dialect dialect_bigquery = {
 	.templates = templates,
 	.choose_way = bigquery_choose_way,
 	.publish = bigquery_publish,
-	.choose_copy = bigquery_choose_copy,
+	.choose_copy = publish_choose_copy,
 	.copy = bigquery_copy,
 };

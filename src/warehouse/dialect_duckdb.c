@@ -273,6 +273,6 @@ const struct dialect dialect_duckdb = {
 	.choose_way = duckdb_choose_way,
 	.publish = duckdb_publish,
 	.carry = duckdb_carry,
-	.choose_copy = duckdb_choose_copy,
+	.choose_copy = publish_choose_copy,
 	.copy = duckdb_copy,
 };

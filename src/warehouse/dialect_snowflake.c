@@ -261,6 +261,6 @@ const struct dialect dialect_snowflake = {
 	.templates = templates,
 	.choose_way = snowflake_choose_way,
 	.publish = snowflake_publish,
-	.choose_copy = snowflake_choose_copy,
+	.choose_copy = publish_choose_copy,
 	.copy = snowflake_copy,
 };

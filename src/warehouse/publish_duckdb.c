@@ -514,13 +514,6 @@ int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 	return 0;
 }
 
-enum publish_way duckdb_choose_copy(const struct publish_table *table)
-{
-	if (!table->from_table)
-		return PUBLISH_REMOVE;
-	return table->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
-}
-
 /* Names of indexes are one per schema, and staging may be one schema for many of production's:
  * the table's name makes them different there. */
 static int push_copied_index(struct strv *statements, const struct dialect *dialect,

@@ -10,8 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
-#include "airlock/warehouse/dialect_rows.h"
 #include "airlock/warehouse/marker.h"
+#include "publish_one_by_one.h"
 
 #define RAISE_UNLESS(CONDITION, BEGINS)                                                            \
 	"select to_number(case when " CONDITION " then '1' else '" BEGINS                          \
@@ -52,15 +52,6 @@ bool snowflake_is_answer(const char *message)
 
 /* --- which way --- */
 
-static int refuse(const struct publish_table *table, const char *why, const char *hint,
-		  struct err *err)
-{
-	char *display CLEANUP(mem_free_string) = relation_display(table->to);
-
-	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be published: %s", display, why);
-	return err_hint(err, "%s", hint);
-}
-
 static int check_staging(const struct publish_table *table, struct err *err)
 {
 	const struct table *from = table->from_table;
@@ -72,58 +63,19 @@ static int check_staging(const struct publish_table *table, struct err *err)
 			publish_list(from->refuses, from->refuse_count);
 		char *why CLEANUP(mem_free_string) = mem_printf("in staging %s", what);
 
-		return refuse(table, why, "take the node out of the scope with --exclude", err);
+		return publish_refuse(table, why, "take the node out of the scope with --exclude",
+				      err);
 	}
 	if (table->view || !table->to_table || !from->is_transient || table->to_table->is_transient)
 		return 0;
-	return refuse(table,
-		      "it is permanent in production and transient in staging, and a transient "
-		      "table cannot be cloned to a permanent one",
-		      "say 'transient: false' for the model, or drop the table in production once",
-		      err);
-}
-
-static int check_kind(const struct publish_table *table, struct err *err)
-{
-	if (!table->to_table || table_is_view(table->to_table) == (table->view != NULL))
-		return 0;
-	return refuse(table,
-		      table->view ? "it is a table in production, which no statement replaces by a "
-				    "view"
-				  : "it is a view in production, which no statement replaces by a "
-				    "table",
-		      "drop it in production once, then deploy again", err);
-}
-
-int snowflake_choose_way(const struct publish_table *table, enum publish_way *ret_way,
-			 const char **ret_reason, struct err *err)
-{
-	if (publish_check(table, err) < 0 || check_kind(table, err) < 0 ||
-	    check_staging(table, err) < 0)
-		return -1;
-	if (!table->to_table) {
-		*ret_way = PUBLISH_NEW;
-		*ret_reason = table->view ? "production has no such view yet"
-					  : "production has no such table yet";
-	} else if (table->view) {
-		*ret_way = PUBLISH_VIEW;
-		*ret_reason = "the view gets its new text and keeps its grants";
-	} else {
-		*ret_way = PUBLISH_REPLACE;
-		*ret_reason = "replaced by a clone of the tested table, with the grants that it "
-			      "had";
-	}
-	return 0;
+	return publish_refuse(
+		table,
+		"it is permanent in production and transient in staging, and a transient "
+		"table cannot be cloned to a permanent one",
+		"say 'transient: false' for the model, or drop the table in production once", err);
 }
 
 /* --- statements --- */
-
-struct push {
-	struct strv *statements;
-	const struct dialect *dialect;
-	const struct publish_set *set;
-	struct err *err;
-};
 
 /* In front of the word `table`; not known before staging is built. */
 static struct sql_arg transience(const char *name, const struct table *table, bool decided)
@@ -156,114 +108,11 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
 }
 
-static char *identity_of(const struct table *table)
-{
-	if (table_is_view(table))
-		return mem_strdup(table->object ? table->object : "");
-	return mem_printf("%s/%s", table->object ? table->object : "",
-			  table->version ? table->version : "");
-}
-
-/* A view that another process has made anew says what ours says. */
-static int add_own_text(const struct push *p, const struct publish_table *t, struct buf *or_it)
-{
-	const struct sql_arg view = SQL_ARG_LITERAL("view", t->view);
-
-	if (!t->view || !p->set->is_resumed)
-		return 0;
-	return sql_render(or_it, p->dialect, " or contains(v.view_definition, {view:literal})",
-			  &view, 1, p->err);
-}
-
-static int push_check(const struct push *p, const struct publish_table *t,
-		      const struct relation *relation, const struct table *table, const char *text,
-		      const char *what)
-{
-	char *display CLEANUP(mem_free_string) = relation_display(relation);
-	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", display, what);
-	char *undecided CLEANUP(mem_free_string) = mem_printf("identity of %s", display);
-	char *identity CLEANUP(mem_free_string) =
-		t->decided && table ? identity_of(table) : mem_strdup("");
-	struct buf or_it CLEANUP(buf_release) = BUF_INIT;
-
-	if (relation == t->to && add_own_text(p, t, &or_it) < 0)
-		return -1;
-	const struct sql_arg args[] = {
-		SQL_ARG_IDENT("catalog", relation->database),
-		SQL_ARG_LITERAL("schema", relation->schema),
-		SQL_ARG_LITERAL("identifier", relation->identifier),
-		{ .name = "identity",
-		  .kind = SQL_LITERAL,
-		  .text = identity,
-		  .undecided = t->decided ? NULL : undecided },
-		SQL_ARG_LITERAL("message", message),
-		SQL_ARG_RELATION("to", t->to),
-		SQL_ARG_RELATION("stage", &t->stage),
-		SQL_ARG_STATEMENT("or", buf_cstr(&or_it)),
-	};
-
-	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
-}
-
-static bool has_rows(const struct publish_table *t)
-{
-	return t->stage.identifier != NULL;
-}
-
-static int push_freeze(const struct push *p, const struct publish_table *t)
-{
-	if (!has_rows(t))
-		return 0;
-	return push(p, t,
-		    "create {from_transient:statement}table if not exists {stage} clone {from}");
-}
-
-static int push_check_from(const struct push *p, const struct publish_table *t)
-{
-	const char *what =
-		t->is_exact ? "(the restore point) changed" : "(staging) changed after its tests";
-
-	if (!t->from)
-		return 0;
-	return push_check(p, t, t->from, t->from_table,
-			  t->view ? RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT)
-				  : RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
-			  what);
-}
-
-static int push_check_to(const struct push *p, const struct publish_table *t)
-{
-	static const char what[] = "(production) was changed by somebody else";
-	bool resumed = p->set->is_resumed;
-
-	if (!t->to_table && resumed)
-		return 0;
-	if (!t->to_table)
-		return push_check(p, t, t->to, NULL,
-				  RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT), what);
-	if (table_is_view(t->to_table))
-		return push_check(p, t, t->to, t->to_table,
-				  RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT), what);
-	return push_check(p, t, t->to, t->to_table,
-			  resumed && has_rows(t) ? RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE,
-								DIALECT_RAISED_CONFLICT)
-						 : RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
-			  what);
-}
-
 static int push_restore(const struct push *p, const struct publish_table *t)
 {
-	if (!t->to_table || !t->restore.identifier || table_is_view(t->to_table))
-		return 0;
 	if (push(p, t, "create {transient:statement}table if not exists {restore} clone {to}") < 0)
 		return -1;
 	return push(p, t, "comment on table {restore} is {marker:literal}");
-}
-
-static void push_guards(const struct push *p)
-{
-	if (p->set->guards)
-		strv_push_all(p->statements, p->set->guards);
 }
 
 static bool is_privilege(const char *word)
@@ -335,23 +184,13 @@ static int push_comment(const struct push *p, const struct publish_table *t)
 			    : "comment on table {to} is {comment:literal}");
 }
 
-static int push_removal(const struct push *p, const struct publish_table *t)
-{
-	return push(p, t,
-		    table_is_view(t->to_table) ? "drop view if exists {to}"
-					       : "drop table if exists {to}");
-}
-
 /* What somebody wrote behind its restore point would be nowhere: it is looked at once more. */
 static int push_table(const struct push *p, const struct publish_table *t)
 {
-	if (t->view || t->way == PUBLISH_KEEP)
-		return 0;
-	push_guards(p);
-	if (push_check_to(p, t) < 0)
+	if (one_by_one_check_to(p, t) < 0)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
-		return push_removal(p, t);
+		return one_by_one_remove(p, t);
 	if (push(p, t,
 		 t->to_table          ? "create or replace {transient:statement}table {to} "
 					"clone {stage} copy grants"
@@ -367,7 +206,6 @@ static int push_view(const struct push *p, const struct publish_table *t)
 {
 	bool has_columns = strncasecmp(t->view, "as", 2) != 0;
 
-	push_guards(p);
 	if (push(p, t,
 		 !t->to_table && !p->set->is_resumed ? "create view {to} {query:query}"
 		 : has_columns                       ? "create or replace view {to} {query:query}"
@@ -376,63 +214,42 @@ static int push_view(const struct push *p, const struct publish_table *t)
 	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
 }
 
-static int push_views(const struct push *p)
+static const struct one_by_one how = {
+	.table_is = RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
+	.view_is = RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT),
+	.nothing_is = RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT),
+	.counts_the_stage = RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),
+	.table_is_or_holds = RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE, DIALECT_RAISED_CONFLICT),
+	.holds_the_stage = RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT),
+	.own_view = " or contains(v.view_definition, {view:literal})",
+	.view_reason = "the view gets its new text and keeps its grants",
+	.table_reason = "replaced by a clone of the tested table, with the grants that it had",
+	.check = check_staging,
+	.push = push,
+	.freeze = "create {from_transient:statement}table if not exists {stage} clone {from}",
+	.restore = push_restore,
+	.table = push_table,
+	.view = push_view,
+};
+
+int snowflake_choose_way(const struct publish_table *table, enum publish_way *ret_way,
+			 const char **ret_reason, struct err *err)
 {
-	for (size_t turn = 1; turn < p->set->turns; turn++)
-		for (size_t i = 0; i < p->set->n; i++)
-			if (p->set->tables[i].turn == turn && push_view(p, &p->set->tables[i]) < 0)
-				return -1;
-	return 0;
+	return one_by_one_choose_way(&how, table, ret_way, ret_reason, err);
 }
-
-static int push_verify(const struct push *p, const struct publish_table *t)
-{
-	static const char what[] = "does not hold what was tested";
-
-	if (t->view)
-		return push(p, t, "select 1 from {to} limit 0");
-	if (!has_rows(t))
-		return 0;
-	return push_check(p, t, t->to, NULL,
-			  p->set->is_resumed ? RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT)
-					     : RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),
-			  what);
-}
-
-typedef int push_fn(const struct push *p, const struct publish_table *t);
 
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err)
 {
-	static push_fn *const of_tables[] = { push_freeze, push_check_from, push_check_to,
-					      push_restore, push_table };
-	const struct push p = { statements, dialect, set, err };
-
-	for (size_t k = 0; k < ARRAY_LEN(of_tables); k++)
-		for (size_t i = 0; i < set->n; i++)
-			if (of_tables[k](&p, &set->tables[i]) < 0)
-				return -1;
-	if (push_views(&p) < 0)
-		return -1;
-	for (size_t i = 0; i < set->n; i++)
-		if (push_verify(&p, &set->tables[i]) < 0)
-			return -1;
-	return 0;
+	return one_by_one_publish(&(struct push) { statements, dialect, set, &how, err });
 }
 
 /* --- the other direction --- */
 
-enum publish_way snowflake_choose_copy(const struct publish_table *table)
-{
-	if (!table->from_table)
-		return PUBLISH_REMOVE;
-	return table->to_table ? PUBLISH_REPLACE : PUBLISH_NEW;
-}
-
 static int push_copy(const struct push *p, const struct publish_table *t)
 {
 	if (t->to_table && (table_is_view(t->to_table) || t->way == PUBLISH_REMOVE) &&
-	    push_removal(p, t) < 0)
+	    one_by_one_remove(p, t) < 0)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return 0;
@@ -442,7 +259,7 @@ static int push_copy(const struct push *p, const struct publish_table *t)
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err)
 {
-	const struct push p = { statements, dialect, set, err };
+	const struct push p = { statements, dialect, set, &how, err };
 
 	for (size_t i = 0; i < set->n; i++)
 		if (push_copy(&p, &set->tables[i]) < 0)

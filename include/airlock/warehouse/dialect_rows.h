@@ -44,7 +44,6 @@ int postgres_mark(const struct dialect *dialect, const struct publish_set *set,
 int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
 
-enum publish_way duckdb_choose_copy(const struct publish_table *table);
 int duckdb_copy(const struct dialect *dialect, const struct publish_set *set,
 		struct strv *statements, struct err *err);
 enum publish_way postgres_choose_copy(const struct publish_table *table);
@@ -56,7 +55,6 @@ int snowflake_choose_way(const struct publish_table *table, enum publish_way *re
 bool snowflake_is_answer(const char *message);
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err);
-enum publish_way snowflake_choose_copy(const struct publish_table *table);
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err);
 
@@ -64,12 +62,15 @@ int bigquery_choose_way(const struct publish_table *table, enum publish_way *ret
 			const char **ret_reason, struct err *err);
 int bigquery_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err);
-enum publish_way bigquery_choose_copy(const struct publish_table *table);
 int bigquery_copy(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
 
 /* ERR_UNSUPPORTED for what no way can publish: the wrong kind, a feature that would be lost. */
 int publish_check(const struct publish_table *table, struct err *err);
+int publish_refuse(const struct publish_table *table, const char *what, const char *hint,
+		   struct err *err);
+/* Into staging, where a table that is there is replaced. */
+enum publish_way publish_choose_copy(const struct publish_table *table);
 /* With commas between; free() it. */
 char *publish_list(const char *const *words, size_t n);
 
