@@ -1,7 +1,6 @@
 """Every statement that a publish on DuckDB is made of, in a real file that is opened anew for each
 operation, as dbt does: what is kept, what is refused, and what stops a publish."""
 
-import json
 import os
 import pathlib
 import subprocess
@@ -16,6 +15,7 @@ sys.path.insert(0, str(SUPPORT))
 
 import tap  # noqa: E402
 from rendered import Deployment, Refused  # noqa: E402
+from sql_state import StateCases  # noqa: E402
 
 ENGINE = "duckdb"
 
@@ -408,78 +408,8 @@ class Refusals(Lab):
         self.assert_refused(ORDERS, "stage.orders", "is a view in staging")
 
 
-class State(Lab):
-    def setUp(self):
-        super().setUp()
-        self.sql(STAGED)
-
-    def holder(self):
-        import hashlib
-
-        lock = hashlib.md5(b"lab.stage").hexdigest()[:16]
-        return self.sql(f"select fence, nonce, id from airlock.airlock_lock_{lock}")
-
-    def test_a_free_lock_is_taken_once_and_released(self):
-        self.prepare(ORDERS)
-        self.assertEqual(self.holder(), [(1, "nonce-20260102030401_abcdef", "20260102030401_abcdef")])
-        self.prepare(ORDERS, number=2)
-        self.assertEqual(self.holder()[0][1], "nonce-20260102030401_abcdef")
-        self.prepare(ORDERS, number=1)
-        self.finish()
-        self.assertEqual(self.holder()[0][1], "")
-        self.prepare(ORDERS, number=2)
-        self.assertEqual(self.holder(), [(2, "nonce-20260102030402_abcdef", "20260102030402_abcdef")])
-
-    def test_a_dead_holder_is_replaced_only_as_it_was_seen(self):
-        for published, end in ((False, "aborted"), (True, "finished")):
-            with self.subTest(end):
-                self.sql("drop schema if exists airlock cascade")
-                dead = self.prepare(ORDERS).id
-                if published:
-                    self.run_publish()
-                heir = Deployment(ENGINE, self.database, ORDERS, number=2)
-                for fence, nonce in ((7, dead), (1, heir.id)):
-                    for call in heir.state(dead, fence)["take"]:
-                        self.sql(call)
-                    self.assertEqual(self.holder()[0][:2], (1 if nonce == dead else 2, f"nonce-{nonce}"))
-                for call in heir.state(dead, 1)["take"]:
-                    self.sql(call)
-                ends = self.sql(f"select event from airlock.airlock_log where id = '{dead}' "
-                                "and event in ('aborted', 'finished')")
-                self.assertEqual(ends, [(end,)])
-
-    def test_a_lock_says_who_holds_it_and_whether_that_published(self):
-        deployment = self.prepare(ORDERS)
-        calls = deployment.state("none", 0)
-        for published in (False, True):
-            lock = json.loads(self.sql(calls["read"][0])[0][0])
-            self.assertEqual(lock["rows"], 1)
-            self.assertEqual((lock["id"], lock["nonce"]), (deployment.id, f"nonce-{deployment.id}"))
-            self.assertEqual((lock["user"], lock["host"], lock["pid"]), ("tester", "here", 7))
-            self.assertIs(lock["published"], published)
-            self.assertIs(json.loads(self.sql(calls["probe"][0])[0][0])["published"], published)
-            if not published:
-                self.run_publish()
-
-    def test_a_raised_fence_and_a_release_are_ours_only(self):
-        mine = self.prepare(ORDERS).state("none", 0)
-        other = Deployment(ENGINE, self.database, ORDERS, number=2).state("none", 0)
-        for calls in (other["raise"], other["release"]):
-            self.sql(calls[0])
-            self.assertEqual(self.holder()[0][:2], (1, "nonce-20260102030401_abcdef"))
-        self.sql(mine["raise"][0])
-        self.assertEqual(self.holder()[0][:2], (2, "nonce-20260102030401_abcdef"))
-        self.sql(mine["release"][0])
-        self.assertEqual(self.holder()[0][:2], (2, ""))
-
-    def test_the_history_names_what_was_published(self):
-        self.publish(ORDERS)
-        events = self.sql("select id, event, detail->>'$.tables[0].to' from airlock.airlock_log order by logged_at")
-        self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
-        self.assertEqual(
-            {event[1]: event[2] for event in events},
-            {"begun": None, "published": "lab.mart.orders", "objects": None, "finished": None},
-        )
+class State(StateCases, Lab):
+    engine, staged, orders, to = ENGINE, STAGED, ORDERS, "detail->>'$.tables[0].to'"
 
     def test_looking_writes_nothing(self):
         self.sql(PUBLISHED)
