@@ -5,9 +5,7 @@
 
 #include <cmocka.h>
 
-#include <string.h>
-
-#include "airlock/warehouse/dialect.h"
+#include "publish_support.h"
 
 static const struct relation from = { "shop-eu", "stage", "orders" };
 static const struct relation to = { "shop-eu", "mart", "orders" };
@@ -29,30 +27,7 @@ static const struct table of_day = {
 
 static struct publish_table published(const struct table *staging, const struct table *production)
 {
-	return (struct publish_table) {
-		.from = &from,
-		.to = &to,
-		.from_table = staging,
-		.to_table = production,
-		.decided = true,
-		.runs = true,
-		.number = 1,
-		.stage = { "shop-eu", "airlock", "airlock_stage_x_1" },
-		.restore = { "shop-eu", "airlock_restore", "r_x_1" },
-	};
-}
-
-static void is_refused(struct publish_table table, const char *why)
-{
-	const struct dialect *dialect = dialect_find("bigquery");
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	enum publish_way way;
-	const char *reason;
-
-	assert_int_equal(dialect->choose_way(&table, &way, &reason, &err), -1);
-	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	if (!strstr(err.message, why))
-		fail_msg("%s", err.message);
+	return one_table(&from, &to, staging, production);
 }
 
 static void what_no_statement_can_replace_is_refused(void **state)
@@ -61,39 +36,26 @@ static void what_no_statement_can_replace_is_refused(void **state)
 
 	(void)state;
 	view.view = "as select 1";
-	is_refused(view, "it is a table in production");
-	is_refused(published(&plain, &a_view), "it is a view in production");
-	is_refused(published(&plain, &by_day), "'PARTITION BY day' in production and 'none' in "
-					       "staging");
-}
-
-static void publishes(struct publish_table table, const char *statement)
-{
-	const struct dialect *dialect = dialect_find("bigquery");
-	CLEANUP(strv_release) struct strv statements = STRV_INIT;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	const struct publish_set set = { .tables = &table, .n = 1 };
-	const char *reason;
-
-	if (dialect->choose_way(&table, &table.way, &reason, &err) < 0 ||
-	    dialect->publish(dialect, &set, &statements, &err) < 0)
-		fail_msg("%s", err.message);
-	if (!strv_contains(&statements, statement))
-		fail_msg("no '%s'", statement);
+	has_no_way("bigquery", view, "it is a table in production");
+	has_no_way("bigquery", published(&plain, &a_view), "it is a view in production");
+	has_no_way("bigquery", published(&plain, &by_day),
+		   "'PARTITION BY day' in production and 'none' in "
+		   "staging");
 }
 
 static void a_table_does_not_expire_with_what_it_was_copied_from(void **state)
 {
 	(void)state;
-	publishes(published(&by_day, &of_day),
+	publishes("bigquery", published(&by_day, &of_day), false, PUBLISH_REPLACE,
 		  "create or replace table `shop-eu`.`mart`.`orders` copy "
 		  "`shop-eu`.`airlock`.`airlock_stage_x_1` options (expiration_timestamp = "
 		  "TIMESTAMP \"2027-01-01T00:00:00.000Z\", partition_expiration_days = null)");
-	publishes(published(&plain, &plain),
+	publishes("bigquery", published(&plain, &plain), false, PUBLISH_REPLACE,
 		  "create or replace table `shop-eu`.`mart`.`orders` copy "
 		  "`shop-eu`.`airlock`.`airlock_stage_x_1` options (expiration_timestamp = null)");
-	publishes(published(&plain, NULL), "alter table `shop-eu`.`mart`.`orders` set options "
-					   "(expiration_timestamp = null)");
+	publishes("bigquery", published(&plain, NULL), false, PUBLISH_NEW,
+		  "alter table `shop-eu`.`mart`.`orders` set options "
+		  "(expiration_timestamp = null)");
 }
 
 static void names_of_role(struct publish_table table, const char *role, bool is_one)

@@ -5,9 +5,7 @@
 
 #include <cmocka.h>
 
-#include <string.h>
-
-#include "airlock/warehouse/dialect.h"
+#include "publish_support.h"
 
 static const struct relation from = { "DB", "STAGE", "ORDERS" };
 static const struct relation to = { "DB", "MART", "ORDERS" };
@@ -18,30 +16,7 @@ static const struct table a_view = { .kind = "view", .owned = true };
 
 static struct publish_table published(const struct table *staging, const struct table *production)
 {
-	return (struct publish_table) {
-		.from = &from,
-		.to = &to,
-		.from_table = staging,
-		.to_table = production,
-		.decided = true,
-		.runs = true,
-		.number = 1,
-		.stage = { "DB", "airlock", "airlock_stage_x_1" },
-		.restore = { "DB", "airlock_restore", "r_x_1" },
-	};
-}
-
-static void is_refused(struct publish_table table, const char *why)
-{
-	const struct dialect *dialect = dialect_find("snowflake");
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	enum publish_way way;
-	const char *reason;
-
-	assert_int_equal(dialect->choose_way(&table, &way, &reason, &err), -1);
-	assert_int_equal(err.code, ERR_UNSUPPORTED);
-	if (!strstr(err.message, why))
-		fail_msg("%s", err.message);
+	return one_table(&from, &to, staging, production);
 }
 
 static void what_no_statement_can_replace_is_refused(void **state)
@@ -55,42 +30,26 @@ static void what_no_statement_can_replace_is_refused(void **state)
 
 	(void)state;
 	view.view = of_secure.view = "as select 1";
-	is_refused(view, "it is a table in production");
-	is_refused(of_secure, "it is a secure view");
-	is_refused(published(&permanent, &a_view), "it is a view in production");
-	is_refused(published(&transient, &permanent), "cannot be cloned to a permanent one");
-}
-
-static void publishes(struct publish_table table, bool resumed, enum publish_way expected,
-		      const char *statement)
-{
-	const struct dialect *dialect = dialect_find("snowflake");
-	CLEANUP(strv_release) struct strv statements = STRV_INIT;
-	CLEANUP(err_release) struct err err = ERR_INIT;
-	const struct publish_set set = { .tables = &table, .n = 1, .is_resumed = resumed };
-	const char *reason;
-
-	if (dialect->choose_way(&table, &table.way, &reason, &err) < 0 ||
-	    dialect->publish(dialect, &set, &statements, &err) < 0)
-		fail_msg("%s", err.message);
-	assert_int_equal(table.way, expected);
-	if (!strv_contains(&statements, statement))
-		fail_msg("no '%s'", statement);
+	has_no_way("snowflake", view, "it is a table in production");
+	has_no_way("snowflake", of_secure, "it is a secure view");
+	has_no_way("snowflake", published(&permanent, &a_view), "it is a view in production");
+	has_no_way("snowflake", published(&transient, &permanent),
+		   "cannot be cloned to a permanent one");
 }
 
 static void a_table_stays_as_transient_as_it_is(void **state)
 {
 	(void)state;
-	publishes(published(&permanent, &permanent), false, PUBLISH_REPLACE,
+	publishes("snowflake", published(&permanent, &permanent), false, PUBLISH_REPLACE,
 		  "create or replace table \"DB\".\"MART\".\"ORDERS\" clone "
 		  "\"DB\".\"airlock\".\"airlock_stage_x_1\" copy grants");
-	publishes(published(&permanent, &transient), false, PUBLISH_REPLACE,
+	publishes("snowflake", published(&permanent, &transient), false, PUBLISH_REPLACE,
 		  "create or replace transient table \"DB\".\"MART\".\"ORDERS\" clone "
 		  "\"DB\".\"airlock\".\"airlock_stage_x_1\" copy grants");
-	publishes(published(&permanent, &transient), false, PUBLISH_REPLACE,
+	publishes("snowflake", published(&permanent, &transient), false, PUBLISH_REPLACE,
 		  "create table if not exists \"DB\".\"airlock\".\"airlock_stage_x_1\" clone "
 		  "\"DB\".\"STAGE\".\"ORDERS\"");
-	publishes(published(&transient, NULL), false, PUBLISH_NEW,
+	publishes("snowflake", published(&transient, NULL), false, PUBLISH_NEW,
 		  "create transient table \"DB\".\"MART\".\"ORDERS\" clone "
 		  "\"DB\".\"airlock\".\"airlock_stage_x_1\"");
 }
@@ -98,10 +57,10 @@ static void a_table_stays_as_transient_as_it_is(void **state)
 static void what_another_process_made_is_no_hindrance_to_who_goes_on(void **state)
 {
 	(void)state;
-	publishes(published(&transient, NULL), true, PUBLISH_NEW,
+	publishes("snowflake", published(&transient, NULL), true, PUBLISH_NEW,
 		  "create transient table if not exists \"DB\".\"MART\".\"ORDERS\" clone "
 		  "\"DB\".\"airlock\".\"airlock_stage_x_1\"");
-	publishes(published(&transient, &transient), true, PUBLISH_REPLACE,
+	publishes("snowflake", published(&transient, &transient), true, PUBLISH_REPLACE,
 		  "create transient table if not exists \"DB\".\"airlock_restore\".\"r_x_1\" clone "
 		  "\"DB\".\"MART\".\"ORDERS\"");
 }
