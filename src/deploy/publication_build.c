@@ -8,6 +8,8 @@
 #include "airlock/deploy/mirror.h"
 #include "airlock/deploy/publication.h"
 
+static const char built_anew[] = "nothing: staging is built anew by the next deployment";
+
 static void warn_of_skipped(struct publication *w)
 {
 	const struct strv *skipped = config_list(w->in->config, OPTION_SKIP_TESTS);
@@ -50,7 +52,7 @@ static void plan_reuse(struct publication *w)
 					  "%s; production is not touched",
 					  w->in->reuses));
 	step->idempotent = true;
-	step->undo = "nothing: staging is built anew by the next deployment";
+	step->undo = built_anew;
 	strv_push(&step->command, "retry");
 	push_staging(w, step);
 	strv_push(&step->command, "--write-json");
@@ -90,8 +92,6 @@ static void push_command(const struct publication *w, struct step *step, const c
 	cmdline_push_for_verb(w->in->build_options, verb, &step->command);
 	runner_push_log_options(&step->command);
 }
-
-static const char *built_anew = "nothing: staging is built anew by the next deployment";
 
 /* As the user's job has them, one after another; the first that fails is the last that runs. */
 static void plan_commands(struct publication *w, const struct strv *commands, const char *reason,
