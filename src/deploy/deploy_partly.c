@@ -23,9 +23,10 @@ static bool has_begun(const json_t *record)
 	       !history_is_published(record) && !history_has_ended(record);
 }
 
+/* The record first: before a project could be read there is neither one nor a dialect. */
 bool deploy_may_be_partly(const struct deploy *deploy, const json_t *record)
 {
-	return is_one_by_one(deploy) && has_begun(record);
+	return has_begun(record) && is_one_by_one(deploy);
 }
 
 bool deploy_goes_on(const struct deploy *deploy)
