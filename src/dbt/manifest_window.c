@@ -23,6 +23,8 @@ bool window_more(struct window *window, struct jscan *scan, const struct jscan *
 {
 	size_t at = (size_t)(from->at - from->start);
 	size_t kept = (size_t)(from->end - from->at);
+	size_t depth = from->depth;
+	bool is_first = from->is_first; /* `from` may be `scan` */
 	size_t n;
 
 	if (!window->file || window->file->left == 0)
@@ -33,13 +35,9 @@ bool window_more(struct window *window, struct jscan *scan, const struct jscan *
 	}
 	memmove(window->data, window->data + at, kept);
 	n = fs_pieces_read(window->file, window->data + kept, window->cap - kept);
-	*scan = (struct jscan) {
-		.start = window->data,
-		.at = window->data,
-		.end = window->data + kept + n,
-		.depth = from->depth,
-		.is_first = from->is_first,
-	};
+	jscan_init(scan, window->data, kept + n);
+	scan->depth = depth;
+	scan->is_first = is_first;
 	if (n == 0)
 		jscan_fail(scan, scan->end, "the file has become shorter");
 	return n > 0;

@@ -6,6 +6,10 @@
 #include "jscan_block.h"
 
 #define MARKER_LEN 7 /* <<<<<<<, =======, >>>>>>> */
+#define SHORT (2 * STEP + 2)
+
+/* Once with the wide blocks of jscan_block.h, once without. */
+#define BOTH static inline __attribute__((always_inline))
 
 static const char ends_early[] = "the file ends in the middle of a value";
 static const char too_deep[] = "values are nested deeper than 2048 levels";
@@ -13,7 +17,12 @@ static const char raw_control[] = "not JSON: a control character in a string";
 
 void jscan_init(struct jscan *scan, const char *text, size_t len)
 {
-	*scan = (struct jscan) { .start = text, .at = text, .end = text + len };
+	*scan = (struct jscan) {
+		.start = text,
+		.at = text,
+		.end = text + len,
+		.is_wide = block_is_wide(),
+	};
 }
 
 int jscan_fail(struct jscan *scan, const char *at, const char *message)
@@ -50,14 +59,18 @@ static int unexpected(struct jscan *scan, const char *message)
 	return jscan_fail(scan, scan->at, scan->at < scan->end ? message : ends_early);
 }
 
-/* Of a string of up to 15 plain bytes, which most are, the closing quote; NULL for any other. */
+/* Of a string of up to 31 plain bytes, which most are, the closing quote; NULL for any other. */
 static inline const char *short_string_end(const struct jscan *scan, const char *quote)
 {
 	unsigned special;
 
-	if (scan->end - quote <= STEP + 2)
+	if (scan->end - quote <= SHORT)
 		return NULL;
 	special = step_special(quote + 1);
+	if (!special) {
+		quote += STEP;
+		special = step_special(quote + 1);
+	}
 	if (!special)
 		return NULL;
 	quote += 1 + __builtin_ctz(special);
@@ -65,38 +78,50 @@ static inline const char *short_string_end(const struct jscan *scan, const char 
 }
 
 /* From behind the opening quote to the closing one; NULL with the scan failed. */
-static const char *string_end(struct jscan *scan, const char *p)
+BOTH const char *string_end_by(bool is_wide, struct jscan *scan, const char *p)
 {
-	while (p < scan->end) {
-		unsigned special;
+	uint64_t escape = 0;
 
-		if (scan->end - p >= STEP) {
-			special = step_special(p);
-			if (!special) {
-				p += STEP;
-				continue;
-			}
-			p += __builtin_ctz(special);
+	for (; scan->end - p >= BLOCK; p += BLOCK) {
+		struct string_masks m = is_wide ? block_string_wide(p) : block_string(p);
+		uint64_t quotes = m.quote & ~block_escaped(m.backslash, &escape);
+		uint64_t control = m.control & ((quotes & -quotes) - 1);
+
+		if (control) {
+			jscan_fail(scan, p + __builtin_ctzll(control), raw_control);
+			return NULL;
 		}
+		if (quotes)
+			return p + __builtin_ctzll(quotes);
+	}
+	for (p += escape; p < scan->end; p++) {
 		if (*p == '"')
 			return p;
 		if ((unsigned char)*p < 0x20) {
 			jscan_fail(scan, p, raw_control);
 			return NULL;
 		}
-		if (*p++ == '\\' && p < scan->end)
-			p++;
+		p += *p == '\\';
 	}
 	jscan_fail(scan, scan->end, ends_early);
 	return NULL;
 }
 
+WIDE static const char *string_end_wide(struct jscan *scan, const char *p)
+{
+	return string_end_by(true, scan, p);
+}
+
+static const char *string_end_narrow(struct jscan *scan, const char *p)
+{
+	return string_end_by(false, scan, p);
+}
+
 static int skip_string(struct jscan *scan)
 {
-	const char *quote = short_string_end(scan, scan->at);
+	const char *quote = scan->is_wide ? string_end_wide(scan, scan->at + 1)
+					  : string_end_narrow(scan, scan->at + 1);
 
-	if (!quote)
-		quote = string_end(scan, scan->at + 1);
 	if (!quote)
 		return -1;
 	scan->at = quote + 1;
@@ -123,19 +148,6 @@ static int skip_plain(struct jscan *scan)
 		return jscan_fail(scan, p, "not JSON: a value was expected");
 	scan->at = p;
 	return 0;
-}
-
-/* The words that most values are: the same as skip_plain(), without looking at each byte. */
-static inline bool skip_word(struct jscan *scan, char first)
-{
-	static const char *const words[] = { "null", "true", "alse" };
-	const char *p = scan->at + (first == 'f');
-	int word = first == 'n' ? 0 : first == 't' ? 1 : first == 'f' ? 2 : -1;
-
-	if (word < 0 || scan->end - p < 5 || memcmp(p, words[word], 4) != 0 || p[4] != ',')
-		return false;
-	scan->at = p + 4;
-	return true;
 }
 
 /* What a container is skipped with: how deep, and whether the block begins inside a string. */
@@ -165,22 +177,23 @@ static int walk_brackets(struct jscan *scan, const char *block, struct skip *ski
 	return 0;
 }
 
-static int skip_block(struct jscan *scan, const char *block, const char *bytes, struct skip *skip)
+BOTH int skip_block(bool is_wide, struct jscan *scan, const char *block, const char *bytes,
+		    struct skip *skip)
 {
-	struct block_masks m = block_read(bytes);
-	uint64_t quotes = m.quote & ~block_escaped(m.backslash, &skip->escape);
+	struct block_masks m = is_wide ? block_read_wide(bytes) : block_read(bytes);
+	uint64_t quotes = m.string.quote & ~block_escaped(m.string.backslash, &skip->escape);
 	uint64_t inside = block_between(quotes) ^ skip->in_string;
 	uint64_t open = m.open & ~inside;
 	uint64_t close = m.close & ~inside;
-	uint64_t wrong = (m.control & inside) | (m.stray & ~inside);
+	uint64_t wrong = (m.string.control & inside) | (m.stray & ~inside);
 	unsigned opens, closes;
 	int rc;
 
 	skip->in_string = (inside >> 63) * UINT64_MAX;
 	if (!(open | close | wrong))
 		return 0;
-	opens = block_count(open);
-	closes = block_count(close);
+	opens = is_wide ? (unsigned)__builtin_popcountll(open) : block_count(open);
+	closes = is_wide ? (unsigned)__builtin_popcountll(close) : block_count(close);
 	if (!wrong && closes < skip->depth &&
 	    scan->depth + skip->depth + opens <= JSCAN_MAX_DEPTH) {
 		skip->depth += opens;
@@ -195,26 +208,21 @@ static int skip_block(struct jscan *scan, const char *block, const char *bytes, 
 		if (rc)
 			return rc;
 		return jscan_fail(scan, block + __builtin_ctzll(wrong),
-				  m.control & inside & wrong & -wrong
+				  m.string.control & inside & wrong & -wrong
 					  ? raw_control
 					  : "not JSON: no value begins like this");
 	}
 	return walk_brackets(scan, block, skip, open, close);
 }
 
-static int skip_container(struct jscan *scan)
+BOTH int skip_container_by(bool is_wide, struct jscan *scan)
 {
 	struct skip skip = { 0 };
 	const char *block = scan->at;
 	int rc = 0;
 
-	/* Most containers of a manifest are empty. The bracket that closes is two behind. */
-	if (scan->end - block >= 2 && block[1] == block[0] + 2) {
-		scan->at += 2;
-		return 0;
-	}
 	while (rc == 0 && scan->end - block >= BLOCK) {
-		rc = skip_block(scan, block, block, &skip);
+		rc = skip_block(is_wide, scan, block, block, &skip);
 		block += BLOCK;
 	}
 	if (rc == 0 && block < scan->end) {
@@ -222,14 +230,38 @@ static int skip_container(struct jscan *scan)
 
 		memset(last, ' ', sizeof(last));
 		memcpy(last, block, (size_t)(scan->end - block));
-		rc = skip_block(scan, block, last, &skip);
+		rc = skip_block(is_wide, scan, block, last, &skip);
 	}
 	if (rc == 0)
 		return jscan_fail(scan, scan->end, ends_early);
 	return rc < 0 ? -1 : 0;
 }
 
-int jscan_skip(struct jscan *scan, struct jslice *ret_value)
+WIDE static int skip_container_wide(struct jscan *scan)
+{
+	return skip_container_by(true, scan);
+}
+
+static int skip_container_narrow(struct jscan *scan)
+{
+	return skip_container_by(false, scan);
+}
+
+/* Of the words that most values are, with the comma behind them, the end; NULL for anything else.
+ */
+static inline const char *word_end(const char *p)
+{
+	static const char *const words[] = { "null", "true", "alse" };
+	int word = *p == 'n' ? 0 : *p == 't' ? 1 : *p == 'f' ? 2 : -1;
+
+	if (word < 0)
+		return NULL;
+	p += word == 2;
+	return memcmp(p, words[word], 4) == 0 && p[4] == ',' ? p + 4 : NULL;
+}
+
+/* Not inlined: what it needs of registers would be saved for each short value as well. */
+static __attribute__((noinline)) int skip_any(struct jscan *scan, struct jslice *ret_value)
 {
 	char first = peek(scan);
 	const char *start = scan->at;
@@ -238,13 +270,39 @@ int jscan_skip(struct jscan *scan, struct jslice *ret_value)
 	if (first == '"')
 		rc = skip_string(scan);
 	else if (first == '{' || first == '[')
-		rc = skip_container(scan);
+		rc = scan->is_wide ? skip_container_wide(scan) : skip_container_narrow(scan);
 	else
-		rc = skip_word(scan, first) ? 0 : skip_plain(scan);
+		rc = skip_plain(scan);
 	scan->is_first = false;
 	if (rc == 0 && ret_value)
 		*ret_value = (struct jslice) { start, (size_t)(scan->at - start) };
 	return rc;
+}
+
+/* Most values are short strings, words and empty containers, behind one blank. */
+int jscan_skip(struct jscan *scan, struct jslice *ret_value)
+{
+	const char *p = scan->at;
+	const char *end = NULL;
+
+	if (scan->end - p > SHORT + 1) {
+		p += *p == ' ';
+		if (*p == '"') {
+			end = short_string_end(scan, p);
+			end += end != NULL;
+		} else if (*p == '{' || *p == '[') {
+			end = p[1] == *p + 2 ? p + 2 : NULL;
+		} else {
+			end = word_end(p);
+		}
+	}
+	if (!end)
+		return skip_any(scan, ret_value);
+	scan->at = end;
+	scan->is_first = false;
+	if (ret_value)
+		*ret_value = (struct jslice) { p, (size_t)(end - p) };
+	return 0;
 }
 
 int jscan_enter(struct jscan *scan)
@@ -288,7 +346,7 @@ static bool take_plain_key(struct jscan *scan, struct jslice *ret_key)
 	const char *p = scan->at;
 	const char *quote;
 
-	if (scan->end - p <= STEP + 4)
+	if (scan->end - p <= SHORT + 2)
 		return false;
 	if (!scan->is_first) {
 		if (*p++ != ',')
@@ -304,7 +362,7 @@ static bool take_plain_key(struct jscan *scan, struct jslice *ret_key)
 	return true;
 }
 
-static int take_any_key(struct jscan *scan, struct jslice *ret_key)
+static __attribute__((noinline)) int take_any_key(struct jscan *scan, struct jslice *ret_key)
 {
 	int rc = next_element(scan, '}');
 	const char *start;
@@ -393,6 +451,9 @@ bool jslice_is_plain(struct jslice string)
 	for (; end - p >= STEP; p += STEP)
 		if (step_odd(p))
 			return false;
+	/* What is left once more with what stands before it. */
+	if (string.len >= STEP + 2)
+		return p == end || !step_odd(end - STEP);
 	for (; p < end; p++)
 		if ((unsigned char)*p < 0x20 || (unsigned char)*p >= 0x80 || *p == '\\')
 			return false;

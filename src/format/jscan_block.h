@@ -1,6 +1,7 @@
 /*
  * jscan_block: which of 16 or 64 bytes are of interest, as bits, lowest first. SSE2 where the
- * compiler has it (every x86_64), words of 8 bytes elsewhere; JSCAN_PORTABLE asks for the latter.
+ * compiler has it (every x86_64), words of 8 bytes elsewhere; what ends in _wide is for processors
+ * with AVX2. JSCAN_PORTABLE and JSCAN_NARROW ask for less than the machine has.
  */
 #ifndef AIRLOCK_FORMAT_JSCAN_BLOCK_H
 #define AIRLOCK_FORMAT_JSCAN_BLOCK_H
@@ -12,11 +13,15 @@
 #define BLOCK 64
 #define STEP 16
 
-struct block_masks {
+struct string_masks {
 	uint64_t quote;
 	uint64_t backslash;
 	uint64_t control; /* below 0x20 */
-	uint64_t open;    /* { and [ */
+};
+
+struct block_masks {
+	struct string_masks string;
+	uint64_t open; /* { and [ */
 	uint64_t close;
 	uint64_t stray; /* < = >, never outside of a string */
 };
@@ -58,29 +63,48 @@ static inline unsigned step_odd(const char *p)
 	return step_special(p) | (unsigned)bits(load(p));
 }
 
-static inline struct block_masks block_read(const char *p)
+/* Control characters are rare, but for the ends of lines of a file for people. */
+static inline uint64_t block_control(const char *p)
 {
-	struct block_masks masks = { 0 };
+	uint64_t control = 0;
+
+	for (int i = 0; i < BLOCK; i += STEP)
+		control |= bits(is_below(load(p + i), 0x20)) << i;
+	return control;
+}
+
+static inline struct string_masks block_string(const char *p)
+{
+	struct string_masks masks = { 0 };
 	__m128i any = _mm_setzero_si128();
 
 #pragma GCC unroll 4
-	for (int i = 0; i < BLOCK / STEP; i++) {
-		__m128i v = load(p + i * STEP);
-		/* 0x20 makes one bracket of both kinds. */
-		__m128i bracket = _mm_or_si128(v, _mm_set1_epi8(0x20));
-		__m128i from_less = _mm_sub_epi8(v, _mm_set1_epi8('<'));
-		int at = i * STEP;
+	for (int i = 0; i < BLOCK; i += STEP) {
+		__m128i v = load(p + i);
 
-		masks.quote |= bits(_mm_cmpeq_epi8(v, _mm_set1_epi8('"'))) << at;
-		masks.backslash |= bits(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))) << at;
+		masks.quote |= bits(_mm_cmpeq_epi8(v, _mm_set1_epi8('"'))) << i;
+		masks.backslash |= bits(_mm_cmpeq_epi8(v, _mm_set1_epi8('\\'))) << i;
 		any = _mm_or_si128(any, is_below(v, 0x20));
-		masks.open |= bits(_mm_cmpeq_epi8(bracket, _mm_set1_epi8('{'))) << at;
-		masks.close |= bits(_mm_cmpeq_epi8(bracket, _mm_set1_epi8('}'))) << at;
-		masks.stray |= bits(is_below(from_less, 3)) << at;
 	}
-	/* Rare, but for the ends of lines of a file for people. */
-	for (int i = 0; bits(any) && i < BLOCK / STEP; i++)
-		masks.control |= bits(is_below(load(p + i * STEP), 0x20)) << (i * STEP);
+	if (bits(any))
+		masks.control = block_control(p);
+	return masks;
+}
+
+static inline struct block_masks block_read(const char *p)
+{
+	struct block_masks masks = { .string = block_string(p) };
+
+#pragma GCC unroll 4
+	for (int i = 0; i < BLOCK; i += STEP) {
+		/* 0x20 makes one bracket of both kinds. */
+		__m128i bracket = _mm_or_si128(load(p + i), _mm_set1_epi8(0x20));
+		__m128i from_less = _mm_sub_epi8(load(p + i), _mm_set1_epi8('<'));
+
+		masks.open |= bits(_mm_cmpeq_epi8(bracket, _mm_set1_epi8('{'))) << i;
+		masks.close |= bits(_mm_cmpeq_epi8(bracket, _mm_set1_epi8('}'))) << i;
+		masks.stray |= bits(is_below(from_less, 3)) << i;
+	}
 	return masks;
 }
 
@@ -138,17 +162,28 @@ static inline unsigned step_odd(const char *p)
 	       (unsigned)gather(load(p + 8) & HIGH) << 8;
 }
 
+static inline struct string_masks block_string(const char *p)
+{
+	struct string_masks masks = { 0 };
+
+	for (unsigned i = 0; i < BLOCK; i += 8) {
+		uint64_t w = load(p + i);
+
+		masks.quote |= gather(equal(w, '"')) << i;
+		masks.backslash |= gather(equal(w, '\\')) << i;
+		masks.control |= gather(below(w, 0x20)) << i;
+	}
+	return masks;
+}
+
 static inline struct block_masks block_read(const char *p)
 {
-	struct block_masks masks = { 0 };
+	struct block_masks masks = { .string = block_string(p) };
 
 	for (unsigned i = 0; i < BLOCK; i += 8) {
 		uint64_t w = load(p + i);
 		uint64_t bracket = w | ONES * 0x20;
 
-		masks.quote |= gather(equal(w, '"')) << i;
-		masks.backslash |= gather(equal(w, '\\')) << i;
-		masks.control |= gather(below(w, 0x20)) << i;
 		masks.open |= gather(equal(bracket, '{')) << i;
 		masks.close |= gather(equal(bracket, '}')) << i;
 		masks.stray |= gather(equal(w, '<') | equal(w, '=') | equal(w, '>')) << i;
@@ -186,6 +221,89 @@ static inline uint64_t block_between(uint64_t quotes)
 	quotes ^= quotes << 16;
 	return quotes ^ quotes << 32;
 }
+
+/*
+ * Of the wide ones: on a processor that block_is_wide() says has AVX2, in a function that is WIDE.
+ */
+#if defined(__x86_64__) && defined(__SSE2__) && !defined(JSCAN_PORTABLE) && !defined(JSCAN_NARROW)
+
+#include <immintrin.h>
+
+#define WIDE __attribute__((target("avx2,bmi,popcnt")))
+
+static inline bool block_is_wide(void)
+{
+	return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
+	       __builtin_cpu_supports("popcnt");
+}
+
+WIDE static inline uint64_t bits_wide(__m256i low, __m256i high)
+{
+	return (uint64_t)(unsigned)_mm256_movemask_epi8(low) |
+	       (uint64_t)(unsigned)_mm256_movemask_epi8(high) << 32;
+}
+
+WIDE static inline uint64_t equal_wide(const __m256i *halves, char c)
+{
+	return bits_wide(_mm256_cmpeq_epi8(halves[0], _mm256_set1_epi8(c)),
+			 _mm256_cmpeq_epi8(halves[1], _mm256_set1_epi8(c)));
+}
+
+WIDE static inline uint64_t below_wide(const __m256i *halves, char limit)
+{
+	__m256i most = _mm256_set1_epi8((char)(limit - 1));
+
+	return bits_wide(_mm256_cmpeq_epi8(_mm256_min_epu8(halves[0], most), halves[0]),
+			 _mm256_cmpeq_epi8(_mm256_min_epu8(halves[1], most), halves[1]));
+}
+
+WIDE static inline struct block_masks block_read_wide(const char *p)
+{
+	const __m256i case_bit = _mm256_set1_epi8(0x20);
+	const __m256i less = _mm256_set1_epi8('<');
+	const __m256i *at = (const __m256i *)(const void *)p;
+	__m256i v[] = { _mm256_loadu_si256(at), _mm256_loadu_si256(at + 1) };
+	__m256i bracket[] = { _mm256_or_si256(v[0], case_bit), _mm256_or_si256(v[1], case_bit) };
+	__m256i from_less[] = { _mm256_sub_epi8(v[0], less), _mm256_sub_epi8(v[1], less) };
+
+	return (struct block_masks) {
+		.string = {
+			.quote = equal_wide(v, '"'),
+			.backslash = equal_wide(v, '\\'),
+			.control = below_wide(v, 0x20),
+		},
+		.open = equal_wide(bracket, '{'),
+		.close = equal_wide(bracket, '}'),
+		.stray = below_wide(from_less, 3),
+	};
+}
+
+/* Those of the string are all that is used of it: the compiler leaves the others out. */
+WIDE static inline struct string_masks block_string_wide(const char *p)
+{
+	return block_read_wide(p).string;
+}
+
+#else
+
+#define WIDE
+
+static inline bool block_is_wide(void)
+{
+	return false;
+}
+
+static inline struct block_masks block_read_wide(const char *p)
+{
+	return block_read(p);
+}
+
+static inline struct string_masks block_string_wide(const char *p)
+{
+	return block_string(p);
+}
+
+#endif
 
 static inline unsigned block_count(uint64_t mask)
 {

@@ -34,6 +34,7 @@ struct jscan {
 	const char *end;
 	size_t depth;          /* containers that were entered */
 	bool is_plain_key;     /* the last key is known to have no escapes */
+	bool is_wide;          /* the processor has AVX2 */
 	bool is_first;         /* behind an opening bracket: no comma yet */
 	const char *failed_at; /* NULL: nothing failed */
 	const char *message;
