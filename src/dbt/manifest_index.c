@@ -177,19 +177,70 @@ static const struct key_row *find_key(const struct index *x, const struct key_se
 
 static int read_members(struct index *x, const struct key_set *set);
 
-/* Not deeper than the tables are. Of two with one name the last counts, with all that is in it. */
+/* Of two members with one name the last counts, with all that is in it. */
+static void forget_values(struct index *x, const struct key_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		x->reader.slots[set->rows[i].slot] = (struct jslice) { NULL, 0 };
+}
+
+static void move_values(struct jslice *to, const struct jslice *from, const struct key_set *set,
+			const char *to_object, const char *from_object)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		struct jslice value = from[set->rows[i].slot];
+
+		if (value.at)
+			value.at = to_object + (value.at - from_object);
+		to[set->rows[i].slot] = value;
+	}
+}
+
+/* Past the config of the node before, once more. */
+static bool read_same_config(struct index *x)
+{
+	struct jscan *scan = &x->reader.scan;
+	const struct last_config *last = &x->reader.last_config;
+
+	if (!last->json.at || (size_t)(scan->end - scan->at) < last->json.len ||
+	    memcmp(scan->at, last->json.at, last->json.len) != 0)
+		return false;
+	move_values(x->reader.slots, last->slots, &config_keys, scan->at, last->json.at);
+	scan->at += last->json.len;
+	scan->is_first = false;
+	return true;
+}
+
+static void keep_config(struct index *x, struct jslice config)
+{
+	struct last_config *last = &x->reader.last_config;
+
+	last->json = texts_keep(&x->reader.texts, config);
+	move_values(last->slots, x->reader.slots, &config_keys, last->json.at, config.at);
+}
+
+/* Not deeper than the tables are. */
 static int read_nested(struct index *x, const struct key_row *row)
 {
-	const char *start;
+	struct jscan *scan = &x->reader.scan;
+	struct jslice *object = &x->reader.slots[row->slot];
+	bool is_config = row->nested == &config_keys;
+	bool is_same;
 
-	for (size_t i = 0; i < row->nested->n; i++)
-		x->reader.slots[row->nested->rows[i].slot] = (struct jslice) { NULL, 0 };
-	if (jscan_peek(&x->reader.scan) != '{')
-		return jscan_skip(&x->reader.scan, &x->reader.slots[row->slot]);
-	start = x->reader.scan.at;
-	if (read_members(x, row->nested) < 0)
-		return -1;
-	x->reader.slots[row->slot] = (struct jslice) { start, (size_t)(x->reader.scan.at - start) };
+	if (jscan_peek(scan) != '{') {
+		forget_values(x, row->nested);
+		return jscan_skip(scan, object);
+	}
+	object->at = scan->at;
+	is_same = is_config && read_same_config(x);
+	if (!is_same) {
+		forget_values(x, row->nested);
+		if (read_members(x, row->nested) < 0)
+			return -1;
+	}
+	object->len = (size_t)(scan->at - object->at);
+	if (is_config && !is_same)
+		keep_config(x, *object);
 	return 0;
 }
 

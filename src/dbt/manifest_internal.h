@@ -79,11 +79,21 @@ enum slot {
 	SLOT_COUNT,
 };
 
+/*
+ * The config that was read last, kept, and its values in it. Many nodes that follow each other have
+ * the same one, byte for byte: it is not looked into again, nor kept twice.
+ */
+struct last_config {
+	struct jslice json;
+	struct jslice slots[SLOT_COUNT];
+};
+
 /* What values are read with. Where one is wrong, the scan has failed. */
 struct reader {
 	struct jscan scan;
 	struct texts texts;
 	struct jslice slots[SLOT_COUNT];
+	struct last_config last_config;
 };
 
 /* The fields of a node whose values the slots hold. */

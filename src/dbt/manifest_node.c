@@ -211,7 +211,9 @@ static int read_config(struct reader *x, struct manifest_node *node)
 	node->full_refresh = jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "true")    ? "true"
 			     : jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "false") ? "false"
 											  : "";
-	node->config = texts_keep(&x->texts, x->slots[SLOT_CONFIG]);
+	node->config = x->slots[SLOT_CONFIG].at && *x->slots[SLOT_CONFIG].at == '{'
+			       ? x->last_config.json
+			       : texts_keep(&x->texts, x->slots[SLOT_CONFIG]);
 	return 0;
 }
 
