@@ -10,6 +10,14 @@ target_compile_definitions(airlock_rules INTERFACE _GNU_SOURCE
   AIRLOCK_VERSION="${PROJECT_VERSION}")
 target_include_directories(airlock_rules INTERFACE ${CMAKE_SOURCE_DIR}/include)
 
+if(AIRLOCK_POSIX)
+  target_compile_definitions(airlock_rules INTERFACE AIRLOCK_POSIX) # the tests ask for it
+endif()
+include(CheckStructHasMember)
+check_struct_has_member("struct stat" st_mtim sys/stat.h AIRLOCK_HAS_ST_MTIM LANGUAGE C)
+if(NOT AIRLOCK_HAS_ST_MTIM) # its name on macOS
+  target_compile_definitions(airlock_rules INTERFACE st_mtim=st_mtimespec)
+endif()
 if(AIRLOCK_FAULTS)
   target_compile_definitions(airlock_rules INTERFACE AIRLOCK_FAULTS)
 endif()

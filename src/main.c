@@ -1,9 +1,9 @@
 #include <signal.h>
-#include <stdint.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "airlock/base/env.h"
+#include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "airlock/cli/arguments.h"
 #include "airlock/cli/command.h"
@@ -11,24 +11,6 @@
 #include "airlock/cli/help.h"
 #include "airlock/cli/passthrough.h"
 #include "airlock/cli/report.h"
-#include "airlock/dbt/find.h"
-
-#define SELF "/proc/self/exe"
-
-/* By this note another copy of the program knows this one, and does not take it for a dbt. */
-struct note {
-	uint32_t name_size, text_size, type;
-	char name[8]; /* padded to a multiple of 4, as the text is */
-	char text[(sizeof(FIND_NOTE) + 3) / 4 * 4];
-};
-
-__attribute__((used, section(".note.airlock"), aligned(4))) static const struct note note = {
-	.name_size = sizeof("airlock"),
-	.text_size = sizeof(note.text),
-	.type = 1,
-	.name = "airlock",
-	.text = FIND_NOTE,
-};
 
 static int write_help(const struct invocation *invocation, struct err *err)
 {
@@ -125,7 +107,7 @@ static int hand_over(struct invocation *invocation, struct passthrough *passthro
 	if (guard->notice)
 		report_notice(invocation->report, "%s", guard->notice);
 	if (!guard->words.n)
-		return passthrough_exec(passthrough->words, environment, SELF, err);
+		return passthrough_exec(passthrough->words, environment, invocation->self, err);
 	passthrough->words = strv_argv(&guard->words);
 	invocation->replaces_build = true;
 	invocation->artifacts = guard->artifacts;
@@ -140,7 +122,8 @@ int main(int argc, char **argv)
 	CLEANUP(guard_release) struct guard guard = { .notice = NULL };
 	struct passthrough passthrough;
 	struct report report;
-	struct invocation invocation = { .self = SELF };
+	CLEANUP(mem_free_string) char *self = host_self(argv[0]);
+	struct invocation invocation = { .self = self };
 	int rc;
 
 	(void)argc;

@@ -15,7 +15,7 @@
 
 enum {
 	PROC_FILE_LIMIT = 64 * 1024,
-	RANDOM_CHUNK = 256, /* getrandom(2) gives this many at once, uninterrupted */
+	RANDOM_CHUNK = 256, /* getentropy(3) gives this many at most */
 	LINK_SIZE = 64,
 	PASSWD_LIMIT = 1024 * 1024,
 };
@@ -61,20 +61,6 @@ int64_t host_monotonic_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-static void random_bytes(unsigned char *bytes, size_t n)
-{
-	while (n) {
-		ssize_t got = getrandom(bytes, n, 0);
-
-		if (got < 0 && errno == EINTR)
-			continue;
-		if (got <= 0)
-			abort();
-		bytes += got;
-		n -= (size_t)got;
-	}
-}
-
 void host_random_hex(char *ret_hex, size_t n)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -83,12 +69,32 @@ void host_random_hex(char *ret_hex, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		size_t at = i % RANDOM_CHUNK;
 
-		if (at == 0)
-			random_bytes(bytes, n - i < RANDOM_CHUNK ? n - i : RANDOM_CHUNK);
+		if (at == 0 && getentropy(bytes, n - i < RANDOM_CHUNK ? n - i : RANDOM_CHUNK))
+			abort();
 		ret_hex[2 * i] = digits[bytes[at] >> 4];
 		ret_hex[2 * i + 1] = digits[bytes[at] & 15];
 	}
 	ret_hex[2 * n] = '\0';
+}
+
+const char *host_signal_name(int number)
+{
+	static const struct {
+		int number;
+		const char *name;
+	} names[] = {
+		{ SIGHUP, "SIGHUP" },   { SIGINT, "SIGINT" },   { SIGQUIT, "SIGQUIT" },
+		{ SIGILL, "SIGILL" },   { SIGABRT, "SIGABRT" }, { SIGFPE, "SIGFPE" },
+		{ SIGKILL, "SIGKILL" }, { SIGSEGV, "SIGSEGV" }, { SIGPIPE, "SIGPIPE" },
+		{ SIGALRM, "SIGALRM" }, { SIGTERM, "SIGTERM" }, { SIGUSR1, "SIGUSR1" },
+		{ SIGUSR2, "SIGUSR2" }, { SIGBUS, "SIGBUS" },   { SIGSYS, "SIGSYS" },
+		{ SIGTRAP, "SIGTRAP" }, { SIGXCPU, "SIGXCPU" }, { SIGXFSZ, "SIGXFSZ" },
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(names); i++)
+		if (names[i].number == number)
+			return names[i].name;
+	return NULL;
 }
 
 char *host_name(void)

@@ -1,12 +1,14 @@
 #include "airlock/base/mem.h"
 
 #include <stdalign.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <unistd.h>
+
+#include "mem_internal.h"
 
 enum {
 	ARENA_BLOCK_SIZE = 32 * 1024, /* of the first; later ones double up to a huge page */
@@ -62,7 +64,7 @@ void *mem_large(size_t size)
 		return mem_realloc(NULL, size, 1);
 	if (room < size || posix_memalign(&p, HUGE_PAGE, room))
 		out_of_memory();
-	madvise(p, room, MADV_HUGEPAGE);
+	mem_prefer_huge_pages(p, room);
 	return p;
 }
 
@@ -105,6 +107,43 @@ void mem_free_string(char **s)
 {
 	free(*s);
 	*s = NULL;
+}
+
+/* The first of each two that are equal stays in front. */
+static void merge(char *to, const char *left, size_t left_n, const char *right, size_t right_n,
+		  size_t size, mem_compare_fn *compare, const void *context)
+{
+	while (left_n || right_n) {
+		bool is_left = !right_n || (left_n && compare(left, right, context) <= 0);
+		const char **from = is_left ? &left : &right;
+
+		memcpy(to, *from, size);
+		to += size;
+		*from += size;
+		*(is_left ? &left_n : &right_n) -= 1;
+	}
+}
+
+void mem_sort(void *array, size_t n, size_t size, mem_compare_fn *compare, const void *context)
+{
+	char *spare = mem_realloc(NULL, n, size), *from = array, *to = spare;
+
+	for (size_t width = 1; width < n; width *= 2) {
+		char *sorted = to;
+
+		for (size_t at = 0; at < n; at += 2 * width) {
+			size_t left = n - at < width ? n - at : width;
+			size_t right = n - at - left < width ? n - at - left : width;
+
+			merge(to + at * size, from + at * size, left, from + (at + left) * size,
+			      right, size, compare, context);
+		}
+		to = from;
+		from = sorted;
+	}
+	if (from != array)
+		memcpy(array, from, n * size);
+	free(spare);
 }
 
 void mem_grow(void **array, size_t *cap, size_t need, size_t size)

@@ -186,6 +186,7 @@ static void reap(struct run *run, struct child *child, int64_t now)
 	if (ending == ENDING_OPEN)
 		return;
 	child->is_reaped = true;
+	proc_death_forget(child->spawned.pid);
 	child->reaped_at = now;
 	result->elapsed_ms = now - child->started_at;
 	if (ending == ENDING_LOST) {

@@ -65,6 +65,36 @@ bool forker_fork(struct forker *forker, const struct proc_spec *spec, const int 
  */
 bool forker_reap(const struct proc_spawned *spawned, int *ret_status);
 
+/* Both ends close-on-exec. */
+int proc_pipe(int ret_ends[2]);
+
+/*
+ * What differs by system, in a file for each: NAME_linux.c, and NAME_posix.c with what every system
+ * has (cmake -DAIRLOCK_POSIX=ON).
+ *
+ * signals: they arrive through a descriptor, -1: there is none. The next number, 0: no more.
+ */
+int proc_signals_open(const sigset_t *watched);
+int proc_signals_next(int fd);
+void proc_signals_give_back(void); /* what has not been read arrives again, for another program */
+
+/*
+ * death: that of airlock is that of its children. Before the fork; in the child, which must not go
+ * on when it is false; and once that is reaped.
+ */
+int proc_death_prepare(void);
+bool proc_death_follow(pid_t parent); /* async-signal-safe */
+void proc_death_forget(pid_t pid);
+
+/*
+ * descriptors: marked rather than closed, since the pipe that carries the reason must outlast this.
+ * Not every number up to RLIMIT_NOFILE, which would take minutes where that is a billion.
+ */
+void proc_close_others_on_exec(void); /* async-signal-safe */
+
+/* memory_file: empty, close-on-exec; -1 with errno set. */
+int proc_unnamed_file(void);
+
 /* The bytes as a file without a name, read from its beginning; -1 with errno set. */
 int proc_memory_file(const char *data, size_t len);
 

@@ -2,21 +2,13 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "proc_internal.h"
 
-#ifndef CLOSE_RANGE_CLOEXEC
-#define CLOSE_RANGE_CLOEXEC (1U << 2)
-#endif
-
 enum {
 	FIRST_PRIVATE = STDERR_FILENO + 1,
-	LAST_GUESS = 65536,     /* without close_range(2) and /proc */
 	EXIT_NOT_STARTED = 127, /* nobody reads it: the reason goes through the pipe */
 };
 
@@ -51,7 +43,7 @@ void proc_origin_restore_actions(const struct proc_origin *origin)
 
 int proc_memory_file(const char *data, size_t len)
 {
-	int fd = memfd_create("airlock", MFD_CLOEXEC);
+	int fd = proc_unnamed_file();
 	size_t done = 0;
 
 	while (fd >= 0 && done < len) {
@@ -89,11 +81,22 @@ static void launch_release(struct launch *launch)
 	close_and_forget(&launch->reason_write);
 }
 
+/* Not in one call, which is not said everywhere: there is no other thread that could fork between.
+ */
+int proc_pipe(int ret_ends[2])
+{
+	if (pipe(ret_ends))
+		return -1;
+	for (size_t i = 0; i < 2; i++)
+		fcntl(ret_ends[i], F_SETFD, FD_CLOEXEC);
+	return 0;
+}
+
 static int open_pipe(int *ret_read, int *ret_write)
 {
 	int ends[2];
 
-	if (pipe2(ends, O_CLOEXEC))
+	if (proc_pipe(ends))
 		return -1;
 	*ret_read = ends[0];
 	*ret_write = ends[1];
@@ -141,61 +144,6 @@ static int launch_prepare(struct launch *launch, const struct proc_spec *spec,
 	return 0;
 }
 
-static int number_of(const char *digits)
-{
-	int number = 0;
-
-	for (; *digits >= '0' && *digits <= '9'; digits++)
-		number = number * 10 + (*digits - '0');
-	return number;
-}
-
-/* readdir(3) allocates, so the system call itself. */
-static bool mark_listed_descriptors(void)
-{
-	struct entry {
-		uint64_t inode;
-		int64_t next;
-		unsigned short size;
-		unsigned char type;
-		char name[];
-	};
-	_Alignas(struct entry) char entries[4096];
-	int dir = open("/proc/self/fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	long len;
-
-	if (dir < 0)
-		return false;
-	while ((len = syscall(SYS_getdents64, dir, entries, sizeof(entries))) > 0) {
-		for (long at = 0; at < len;) {
-			const struct entry *entry = (const void *)(entries + at);
-			int fd = number_of(entry->name);
-
-			if (fd >= FIRST_PRIVATE)
-				fcntl(fd, F_SETFD, FD_CLOEXEC);
-			at += entry->size;
-		}
-	}
-	close(dir);
-	return len == 0;
-}
-
-/*
- * Marked rather than closed, since the pipe that carries the reason must outlast this. Trying
- * every number up to RLIMIT_NOFILE would take minutes where that is a billion.
- */
-static void close_others_on_exec(void)
-{
-#ifdef SYS_close_range
-	if (syscall(SYS_close_range, FIRST_PRIVATE, ~0U, CLOSE_RANGE_CLOEXEC) == 0)
-		return;
-#endif
-	if (mark_listed_descriptors())
-		return;
-	for (int fd = FIRST_PRIVATE; fd < LAST_GUESS; fd++)
-		fcntl(fd, F_SETFD, FD_CLOEXEC);
-}
-
 static _Noreturn void give_reason(const struct launch *launch)
 {
 	int reason = errno;
@@ -223,15 +171,14 @@ static void make_endable(void)
 /* In the child, until exec: async-signal-safe calls only. All signals are blocked. */
 static _Noreturn void become_program(const struct launch *launch)
 {
-	if (setpgid(0, 0) || prctl(PR_SET_PDEATHSIG, SIGKILL))
+	if (setpgid(0, 0))
 		give_reason(launch);
-	/* If airlock died before the line above, nothing will ever send that signal. */
-	if (getppid() != launch->parent)
+	if (!proc_death_follow(launch->parent))
 		_exit(EXIT_NOT_STARTED);
 	for (int fd = 0; fd < FIRST_PRIVATE; fd++)
 		if (dup2(launch->standard[fd], fd) < 0)
 			give_reason(launch);
-	close_others_on_exec();
+	proc_close_others_on_exec();
 	if (launch->spec->cwd && chdir(launch->spec->cwd))
 		give_reason(launch);
 	/* The mask last: what is pending must meet the dispositions the program would have. */
@@ -276,6 +223,7 @@ static void reap_unstarted(pid_t pid)
 {
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
+	proc_death_forget(pid);
 }
 
 static int cannot_start(const struct proc_spec *spec, struct err *err)
@@ -288,7 +236,8 @@ static int execute(struct launch *launch, struct proc_spawned *spawned, struct e
 {
 	pid_t pid = -1;
 
-	if (open_pipe(&launch->reason_read, &launch->reason_write) == 0)
+	if (proc_death_prepare() == 0 &&
+	    open_pipe(&launch->reason_read, &launch->reason_write) == 0)
 		pid = fork_child(launch);
 	if (pid < 0)
 		return cannot_start(launch->spec, err);

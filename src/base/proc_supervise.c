@@ -3,7 +3,6 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "airlock/base/proc.h"
@@ -31,8 +30,8 @@ static void watch_unless_ignored(sigset_t *watched, int number)
 }
 
 /*
- * The signals are blocked for good and read from a descriptor: none is lost between two polls,
- * and no handler runs. A SIGCHLD inherited as ignored would make the kernel drop exit statuses.
+ * The signals are read from a descriptor: none is lost between two polls. A SIGCHLD inherited as
+ * ignored would make the kernel drop exit statuses.
  */
 void proc_supervise(void)
 {
@@ -49,8 +48,7 @@ void proc_supervise(void)
 	watch_unless_ignored(&watched, SIGINT);
 	watch_unless_ignored(&watched, SIGTERM);
 	watch_unless_ignored(&watched, SIGHUP);
-	sigprocmask(SIG_BLOCK, &watched, NULL);
-	supervision.signal_fd = signalfd(-1, &watched, SFD_CLOEXEC | SFD_NONBLOCK);
+	supervision.signal_fd = proc_signals_open(&watched);
 	if (supervision.signal_fd < 0)
 		abort();
 	supervision.is_on = true;
@@ -59,23 +57,17 @@ void proc_supervise(void)
 /* SIGCHLD only ends the poll: who has ended is asked for each child. */
 void proc_note_signals(void)
 {
-	struct signalfd_siginfo info;
 	bool any = false;
+	int number;
 
 	if (!supervision.is_on)
 		return;
-	for (;;) {
-		ssize_t n = read(supervision.signal_fd, &info, sizeof(info));
-
-		if (n < 0 && errno == EINTR)
+	while ((number = proc_signals_next(supervision.signal_fd))) {
+		if (number == SIGCHLD)
 			continue;
-		if (n != sizeof(info))
-			break;
-		if (info.ssi_signo == SIGCHLD)
-			continue;
-		supervision.last_noted = (int)info.ssi_signo;
+		supervision.last_noted = number;
 		if (!supervision.first_noted)
-			supervision.first_noted = supervision.last_noted;
+			supervision.first_noted = number;
 		any = true;
 	}
 	if (any)
@@ -123,6 +115,7 @@ void proc_exec(const char *path, char *const *argv, char *const *envp)
 	proc_origin_remember(&ours);
 	proc_origin_restore_actions(&supervision.origin);
 	sigprocmask(SIG_SETMASK, &supervision.origin.mask, NULL);
+	proc_signals_give_back();
 	execve(path, argv, envp);
 	reason = errno;
 	sigprocmask(SIG_SETMASK, &ours.mask, NULL);

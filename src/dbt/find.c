@@ -5,10 +5,6 @@
 #include "airlock/base/fs.h"
 #include "airlock/base/mem.h"
 
-enum {
-	NOTE_WITHIN = 4096, /* the notes of an ELF file stand behind its program headers */
-};
-
 /* What the search came across, for the error when it ends with nothing. */
 struct search {
 	const char *name;
@@ -32,12 +28,11 @@ static const char *environment_value(char *const *environment, const char *name)
 bool find_is_airlock(const char *path, const char *self)
 {
 	struct fs_identity ours, its;
-	char head[NOTE_WITHIN];
 
 	if (self && fs_identify(self, &ours) && fs_identify(path, &its) &&
 	    fs_identity_equal(&ours, &its))
 		return true;
-	return memmem(head, fs_head(path, sizeof(head), head), FIND_NOTE, sizeof(FIND_NOTE) - 1);
+	return find_has_note(path);
 }
 
 /* One element of PATH; an empty one is the cwd. NULL unless it holds a dbt that can be run. */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "airlock/base/buf.h"
+#include "airlock/base/host.h"
 #include "airlock/base/mem.h"
 #include "airlock/format/jsonl.h"
 #include "runner_internal.h"
@@ -250,9 +251,9 @@ void runner_free(struct runner *runner)
 
 static char *signal_name(int signal)
 {
-	const char *name = sigabbrev_np(signal);
+	const char *name = host_signal_name(signal);
 
-	return name ? mem_printf("SIG%s", name) : mem_printf("signal %d", signal);
+	return name ? mem_strdup(name) : mem_printf("signal %d", signal);
 }
 
 char *runner_describe(const struct runner_result *result)

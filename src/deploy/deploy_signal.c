@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <string.h>
 
+#include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "deploy_parts.h"
 
@@ -46,7 +47,7 @@ static void on_signal(void *context, int number, unsigned count)
 	struct reporter *reporter = deploy->request.reporter;
 	bool again = count > 1;
 	char *text CLEANUP(mem_free_string) =
-		mem_printf("SIG%s%s in phase '%s': %s; %s%s%s", sigabbrev_np(number),
+		mem_printf("%s%s in phase '%s': %s; %s%s%s", host_signal_name(number),
 			   again ? " again" : "", phase(deploy), effect(deploy, again),
 			   production(deploy), again ? "\n" : "", again ? next(deploy) : "");
 

@@ -37,7 +37,7 @@ int executor_check_interrupted(const char *before, struct err *err)
 
 	if (!number)
 		return 0;
-	err_set(err, ERR_INTERRUPTED, "interrupted by SIG%s before '%s'", sigabbrev_np(number),
+	err_set(err, ERR_INTERRUPTED, "interrupted by %s before '%s'", host_signal_name(number),
 		before);
 	err->exit_status = 128 + number;
 	return -1;

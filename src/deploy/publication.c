@@ -34,7 +34,7 @@ void publication_release(struct publication *w)
 	state_release(&w->state);
 }
 
-static int compare_tables(const void *a, const void *b, void *dialect)
+static int compare_tables(const void *a, const void *b, const void *dialect)
 {
 	const struct publish_table *x = a;
 	const struct publish_table *y = b;
@@ -44,8 +44,7 @@ static int compare_tables(const void *a, const void *b, void *dialect)
 
 void publication_sort(struct publication *w)
 {
-	qsort_r(w->set.tables, w->set.n, sizeof(*w->set.tables), compare_tables,
-		(void *)(uintptr_t)w->in->dialect);
+	mem_sort(w->set.tables, w->set.n, sizeof(*w->set.tables), compare_tables, w->in->dialect);
 	w->plan->tables = arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*w->plan->tables));
 	w->plan->table_count = w->set.n;
 }

@@ -120,7 +120,7 @@ static int read_point(struct restore_list *list, const json_t *row, const char *
 }
 
 /* By relation, the newest first; what is not ours last. */
-static int compare_points(const void *a, const void *b, void *dialect)
+static int compare_points(const void *a, const void *b, const void *dialect)
 {
 	const struct restore_point *x = a;
 	const struct restore_point *y = b;
@@ -151,7 +151,7 @@ int restore_parse(const json_t *rows, const struct dialect *dialect, const char 
 			return -1;
 		}
 	}
-	qsort_r(list.v, list.n, sizeof(*list.v), compare_points, (void *)(uintptr_t)dialect);
+	mem_sort(list.v, list.n, sizeof(*list.v), compare_points, dialect);
 	*ret_list = list;
 	return 0;
 }

@@ -80,7 +80,7 @@ struct named {
 	const struct route *route;
 };
 
-static int compare_named(const void *a, const void *b, void *dialect)
+static int compare_named(const void *a, const void *b, const void *dialect)
 {
 	const struct named *x = a;
 	const struct named *y = b;
@@ -120,7 +120,7 @@ static size_t sorted_relations(struct routes *routes, bool to_side, struct named
 		named[n].route = route;
 		named[n++].relation = to_side ? &route->to : &route->from;
 	}
-	qsort_r(named, n, sizeof(*named), compare_named, (void *)(uintptr_t)routes->dialect);
+	mem_sort(named, n, sizeof(*named), compare_named, routes->dialect);
 	*ret_named = named;
 	return n;
 }

@@ -11,7 +11,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -229,11 +228,7 @@ static int polite_pair(void)
 
 static int print_ids(void)
 {
-	int death_signal = 0;
-
-	prctl(PR_GET_PDEATHSIG, &death_signal);
-	printf("pid %d group %d parent %d death signal %d\n", getpid(), getpgrp(), getppid(),
-	       death_signal);
+	printf("pid %d group %d parent %d\n", getpid(), getpgrp(), getppid());
 	return 0;
 }
 

@@ -197,6 +197,36 @@ static void arena_strings_are_copied(void **state)
 	arena_release(&arena);
 }
 
+struct pair {
+	int key, place;
+};
+
+static int compare_keys(const void *a, const void *b, const void *context)
+{
+	const struct pair *x = a, *y = b;
+
+	return (x->key % *(const int *)context) - (y->key % *(const int *)context);
+}
+
+static void sorting_keeps_the_order_of_equals(void **state)
+{
+	const int rest = 7;
+	struct pair pairs[200];
+
+	(void)state;
+	for (int n = 0; n < 200; n++) {
+		for (int i = 0; i < n; i++)
+			pairs[i] = (struct pair) { .key = i * 31 % 101, .place = i };
+		mem_sort(pairs, (size_t)n, sizeof(*pairs), compare_keys, &rest);
+		for (int i = 1; i < n; i++) {
+			int order = compare_keys(&pairs[i - 1], &pairs[i], &rest);
+
+			assert_true(order < 0 ||
+				    (order == 0 && pairs[i - 1].place < pairs[i].place));
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -211,6 +241,7 @@ int main(void)
 		cmocka_unit_test(arena_memory_is_zero_and_aligned),
 		cmocka_unit_test(arena_holds_elements_larger_than_a_block),
 		cmocka_unit_test(arena_strings_are_copied),
+		cmocka_unit_test(sorting_keeps_the_order_of_equals),
 	};
 
 	return cmocka_run_group_tests_name("mem", tests, NULL, NULL);

@@ -19,6 +19,11 @@ int64_t host_wall_ns(void); /* since 1970, as files have it */
 /* n random bytes as 2n lower-case hex digits and NUL; aborts when the system gives none. */
 void host_random_hex(char *ret_hex, size_t n);
 
+/* What opens as this program's own file, called as `called_as`; free() it. */
+char *host_self(const char *called_as);
+
+const char *host_signal_name(int number); /* "SIGINT"; NULL when it has none */
+
 char *host_name(void); /* gethostname; free() it */
 char *host_user(void); /* USER, LOGNAME, the name in /etc/passwd, else "uid N"; free() it */
 /* Of a text like /etc/passwd: the name of the first line with that uid; NULL without. free() it. */

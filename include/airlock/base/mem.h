@@ -17,6 +17,11 @@
 
 void *mem_alloc(size_t size);                          /* zeroed */
 void *mem_realloc(void *p, size_t count, size_t size); /* checked count * size */
+
+/* qsort_r(3), which not every system has, nor with its arguments in one order; and stable. */
+typedef int mem_compare_fn(const void *a, const void *b, const void *context);
+void mem_sort(void *array, size_t n, size_t size, mem_compare_fn *compare, const void *context);
+
 /* Not zeroed, and where it is megabytes in huge pages, if the system has them: a hundred thousand
  * faults of small pages cost more than what is done with them. */
 void *mem_large(size_t size);

@@ -1,0 +1,9 @@
+/* mem_internal: what mem asks of the system. */
+#ifndef AIRLOCK_BASE_MEM_INTERNAL_H
+#define AIRLOCK_BASE_MEM_INTERNAL_H
+
+#include <stddef.h>
+
+void mem_prefer_huge_pages(void *p, size_t size);
+
+#endif
