@@ -289,7 +289,7 @@ int jscan_skip(struct jscan *scan, struct jslice *ret_value)
 		p += *p == ' ';
 		if (*p == '"') {
 			end = short_string_end(scan, p);
-			end += end != NULL;
+			end = end ? end + 1 : NULL;
 		} else if (*p == '{' || *p == '[') {
 			end = p[1] == *p + 2 ? p + 2 : NULL;
 		} else {
