@@ -94,14 +94,14 @@ BOTH const char *string_end_by(bool is_wide, struct jscan *scan, const char *p)
 		if (quotes)
 			return p + __builtin_ctzll(quotes);
 	}
-	for (p += escape; p < scan->end; p++) {
-		if (*p == '"')
-			return p;
+	for (; p < scan->end; p++) {
 		if ((unsigned char)*p < 0x20) {
 			jscan_fail(scan, p, raw_control);
 			return NULL;
 		}
-		p += *p == '\\';
+		if (*p == '"' && !escape)
+			return p;
+		escape = *p == '\\' && !escape;
 	}
 	jscan_fail(scan, scan->end, ends_early);
 	return NULL;

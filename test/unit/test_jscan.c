@@ -57,6 +57,7 @@ static void what_is_wrong_is_named_with_its_place(void **state)
 	(void)state;
 	assert_skips("[1,\n \"\xc3\xa9\", {", "x:2:8: the file ends in the middle of a value");
 	assert_skips("\"abc", "x:1:5: the file ends in the middle of a value");
+	assert_skips("\"abc\\\1\"", "x:1:6: not JSON: a control character in a string");
 	assert_skips("\"abc\\", "x:1:6: the file ends in the middle of a value");
 	assert_skips("[]\n []", "x:2:2: something follows the end of the document");
 	assert_skips("[\"a\nb\"]", "x:1:4: not JSON: a control character in a string");
