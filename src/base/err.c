@@ -6,6 +6,7 @@
 enum {
 	EXIT_PRODUCTION_CHANGED = 70,
 	EXIT_PRODUCTION_UNKNOWN = 71,
+	EXIT_CONFLICT = 73,
 };
 
 static const struct err_row rows[ERR_CODE_COUNT] = {
@@ -96,7 +97,8 @@ int err_exit_status(const struct err *err)
 {
 	int own = err->exit_status ? err->exit_status : err_row(err->code)->exit_status;
 
-	if (!claims_production_untouched(own))
+	if (!claims_production_untouched(own) &&
+	    !(own == EXIT_CONFLICT && err->production == ERR_PRODUCTION_CHANGED))
 		return own;
 	switch (err->production) {
 	case ERR_PRODUCTION_CHANGED:

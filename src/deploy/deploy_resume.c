@@ -220,6 +220,34 @@ static int go_on(struct deploy *again, struct err *err)
 	return deploy_phases(again, err);
 }
 
+/* It may have died before it did so itself. */
+static void give_grants_back(struct deploy *deploy)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	struct err err CLEANUP(err_release) = ERR_INIT;
+
+	if (history_has_ended(deploy->resumed) || !json_object_get(deploy->resumed, STATE_GRANTS) ||
+	    json_object_get(deploy->resumed, STATE_GRANTED))
+		return;
+	if (state_push_grants_back(&deploy->state, deploy->id, &statements, &err) == 0 &&
+	    executor_add_statements(&deploy->executor, &statements, false, &ops, &err) == 0 &&
+	    executor_run_ops(&deploy->executor, &ops, true, &reply, &err) == 0)
+		return;
+	deploy->request.reporter->warning(deploy->request.reporter, err.message);
+}
+
+/* What dbt had begun to make anew is not what it was, whatever becomes of the rest. */
+static int go_on_rebuilding(struct deploy *again, struct err *err)
+{
+	again->result.production_changed = true;
+	if (go_on(again, err) == 0)
+		return 0;
+	give_grants_back(again);
+	return -1;
+}
+
 static int resume_again(struct deploy *deploy, int64_t began,
 			const struct deploy_result **ret_result, struct err *err)
 {
@@ -231,11 +259,13 @@ static int resume_again(struct deploy *deploy, int64_t began,
 	deploy->again = again;
 	*ret_result = &again->result;
 	hand_over(deploy, again);
+	again->result.production_changed = rebuilds(again->resumed);
 	result = prepare(again, err);
 	if (result == 0)
 		result = deploy_reclaim(again, true, err);
 	if (result == 0)
-		result = go_on(again, err);
+		result =
+			rebuilds(again->resumed) ? go_on_rebuilding(again, err) : go_on(again, err);
 	result = deploy_end(again, began, result, err);
 	again->result.dbt_starts += deploy->sides.runner->starts;
 	return result;
@@ -282,24 +312,6 @@ static int cannot_abort(struct deploy *deploy, struct err *err)
 		"deployment '%s' has published: there is nothing left to abort", deploy->id);
 	return err_hint(err, "'airlock rollback %s' puts production back as it was before",
 			deploy->id);
-}
-
-/* It may have died before it did so itself. */
-static void give_grants_back(struct deploy *deploy)
-{
-	struct strv statements CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	struct err err CLEANUP(err_release) = ERR_INIT;
-
-	if (history_has_ended(deploy->resumed) || !json_object_get(deploy->resumed, STATE_GRANTS) ||
-	    json_object_get(deploy->resumed, STATE_GRANTED))
-		return;
-	if (state_push_grants_back(&deploy->state, deploy->id, &statements, &err) == 0 &&
-	    executor_add_statements(&deploy->executor, &statements, false, &ops, &err) == 0 &&
-	    executor_run_ops(&deploy->executor, &ops, true, &reply, &err) == 0)
-		return;
-	deploy->request.reporter->warning(deploy->request.reporter, err.message);
 }
 
 /* Some of it may be new: the end is recorded, and the way back is a rollback. */

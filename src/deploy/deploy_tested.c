@@ -80,7 +80,8 @@ const json_t *deploy_find_table(const json_t *tables, const char *unique_id)
 	return NULL;
 }
 
-int deploy_compare_tested(const json_t *recorded, const json_t *now, struct err *err)
+/* All but what production had. */
+static int compare_tested(const json_t *recorded, const json_t *now, struct err *err)
 {
 	const char *name = js_get_string(now, "unique_id");
 	static const char *const sides[] = { "from", "to" };
@@ -103,6 +104,13 @@ int deploy_compare_tested(const json_t *recorded, const json_t *now, struct err 
 	if (differ(json_object_get(recorded, "tested"), json_object_get(now, "tested")))
 		return err_set(err, ERR_CONFLICT, "'%s': staging changed after the tests",
 			       js_get_string(now, "from"));
+	return 0;
+}
+
+int deploy_compare_tested(const json_t *recorded, const json_t *now, struct err *err)
+{
+	if (compare_tested(recorded, now, err) < 0)
+		return -1;
 	if (differ(json_object_get(recorded, "replaces"), json_object_get(now, "replaces")))
 		return err_set(err, ERR_CONFLICT,
 			       "'%s' (production) was changed by somebody else since the tests",
@@ -114,14 +122,16 @@ int deploy_check_tested(const struct deploy *deploy, struct err *err)
 {
 	json_t *now CLEANUP(js_free) = deploy_intent(deploy);
 	const json_t *recorded = js_get_array(deploy->resumed, "intended");
+	/* Of a rebuild that had begun some of production is what dbt made of it by then. */
+	bool rebuilds = js_get_bool(deploy->resumed, "rebuilds", false);
 	const json_t *tables = js_get_array(now, "tables");
 
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
+		const json_t *then = deploy_find_table(recorded, js_get_string(table, "unique_id"));
 
-		if (deploy_compare_tested(
-			    deploy_find_table(recorded, js_get_string(table, "unique_id")), table,
-			    err) < 0)
+		if ((rebuilds ? compare_tested(then, table, err)
+			      : deploy_compare_tested(then, table, err)) < 0)
 			return -1;
 	}
 	if (json_array_size(tables) != json_array_size(recorded))

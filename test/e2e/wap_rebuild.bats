@@ -84,6 +84,32 @@ privileges() {
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
 }
 
+@test "killed behind dbt: resume gives them back as well" {
+  before=$(privileges)
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  [ "$(privileges)" != "$before" ]
+  run airlock resume --from prod_audit --to prod
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+}
+
+@test "killed behind dbt: a resume that may not go on says that production is changed, and gives them back" {
+  before=$(privileges)
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  sql "update unaudited.orders set status = 'x' where order_id = 101"
+  run --separate-stderr airlock resume --from prod_audit --to prod --json
+  assert_status 70
+  assert_says 'staging changed after the tests' '"production_changed": true' 'production was changed'
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+}
+
 @test "refused by name before the build: what cannot be given back" {
   remember_production
   sql 'revoke create on schema mart from owner'

@@ -68,7 +68,8 @@ int err_hint(struct err *err, const char *format, ...) PRINTF_LIKE(2, 3);
 
 /*
  * The exit status of the process: err->exit_status, else the code's; but 70 or 71 when production
- * is changed or unknown and that status would claim otherwise (1, 2 and 125).
+ * is changed or unknown and that status would claim otherwise (1, 2 and 125; 73 when it is
+ * changed).
  */
 int err_exit_status(const struct err *err);
 
