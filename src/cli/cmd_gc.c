@@ -48,6 +48,8 @@ static void write_found(const json_t *document, struct buf *out)
 	write_names(document, "side_copies", "expired, a side copy of a source:", out);
 	write_names(document, "unfinished",
 		    "no end is recorded of deployment; the next one settles it:", out);
+	write_names(document, "spent_locks",
+		    "expired, the lock of a deployment that has ended:", out);
 	write_names(document, "directories", "expired", out);
 	if (holder)
 		buf_printf(out, "nothing is dropped while a lock is held: %s\n", holder);
@@ -63,6 +65,7 @@ static bool may_drop(void *context, const json_t *document)
 	if (!invocation->report->can_ask || js_get_string(document, "held_by") ||
 	    (js_get_integer(document, "expired", 0) == 0 &&
 	     json_array_size(js_get_array(document, "side_copies")) == 0 &&
+	     json_array_size(js_get_array(document, "spent_locks")) == 0 &&
 	     json_array_size(js_get_array(document, "directories")) == 0))
 		return false;
 	write_found(document, &text);
@@ -90,7 +93,12 @@ static void write_text(const json_t *document, struct buf *out)
 	json_int_t expired = js_get_integer(document, "expired", 0);
 
 	if (json_object_get(document, "dropped")) {
+		json_int_t released = js_get_integer(document, "released", 0);
+
 		write_failed(document, out);
+		if (released > 0)
+			buf_printf(out, "released %lld lock%s of deployments that have ended\n",
+				   (long long)released, released == 1 ? "" : "s");
 		buf_printf(out, "dropped %lld restore points and %lld directories; %lld failed\n",
 			   (long long)js_get_integer(document, "dropped", 0),
 			   (long long)js_get_integer(document, "removed", 0),

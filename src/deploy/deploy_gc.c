@@ -1,12 +1,13 @@
 /*
- * gc: what deployments left and nobody needs. It looks, and drops what it is told to drop: only
- * restore points whose comment and history say that they are ours, in transactions that fail while
- * anybody holds a lock, and directories of deployments that ended.
+ * gc: what deployments left and nobody needs. It looks, and drops what it is told to drop: restore
+ * points whose comment and history say that they are ours, in transactions that fail while anybody
+ * holds a lock, and directories of deployments that ended. Locks of those are given back.
  */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
+#include "airlock/deploy/history.h"
 #include "airlock/deploy/restore.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -23,6 +24,8 @@ struct gc {
 	struct strv sides;
 	struct strv copies;      /* side copies of sources */
 	struct strv directories; /* that may go */
+	struct strv spent;       /* locks of deployments that have ended */
+	struct strv releases;    /* statements */
 	char *holder;            /* who holds a lock; NULL nobody */
 };
 
@@ -34,6 +37,8 @@ static void gc_release(struct gc *gc)
 	strv_release(&gc->sides);
 	strv_release(&gc->copies);
 	strv_release(&gc->directories);
+	strv_release(&gc->spent);
+	strv_release(&gc->releases);
 	free(gc->holder);
 }
 
@@ -74,6 +79,41 @@ static int ask(struct gc *gc, const struct strv *queries, struct ops_reply *repl
 	return ops_run(&gc->deploy->sides.connection, &ops, false, NULL, NULL, reply, err);
 }
 
+static int push_release(struct gc *gc, size_t i, const struct state_lock *lock, struct err *err)
+{
+	const struct sql_binding nonce[] = { { "nonce", lock->nonce } };
+	struct strv release CLEANUP(strv_release) = STRV_INIT;
+	struct state one = gc->state;
+	struct buf bound = BUF_INIT;
+
+	one.containers += i;
+	one.held_count = 1;
+	if (state_push_release(&one, &release, err) < 0 ||
+	    sql_bind(&bound, release.v[0], nonce, 1, err) < 0)
+		return -1;
+	strv_take(&gc->releases, buf_take(&bound));
+	strv_push(&gc->spent, gc->state.containers[i].name);
+	return 0;
+}
+
+/* One that has ended publishes nothing any more, whoever recorded its end: it holds nobody up. */
+static int judge_lock(struct gc *gc, size_t i, const json_t *rows, const json_t *deployments,
+		      struct err *err)
+{
+	struct state_lock lock;
+
+	if (state_read_lock(&gc->state, i, rows, &lock, err) < 0)
+		return -1;
+	if (!*lock.nonce)
+		return 0;
+	if (history_has_ended(history_find(deployments, lock.id)))
+		return push_release(gc, i, &lock, err);
+	if (!gc->holder)
+		gc->holder = mem_printf("deployment '%s' of %s on %s since %s", lock.id, lock.user,
+					lock.host, lock.since);
+	return 0;
+}
+
 static int read_locks(struct gc *gc, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
@@ -82,17 +122,16 @@ static int read_locks(struct gc *gc, struct err *err)
 	if (gc->state.n == 0)
 		return 0;
 	if (state_push_read_all(&gc->state, &queries, err) < 0 ||
+	    state_push_history(&gc->state, NULL, &queries, err) < 0 ||
 	    ask(gc, &queries, &reply, err) < 0)
 		return -1;
-	for (size_t i = 0; i < reply.n && !gc->holder; i++) {
-		struct state_lock lock;
+	json_t *deployments CLEANUP(js_free) = history_of(reply.rows[gc->state.n], err);
 
-		if (state_read_lock(&gc->state, i, reply.rows[i], &lock, err) < 0)
+	if (!deployments)
+		return -1;
+	for (size_t i = 0; i < gc->state.n; i++)
+		if (judge_lock(gc, i, reply.rows[i], deployments, err) < 0)
 			return -1;
-		if (*lock.nonce)
-			gc->holder = mem_printf("deployment '%s' of %s on %s since %s", lock.id,
-						lock.user, lock.host, lock.since);
-	}
 	return 0;
 }
 
@@ -189,11 +228,11 @@ static json_t *found(const struct gc *gc)
 		expired++;
 		bytes += point->bytes;
 	}
-	return json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:s?}", "restore_points", restores,
-			 "expired", expired, "expired_bytes", bytes, "side_tables",
+	return json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:o, s:o, s:s?}", "restore_points",
+			 restores, "expired", expired, "expired_bytes", bytes, "side_tables",
 			 strings(&gc->sides), "side_copies", strings(&gc->copies), "unfinished",
-			 strings(&gc->unfinished), "directories", strings(&gc->directories),
-			 "held_by", gc->holder);
+			 strings(&gc->unfinished), "spent_locks", strings(&gc->spent),
+			 "directories", strings(&gc->directories), "held_by", gc->holder);
 }
 
 /* In front of each drop: all lock tables are containers of production here, and each fence raises
@@ -257,6 +296,20 @@ static void drop_restores(struct gc *gc, const struct strv *guards, json_t *outc
 	deploy_drop_restores(gc->deploy, &drops, outcome);
 }
 
+static int release_spent(struct gc *gc, json_t *document, struct err *err)
+{
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	for (size_t i = 0; i < gc->releases.n; i++)
+		ops_add(&ops, gc->releases.v[i]);
+	if (ops.n > 0 &&
+	    ops_run(&gc->deploy->sides.connection, &ops, true, NULL, NULL, &reply, err) < 0)
+		return -1;
+	json_object_set_new(document, "released", json_integer((json_int_t)ops.n));
+	return 0;
+}
+
 static void remove_directories(const struct gc *gc, json_t *outcome)
 {
 	for (size_t i = 0; i < gc->directories.n; i++) {
@@ -304,7 +357,7 @@ static int clean(struct gc *gc, json_t *document, struct err *err)
 	if (gc->holder)
 		return err_set(err, ERR_LOCKED, "nothing is dropped while a lock is held: %s",
 			       gc->holder);
-	if (push_guards(gc, &guards, err) < 0)
+	if (release_spent(gc, document, err) < 0 || push_guards(gc, &guards, err) < 0)
 		return -1;
 	drop_restores(gc, &guards, outcome);
 	drop_copies(gc, &guards, outcome);

@@ -87,6 +87,41 @@ static int check_partly(struct deploy *deploy, const struct state_lock *seen, bo
 			       : deploy_refuse_partly(deploy, json_array_get(deployments, 0), err);
 }
 
+static bool knows(const struct state *state, const char *name)
+{
+	for (size_t i = 0; i < state->n; i++)
+		if (strcmp(state->containers[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* What else the dead one holds, of a staging or of restore points that are none of ours: with its
+ * end recorded that is nobody's. Where this fails gc finds it. */
+static void release_others(struct deploy *deploy, const struct state_lock *seen, const json_t *rows)
+{
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	json_t *deployments CLEANUP(js_free) = history_of(rows, &ignored);
+	const json_t *names = js_get_array(json_array_get(deployments, 0), "locks");
+	struct state others CLEANUP(state_release) = { 0 };
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	struct sql_binding of_dead[] = { { "nonce", seen->nonce } };
+	struct executor dead = deploy->executor;
+	size_t n = 0;
+
+	state_init_names(&others, deploy->sides.dialect, deploy_database(deploy), names);
+	for (size_t i = 0; i < others.n; i++)
+		if (!knows(&deploy->state, others.containers[i].name))
+			others.containers[n++] = others.containers[i];
+	others.n = others.held_count = n;
+	dead.bindings = of_dead;
+	dead.binding_count = 1;
+	if (n > 0 && state_push_release(&others, &statements, &ignored) == 0 &&
+	    executor_add_statements(&dead, &statements, false, &ops, &ignored) == 0)
+		executor_run_ops(&deploy->executor, &ops, true, &reply, &ignored);
+}
+
 /*
  * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
  * succeeds. The update waits for a publish of the dead one that the server may still be ending;
@@ -114,6 +149,7 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 			    deploy->unlocks || deploy_holder_is_dead(deploy, seen), detail, &take,
 			    err) < 0 ||
 	    state_push_probe(&deploy->state, &probe, err) < 0 ||
+	    state_push_history(&deploy->state, seen->id, &probe, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||
 	    executor_add_statements(&dead, &probe, true, &ops, err) < 0 ||
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
@@ -126,6 +162,8 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 			  : "not changed production");
 
 	deploy->request.reporter->note(deploy->request.reporter, text);
+	if (!deploy->unlocks)
+		release_others(deploy, seen, reply.rows[take.n + 1]);
 	return 0;
 }
 

@@ -31,6 +31,14 @@ add_column() {
   export DIRECT_SCENARIO='{"columns": {"model.shop.customers": "1 as weight"}}'
 }
 
+holders() { # who is in a lock
+  local table
+  for table in $(sql "select table_name from information_schema.tables
+      where table_schema = 'airlock' and table_name like 'airlock_lock%'"); do
+    sql "select id from airlock.$table where nonce <> ''"
+  done
+}
+
 newest() {
   run --separate-stderr airlock history --json
   assert_status 0
@@ -144,7 +152,25 @@ newest() {
     fi
     deploy
     assert_status 0
+    [ -z "$(holders)" ] || fail "$moment: held by" "$(holders)"
   done
+}
+
+# bats test_tags=engine:any
+@test "a lock that a deployment with an end still has is given back by gc" {
+  deploy
+  assert_status 0
+  table=$(sql "select min(table_name) from information_schema.tables
+    where table_schema = 'airlock' and table_name like 'airlock_lock%'")
+  sql "update airlock.$table set nonce = 'left', id = '$(newest)'"
+  run airlock gc --from staging --to prod --yes
+  assert_status 0
+  assert_says 'released 1 lock'
+  [ -z "$(holders)" ]
+  sql "update airlock.$table set nonce = 'held', id = 'somebody'"
+  run airlock gc --from staging --to prod --yes
+  assert_status 72
+  [ "$(holders)" = somebody ]
 }
 
 @test "history and inspect tell who, when, which tables, and how a deployment ended" {

@@ -115,7 +115,8 @@ int deploy_rollback(struct deploy *deploy, const char *id, const struct deploy_r
 /* Lists what deployments left, and drops what is expired when `confirm` says so of the list.
  * *ret_document (a new reference, NULL when nothing could be listed) is written on failure too:
  * {"restore_points", "expired", "expired_bytes", "side_tables", "side_copies", "unfinished",
- * "directories", "held_by"}, and when it dropped "outcome", "dropped", "removed" and "failed".
+ * "spent_locks", "directories", "held_by"}, and when it dropped "outcome", "dropped", "removed",
+ * "released" and "failed".
  * Errors: ERR_LOCKED, ERR_GC_FAILED when one of them could not be dropped. */
 typedef bool deploy_gc_confirm(void *context, const json_t *document);
 int deploy_gc(struct deploy *deploy, deploy_gc_confirm *confirm, void *context,
