@@ -59,14 +59,30 @@ static struct deploy *open_again(struct deploy *deploy, struct err *err)
 }
 
 /* dbt made the tables anew: what it does not know of is not in the restore points either. */
+static bool is_as_before(const struct deploy *deploy)
+{
+	const struct routes *routes = &deploy->routes;
+
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct relation *to = &routes->items[i].to;
+		const struct table *was = observed_table(&deploy->built, routes->dialect, to);
+		const struct table *is = observed_table(&deploy->again->built, routes->dialect, to);
+
+		if (routes->items[i].in_scope && was && !table_is_view(was) &&
+		    !(is && table_keeps_parts(is, was)))
+			return false;
+	}
+	return true;
+}
+
 static void tell(const struct deploy *deploy, const char *rollback, struct err *err)
 {
-	bool rebuilt = config_rebuilds(deploy->request.config);
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 
 	err_set(err, ERR_VERIFY_FAILED,
-		rebuilt ? "%s; production has the rows, owners and privileges that it had before "
-			  "(rollback %s), without indexes and comments made by hand"
+		deploy->result.production_changed
+			? "%s; production has the rows, owners and privileges that it had before "
+			  "(rollback %s), but not all indexes, constraints and comments"
 			: "%s; production is as it was before (rollback %s)",
 		message, rollback);
 	err_hint(err, "remove the cause and deploy again; the tests passed in staging, so it is "
@@ -88,9 +104,10 @@ void deploy_take_back(struct deploy *deploy, struct err *err)
 	again = open_again(deploy, &failure);
 	if (again && deploy_rollback(again, deploy->id, &result, &failure) == 0) {
 		deploy->result.outcome = DEPLOY_ROLLED_BACK;
-		deploy->result.production_changed = false;
+		deploy->result.production_changed = !is_as_before(deploy);
 		deploy->result.published_count = 0;
-		err->production = ERR_PRODUCTION_UNCHANGED;
+		err->production = deploy->result.production_changed ? ERR_PRODUCTION_CHANGED
+								    : ERR_PRODUCTION_UNCHANGED;
 		tell(deploy, result->id, err);
 		return;
 	}

@@ -130,13 +130,24 @@ FAILS='{"results": {"test.shop.unique_orders_order_id.fed79b3a6e": {"status": "f
   fake_dbt test "export DIRECT_SCENARIO='$FAILS'"
   wap --json
   assert_status 74
-  assert_says 'fails there' 'production has the rows, owners and privileges that it had before' '"outcome": "rolled_back"' \
+  assert_says 'fails there' 'production is as it was before' '"outcome": "rolled_back"' \
     '"production_changed": false' '"published": []'
   assert_sql 'select country from mart.customers where customer_id = 4' IT
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
   run --separate-stderr airlock history --from prod_audit --to prod --json
   assert_json '[(d["strategy"], d["outcome"]) for d in d["deployments"][:2]]' \
     '[["rollback", "published"], ["wap", "failed"]]'
+}
+
+@test "the same with an index made by hand, which dbt does not know of: production has changed" {
+  sql 'create index by_hand on mart.orders (customer_id)'
+  fake_dbt test "export DIRECT_SCENARIO='$FAILS'"
+  wap --json
+  assert_status 74
+  assert_says 'but not all indexes, constraints and comments' '"outcome": "rolled_back"' '"production_changed": true' \
+    '"published": []'
+  refute_says 'production was not changed'
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
 }
 
 @test "the same when somebody else has written meanwhile: production stays, exit code 70" {

@@ -85,6 +85,8 @@ bool table_same_object(const struct table *a, const struct table *b);
 bool table_is_view(const struct table *table);
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
+/* Indexes, constraints and comments. */
+bool table_keeps_parts(const struct table *after, const struct table *before);
 bool table_is_foreign_key(const struct table_part *constraint);
 
 /*
