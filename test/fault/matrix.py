@@ -138,6 +138,7 @@ def run(engine, strategy, options, report):
             for case, followup in tries:
                 _report(try_case(world, case, followup), report)
         else:
+            world.leave()
             _run_parallel(engine, strategy, tries, options, report)
 
 

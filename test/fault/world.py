@@ -6,7 +6,6 @@ production does not have. production() is everything in the warehouse that is no
 airlock's, as text; state() says which of the two, old or new, it is.
 """
 
-import contextlib
 import json
 import os
 import pathlib
@@ -89,6 +88,7 @@ class World:
             "SHOP_DUCKDB_GREEN": str(self.green),
         }
         self.old = self.new = None
+        self.connection = None  # of several questions; while airlock runs there is none
         self.is_read_by_name = False
         self.always_collects = True  # each case ends with gc, which a sample does after some
 
@@ -152,6 +152,7 @@ class World:
     def _build(self, target, *selection):
         """Without airlock: all of it, or what brings it new data."""
         command = [self.environment["AIRLOCK_DBT"], "build", "--target", target, *selection]
+        self.leave()
         target_path = ["--target-path", str(self.directory / "in_place")]
         subprocess.run([*command, *target_path], cwd=self.project, env=self.environment, check=True,
                        capture_output=True)
@@ -191,6 +192,7 @@ class World:
 
     def thaw(self):
         """What still runs in the database ends here."""
+        self.leave()
         if self.engine == "postgres":
             self._administrate("drop database if exists shop with (force)")
             self._administrate("create database shop template frozen")
@@ -203,10 +205,12 @@ class World:
         self.trace_file.unlink(missing_ok=True)
 
     def _administrate(self, sql):
+        self.leave()
         os.environ["SHOP_PG_DBNAME"] = "postgres"
         try:
             self.sql(sql)
         finally:
+            self.leave()
             os.environ["SHOP_PG_DBNAME"] = "shop"
 
     # --- what is done to it
@@ -214,6 +218,7 @@ class World:
     def popen(self, arguments, cwd=None, **environment):
         """A command of airlock, in a group of its own. A full disk is a file size limit, which
         writes have to meet as an error: its signal stays ignored, as Python has it."""
+        self.leave()
         return subprocess.Popen(
             [self.airlock, *arguments],
             cwd=cwd or self.project,
@@ -265,14 +270,24 @@ class World:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
     def sql(self, sql):
-        with contextlib.closing(self._connect(read_only=False)) as connection:
-            return warehouse.rows(connection, sql)
+        return warehouse.rows(self._connected(), sql)
 
-    def _connect(self, read_only):
+    def _connected(self):
+        if not self.connection:
+            self.connection = self._connect()
+        return self.connection
+
+    def leave(self):
+        """To others: they may open the file, or drop the database."""
+        if self.connection:
+            self.connection.close()
+        self.connection = None
+
+    def _connect(self):
         """The file of a process that was killed is free a moment after the process has gone."""
         for attempt in range(50):
             try:
-                return warehouse.connect(read_only)
+                return warehouse.connect(read_only=False)
             except Exception as error:
                 if "Could not set lock" not in str(error) or attempt == 49:
                     raise
@@ -282,13 +297,12 @@ class World:
 
     def production(self):
         """Without the names of deployments, which schemas that were exchanged carry."""
-        with contextlib.closing(self._connect(read_only=True)) as connection:
-            aside = []
-            if self.strategy.aside:
-                sql = f"select nspname from pg_namespace where nspname ~ '{self.strategy.aside}'"
-                aside = [row[0] for row in warehouse.rows(connection, sql)]
-            text = snapshot.text(connection, [*self.strategy.own_schemas, *aside], self.is_read_by_name)
-            return re.sub(r" ?\[airlock: [^]]*\]", "", text)
+        aside = []
+        if self.strategy.aside:
+            sql = f"select nspname from pg_namespace where nspname ~ '{self.strategy.aside}'"
+            aside = [row[0] for row in self.sql(sql)]
+        text = snapshot.text(self._connected(), [*self.strategy.own_schemas, *aside], self.is_read_by_name)
+        return re.sub(r" ?\[airlock: [^]]*\]", "", text)
 
     def state(self):
         """old, new, or what differs from both."""

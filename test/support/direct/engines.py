@@ -1,12 +1,14 @@
 """The two databases, as dbt's adapters use them: each statement is committed by the server unless
 `begin` was sent before, and one that fails ends the connection's transaction.
 
-The module of the driver is imported when it is used: DuckDB's package would take longer than all
-the rest, so its extension module is asked directly.
+The module of the driver is imported when it is used: the packages around both would take longer
+than all the rest, so their extension modules are asked directly.
 """
 
 import json
 import os
+import sys
+import types
 
 from events import heading
 
@@ -26,25 +28,35 @@ def comment(profile, target):
     ) + " */\n\n    "
 
 
+def psycopg():
+    """Without its package, and without `ssl`, which it imports for connections of another kind."""
+    package = types.ModuleType("psycopg2")
+    package.__path__ = [f"{path}/psycopg2" for path in sys.path]
+    sys.modules |= {"psycopg2": package, "ssl": types.ModuleType("ssl")}
+    import psycopg2._psycopg
+
+    return psycopg2._psycopg
+
+
 class Postgres:
     name = "postgres"
     text_type = "text"
 
     def __init__(self, prefix, _target):
-        import psycopg2
-
-        self.error = psycopg2.Error
+        driver = psycopg()
+        self.error = driver.Error
         self.prefix = prefix
         get = os.environ.get
+        words = {
+            "host": get("SHOP_PG_HOST", "localhost"),
+            "port": get("SHOP_PG_PORT", "5432"),
+            "user": get("SHOP_PG_USER", "postgres"),
+            "password": get("SHOP_PG_PASSWORD", ""),
+            "dbname": self.database(),
+        }
         try:
-            self.connection = psycopg2.connect(
-                host=get("SHOP_PG_HOST", "localhost"),
-                port=get("SHOP_PG_PORT", "5432"),
-                user=get("SHOP_PG_USER", "postgres"),
-                password=get("SHOP_PG_PASSWORD", ""),
-                dbname=self.database(),
-            )
-        except psycopg2.Error as error:
+            self.connection = driver._connect(" ".join(f"{word}='{value}'" for word, value in words.items()))
+        except driver.Error as error:
             raise DatabaseError(heading("Database Error", str(error))) from error
         self.connection.autocommit = True
 
