@@ -62,7 +62,8 @@ static void write_operand(const struct command *command, struct buf *out)
 		const struct help_topic *topics = help_topics(&n);
 
 		for (size_t i = 0; i < n; i++)
-			buf_printf(out, "%s%s", i ? " " : "", topics[i].name);
+			buf_printf(out, "%s ", topics[i].name);
+		buf_add_str(out, "man");
 	} else if (command->takes_verb) {
 		for (const char *s = command->operand; *s; s++)
 			buf_add_char(out, (char)(*s == '|' ? ' ' : *s));
@@ -191,9 +192,14 @@ int cmd_completion(struct invocation *invocation, struct err *err)
 	bool is_zsh = strcmp(what, "zsh") == 0;
 
 	if (is_zsh)
-		buf_add_str(&text, "autoload -U +X bashcompinit && bashcompinit\n");
+		buf_add_str(&text,
+			    "#compdef airlock\nautoload -U +X bashcompinit && bashcompinit\n");
 	if (is_zsh || strcmp(what, "bash") == 0) {
 		write_script(&text);
+		/* From a directory of fpath it is loaded when it is first wanted. */
+		if (is_zsh)
+			buf_add_str(&text, "[[ ${funcstack[1]-} != _airlock ]] || "
+					   "_bash_complete -o default -F _airlock\n");
 	} else if (strcmp(what, "deployments") != 0 && strcmp(what, "tags") != 0 &&
 		   strcmp(what, "targets") != 0) {
 		err_set(err, ERR_USAGE, "'completion' takes %s", invocation->command->operand);

@@ -1,5 +1,8 @@
 #include "airlock/cli/help.h"
 
+#include <string.h>
+
+#include "airlock/cli/manual.h"
 #include "command_internal.h"
 
 static int refuse(const struct invocation *invocation, const char *word, struct err *err)
@@ -31,6 +34,10 @@ int cmd_help(struct invocation *invocation, struct err *err)
 	const struct command *command = word ? command_find(word) : NULL;
 	const struct help_topic *topic = word ? help_topic(word) : NULL;
 
+	if (word && strcmp(word, "man") == 0) {
+		manual_write(&text);
+		return command_finish(invocation, &text, NULL, err);
+	}
 	if (!word)
 		help_write_overview(invocation->program, &text);
 	else if (!command && !topic)

@@ -22,7 +22,7 @@ extern const char help_scope[];
 extern const char help_strategies[];
 
 /* Two lines each: some take more than fits beside what they are called. */
-static void write_option(const struct option_row *row, struct buf *out)
+void help_write_option(const struct option_row *row, struct buf *out)
 {
 	CLEANUP(mem_free_string) char *flag = option_flag(row);
 	bool negatable = row->type == OPTION_BOOL;
@@ -188,7 +188,7 @@ void help_write_command(const char *program, const struct command *command, stru
 		buf_add_str(out, "\nOptions:\n");
 	for (size_t i = 0; i < OPTION_COUNT; i++)
 		if (command_takes(command, (enum option_id)i))
-			write_option(option_row((enum option_id)i), out);
+			help_write_option(option_row((enum option_id)i), out);
 	if (command->takes_dbt_options)
 		buf_printf(out, "\nWhat follows -- goes to dbt: '%s help dbt'.\n", program);
 }

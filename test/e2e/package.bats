@@ -68,10 +68,12 @@ deploys_the_sample() { # deploys_the_sample DIRECTORY
   cd airlock-*
   [[ $(bin/airlock --version) = 'airlock '* ]]
   bash -n share/bash-completion/completions/airlock
+  grep -qx '#compdef airlock' share/zsh/site-functions/_airlock
+  grep -q '^\.TH AIRLOCK 1' share/man/man1/airlock.1
   for file in README.md CHANGELOG.md LICENSE NOTICE THIRD-PARTY; do [ -s "share/doc/airlock/$file" ]; done
 }
 
-@test "package: cmake --install puts the program and its completion where the system looks" {
+@test "package: cmake --install puts the program, its completions and its manual where the system looks" {
   copy_of_the_sources sources
   cmake -S sources -B made -DCMAKE_BUILD_TYPE=Release -DAIRLOCK_TESTS=OFF -DCMAKE_INSTALL_PREFIX=/usr >&2
   cmake --build made >&2
@@ -80,6 +82,8 @@ deploys_the_sample() { # deploys_the_sample DIRECTORY
   # shellcheck source=/dev/null
   source root/usr/share/bash-completion/completions/airlock
   complete -p airlock
+  [ -s root/usr/share/zsh/site-functions/_airlock ]
+  [ -s root/usr/share/man/man1/airlock.1 ]
   [ -s root/usr/share/doc/airlock/LICENSE ]
   [ ! -e root/usr/share/doc/airlock/THIRD-PARTY ]
 }

@@ -64,6 +64,7 @@ completes() { # completes EXPECTED WORD...
   completes 'error warn' deploy --block-on ''
   completes 'production-rollback' deploy pro
   completes 'safety' help sa
+  completes 'man' help man
   completes 'prod prod_audit' deploy --to prod
   sed -i 's/^    from: staging/&\n    deployments: {nightly: {strategy: wac}}/' dbt_project.yml
   completes 'nightly' plan ni
@@ -72,7 +73,8 @@ completes() { # completes EXPECTED WORD...
   run airlock completion tags
   assert_status 0
   [ -n "$output" ]
-  [ "$(airlock completion zsh | tail -n +2)" = "$(airlock completion bash)" ]
+  [ "$(airlock completion zsh | sed '1,2d;$d')" = "$(airlock completion bash)" ]
+  [ "$(airlock completion zsh | head -n 1)" = '#compdef airlock' ]
   run airlock completion fish
   assert_status 125
 }

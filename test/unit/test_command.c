@@ -9,6 +9,7 @@
 #include "airlock/cli/arguments.h"
 #include "airlock/cli/command.h"
 #include "airlock/cli/help.h"
+#include "airlock/cli/manual.h"
 #include "airlock/cli/report.h"
 #include "airlock/deploy/strategy.h"
 #include "airlock/format/json.h"
@@ -123,6 +124,31 @@ static void check_mentions(const char *text)
 			fail_msg("there is no '%s' to point to", word);
 		text = start;
 	}
+}
+
+static void the_manual_has_every_command_option_and_topic(void **state)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	size_t n, commands_n;
+	const struct command *commands = command_all(&commands_n);
+	const struct help_topic *topics = help_topics(&n);
+
+	(void)state;
+	manual_write(&text);
+	/* As roff has them: a hyphen is an escape. */
+	assert_non_null(strstr(buf_cstr(&text), "\n.SS exit\\-codes\n"));
+	assert_non_null(strstr(buf_cstr(&text), "\n.B \\-\\-max\\-shrink PERCENT\n"));
+	for (size_t i = 0; i < n + commands_n; i++) {
+		const char *name = i < n ? topics[i].name : commands[i - n].name;
+		CLEANUP(mem_free_string) char *line = mem_printf("\n.SS %s\n", name);
+
+		if (!strchr(name, '-'))
+			assert_non_null(strstr(buf_cstr(&text), line));
+	}
+	/* A dot that begins a line, or a backslash of a text, would be an order to roff. */
+	for (const char *line = buf_cstr(&text); *line; line += strcspn(line, "\n") + 1)
+		if (line[0] == '.')
+			assert_true(strchr("TSBPInfb", line[1]) && line[1] != '\0');
 }
 
 static void errors_point_to_what_exists(void **state)
@@ -248,6 +274,7 @@ int main(void)
 		cmocka_unit_test(every_option_is_taken_and_explained_by_a_command),
 		cmocka_unit_test(topics_are_sorted_and_have_a_text),
 		cmocka_unit_test(help_fits_100_columns),
+		cmocka_unit_test(the_manual_has_every_command_option_and_topic),
 		cmocka_unit_test(errors_point_to_what_exists),
 		cmocka_unit_test(topics_point_to_what_exists),
 		cmocka_unit_test(the_overview_names_every_command_and_topic),

@@ -9,6 +9,7 @@
 
 #include "airlock/base/buf.h"
 #include "airlock/cli/command.h"
+#include "airlock/deploy/option.h"
 
 struct help_topic {
 	const char *name;
@@ -21,6 +22,7 @@ const struct help_topic *help_topics(size_t *ret_n);   /* sorted by name */
 const struct help_topic *help_topic(const char *name); /* NULL: unknown */
 
 void help_write_overview(const char *program, struct buf *out);
+void help_write_option(const struct option_row *row, struct buf *out);
 void help_write_command(const char *program, const struct command *command, struct buf *out);
 void help_write_topic(const struct help_topic *topic, struct buf *out);
 
