@@ -150,11 +150,6 @@ int deploy_start(struct deploy *deploy, struct err *err)
 	/* Of one that is resumed it was done. */
 	if (deploy->executor.journal)
 		return 0;
-	if (deploy->sides.dialect->only_plans)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "deployments on %s are not part of this version; 'airlock plan' "
-			       "shows what one would do",
-			       deploy->sides.dialect->title);
 	deploy_identify(deploy);
 	if (deploy_lock_project(deploy, err) < 0 || deploy_write_holder(deploy, "begin", err) < 0)
 		return -1;

@@ -128,6 +128,15 @@ static int disarm(struct deploy *deploy, struct err *err)
 	return executor_run_ops(&deploy->executor, &ops, true, &reply, err);
 }
 
+/* A warehouse may keep the time when a table was made first: then that of its last change says it.
+ */
+static bool is_same(const struct table *a, const struct table *b)
+{
+	return table_same_object(a, b) &&
+	       (!a || table_same_text(js_get_string(a->json, "modified"),
+				      js_get_string(b->json, "modified")));
+}
+
 /* Replaced by another object, made, or gone, since the picture that was to be published. */
 static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
 {
@@ -141,8 +150,8 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
 	for (size_t i = 0; i < plan->table_count; i++) {
 		const struct relation *to = &plan->tables[i].route->to;
 
-		n += !table_same_object(observed_table(&deploy->built, dialect, to),
-					observed_table(&now, dialect, to));
+		n += !is_same(observed_table(&deploy->built, dialect, to),
+			      observed_table(&now, dialect, to));
 	}
 	observed_release(&now);
 	*ret_n = n;

@@ -24,9 +24,11 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	if (input->dialect->changes_set_atomically)
 		return;
 	state_hold_production(&w->state);
-	strv_push(&plan->warnings,
-		  "readers may see some tables new and some old while they change one at a time; "
-		  "policies, tags and streams of production's tables are not compared");
+	strv_take(
+		&plan->warnings,
+		mem_printf("readers may see some tables new and some old while they change one at "
+			   "a time; %s of production's tables are not compared",
+			   input->dialect->not_compared));
 }
 
 void publication_release(struct publication *w)

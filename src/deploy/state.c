@@ -231,6 +231,7 @@ int state_push_held(const struct state *state, struct strv *queries, struct err 
 int state_push_list(const struct state *state, struct strv *queries, struct err *err)
 {
 	const struct sql_arg args[] = {
+		SQL_ARG_SCHEMA("states", &state->schema),
 		SQL_ARG_LITERAL("state", state->schema.schema),
 		SQL_ARG_LITERAL("database", state->schema.database),
 	};
@@ -331,6 +332,12 @@ int state_push_grants_back(const struct state *state, const char *of, struct str
 			    err);
 }
 
+static struct relation restore_schema(const struct state *state)
+{
+	return (struct relation) { .database = state->schema.database,
+				   .schema = STATE_RESTORE_SCHEMA };
+}
+
 static int push_restores(const struct state *state, enum dialect_template template,
 			 const json_t *detail, struct strv *statements, struct err *err)
 {
@@ -338,9 +345,11 @@ static int push_restores(const struct state *state, enum dialect_template templa
 
 	if (detail)
 		write_detail(detail, &text);
+	const struct relation restores = restore_schema(state);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_BIND("id"),
+		SQL_ARG_SCHEMA("restores", &restores),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
 		{ .name = "detail",
 		  .kind = SQL_LITERAL,
@@ -365,8 +374,10 @@ int state_push_asides(const struct state *state, const json_t *detail, struct st
 
 int state_push_restore_list(const struct state *state, struct strv *queries, struct err *err)
 {
+	const struct relation restores = restore_schema(state);
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_SCHEMA("restores", &restores),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
 	};
 
@@ -376,9 +387,13 @@ int state_push_restore_list(const struct state *state, struct strv *queries, str
 
 int state_push_left(const struct state *state, struct strv *queries, struct err *err)
 {
-	const struct sql_arg arg = SQL_ARG_RELATION("log", &state->log);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_SCHEMA("states", &state->schema),
+	};
 
-	return dialect_push(queries, state->dialect, DIALECT_OBSERVE_LEFT, &arg, 1, err);
+	return dialect_push(queries, state->dialect, DIALECT_OBSERVE_LEFT, args, ARRAY_LEN(args),
+			    err);
 }
 
 void state_add_locks(struct state *state, const struct strv *names)

@@ -65,7 +65,10 @@ static int render_catalogs(struct buf *out, const struct dialect *dialect, const
 {
 	const struct sql_arg *names = names_of(args, n);
 	bool by_schema = strstr(text, "{dataset}");
-	struct sql_arg *all = mem_alloc((n + 2) * sizeof(*all));
+	/* Statements follow each other, queries are one. */
+	const char *between =
+		strlen(text) > 2 && strcmp(text + strlen(text) - 2, "; ") == 0 ? "" : " union all ";
+	struct sql_arg *all = mem_alloc((n + 4) * sizeof(*all));
 	int result = 0;
 
 	memcpy(all, args, n * sizeof(*all));
@@ -74,9 +77,12 @@ static int render_catalogs(struct buf *out, const struct dialect *dialect, const
 			continue;
 		all[n] = (struct sql_arg)SQL_ARG_IDENT("catalog", names->relation[i].database);
 		all[n + 1] = (struct sql_arg)SQL_ARG_SCHEMA("dataset", &names->relation[i]);
-		if (i > 0)
-			buf_add_str(out, " union all ");
-		result = sql_render(out, dialect, text, all, n + 2, err);
+		all[n + 2] =
+			(struct sql_arg)SQL_ARG_LITERAL("dataset_of", names->relation[i].database);
+		all[n + 3] =
+			(struct sql_arg)SQL_ARG_LITERAL("dataset_name", names->relation[i].schema);
+		buf_add_str(out, i > 0 ? between : "");
+		result = sql_render(out, dialect, text, all, n + 4, err);
 	}
 	free(all);
 	return result;

@@ -1,5 +1,5 @@
 /*
- * BigQuery, through dbt-bigquery: what a plan says; never run against the service or a stand-in.
+ * BigQuery, through dbt-bigquery; run against a stand-in only (test/support/bigquery).
  *
  * DDL has no transaction, rows have one inside a script. A raise is error(). The catalog is that of
  * each dataset, and a dataset that is missing has none: asking it is an error. A second update of a
@@ -13,6 +13,21 @@ extern const char bigquery_observe_sql[];
 #define UTC(TIME) "format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', " TIME ")"
 
 #define OBJECT "cast(unix_millis(t.creation_time) as string)"
+
+/*
+ * Rows of JSON out of datasets that may be missing, each asked for itself: SCHEMATA is that of a
+ * region, which nobody told us, and a dataset that is not there is an error. A variable holds 1 MB
+ * at most.
+ */
+#define COLLECT(EACH, QUERY, END)                                                                  \
+	"declare found array<string> default []; " EACH                                            \
+	"begin set found = array_concat(found, array(" QUERY ")); "                                \
+	"exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then "     \
+	"raise using message = @@error.message; end if; end; " END                                 \
+	"select f from unnest(found) as f"
+
+#define OF_EACH(QUERY) COLLECT("{each}", QUERY, "{end}")
+#define OF_ONE(QUERY) COLLECT("", QUERY, "")
 
 #define NAMES "unnest(array<struct<d string, s string, i string>>[{names:names}]) as w"
 
@@ -48,10 +63,10 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] = "select to_json_string(struct(session_user() as `user`, "
 				    "@@project_id as `database`, 'BigQuery' as `version`))",
 	[DIALECT_OBSERVE_SCHEMAS] =
-		"{each}select distinct to_json_string(struct(n.catalog_name as `database`, "
-		"n.schema_name as `schema`)) from " NAMES " inner join "
-		"{catalog}.INFORMATION_SCHEMA.SCHEMATA as n "
-		"on n.catalog_name = w.d and n.schema_name = w.s{end}",
+		OF_EACH("select to_json_string(struct(w.d as `database`, w.s as `schema`)) from "
+			"(select distinct w.d, w.s from " NAMES ") as w cross join "
+			"(select count(*) as n from {dataset}.INFORMATION_SCHEMA.TABLES) as t "
+			"where w.d = {dataset_of:literal} and w.s = {dataset_name:literal}"),
 	[DIALECT_OBSERVE_RELATIONS] = bigquery_observe_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS(
 		", q.h as `content`") "cross join (select count(*) as n, "
@@ -60,42 +75,42 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				      "from {relation:relation} as x) as q",
 	[DIALECT_OBSERVE_ROWS] =
 		OBSERVE_ROWS("") "cross join (select count(*) as n from {relation:relation}) as q",
-	[DIALECT_OBSERVE_RESTORES] =
+	[DIALECT_OBSERVE_RESTORES] = OF_ONE(
 		"select to_json_string(struct(t.table_name as `identifier`, " OBJECT
 		" as `object`, json_value(o.option_value) as `comment`, m.size_bytes as `bytes`, "
 		"r.id as `id`, " UTC(
 			"r.logged_at") " as `at`, "
 				       "timestamp_diff(current_timestamp(), r.logged_at, second) "
 				       "as `age`, parse_json(r.e) as `restore`)) "
-				       "from `airlock_restore`.INFORMATION_SCHEMA.TABLES as t "
-				       "inner join `airlock_restore`.__TABLES__ as m "
+				       "from {restores:schema}.INFORMATION_SCHEMA.TABLES as t "
+				       "inner join {restores:schema}.__TABLES__ as m "
 				       "on m.table_id = t.table_name "
 				       "left join "
-				       "`airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o "
+				       "{restores:schema}.INFORMATION_SCHEMA.TABLE_OPTIONS as o "
 				       "on o.table_name = t.table_name "
 				       "and o.option_name = 'description' "
 				       "left join (" RESTORES ") as r on t.table_name = "
 				       "'r_' || r.id || '_' || json_value(r.e, '$.number') "
 				       "where t.table_schema = {restore_schema:literal} "
-				       "order by t.table_name",
+				       "order by t.table_name"),
 	[DIALECT_OBSERVE_EXISTING] =
-		"{each}select to_json_string(struct(w.d as `database`, w.s as `schema`, "
-		"w.i as `identifier`)) from " NAMES
-		" inner join {dataset}.INFORMATION_SCHEMA.TABLES as t "
-		"on t.table_schema = w.s and t.table_name = w.i{end}",
+		OF_EACH("select to_json_string(struct(w.d as `database`, w.s as `schema`, "
+			"w.i as `identifier`)) from " NAMES
+			" inner join {dataset}.INFORMATION_SCHEMA.TABLES as t "
+			"on t.table_schema = w.s and t.table_name = w.i"),
 	[DIALECT_OBSERVE_LEFT] =
-		"select to_json_string(struct(table_name as `lock`)) "
-		"from `airlock`.INFORMATION_SCHEMA.TABLES "
-		"where starts_with(table_name, 'airlock_lock_') union all "
-		"select to_json_string(struct(table_schema || '.' || table_name as `side`)) "
-		"from `airlock`.INFORMATION_SCHEMA.TABLES "
-		"where starts_with(table_name, 'airlock_stage_') union all "
-		"select to_json_string(struct(id as `unfinished`)) from {log:relation} "
-		"group by id having countif(event = 'intent') > 0 "
-		"and countif(event in ('finished', 'aborted')) = 0",
+		OF_ONE("select to_json_string(struct(table_name as `lock`)) "
+		       "from {states:schema}.INFORMATION_SCHEMA.TABLES "
+		       "where starts_with(table_name, 'airlock_lock_') union all "
+		       "select to_json_string(struct(table_schema || '.' || table_name as `side`)) "
+		       "from {states:schema}.INFORMATION_SCHEMA.TABLES "
+		       "where starts_with(table_name, 'airlock_stage_') union all "
+		       "select to_json_string(struct(id as `unfinished`)) from {log:relation} "
+		       "group by id having countif(event = 'intent') > 0 "
+		       "and countif(event in ('finished', 'aborted')) = 0"),
 	[DIALECT_RESTORE_CHECK] =
 		"select if((select count(*) from "
-		"`airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS "
+		"{restores:schema}.INFORMATION_SCHEMA.TABLE_OPTIONS "
 		"as o cross join (" RESTORES " and l.id = {maker:literal}) as r "
 		"where o.table_schema = {restore_schema:literal} "
 		"and o.table_name = {identifier:literal} and o.option_name = 'description' "
@@ -147,10 +162,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOCK_HELD] = "select to_json_string(struct(fence as `fence`)) "
 			      "from {lock:relation} where nonce = '{nonce:bind}'",
 	[DIALECT_LOCK_LIST] =
-		"execute immediate format(\"select to_json_string(struct(table_name as "
-		"`identifier`)) from `%s`.`%s`.INFORMATION_SCHEMA.TABLES "
-		"where starts_with(table_name, 'airlock_lock_') order by table_name\", "
-		"{database:literal}, {state:literal})",
+		OF_ONE("select to_json_string(struct(table_name as `identifier`)) "
+		       "from {states:schema}.INFORMATION_SCHEMA.TABLES "
+		       "where starts_with(table_name, 'airlock_lock_') order by table_name"),
 	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
 				 "nonce = '{nonce:bind}'",
 	[DIALECT_FENCE_RAISE] =
@@ -188,27 +202,27 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"on t.table_schema = w.s and t.table_name = w.i "
 		"left join {dataset}.INFORMATION_SCHEMA.VIEWS as v "
 		"on v.table_schema = w.s and v.table_name = w.i{end})",
-	[DIALECT_LOG_RESTORES] =
-		"insert into {log:relation} (id, logged_at, event, detail) "
-		"select '{id:bind}', current_timestamp(), 'restores', "
-		"'[' || coalesce(string_agg(to_json_string(struct("
-		"json_query(e, '$.number') as `number`, json_query(e, '$.of') as `of`, "
-		"json_query(e, '$.rows') as `rows`, json_query(e, '$.content') as `content`, "
-		"json_query(e, '$.keep') as `keep`, json_query(e, '$.keep_for') as `keep_for`, "
-		"to_json(" OBJECT ") as `object`, to_json(m.size_bytes) as `bytes`, "
-		"to_json(" UTC("timestamp_add(current_timestamp(), interval "
-			       "int64(e.keep_for) second)") ") as `expires_at`)), ','), '') || ']' "
-							    "from unnest(json_query_array("
-							    "parse_json({detail:literal}))) as e "
-							    "inner join "
-							    "`airlock_restore`.INFORMATION_SCHEMA."
-							    "TABLES as t on t.table_schema = "
-							    "{restore_schema:literal} "
-							    "and t.table_name = 'r_{id:bind}_' "
-							    "|| json_value(e, '$.number') "
-							    "inner join "
-							    "`airlock_restore`.__TABLES__ as m "
-							    "on m.table_id = t.table_name",
+	/* Each document with more in it: its closing brace goes. */
+	[DIALECT_LOG_RESTORES] = "insert into {log:relation} (id, logged_at, event, detail) "
+				 "select '{id:bind}', current_timestamp(), 'restores', "
+				 "'[' || coalesce(string_agg(left(e, length(e) - 1) || "
+				 "',\"object\":\"' || " OBJECT
+				 " || '\",\"bytes\":' || cast(m.size_bytes as string) || "
+				 "',\"expires_at\":\"' || " UTC(
+					 "timestamp_add(current_timestamp(), "
+					 "interval cast(json_value(e, '$.keep_for') as int64) "
+					 "second)") " || '\"}', ','), '') || ']' "
+						    "from "
+						    "unnest(json_query_array({detail:literal})) as "
+						    "e "
+						    "inner join "
+						    "{restores:schema}.INFORMATION_SCHEMA.TABLES "
+						    "as t "
+						    "on t.table_schema = {restore_schema:literal} "
+						    "and t.table_name = 'r_{id:bind}_' || "
+						    "json_value(e, '$.number') "
+						    "inner join {restores:schema}.__TABLES__ as m "
+						    "on m.table_id = t.table_name",
 	[DIALECT_LOG_READ] = "select to_json_string(struct(id as `id`, " UTC(
 		"logged_at") " as `at`, "
 			     "event as `event`, detail as `detail`, "
@@ -251,17 +265,18 @@ const struct dialect dialect_bigquery = {
 	.views_follow_names = true,
 	.one_writer = false,
 	.changes_set_atomically = false,
-	.only_plans = true,
 	.unseen_by_identity =
 		"a change of permissions, row access policies or authorized views, and "
 		"what is written to a table in the moments before it is replaced",
 	.unseen_by_content =
 		"a change of permissions, row access policies or authorized views, and "
 		"what is written to a table in the moments before it is replaced",
+	.not_compared = "permissions, row access policies, policy tags and authorized views",
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,
 	.transient = transient,
 	.unreachable = unreachable,
+	.is_answer = bigquery_is_answer,
 	.templates = templates,
 	.choose_way = bigquery_choose_way,
 	.publish = bigquery_publish,

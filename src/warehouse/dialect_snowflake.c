@@ -253,6 +253,7 @@ const struct dialect dialect_snowflake = {
 		"moments before it is replaced",
 	.unseen_by_content = "a change of comments, grants or policies, and what is written to a "
 			     "table in the moments before it is replaced",
+	.not_compared = "policies, tags and streams",
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,
 	.transient = transient,

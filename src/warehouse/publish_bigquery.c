@@ -26,13 +26,45 @@ enum { FORGOTTEN_AFTER_S = 30 * 24 * 3600 };
 #define VIEW_IS                                                                                    \
 	"(select count(*) from {dataset:schema}.INFORMATION_SCHEMA.VIEWS as v "                    \
 	"where v.table_name = {identifier:literal} "                                               \
-	"and to_hex(md5(v.view_definition)) = {identity:literal}) = 1"
+	"and (to_hex(md5(v.view_definition)) = {identity:literal}{or:statement})) = 1"
 
 #define NOTHING_IS                                                                                 \
 	"(select count(*) from {dataset:schema}.INFORMATION_SCHEMA.TABLES as t "                   \
 	"where t.table_name = {identifier:literal}) = 0"
 
+#define ALL_OF(TABLE)                                                                              \
+	"(select cast(count(*) as string) || '/' || cast(coalesce(sum(cast("                       \
+	"farm_fingerprint(to_json_string(x)) as numeric)), 0) as string) from " TABLE " as x)"
+
+#define HOLDS_THE_STAGE ALL_OF("{to}") " = " ALL_OF("{stage}")
+
 #define COUNTS_THE_STAGE "(select count(*) from {stage}) = (select count(*) from {to})"
+
+/* What the service says of a statement that it has ended, behind whatever dbt puts in front. What
+ * the client says of a reply that did not come is none of these. */
+bool bigquery_is_answer(const char *message)
+{
+	static const char *const answers[] = {
+		"Access Denied:",
+		"Already Exists:",
+		"Cannot replace a table",
+		"Exceeded rate limits",
+		"Invalid value",
+		"Not found:",
+		"Query error:",
+		"Quota exceeded",
+		"Resources exceeded",
+		"Syntax error:",
+		"Unrecognized name:",
+		"airlock-",
+		"is not allowed for this operation",
+	};
+
+	for (size_t i = 0; i < ARRAY_LEN(answers); i++)
+		if (strstr(message, answers[i]))
+			return true;
+	return false;
+}
 
 /* --- which way --- */
 
@@ -98,6 +130,7 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 			       keep_for_s > FORGOTTEN_AFTER_S ? keep_for_s : FORGOTTEN_AFTER_S),
 		SQL_ARG_QUERY("query", t->view ? t->view : ""),
 		SQL_ARG_CATALOG("options", options),
+		SQL_ARG_LITERAL("comment", t->to_table ? t->to_table->comment : NULL),
 	};
 
 	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
@@ -135,12 +168,26 @@ static int push_grants(const struct push *p, const struct publish_table *t)
 	return 0;
 }
 
-/* An option that is null may be read as one that is not said: where production has no expiration
- * the statement behind it takes away what came along with the copy. */
+/* A copy brings the description of what it is a copy of; without one production's stays. */
+static int push_description(const struct push *p, const struct publish_table *t)
+{
+	if (!t->decided || !t->from_table || t->from_table->comment || !t->to_table ||
+	    !t->to_table->comment)
+		return 0;
+	return push(p, t, "alter table {to} set options (description = {comment:literal})");
+}
+
+/*
+ * What somebody wrote behind its restore point would be nowhere: it is looked at once more. An
+ * option that is null may be read as one that is not said: where production has no expiration the
+ * statement behind it takes away what came along with the copy.
+ */
 static int push_table(const struct push *p, const struct publish_table *t)
 {
 	bool expires = says(t->to_table, "expiration_timestamp = ");
 
+	if (one_by_one_check_to(p, t) < 0)
+		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return one_by_one_remove(p, t);
 	if (push(p, t,
@@ -151,7 +198,7 @@ static int push_table(const struct push *p, const struct publish_table *t)
 	if (!expires &&
 	    push(p, t, "alter table {to} set options (expiration_timestamp = null)") < 0)
 		return -1;
-	return push_grants(p, t);
+	return push_description(p, t) < 0 ? -1 : push_grants(p, t);
 }
 
 static int push_view(const struct push *p, const struct publish_table *t)
@@ -168,6 +215,9 @@ static const struct one_by_one how = {
 	.view_is = RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT),
 	.nothing_is = RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT),
 	.counts_the_stage = RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),
+	.table_is_or_holds = RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE, DIALECT_RAISED_CONFLICT),
+	.holds_the_stage = RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT),
+	.own_view = " or strpos({view:literal}, v.view_definition) > 0",
 	.view_reason = "the view gets its new text; authorized views are not checked",
 	.table_reason = "replaced by a copy of the tested table, with the expiration and the "
 			"labels that it had; permissions and row access policies are not checked",

@@ -5,7 +5,7 @@
 #   setup()         { thaw; }
 #   teardown_file() { end_file; }
 #
-# ENGINE is duckdb, postgres, snowflake (a stand-in, which is not frozen) or none. Tests run in the
+# ENGINE is duckdb, postgres, snowflake or bigquery (stand-ins, which are not frozen) or none. Tests run in the
 # project; the project's profile is that of the engine. Every variable that dbt or airlock would
 # read is gone, but for AIRLOCK_DBT.
 # shellcheck shell=bash
@@ -16,7 +16,7 @@ bats_require_minimum_version 1.5.0
 ROOT=$(cd "${BASH_SOURCE[0]%/*}/../.." && pwd -P)
 : "${AIRLOCK_BIN:=$ROOT/build/airlock}" "${ENGINE:=duckdb}"
 VENV=$ROOT/.cache/dbt
-[ "$ENGINE" != snowflake ] || VENV=$ROOT/.cache/snowflake
+case $ENGINE in snowflake | bigquery) VENV=$ROOT/.cache/$ENGINE ;; esac
 PYTHON=$VENV/bin/python
 for name in $(compgen -e | grep -E '^(DBT|AIRLOCK)_' | grep -vxE 'AIRLOCK_(BIN|FORK_SERVER|TEST_ALL)'); do
   unset "$name"
@@ -60,18 +60,28 @@ pg() {
   "$ROOT/test/support/pg" "$@"
 }
 
+standin() {
+  STANDIN_OWNER=$$ "$ROOT/test/support/standin" "$@"
+}
+
 begin_file() { # begin_file PROJECT
   export ROOT WORK=$BATS_FILE_TMPDIR/work
   export SHOP_DUCKDB=$WORK/warehouse.duckdb
   mkdir -p "$WORK"
   cp -R "$ROOT/test/projects/$1" "$WORK/project"
   cd "$WORK/project" || return
-  if [ "$ENGINE" = postgres ]; then
-    eval "$(pg start $$)"
-  elif [ "$ENGINE" = snowflake ]; then
-    eval "$(SNOWFLAKE_OWNER=$$ "$ROOT/test/support/snowflake/server" start SHOP)"
-  fi
-  case $ENGINE in postgres | snowflake) sed -i "s/^profile: .*/&_$ENGINE/" dbt_project.yml ;; esac
+  case $ENGINE in
+  postgres) eval "$(pg start $$)" ;;
+  snowflake) eval "$(standin start snowflake --database SHOP)" ;;
+  bigquery)
+    eval "$(standin start bigquery)"
+    export SHOP_BQ_ENDPOINT=http://127.0.0.1:$SHOP_BQ_PORT
+    ;;
+  esac
+  # A load there takes plain types only.
+  [ "$ENGINE" != bigquery ] ||
+    sed -Ei 's/varchar\([0-9]+\)/string/g; s/"numeric\([0-9,]+\)"/numeric/g' seeds/_seeds.yml
+  case $ENGINE in postgres | snowflake | bigquery) sed -i "s/^profile: .*/&_$ENGINE/" dbt_project.yml ;; esac
 }
 
 # The same, and the shop published once: what most files begin with.
@@ -86,7 +96,8 @@ begin_published() {
 
 end_file() {
   [ -z "${SHOP_PG_DIR-}" ] || pg stop "$SHOP_PG_DIR"
-  [ -z "${SHOP_SF_PID-}" ] || "$ROOT/test/support/snowflake/server" stop "$SHOP_SF_PID"
+  [ -z "${SHOP_SF_PID-}" ] || standin stop "$SHOP_SF_PID"
+  [ -z "${SHOP_BQ_PID-}" ] || standin stop "$SHOP_BQ_PID"
 }
 
 # What the file's tests begin with: the project with dbt's caches, and the warehouse.

@@ -252,11 +252,11 @@ def make_files(project, dbt):
 
 
 SERVERS = {"postgres": ["test/support/pg", "start"],
-           "snowflake": ["test/support/snowflake/server", "start", "SHOP"]}
+           "snowflake": ["test/support/standin", "start", "snowflake", "--database", "SHOP"]}
 
 
 def start(engine):
-    os.environ["SNOWFLAKE_OWNER"] = str(os.getpid())
+    os.environ["STANDIN_OWNER"] = str(os.getpid())
     started = subprocess.run([ROOT / SERVERS[engine][0], *SERVERS[engine][1:]], check=True,
                              capture_output=True, text=True)
     for line in started.stdout.splitlines():

@@ -13,7 +13,7 @@ import sys
 
 from sqlfluff.core import FluffConfig, Linter
 
-QUOTED_OR_PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<!struct)<[^<>=]+>")
+QUOTED_OR_PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<!struct)(?<!array)<[^<>=]+>")
 
 # What a database takes and sqlfluff does not: (dialect, how the statement begins, why).
 ALLOWED = ()

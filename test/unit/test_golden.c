@@ -360,6 +360,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_NUMBER("seen", 41),
 		SQL_ARG_NUMBER("dead_for_sure", 0),
 		SQL_ARG_LITERAL("doing", "build"),
+		SQL_ARG_SCHEMA("states", &log),
+		SQL_ARG_SCHEMA("restores", &restore),
 		SQL_ARG_LITERAL("state", "airlock"),
 		SQL_ARG_LITERAL("database", "Wh"),
 		SQL_ARG_LITERAL("holder", "0011223344556677"),

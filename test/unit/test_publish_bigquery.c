@@ -76,6 +76,22 @@ static void names_of_role(struct publish_table table, const char *role, bool is_
 						       "'user:it\\'s@example.com'"));
 }
 
+static void only_what_the_service_says_ends_a_statement(void **state)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+
+	(void)state;
+	assert_true(dialect->is_answer("statement 3 of 9: Not found: Table x:y.z was not found"));
+	assert_true(dialect->is_answer("statement 3 of 9: 409 Already Exists: Table x:y.z"));
+	assert_true(dialect->is_answer("statement 3 of 9: airlock-conflict: changed"));
+	assert_false(
+		dialect->is_answer("statement 3 of 9: 504 POST http://x/jobs: Gateway Timeout"));
+	assert_false(dialect->is_answer("statement 3 of 9: ('Connection aborted.', "
+					"RemoteDisconnected('Remote end closed'))"));
+	assert_false(dialect->is_answer("dbt was killed (SIGKILL)"));
+	assert_false(dialect->is_answer(""));
+}
+
 static void a_role_cannot_end_its_quotes(void **state)
 {
 	(void)state;
@@ -88,6 +104,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_statement_can_replace_is_refused),
 		cmocka_unit_test(a_table_does_not_expire_with_what_it_was_copied_from),
+		cmocka_unit_test(only_what_the_service_says_ends_a_statement),
 		cmocka_unit_test(a_role_cannot_end_its_quotes),
 	};
 

@@ -230,10 +230,12 @@ struct dialect {
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
-	bool only_plans;             /* nothing is deployed there yet */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;
 	const char *unseen_by_content;
+	/* What nobody compares where tables change one at a time; NULL where a set changes at once.
+	 */
+	const char *not_compared;
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */
 	/* Of a session that looks at the catalog and holds no lock: it is never in a build's way.

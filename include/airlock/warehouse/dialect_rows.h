@@ -53,6 +53,7 @@ int postgres_copy(const struct dialect *dialect, const struct publish_set *set,
 int snowflake_choose_way(const struct publish_table *table, enum publish_way *ret_way,
 			 const char **ret_reason, struct err *err);
 bool snowflake_is_answer(const char *message);
+bool bigquery_is_answer(const char *message);
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err);
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,

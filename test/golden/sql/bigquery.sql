@@ -2,42 +2,54 @@
 select to_json_string(struct(session_user() as `user`, @@project_id as `database`, 'BigQuery' as `version`));
 
 -- observe_schemas
-select distinct to_json_string(struct(n.catalog_name as `database`, n.schema_name as `schema`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.INFORMATION_SCHEMA.SCHEMATA as n on n.catalog_name = w.d and n.schema_name = w.s;
+declare found array<string> default []; begin set found = array_concat(found, array(select to_json_string(struct(w.d as `database`, w.s as `schema`)) from (select distinct w.d, w.s from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w) as w cross join (select count(*) as n from `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES) as t where w.d = 'Wh' and w.s = 'ma"rt')); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; begin set found = array_concat(found, array(select to_json_string(struct(w.d as `database`, w.s as `schema`)) from (select distinct w.d, w.s from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w) as w cross join (select count(*) as n from `Wh`.`mart`.INFORMATION_SCHEMA.TABLES) as t where w.d = 'Wh' and w.s = 'mart')); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; select f from unnest(found) as f;
 
 -- observe_relations
-select to_json_string(struct(
+declare found array<string> default []; begin set found = array_concat(found, array(select to_json_string(struct(
     t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`,
     case when t.table_type in ('BASE TABLE', 'CLONE') then 'table' else lower(t.table_type) end as `kind`,
     case t.table_type when 'VIEW' then to_hex(md5(v.view_definition))
         else cast(unix_millis(t.creation_time) as string) end as `object`,
+    cast(m.last_modified_time as string) as `modified`,
     case t.table_type when 'VIEW' then 'as ' || v.view_definition end as `definition`,
     array_to_string([regexp_extract(t.ddl, '(?m)^(PARTITION BY .*?);?$'), regexp_extract(t.ddl, '(?m)^(CLUSTER BY .*?);?$')], ' ') as `layout`,
     (select string_agg(o.option_name || ' = ' || o.option_value, ', ' order by o.option_name)
         from `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
         where o.table_name = t.table_name
             and o.option_name in ('expiration_timestamp', 'partition_expiration_days', 'labels')) as `options`,
+    (select json_value(o.option_value) from `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
+        where o.table_name = t.table_name and o.option_name = 'description') as `comment`,
+    true as `owned`,
     array(select 'its change history is on' from unnest([1]) where t.is_change_history_enabled = 'YES') as `refuses`))
 from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w
 inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t
     on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i
+left join `Wh`.`ma"rt`.__TABLES__ as m on m.table_id = t.table_name
 left join `Wh`.`ma"rt`.INFORMATION_SCHEMA.VIEWS as v
-    on v.table_schema = t.table_schema and v.table_name = t.table_name union all select to_json_string(struct(
+    on v.table_schema = t.table_schema and v.table_name = t.table_name));
+exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; begin set found = array_concat(found, array(select to_json_string(struct(
     t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`,
     case when t.table_type in ('BASE TABLE', 'CLONE') then 'table' else lower(t.table_type) end as `kind`,
     case t.table_type when 'VIEW' then to_hex(md5(v.view_definition))
         else cast(unix_millis(t.creation_time) as string) end as `object`,
+    cast(m.last_modified_time as string) as `modified`,
     case t.table_type when 'VIEW' then 'as ' || v.view_definition end as `definition`,
     array_to_string([regexp_extract(t.ddl, '(?m)^(PARTITION BY .*?);?$'), regexp_extract(t.ddl, '(?m)^(CLUSTER BY .*?);?$')], ' ') as `layout`,
     (select string_agg(o.option_name || ' = ' || o.option_value, ', ' order by o.option_name)
         from `Wh`.`mart`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
         where o.table_name = t.table_name
             and o.option_name in ('expiration_timestamp', 'partition_expiration_days', 'labels')) as `options`,
+    (select json_value(o.option_value) from `Wh`.`mart`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
+        where o.table_name = t.table_name and o.option_name = 'description') as `comment`,
+    true as `owned`,
     array(select 'its change history is on' from unnest([1]) where t.is_change_history_enabled = 'YES') as `refuses`))
 from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w
 inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t
     on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i
+left join `Wh`.`mart`.__TABLES__ as m on m.table_id = t.table_name
 left join `Wh`.`mart`.INFORMATION_SCHEMA.VIEWS as v
-    on v.table_schema = t.table_schema and v.table_name = t.table_name
+    on v.table_schema = t.table_schema and v.table_name = t.table_name));
+exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; select f from unnest(found) as f
 ;
 
 -- observe_content
@@ -47,16 +59,16 @@ select to_json_string(struct(t.table_catalog as `database`, t.table_schema as `s
 select to_json_string(struct(t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, cast(m.last_modified_time as string) as `version`, q.n as `rows`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i inner join `Wh`.`ma"rt`.__TABLES__ as m on m.table_id = t.table_name cross join (select count(*) as n from `Wh`.`ma"rt`.`it's {{ all }} $$`) as q;
 
 -- observe_restores
-select to_json_string(struct(t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, json_value(o.option_value) as `comment`, m.size_bytes as `bytes`, r.id as `id`, format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', r.logged_at) as `at`, timestamp_diff(current_timestamp(), r.logged_at, second) as `age`, parse_json(r.e) as `restore`)) from `airlock_restore`.INFORMATION_SCHEMA.TABLES as t inner join `airlock_restore`.__TABLES__ as m on m.table_id = t.table_name left join `airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o on o.table_name = t.table_name and o.option_name = 'description' left join (select l.id, l.logged_at, e from `Wh`.`airlock`.`airlock_log` as l, unnest(json_query_array(l.detail)) as e where l.event = 'restores') as r on t.table_name = 'r_' || r.id || '_' || json_value(r.e, '$.number') where t.table_schema = 'airlock_restore' order by t.table_name;
+declare found array<string> default []; begin set found = array_concat(found, array(select to_json_string(struct(t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, json_value(o.option_value) as `comment`, m.size_bytes as `bytes`, r.id as `id`, format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', r.logged_at) as `at`, timestamp_diff(current_timestamp(), r.logged_at, second) as `age`, parse_json(r.e) as `restore`)) from `Wh`.`airlock_restore`.INFORMATION_SCHEMA.TABLES as t inner join `Wh`.`airlock_restore`.__TABLES__ as m on m.table_id = t.table_name left join `Wh`.`airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o on o.table_name = t.table_name and o.option_name = 'description' left join (select l.id, l.logged_at, e from `Wh`.`airlock`.`airlock_log` as l, unnest(json_query_array(l.detail)) as e where l.event = 'restores') as r on t.table_name = 'r_' || r.id || '_' || json_value(r.e, '$.number') where t.table_schema = 'airlock_restore' order by t.table_name)); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; select f from unnest(found) as f;
 
 -- observe_existing
-select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i union all select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i;
+declare found array<string> default []; begin set found = array_concat(found, array(select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i)); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; begin set found = array_concat(found, array(select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i)); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; select f from unnest(found) as f;
 
 -- observe_left
-select to_json_string(struct(table_name as `lock`)) from `airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_lock_') union all select to_json_string(struct(table_schema || '.' || table_name as `side`)) from `airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_stage_') union all select to_json_string(struct(id as `unfinished`)) from `Wh`.`airlock`.`airlock_log` group by id having countif(event = 'intent') > 0 and countif(event in ('finished', 'aborted')) = 0;
+declare found array<string> default []; begin set found = array_concat(found, array(select to_json_string(struct(table_name as `lock`)) from `Wh`.`airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_lock_') union all select to_json_string(struct(table_schema || '.' || table_name as `side`)) from `Wh`.`airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_stage_') union all select to_json_string(struct(id as `unfinished`)) from `Wh`.`airlock`.`airlock_log` group by id having countif(event = 'intent') > 0 and countif(event in ('finished', 'aborted')) = 0)); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; select f from unnest(found) as f;
 
 -- restore_check
-select if((select count(*) from `airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o cross join (select l.id, l.logged_at, e from `Wh`.`airlock`.`airlock_log` as l, unnest(json_query_array(l.detail)) as e where l.event = 'restores' and l.id = '20260102030405_abcdef') as r where o.table_schema = 'airlock_restore' and o.table_name = 'r_20260102030405_abcdef_1' and o.option_name = 'description' and json_value(o.option_value) = 'airlock: it\'s ours' and 'r_' || r.id || '_' || json_value(r.e, '$.number') = o.table_name) > 0, 1, error('airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says'));
+select if((select count(*) from `Wh`.`airlock_restore`.INFORMATION_SCHEMA.TABLE_OPTIONS as o cross join (select l.id, l.logged_at, e from `Wh`.`airlock`.`airlock_log` as l, unnest(json_query_array(l.detail)) as e where l.event = 'restores' and l.id = '20260102030405_abcdef') as r where o.table_schema = 'airlock_restore' and o.table_name = 'r_20260102030405_abcdef_1' and o.option_name = 'description' and json_value(o.option_value) = 'airlock: it\'s ours' and 'r_' || r.id || '_' || json_value(r.e, '$.number') = o.table_name) > 0, 1, error('airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says'));
 
 -- restore_drop
 drop snapshot table `Wh`.`airlock_restore`.`r_20260102030405_abcdef_1`;
@@ -92,7 +104,7 @@ select to_json_string(struct(l.container as `container`, (select count(*) from `
 select to_json_string(struct(fence as `fence`)) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` where nonce = '<nonce>';
 
 -- lock_list
-execute immediate format("select to_json_string(struct(table_name as `identifier`)) from `%s`.`%s`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_lock_') order by table_name", 'Wh', 'airlock');
+declare found array<string> default []; begin set found = array_concat(found, array(select to_json_string(struct(table_name as `identifier`)) from `Wh`.`airlock`.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_lock_') order by table_name)); exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 then raise using message = @@error.message; end if; end; select f from unnest(found) as f;
 
 -- lock_release
 update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set nonce = '', phase = 'free' where nonce = '<nonce>';
@@ -116,7 +128,7 @@ insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '
 insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'objects', '[' || coalesce(string_agg(o, ','), '') || ']' from (select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`, case t.table_type when 'VIEW' then to_hex(md5(v.view_definition)) else cast(unix_millis(t.creation_time) as string) end as `object`)) as o from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i left join `Wh`.`ma"rt`.INFORMATION_SCHEMA.VIEWS as v on v.table_schema = w.s and v.table_name = w.i union all select to_json_string(struct(w.d as `database`, w.s as `schema`, w.i as `identifier`, case t.table_type when 'VIEW' then to_hex(md5(v.view_definition)) else cast(unix_millis(t.creation_time) as string) end as `object`)) as o from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w inner join `Wh`.`mart`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i left join `Wh`.`mart`.INFORMATION_SCHEMA.VIEWS as v on v.table_schema = w.s and v.table_name = w.i);
 
 -- log_restores
-insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'restores', '[' || coalesce(string_agg(to_json_string(struct(json_query(e, '$.number') as `number`, json_query(e, '$.of') as `of`, json_query(e, '$.rows') as `rows`, json_query(e, '$.content') as `content`, json_query(e, '$.keep') as `keep`, json_query(e, '$.keep_for') as `keep_for`, to_json(cast(unix_millis(t.creation_time) as string)) as `object`, to_json(m.size_bytes) as `bytes`, to_json(format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', timestamp_add(current_timestamp(), interval int64(e.keep_for) second))) as `expires_at`)), ','), '') || ']' from unnest(json_query_array(parse_json('{"a":"it\'s \\"b\\""}'))) as e inner join `airlock_restore`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = 'airlock_restore' and t.table_name = 'r_<id>_' || json_value(e, '$.number') inner join `airlock_restore`.__TABLES__ as m on m.table_id = t.table_name;
+insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '<id>', current_timestamp(), 'restores', '[' || coalesce(string_agg(left(e, length(e) - 1) || ',"object":"' || cast(unix_millis(t.creation_time) as string) || '","bytes":' || cast(m.size_bytes as string) || ',"expires_at":"' || format_timestamp('%Y-%m-%dT%H:%M:%E3SZ', timestamp_add(current_timestamp(), interval cast(json_value(e, '$.keep_for') as int64) second)) || '"}', ','), '') || ']' from unnest(json_query_array('{"a":"it\'s \\"b\\""}')) as e inner join `Wh`.`airlock_restore`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = 'airlock_restore' and t.table_name = 'r_<id>_' || json_value(e, '$.number') inner join `Wh`.`airlock_restore`.__TABLES__ as m on m.table_id = t.table_name;
 
 -- log_probe
 select to_json_string(struct((select count(*) from `Wh`.`airlock`.`airlock_log` where id = '<id>' and event = 'published') > 0 as `published`));

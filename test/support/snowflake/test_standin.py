@@ -335,27 +335,6 @@ def test_the_role_of_the_session_is_told(sf):
     assert Client(sf.port, "PROD", role="ETL").one("select current_role()") == "ETL"
 
 
-class Tap:
-    """One line per test, as the other programs print it."""
-
-    number = 0
-
-    def pytest_collection_finish(self, session):
-        print(f"1..{len(session.items)}", flush=True)
-
-    def pytest_runtest_logreport(self, report):
-        if report.when == "call" or report.outcome != "passed":
-            self.number += 1
-            name = report.nodeid.split("::")[-1].removeprefix("test_").replace("_", " ")
-            print(f"{'ok' if report.passed else 'not ok'} {self.number} - {name}", flush=True)
-            for line in str(report.longrepr or "").splitlines():
-                print(f"# {line}", flush=True)
-
-
-if __name__ == "__main__":
-    sys.exit(pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", __file__], plugins=[Tap()]))
-
-
 def test_a_hash_of_all_rows_does_not_hang_on_their_order(sf):
     sf("create table PROD.MART.A as select * from (values (1, 'a'), (2, null)) v (i, t)")
     sf("create table PROD.MART.B as select * from (values (2, null), (1, 'a')) v (i, t)")
@@ -368,3 +347,10 @@ def test_a_role_is_in_its_own_session_and_every_role_in_an_administrators(sf):
     assert sf.one("select is_role_in_session('ETL')") is True
     other = Client(sf.port, "PROD", role="READER")
     assert other("select is_role_in_session('READER'), is_role_in_session('ETL')") == [(True, False)]
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, os.path.dirname(HERE))
+    from pytest_tap import Tap
+
+    sys.exit(pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", __file__], plugins=[Tap()]))

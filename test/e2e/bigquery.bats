@@ -1,0 +1,172 @@
+#!/usr/bin/env bats
+# wac with real dbt-bigquery against the stand-in. One warehouse for the whole file: each test begins
+# with whatever the ones before it published.
+# bats file_tags=exhaustive
+
+load ../support/common.bash
+
+setup_file() {
+  begin_file shop
+  deploy
+  assert_status 0
+}
+
+setup() {
+  cd "$WORK/project" || return
+}
+
+teardown_file() {
+  end_file
+}
+
+# One more row in what `customers` is made of.
+add_customer() { # add_customer ID
+  echo "$1,Customer $1,DE,retail" >>seeds/raw_customers.csv
+}
+
+fault() { # fault PATTERN KIND [SECONDS]
+  curl -sS --fail -X POST -H 'Content-Type: application/json' \
+    -d "{\"pattern\": \"$1\", \"kind\": \"$2\", \"seconds\": ${3-1}}" \
+    "$SHOP_BQ_ENDPOINT/standin/fault" >/dev/null
+}
+
+rows_of() { # rows_of DATASET.TABLE
+  sql "select count(*) from $1"
+}
+
+stages() {
+  sql "select count(*) from airlock.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_stage_')"
+}
+
+option_of() { # option_of DATASET.TABLE OPTION
+  sql "select option_value from ${1%.*}.INFORMATION_SCHEMA.TABLE_OPTIONS
+        where table_name = '${1#*.}' and option_name = '$2'"
+}
+
+copy_of() { # copy_of TABLE: the pattern of its copy
+  echo "table .*mart.*$1.* copy "
+}
+
+@test "the first deployment makes production, and leaves no stage behind" {
+  [ "$(rows_of mart.customers)" -eq 8 ]
+  [ "$(rows_of utils.calendar)" -eq 31 ]
+  assert_sql "select count(*) > 0 from mart.open_orders" t
+  [ "$(stages)" -eq 0 ]
+}
+
+@test "a deployment keeps labels, expiration, description and grants, and makes views anew" {
+  sql "alter table mart.customers set options (labels = [('team', 'sales')], description = 'it\\'s the report\\'s')"
+  sql "alter table utils.currencies set options (expiration_timestamp = timestamp '2099-01-01 00:00:00 UTC')"
+  sql "grant \`roles/bigquery.dataViewer\` on table mart.customers to 'group:analysts@example.org'"
+  sql "alter table stage.currencies set options (expiration_timestamp = timestamp '2098-01-01 00:00:00 UTC')"
+  sed -i "s/'placed', 'shipped'/'placed'/" models/mart/open_orders.sql
+  add_customer 101
+  deploy
+  assert_status 0
+  assert_says 'published 6 relations' 'permissions, row access policies'
+  [ "$(rows_of mart.customers)" -eq 9 ]
+  [ "$(option_of mart.customers labels)" = '[STRUCT("team", "sales")]' ]
+  [ "$(option_of mart.customers description)" = "\"it's the report's\"" ]
+  [ "$(option_of utils.currencies expiration_timestamp)" = 'TIMESTAMP "2099-01-01T00:00:00.000Z"' ]
+  [ -z "$(option_of mart.customers expiration_timestamp)" ]
+  assert_sql "select grantee from \`region-eu\`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES
+               where object_schema = 'mart' and object_name = 'customers'" group:analysts@example.org
+  assert_sql "select count(*) from mart.open_orders where status = 'shipped'" 0
+  assert_sql "select count(*) from airlock_restore.INFORMATION_SCHEMA.TABLES where table_type = 'SNAPSHOT'" 5
+  [ "$(stages)" -eq 0 ]
+}
+
+@test "a rollback puts back rows and the text of views" {
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq 8 ]
+  assert_sql "select count(*) > 0 from mart.open_orders where status = 'shipped'" t
+  [ "$(option_of mart.customers labels)" = '[STRUCT("team", "sales")]' ]
+  run --separate-stderr airlock history --json
+  assert_json 'd["deployments"][0]["strategy"]' rollback
+}
+
+@test "a failing test leaves production as it is" {
+  before=$(rows_of mart.customers)
+  add_customer 102
+  add_customer 102
+  deploy
+  assert_status 1
+  assert_says 'production was not changed'
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+  sed -i '/^102,/d' seeds/raw_customers.csv
+}
+
+@test "a publish that stops between two tables is resumed from another directory" {
+  add_customer 103
+  customers=$(rows_of mart.customers)
+  fault "$(copy_of orders)" denied
+  deploy
+  assert_status 70
+  assert_says '1 of 6 relations are published' 'airlock resume'
+  [ "$(rows_of mart.customers)" -ne "$customers" ]
+  run airlock abort
+  assert_status 71
+  assert_says 'some of production may be new'
+  deploy
+  assert_status 71
+  assert_says 'died while it published'
+  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
+  cd "$BATS_TEST_TMPDIR/elsewhere" || return
+  rm -rf target
+  run airlock resume
+  assert_status 0
+  assert_says 'published 6 relations'
+  [ "$(stages)" -eq 0 ]
+  # The restore point is what was there before the first of the two began.
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq "$customers" ]
+}
+
+@test "a copy whose reply was lost, or that runs late, is neither lost nor done twice" {
+  local id=110 kind
+  for kind in lost late; do
+    add_customer $id
+    fault "$(copy_of orders)" $kind 3
+    deploy
+    assert_status 70
+    assert_says 'of 6 relations are published' 'airlock resume'
+    sleep 4
+    run airlock resume
+    assert_status 0
+    assert_sql "select count(*) from mart.customers where customer_id = $id" 1
+    assert_sql "select (select count(*) from mart.orders) = (select count(*) from stage.orders)" t
+    [ "$(stages)" -eq 0 ]
+    id=$((id + 1))
+  done
+}
+
+@test "what somebody else wrote meanwhile stops the publish before it changes anything" {
+  before=$(rows_of utils.calendar)
+  cat >>dbt_project.yml <<'EOT'
+on-run-end: "{% if target.name == 'staging' %}insert into mart.customers select * from mart.customers limit 1{% endif %}"
+EOT
+  deploy --allow-hooks '*'
+  sed -i '/^on-run-end/d' dbt_project.yml
+  assert_status 73
+  assert_says 'mart.customers' 'by somebody else' 'production was not changed'
+  [ "$(rows_of utils.calendar)" -eq "$before" ]
+}
+
+@test "another partitioning is refused by name before anything changes" {
+  sed -i '1i {{ config(partition_by={"field": "ordered_on", "data_type": "date"}) }}' models/mart/orders.sql
+  before=$(rows_of mart.customers)
+  deploy
+  sed -i 1d models/mart/orders.sql
+  assert_status 125
+  assert_says 'mart.orders' 'PARTITION BY ordered_on' 'production was not changed'
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+}
+
+@test "gc lists the restore points and drops the expired ones" {
+  run --separate-stderr airlock gc --keep 1 --keep-for 0s --yes --json
+  assert_status 0
+  assert_json 'd["failed"]' 0
+  assert_json 'd["dropped"] > 0' true
+}

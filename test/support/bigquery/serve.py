@@ -1,0 +1,268 @@
+"""A stand-in for BigQuery on the loopback: bqemulator, which speaks the real protocol to the real client,
+with what it lacks or gets wrong given its effect here. What is emulated follows BigQuery's
+documentation; it proves what airlock and dbt do, and nothing of the service itself.
+
+Emulated by us (a test of each in test_standin.py):
+  create [or replace] table [if not exists] .. copy|clone .. [options], refused for views, and for a
+    table of another partitioning or clustering; layout, labels, description come along
+  create snapshot table [if not exists] .. clone .. [options]; drop snapshot table; drop table|view
+  options: labels, description, friendly_name, expiration_timestamp, partition_expiration_days,
+    require_partition_filter, enable_change_history, by create and by alter .. set options; what has
+    expired is gone; a dataset's default expiration is that of its new tables
+  partitioning and clustering of create table, kept and shown; `or replace` with another is refused
+  grant and revoke on tables and views; OBJECT_PRIVILEGES
+  INFORMATION_SCHEMA: TABLES (ddl, creation time), TABLE_OPTIONS, VIEWS, SCHEMATA; __TABLES__; each an
+    error where the dataset is missing
+  scripts of several statements: @@row_count, begin transaction .. commit transaction (all or nothing),
+    no DDL of permanent objects inside one
+  faults on demand (POST /standin/fault): an error of the service, "Exceeded rate limits", a refusal,
+    a lost reply, a statement that runs late
+
+Not emulated: time travel, column policies, authorized views, what a copy does to row access policies,
+quotas and prices, regions, locations, job cancellation, materialized views behind a copy, names that
+differ in case only (the engine takes them for one), privileges (everybody may do everything).
+
+usage: serve.py [--ready FILE] [--owner PID]
+"""
+
+import argparse
+import asyncio
+import os
+import re
+import sys
+import threading
+import time
+
+sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+
+import bqemulator.api.routes.jobs as jobs  # noqa: E402
+import bqemulator.jobs.executor as executor  # noqa: E402
+import bqemulator.scripting.interpreter as interpreter  # noqa: E402
+import bqemulator.sql.inner_query as inner_query  # noqa: E402
+import pyarrow as pa  # noqa: E402
+from bqemulator.config import Settings  # noqa: E402
+from bqemulator.domain.errors import DomainError, InvalidQueryError, PermissionDeniedError  # noqa: E402
+from bqemulator.server import EmulatorServer  # noqa: E402
+from bqemulator.storage.engine import DuckDBEngine  # noqa: E402
+from starlette.exceptions import HTTPException  # noqa: E402
+from starlette.responses import JSONResponse  # noqa: E402
+from starlette.routing import Route  # noqa: E402
+
+import handlers  # noqa: E402
+from catalog import Catalog, RateLimited  # noqa: E402
+from sqltext import statements  # noqa: E402
+
+FAULTS = []
+LOG = []
+CATALOG = None
+LOCK = asyncio.Lock()
+PLAIN_QUERY = executor.execute_query_job
+PLAIN_SQL = interpreter.ScriptInterpreter._exec_sql
+PLAIN_EXPAND = inner_query.expand_information_schema
+# What only the emulator's own interpreter of scripts understands.
+PROGRAM = re.compile(r"(declare|set|if|while|loop|for|call|execute|create\s+(or\s+replace\s+)?(temp\s+)?"
+                     r"(function|procedure)|begin(?!\s+transaction\b|$))\b", re.IGNORECASE)
+TRANSACTION = re.compile(r"(begin|commit|rollback)(\s+transaction)?", re.IGNORECASE)
+DDL = re.compile(r"(create|drop|alter)\b", re.IGNORECASE)
+
+
+def catalog_of(ctx):
+    global CATALOG
+    if CATALOG is None:
+        CATALOG = Catalog(ctx)
+    return CATALOG
+
+
+def try_handlers(catalog, project, text):
+    """The kind of the statement when it was one of ours, else None."""
+    for pattern, kind, handler in handlers.HANDLERS:
+        found = pattern.match(text)
+        if found:
+            handler(catalog, project, *found.groups())
+            return kind
+    return None
+
+
+async def run_one(job, text):
+    project, job_id, ctx, caller = job
+    catalog = catalog_of(ctx)
+    kind = try_handlers(catalog, project, text)
+    if kind:
+        return executor._build_ddl_job_meta(project_id=project, job_id=job_id, bq_sql=text,
+                                            statement_type=kind, arrow_table=pa.table({}),
+                                            now=ctx.clock.now(), ctx=ctx)
+    made = handlers.prepare(catalog, project, text)
+    try:
+        meta = await PLAIN_QUERY(project, job_id, text, None, ctx, caller=caller)
+    except InvalidQueryError as e:  # of error(), which says just its text there
+        raise InvalidQueryError(e.message.split("Invalid Input Error: ")[-1].split("\n\nLINE")[0]) from e
+    handlers.note(catalog, project, text, made)
+    return meta
+
+
+async def run_script(job, texts):
+    """Statement by statement; a transaction is the engine's."""
+    ctx, meta, count, in_transaction = job[2], None, 0, False
+    try:
+        for text in texts:
+            turn = TRANSACTION.fullmatch(text)
+            if turn:
+                ctx.engine.execute(turn[1])
+                in_transaction = turn[1].lower() == "begin"
+                continue
+            if in_transaction and DDL.match(text):
+                raise InvalidQueryError("Transaction control: DDL of permanent objects is not supported "
+                                        "inside a transaction")
+            meta = await run_one(job, re.sub(r"@@row_count", str(count), text, flags=re.IGNORECASE))
+            count = int(meta.statistics["query"].get("numDmlAffectedRows", 0))
+    finally:
+        if in_transaction:
+            ctx.engine.execute("rollback")
+    meta.statistics["query"]["statementType"] = "SCRIPT"
+    return meta
+
+
+async def run(job, text):
+    try:
+        return await run_text(job, text)
+    except DomainError:
+        raise
+    except Exception as e:  # of a script, or of the engine: no answer of 500, which is tried for ever
+        raise InvalidQueryError(str(e)) from e
+
+
+async def run_text(job, text):
+    texts = statements(text)
+    if any(PROGRAM.match(t) for t in texts) or not texts:
+        text = text.replace("@@error.message", "__error_message__")
+        return await PLAIN_QUERY(*job[:2], text, None, job[2], caller=job[3])
+    if len(texts) == 1:
+        return await run_one(job, texts[0])
+    return await run_script(job, texts)
+
+
+def take_fault(text):
+    for fault in FAULTS:
+        if re.search(fault["pattern"], text, re.IGNORECASE | re.DOTALL):
+            FAULTS.remove(fault)
+            return fault
+    return {"kind": None}
+
+
+def fail(kind):
+    if kind == "error":
+        raise InvalidQueryError("An internal error occurred and the request could not be completed. "
+                                "This is usually caused by a transient issue. Error: 80038528")
+    if kind == "rate":
+        raise RateLimited("Exceeded rate limits: too many table update operations for this table.")
+    if kind == "denied":
+        raise PermissionDeniedError("Access Denied: Table: User does not have permission to do this")
+
+
+async def run_late(job, text, seconds):
+    await asyncio.sleep(seconds)
+    async with LOCK:
+        LOG.append("late: " + text)
+        try:
+            await run(job, text)
+        except Exception as e:  # as on a server: nobody is there to be told
+            LOG.append(f"late: {e}")
+
+
+async def execute(project_id, job_id, bq_sql, query_params, ctx, *, use_cache=True, caller=None):
+    job = (project_id, job_id, ctx, caller)
+    async with LOCK:
+        catalog_of(ctx).drop_expired()
+        LOG.append(bq_sql)
+        if query_params:
+            return await PLAIN_QUERY(project_id, job_id, bq_sql, query_params, ctx, caller=caller)
+        fault = take_fault(bq_sql)
+        fail(fault["kind"])
+        if fault["kind"] == "late":
+            fault["task"] = asyncio.create_task(run_late(job, bq_sql, fault["seconds"]))
+            LATE.add(fault["task"])
+        else:
+            meta = await run(job, bq_sql)
+        if fault["kind"]:
+            raise HTTPException(504, "the reply was lost")
+        return meta
+
+
+LATE = set()
+
+
+async def exec_sql(self, sql):
+    """A statement inside a script of the emulator's."""
+    texts = statements(sql)
+    if not texts:
+        return
+    catalog = catalog_of(self._ctx)
+    if try_handlers(catalog, self._project_id, texts[0]):
+        self._final_table = None
+        return
+    made = handlers.prepare(catalog, self._project_id, texts[0])
+    await PLAIN_SQL(self, sql)
+    handlers.note(catalog, self._project_id, texts[0], made)
+
+
+def expand(bq_sql, project_id, catalog):
+    return PLAIN_EXPAND(handlers.expand(CATALOG, project_id, bq_sql), project_id, catalog)
+
+
+async def nothing(*_):
+    return None
+
+
+async def add_fault(request):
+    FAULTS.append({"seconds": 1.0, "kind": "error", **await request.json()})
+    return JSONResponse({"success": True})
+
+
+async def list_statements(_request):
+    return JSONResponse(LOG)
+
+
+def patch():
+    # It would be downloaded.
+    DuckDBEngine._load_spatial = lambda self: None
+    DuckDBEngine._load_format_extensions = lambda self: None
+    # Time travel: a copy of the table for every change of it.
+    executor._capture_dml_snapshots = nothing
+    jobs.execute_query_job = execute
+    interpreter.ScriptInterpreter._exec_sql = exec_sql
+    inner_query.expand_information_schema = expand
+
+
+def watch(owner):
+    while os.path.exists(f"/proc/{owner}"):
+        time.sleep(0.5)
+    os._exit(0)
+
+
+async def serve(ready):
+    server = EmulatorServer(Settings(rest_port=0, grpc_port=0, log_level="error"))
+    await server.start()
+    catalog_of(server._context)
+    app = server._fastapi_server.config.app
+    app.router.routes[:0] = [Route("/standin/fault", add_fault, methods=["POST"]),
+                             Route("/standin/statements", list_statements, methods=["GET"])]
+    if ready:
+        with open(ready + ".new", "w", encoding="utf-8") as f:
+            f.write(f"{server.rest_port}\n")
+        os.replace(ready + ".new", ready)
+    await asyncio.Event().wait()
+
+
+def main():
+    arguments = argparse.ArgumentParser()
+    arguments.add_argument("--ready")
+    arguments.add_argument("--owner", type=int)
+    given = arguments.parse_args()
+    patch()
+    if given.owner:
+        threading.Thread(target=watch, args=(given.owner,), daemon=True).start()
+    asyncio.run(serve(given.ready))
+
+
+if __name__ == "__main__":
+    main()
