@@ -183,6 +183,7 @@ class World:
             raise RuntimeError(f"a deployment without a fault ended with {run.status}:\n{run.errors}")
 
     def _freeze(self):
+        self.leave()
         if self.engine == "postgres":
             self._administrate("create database frozen template shop")
         else:

@@ -47,6 +47,7 @@ class Ground(World):
 
     def clear(self):
         """Nothing is there but what somebody made by hand."""
+        self.leave()
         if self.engine == "postgres":
             self._administrate("drop database if exists shop with (force)")
             self._administrate("create database shop")
@@ -118,13 +119,16 @@ class Ground(World):
     def _in_copy(self):
         name, there = ("SHOP_PG_DBNAME", "copy") if self.engine == "postgres" else ("SHOP_DUCKDB", str(self.copied))
         here = os.environ[name]
+        self.leave()
         os.environ[name] = there
         try:
             yield {**self.environment, name: there}
         finally:
+            self.leave()
             os.environ[name] = here
 
     def copy_warehouse(self):
+        self.leave()
         if self.engine == "postgres":
             self._administrate("create database copy template shop")
         elif self.file.exists():
