@@ -78,14 +78,17 @@ static json_t *counted(const json_t *relation, const json_t *identity)
 	return row;
 }
 
-static void put_back(json_t *picture, const json_t *intended)
+static void put_back(json_t *picture, const json_t *intended, json_t *gone)
 {
 	const json_t *relation = js_get_array(intended, "relation");
 	json_t *before = js_get_object(intended, "before");
-	json_t *relations = without(js_get_array(picture, "relations"), relation);
+	const json_t *seen = js_get_array(picture, "relations");
+	json_t *relations = without(seen, relation);
 	json_t *rows = without(js_get_array(picture, "rows"), relation);
 
 	if (before) {
+		if (json_array_size(relations) == json_array_size(seen))
+			json_array_append(gone, before);
 		json_array_append(relations, before);
 		json_array_append_new(rows, counted(relation, js_get_object(intended, "replaces")));
 	}
@@ -97,9 +100,13 @@ json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture
 {
 	const json_t *intended = js_get_array(deploy->resumed, "intended");
 	json_t *before = json_copy((json_t *)(uintptr_t)picture);
+	json_t *gone CLEANUP(js_free) = json_array();
 
 	for (size_t i = 0; deploy_goes_on(deploy) && i < json_array_size(intended); i++)
-		put_back(before, json_array_get(intended, i));
+		put_back(before, json_array_get(intended, i), gone);
+	/* Where it was put back before, that has said what is gone. */
+	if (json_array_size(gone) > 0 && !js_get_array(picture, "gone"))
+		json_object_set(before, "gone", gone);
 	return before;
 }
 
@@ -199,6 +206,16 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 	return 0;
 }
 
+/* Nobody but who goes on with it ends it. */
+static int hint_partly(const char *id, struct err *err)
+{
+	return err_hint(err,
+			"'airlock resume %s' publishes the rest, and 'airlock rollback %s' then "
+			"takes "
+			"it back; 'airlock unlock %s' leaves production as it is",
+			id, id, id);
+}
+
 int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err)
 {
 	const char *id = js_get_string(record, "id");
@@ -208,9 +225,19 @@ int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, stru
 	err->production = ERR_PRODUCTION_UNKNOWN;
 	err_set(err, ERR_OUTCOME_UNKNOWN,
 		"deployment '%s' died while it published: some of production may be new", id);
+	return hint_partly(id, err);
+}
+
+/* Its lock is left to whoever finds out. */
+int deploy_leave_unknown(struct deploy *deploy, struct err *err)
+{
+	deploy->result.outcome = DEPLOY_UNKNOWN;
+	deploy->holds_lock = false;
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	if (is_one_by_one(deploy))
+		return hint_partly(deploy->id, err);
 	return err_hint(err,
-			"'airlock resume %s' publishes the rest, and 'airlock rollback %s' then "
-			"takes "
-			"it back; 'airlock unlock %s' leaves production as it is",
-			id, id, id);
+			"'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
+			"back if it was not; so does the next deployment",
+			deploy->id, deploy->id);
 }

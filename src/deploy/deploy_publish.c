@@ -184,18 +184,6 @@ static void publish_waits_release(struct publish_waits *waits)
 	deploy_wait_release(&waits->held);
 }
 
-/* Its lock is left to whoever finds out. */
-int deploy_leave_unknown(struct deploy *deploy, struct err *err)
-{
-	deploy->result.outcome = DEPLOY_UNKNOWN;
-	deploy->holds_lock = false;
-	err->production = ERR_PRODUCTION_UNKNOWN;
-	return err_hint(err,
-			"'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
-			"back if it was not; so does the next deployment",
-			deploy->id, deploy->id);
-}
-
 static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, bool *ret_partly,
 			  struct err *err)
 {

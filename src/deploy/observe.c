@@ -73,7 +73,7 @@ static int push_rows_of(const struct routes *routes, const struct relation *rela
 {
 	const struct table *table = observed_table(before, routes->dialect, relation);
 
-	if (!table || strcmp(table->kind, "table") != 0)
+	if (!table || table->is_gone || strcmp(table->kind, "table") != 0)
 		return 0;
 	return observe_push_rows(routes, relation, content, queries, err);
 }
@@ -105,7 +105,8 @@ static bool counts_from(const struct routes *routes, const struct route *route,
 	return from && strcmp(from->kind, "table") == 0;
 }
 
-/* A view has none; of a rollback that removes one, both relations are the one that is there. */
+/* A view has none; of a rollback that removes one, both relations are the one that is there, or
+ * was. */
 static bool has_rows(const struct routes *routes, const struct route *route,
 		     const struct observed *before)
 {
@@ -115,7 +116,7 @@ static bool has_rows(const struct routes *routes, const struct route *route,
 		return false;
 	if (routes->container_count > 0)
 		return counts_from(routes, route, before);
-	return !route->is_view && !(to && table_is_view(to) &&
+	return !route->is_view && !(to && (to->is_gone || table_is_view(to)) &&
 				    relation_equal(routes->dialect, &route->from, &route->to));
 }
 

@@ -179,6 +179,18 @@ static bool same_name(const struct relation *a, const struct relation *b)
 	       (!a->database || !b->database || strcmp(a->database, b->database) == 0);
 }
 
+/* Of what was put back into the picture of a publish that is resumed. */
+static void read_gone(struct observed *o, const json_t *object)
+{
+	struct relation relation = relation_of(o, object);
+
+	if (!relation.schema || !relation.identifier)
+		return;
+	for (size_t i = 0; i < o->table_count; i++)
+		if (same_name(&o->tables[i].relation, &relation))
+			o->tables[i].is_gone = true;
+}
+
 /* Counts come by a query of their own; the object they were counted of is the one compared. */
 static void read_rows(struct observed *o, const json_t *object)
 {
@@ -231,6 +243,10 @@ int observed_parse(const json_t *picture, struct observed *ret_observed, struct 
 
 	for (size_t i = 0; i < counted; i++)
 		read_rows(&o, json_array_get(list, i));
+	size_t gone = list_of(picture, "gone", &list);
+
+	for (size_t i = 0; i < gone; i++)
+		read_gone(&o, json_array_get(list, i));
 	*ret_observed = o;
 	return 0;
 }

@@ -109,6 +109,11 @@ int one_by_one_check_to(const struct push *p, const struct publish_table *t)
 		return 0;
 	if (!t->to_table)
 		return push_check(p, t, t->to, NULL, p->how->nothing_is, what);
+	if (t->way == PUBLISH_REMOVE && p->set->is_resumed)
+		return push_check(p, t, t->to, t->to_table,
+				  table_is_view(t->to_table) ? p->how->view_is_or_gone
+							     : p->how->table_is_or_gone,
+				  what);
 	if (table_is_view(t->to_table))
 		return push_check(p, t, t->to, t->to_table, p->how->view_is, what);
 	return push_check(p, t, t->to, t->to_table,
@@ -137,7 +142,8 @@ static int freeze(const struct push *p, const struct publish_table *t)
 
 static int restore(const struct push *p, const struct publish_table *t)
 {
-	if (!t->to_table || !t->restore.identifier || table_is_view(t->to_table))
+	if (!t->to_table || t->to_table->is_gone || !t->restore.identifier ||
+	    table_is_view(t->to_table))
 		return 0;
 	return p->how->restore(p, t);
 }

@@ -35,6 +35,8 @@ struct one_by_one {
 	const char *counts_the_stage;
 	/* Of a publish that is resumed; NULL: as above. */
 	const char *table_is_or_holds;
+	const char *table_is_or_gone; /* of one that is removed */
+	const char *view_is_or_gone;
 	const char *holds_the_stage;
 	const char *own_view; /* the text of production's view is {view:literal} already; or NULL */
 

@@ -88,6 +88,14 @@ static struct sql_arg transience(const char *name, const struct table *table, bo
 	};
 }
 
+/* What the table says of itself behind its clone; that of a restore point is not production's. */
+static const char *comment_of(const struct publish_table *t)
+{
+	const struct table *table = t->is_exact ? t->from_table : t->to_table;
+
+	return table && table->comment ? table->comment : "";
+}
+
 static int push(const struct push *p, const struct publish_table *t, const char *text)
 {
 	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
@@ -102,7 +110,7 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 		SQL_ARG_QUERY("query", t->view ? t->view : ""),
 		transience("transient", kind, t->decided || t->to_table),
 		transience("from_transient", t->from_table, t->decided || t->is_copy),
-		SQL_ARG_LITERAL("comment", t->to_table ? t->to_table->comment : NULL),
+		SQL_ARG_LITERAL("comment", comment_of(t)),
 	};
 
 	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
@@ -173,11 +181,13 @@ static int push_grants(const struct push *p, const struct publish_table *t)
 	return 0;
 }
 
-/* A clone brings the comment of what it is a clone of; without one production's stays. */
+/* A clone brings the comment of what it is a clone of; without one production's stays. Of a
+ * restore point it is the marker, and a view that is made anew has none. */
 static int push_comment(const struct push *p, const struct publish_table *t)
 {
-	if (!t->decided || !t->from_table || t->from_table->comment || !t->to_table ||
-	    !t->to_table->comment)
+	if (!t->decided || !t->from_table)
+		return 0;
+	if (!t->is_exact ? t->from_table->comment || !*comment_of(t) : t->view && !*comment_of(t))
 		return 0;
 	return push(p, t,
 		    t->view ? "comment on view {to} is {comment:literal}"
@@ -218,6 +228,8 @@ static const struct one_by_one how = {
 	.table_is = RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
 	.view_is = RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT),
 	.nothing_is = RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT),
+	.table_is_or_gone = RAISE_UNLESS(TABLE_IS " or " NOTHING_IS, DIALECT_RAISED_CONFLICT),
+	.view_is_or_gone = RAISE_UNLESS(VIEW_IS " or " NOTHING_IS, DIALECT_RAISED_CONFLICT),
 	.counts_the_stage = RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),
 	.table_is_or_holds = RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE, DIALECT_RAISED_CONFLICT),
 	.holds_the_stage = RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT),

@@ -168,6 +168,38 @@ stages() {
   done
 }
 
+@test "a rollback that stopped behind a drop is resumed, and 71 names what leads out" {
+  customers=$(rows_of mart.customers)
+  echo "select customer_id from {{ ref('customers') }}" >models/mart/aaa_new.sql
+  add_customer 115
+  deploy
+  assert_status 0
+  assert_says 'published 7 relations'
+  fault 'create or replace .*MART.*ORDERS.* clone' error
+  run airlock rollback --yes
+  assert_status 70
+  assert_says '2 of 7 relations are published' 'airlock resume'
+  assert_sql "select count(*) from information_schema.tables where table_name = 'AAA_NEW'
+               and table_schema = 'MART'" 0
+  run airlock resume
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq "$customers" ]
+  # What a restore point says of itself stays there.
+  assert_sql "select count(*) from information_schema.tables where table_schema in ('MART', 'UTILS')
+               and comment like 'airlock%'" 0
+  # Its first statement is not answered: nothing is new, and nobody knows.
+  rm models/mart/aaa_new.sql
+  fault 'create or replace .*MART.*CUSTOMERS.* clone' late 60
+  deploy
+  assert_status 71
+  assert_says 'airlock resume' 'airlock unlock'
+  refute_says 'airlock abort'
+  run airlock resume
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq $((customers + 1)) ]
+  [ "$(stages)" -eq 0 ]
+}
+
 @test "what somebody else wrote meanwhile stops the publish before it changes anything" {
   before=$(rows_of utils.calendar)
   cat >>dbt_project.yml <<'EOF'

@@ -5,6 +5,8 @@
 
 #include <cmocka.h>
 
+#include <string.h>
+
 #include "publish_support.h"
 
 static const struct relation from = { "DB", "STAGE", "ORDERS" };
@@ -65,6 +67,43 @@ static void what_another_process_made_is_no_hindrance_to_who_goes_on(void **stat
 		  "\"DB\".\"MART\".\"ORDERS\"");
 }
 
+static void what_was_dropped_before_is_no_hindrance_to_who_goes_on(void **state)
+{
+	const struct dialect *dialect = dialect_find("snowflake");
+	const struct table gone = {
+		.kind = "table", .object = "1", .version = "2", .is_gone = true
+	};
+	struct publish_table table = published(NULL, &gone);
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	const struct publish_set set = { .tables = &table, .n = 1, .is_resumed = true };
+
+	(void)state;
+	table.from = NULL;
+	table.stage.identifier = NULL;
+	table.way = PUBLISH_REMOVE;
+	assert_int_equal(dialect->publish(dialect, &set, &statements, &err), 0);
+	assert_non_null(strstr(statements.v[0], "= '1/2') = 1 or (select count(*)"));
+	assert_true(strv_contains(&statements, "drop table if exists \"DB\".\"MART\".\"ORDERS\""));
+	for (size_t i = 0; i < statements.n; i++)
+		if (strstr(statements.v[i], "airlock_restore"))
+			fail_msg("%s", statements.v[i]);
+}
+
+static void a_table_that_comes_back_says_of_itself_what_it_said(void **state)
+{
+	const struct table was = { .kind = "table", .owned = true, .comment = "the report's" };
+	struct publish_table silent = published(&permanent, &was);
+	struct publish_table spoke = published(&was, &permanent);
+
+	(void)state;
+	silent.is_exact = spoke.is_exact = true;
+	publishes("snowflake", silent, false, PUBLISH_REPLACE,
+		  "comment on table \"DB\".\"MART\".\"ORDERS\" is ''");
+	publishes("snowflake", spoke, false, PUBLISH_REPLACE,
+		  "comment on table \"DB\".\"MART\".\"ORDERS\" is 'the report''s'");
+}
+
 static void a_lost_connection_is_no_answer(void **state)
 {
 	const struct dialect *dialect = dialect_find("snowflake");
@@ -86,6 +125,8 @@ int main(void)
 		cmocka_unit_test(what_no_statement_can_replace_is_refused),
 		cmocka_unit_test(a_table_stays_as_transient_as_it_is),
 		cmocka_unit_test(what_another_process_made_is_no_hindrance_to_who_goes_on),
+		cmocka_unit_test(what_was_dropped_before_is_no_hindrance_to_who_goes_on),
+		cmocka_unit_test(a_table_that_comes_back_says_of_itself_what_it_said),
 		cmocka_unit_test(a_lost_connection_is_no_answer),
 	};
 
