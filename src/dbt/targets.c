@@ -363,6 +363,27 @@ static int untold(struct search *search, struct err *err)
 		       search->targets->unresolved ? search->targets->unresolved : "no profile");
 }
 
+/* The targets of the profile, borrowed from `ret_profiles`, which is read for it. */
+static int read_outputs(struct search *search, struct yaml_document *ret_profiles,
+			const struct yaml_node **ret_outputs, char **ret_profile, struct err *err)
+{
+	CLEANUP(mem_free_string) char *profile = profile_name(search);
+	CLEANUP(mem_free_string) char *file = profile ? profiles_file(search) : NULL;
+	const struct yaml_node *outputs;
+
+	if (!file)
+		return untold(search, err);
+	if (yaml_read(file, ret_profiles, err) < 0)
+		return -1;
+	outputs = yaml_get(yaml_get(ret_profiles->root, profile), "outputs");
+	if (!outputs || !outputs->keys || !outputs->n)
+		return err_set(err, ERR_PROJECT_INVALID, "'%s' has no profile '%s' with targets",
+			       file, profile);
+	*ret_outputs = outputs;
+	*ret_profile = mem_strdup(profile);
+	return 0;
+}
+
 int targets_list(const struct cmdline_given *given, const struct project *project,
 		 const struct strv *environment, struct strv *ret_names, char **ret_profile,
 		 struct err *err)
@@ -371,24 +392,34 @@ int targets_list(const struct cmdline_given *given, const struct project *projec
 	struct search search = {
 		.given = given, .project = project, .environment = environment, .targets = &targets
 	};
-	CLEANUP(mem_free_string) char *profile = profile_name(&search);
-	CLEANUP(mem_free_string) char *file = profile ? profiles_file(&search) : NULL;
 	struct yaml_document profiles = { .root = NULL };
-	const struct yaml_node *outputs;
+	const struct yaml_node *outputs = NULL;
+	int result = read_outputs(&search, &profiles, &outputs, ret_profile, err);
 
-	if (!file)
-		return untold(&search, err);
-	if (yaml_read(file, &profiles, err) < 0)
-		return -1;
-	outputs = yaml_get(yaml_get(profiles.root, profile), "outputs");
-	for (size_t i = 0; outputs && outputs->keys && i < outputs->n; i++)
+	for (size_t i = 0; outputs && i < outputs->n; i++)
 		strv_push(ret_names, outputs->keys[i]->value);
-	if (!ret_names->n)
-		err_set(err, ERR_PROJECT_INVALID, "'%s' has no profile '%s' with targets", file,
-			profile);
 	yaml_release(&profiles);
-	if (!ret_names->n)
-		return -1;
-	*ret_profile = mem_strdup(profile);
-	return 0;
+	return result;
+}
+
+char *targets_output(const struct cmdline_given *given, const struct project *project,
+		     const struct strv *environment, const char *target, const char *key)
+{
+	struct targets targets CLEANUP(targets_release) = { .unresolved = NULL };
+	struct search search = {
+		.given = given, .project = project, .environment = environment, .targets = &targets
+	};
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	CLEANUP(mem_free_string) char *profile = NULL;
+	struct yaml_document profiles = { .root = NULL };
+	const struct yaml_node *outputs = NULL;
+	const struct yaml_node *value = NULL;
+	char *text = NULL;
+
+	if (read_outputs(&search, &profiles, &outputs, &profile, &ignored) == 0)
+		value = yaml_get(yaml_get(outputs, target), key);
+	if (yaml_string(value))
+		text = render(value->value, environment);
+	yaml_release(&profiles);
+	return text;
 }

@@ -155,6 +155,8 @@ static int look(struct gc *gc, struct err *err)
 	struct strv locks CLEANUP(strv_release) = STRV_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
+	if (deploy_is_file_missing(gc->deploy))
+		return 0;
 	if (state_push_restore_list(&gc->state, &queries, err) < 0 ||
 	    state_push_left(&gc->state, &queries, err) < 0)
 		return -1;

@@ -1,6 +1,8 @@
 /* What the log of the warehouse holds; the warehouse is only read. */
 #include <string.h>
 
+#include "airlock/base/fs.h"
+#include "airlock/dbt/targets.h"
 #include "airlock/deploy/history.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -22,6 +24,28 @@ static json_t *no_history(const char *id, struct err *err)
 	return NULL;
 }
 
+/* A file that is opened is made: what only looks leaves one alone that is not there. Where only dbt
+ * can tell which file it is, it is opened. */
+bool deploy_is_file_missing(const struct deploy *deploy)
+{
+	const struct sides *sides = &deploy->sides;
+	const struct cmdline_given given = { .profile = sides->profile,
+					     .profiles_dir =
+						     deploy->request.cmdline->profiles_dir };
+
+	if (!sides->dialect->one_writer)
+		return false;
+	char *path CLEANUP(mem_free_string) =
+		targets_output(&given, &sides->project, &sides->to_side.environment,
+			       sides->connection.target, "path");
+
+	if (!path || !*path || strpbrk(path, ":~"))
+		return false;
+	char *in_project CLEANUP(mem_free_string) = fs_join(sides->project.directory, path);
+
+	return !fs_exists(path) && !fs_exists(in_project);
+}
+
 static json_t *read_log(struct deploy *deploy, const char *id, struct err *err)
 {
 	struct state state CLEANUP(state_release) = { 0 };
@@ -29,6 +53,8 @@ static json_t *read_log(struct deploy *deploy, const char *id, struct err *err)
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
+	if (deploy_is_file_missing(deploy))
+		return no_history(id, err);
 	state_init(&state, deploy->sides.dialect, deploy_database(deploy), NULL);
 	if (state_push_history(&state, id, &query, err) < 0)
 		return NULL;

@@ -240,6 +240,8 @@ void deploy_watch_signals(struct deploy *deploy);
 
 /* deploy_history.c. Whether the query failed because nothing was deployed yet, or not for us. */
 bool deploy_is_log_missing(const struct err *err);
+/* Whether production is a file that nobody has made yet. */
+bool deploy_is_file_missing(const struct deploy *deploy);
 
 /* deploy_expire.c. One try for each; what became of them is appended to `outcome`, an array of
  * {"relation", "deployment", "of", "bytes", "message" (NULL: dropped)}. */

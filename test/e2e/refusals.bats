@@ -33,6 +33,15 @@ tags_to_clone_only() {
   sed -i '/^  airlock:/,/^$/d' dbt_project.yml
 }
 
+@test "who looks at what was deployed makes no database" {
+  [ ! -e "$SHOP_DUCKDB" ]
+  for command in history inspect gc; do
+    run airlock "$command" --from staging --to prod
+    [ "$command" = inspect ] || assert_status 0
+    [ ! -e "$SHOP_DUCKDB" ] || fail "$command has made it"
+  done
+}
+
 # --- the scope
 
 @test "an empty scope names what cut it" {

@@ -28,6 +28,9 @@ char *targets_path(const struct cmdline_given *given, const struct project *proj
 int targets_list(const struct cmdline_given *given, const struct project *project,
 		 const struct strv *environment, struct strv *ret_names, char **ret_profile,
 		 struct err *err);
+/* What the profile says of a target. NULL: nothing, or only dbt can tell. free() it */
+char *targets_output(const struct cmdline_given *given, const struct project *project,
+		     const struct strv *environment, const char *target, const char *key);
 void targets_release(struct targets *targets);
 
 #endif
