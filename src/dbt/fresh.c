@@ -210,6 +210,29 @@ static char *compare_variables(const struct fresh *now, const json_t *record)
 	return reason;
 }
 
+static const char *first_difference(const json_t *some, const json_t *others)
+{
+	const char *path;
+	json_t *stamp;
+
+	json_object_foreach((json_t *)(uintptr_t)some, path, stamp)
+	{
+		if (!json_equal(stamp, json_object_get(others, path)))
+			return path;
+	}
+	return NULL;
+}
+
+char *fresh_written(const struct fresh *before, const struct fresh *after, const char **ret_doubt)
+{
+	const char *path = first_difference(after->files, before->files);
+
+	*ret_doubt = before->doubt ? before->doubt : after->doubt;
+	if (!path)
+		path = first_difference(before->files, after->files);
+	return path ? mem_printf("'%s' was written", path) : NULL;
+}
+
 static json_t *stamp_of_manifest(const char *directory)
 {
 	CLEANUP(mem_free_string) char *path = fs_join(directory, "manifest.json");

@@ -181,7 +181,33 @@ static int run_command(struct deploy *deploy, struct err *err)
 	return result;
 }
 
-int deploy_build(struct deploy *deploy, struct err *err)
+/* The tests of the last command are those of the project as it is then: what the first one built
+ * has to be of the same. */
+static int check_unwritten(struct deploy *deploy, const struct fresh *before, struct err *err)
+{
+	struct fresh *after = sides_picture(&deploy->sides);
+	const char *doubt;
+	char *what CLEANUP(mem_free_string) = fresh_written(before, after, &doubt);
+
+	if (!what && doubt) {
+		char *text CLEANUP(mem_free_string) =
+			mem_printf("whether the project was edited between the commands of the "
+				   "build is not known: %s",
+				   doubt);
+
+		deploy->request.reporter->warning(deploy->request.reporter, text);
+	}
+	fresh_free(after);
+	if (!what)
+		return 0;
+	err_set(err, ERR_PROJECT_CHANGED,
+		"%s between the commands of the build: the tests may not be those of what was "
+		"built",
+		what);
+	return err_hint(err, "leave the project alone while it is deployed, and deploy again");
+}
+
+static int run_commands(struct deploy *deploy, struct err *err)
 {
 	for (deploy->command = 0;; deploy->command++) {
 		if (deploy_step(deploy, &deploy->plan, verb(deploy), run_command, err) < 0)
@@ -189,4 +215,16 @@ int deploy_build(struct deploy *deploy, struct err *err)
 		if (is_last(deploy))
 			return 0;
 	}
+}
+
+int deploy_build(struct deploy *deploy, struct err *err)
+{
+	bool is_one = is_last(deploy);
+	struct fresh *before = is_one ? NULL : sides_picture(&deploy->sides);
+	int result = run_commands(deploy, err);
+
+	if (result == 0 && before)
+		result = check_unwritten(deploy, before, err);
+	fresh_free(before);
+	return result;
 }

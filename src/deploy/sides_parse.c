@@ -30,19 +30,30 @@ static void side_release(struct side *side)
 	strv_release(&side->arguments);
 }
 
-/* Whether the manifest that is there serves. */
-static void look(const struct sides *sides, struct side *side)
+static struct fresh *take(const struct sides *sides, const char *target,
+			  const struct sides_side *own, const char *dbt)
 {
 	const struct fresh_input input = {
 		.project = &sides->project,
-		.target = side->target,
+		.target = target,
 		.options = &sides->for_ops, /* the project is where the manifest is */
-		.environment = &side->own->environment,
-		.dbt = sides->dbt,
+		.environment = &own->environment,
+		.dbt = dbt,
 	};
 
+	return fresh_take(&input);
+}
+
+struct fresh *sides_picture(const struct sides *sides)
+{
+	return take(sides, sides->from, &sides->from_side, NULL);
+}
+
+/* Whether the manifest that is there serves. */
+static void look(const struct sides *sides, struct side *side)
+{
 	side->directory = sides_parse_path(sides->project.directory, side->own->name, NULL);
-	side->fresh = fresh_take(&input);
+	side->fresh = take(sides, side->target, side->own, sides->dbt);
 	free(fresh_compare(side->fresh, side->directory, &side->invocation_id));
 	if (side->invocation_id)
 		return;

@@ -92,6 +92,17 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_says "'run' stands there twice"
 }
 
+@test "what is edited between two commands is not published by the tests of the later one" {
+  run airlock deploy wac --yes
+  assert_status 0
+  remember_production
+  fake_dbt test "echo '-- another' >>models/mart/orders.sql"
+  run airlock deploy wac --yes
+  assert_status 125
+  assert_says 'models/mart/orders.sql' 'was written between the commands of the build'
+  assert_production_unchanged
+}
+
 # bats test_tags=exhaustive
 @test "with the real dbt too: options go to the commands that take them" {
   export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt

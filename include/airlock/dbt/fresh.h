@@ -37,6 +37,10 @@ void fresh_free(struct fresh *fresh);
  */
 char *fresh_compare(const struct fresh *now, const char *directory, char **ret_invocation_id);
 
+/* Of two pictures of one project: NULL when nothing was written between them, else what, free()
+ * it. *ret_doubt: that cannot be told, and why; borrowed from `after`. */
+char *fresh_written(const struct fresh *before, const struct fresh *after, const char **ret_doubt);
+
 /* Before a parse: what is kept of an earlier one no longer counts. */
 void fresh_forget(const char *directory);
 /* After a parse that wrote manifest.json into `directory`: keeps the picture, unless something

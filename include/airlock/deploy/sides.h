@@ -13,6 +13,7 @@
 #include "airlock/base/fs.h"
 #include "airlock/base/strv.h"
 #include "airlock/dbt/cmdline.h"
+#include "airlock/dbt/fresh.h"
 #include "airlock/dbt/manifest.h"
 #include "airlock/dbt/ops.h"
 #include "airlock/dbt/project.h"
@@ -62,6 +63,9 @@ void sides_close(struct sides *sides);
 /* Both side by side; a side whose last parse is known to be what a parse would write now is read
  * and not parsed again. ERR_DBT_FAILED with dbt's exit status and words. */
 int sides_parse(struct sides *sides, struct err *err);
+
+/* What dbt reads of the project on the side that builds, as it is now. fresh_free() it. */
+struct fresh *sides_picture(const struct sides *sides);
 
 /* Sorted unique_ids of the models, seeds and snapshots that the configuration selects, or the
  * words; asks `dbt ls` for what select.h does not know. */
