@@ -113,7 +113,7 @@ static void add_rest(const struct invocation *invocation, const struct deploy_re
 	buf_printf(&retry, "%s deploy --retry %s", invocation->program, result->id);
 	arguments_write_where(invocation->arguments, &publish);
 	arguments_write_where(invocation->arguments, &retry);
-	if (result->audit->passed.n > 0)
+	if (result->can_publish)
 		strv_push(next, buf_cstr(&publish));
 	if (result->can_retry)
 		strv_push(next, buf_cstr(&retry));

@@ -10,13 +10,18 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-/* The copies of tables of the scope. */
+/* A table of the scope. What goes on from another build has its copies from there. */
+static bool is_made(const struct deploy *deploy, const struct plan_copy *copy)
+{
+	return !deploy->basis && copy->way != PUBLISH_REMOVE && copy->route->in_scope;
+}
+
 static int push_queries(const struct deploy *deploy, struct strv *queries, struct err *err)
 {
 	for (size_t i = 0; i < deploy->plan.copy_count; i++) {
 		const struct plan_copy *copy = &deploy->plan.copies[i];
 
-		if (copy->way != PUBLISH_REMOVE && copy->route->in_scope &&
+		if (is_made(deploy, copy) &&
 		    observe_push_rows(&deploy->routes, &copy->route->from,
 				      deploy_compares_content(deploy), queries, err) < 0)
 			return -1;
@@ -43,7 +48,7 @@ static int check_copies(const struct deploy *deploy, json_t *const *answers, str
 		const struct table *table =
 			observed_table(&deploy->observed, deploy->routes.dialect, from);
 
-		if (copy->way == PUBLISH_REMOVE || !copy->route->in_scope)
+		if (!is_made(deploy, copy))
 			continue;
 		if (is_like(json_array_get(answers[n++], 0), table))
 			continue;

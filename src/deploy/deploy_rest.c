@@ -84,6 +84,19 @@ static bool production_is_as_copied(const struct deploy *deploy, const struct ob
 	return true;
 }
 
+/* What is exchanged whole goes without what failed only where nothing of it did. */
+static bool is_something_left(const struct deploy *deploy)
+{
+	for (size_t i = 0; deploy->strategy->swaps && i < deploy->routes.n; i++) {
+		const struct route *route = &deploy->routes.items[i];
+
+		if (route->in_scope &&
+		    !strv_contains(&deploy->audit.passed, route->node->unique_id))
+			return false;
+	}
+	return deploy->audit.passed.n > 0;
+}
+
 /* Never a reason for another failure: then it is not recorded, and not offered. */
 void deploy_note_rest(struct deploy *deploy)
 {
@@ -116,6 +129,7 @@ void deploy_note_rest(struct deploy *deploy)
 	}
 	observed_release(&picture);
 	deploy->result.rest = &deploy->audit.causes;
+	deploy->result.can_publish = is_something_left(deploy);
 	deploy->result.can_retry = build_commands(deploy->request.config)->n == 0;
 }
 

@@ -90,6 +90,26 @@ static int audit_tested(struct deploy *deploy, struct err *err)
 	return audit(deploy, err) < 0 ? -1 : deploy_check_tested(deploy, err);
 }
 
+/* Behind deploy_check_rest() for what another deployment left: its staging is this one's now. */
+static int prepare(struct deploy *deploy, struct err *err)
+{
+	if (!plan_step(&deploy->plan, "prepare"))
+		return 0;
+	return deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err);
+}
+
+/* Into staging, or what is there as it was tested. */
+static int build(struct deploy *deploy, struct err *err)
+{
+	if (!is_tested(deploy))
+		return prepare(deploy, err) < 0 || deploy_build(deploy, err) < 0
+			       ? -1
+			       : deploy_step(deploy, &deploy->plan, "audit", audit, err);
+	if (deploy->basis && prepare(deploy, err) < 0)
+		return -1;
+	return deploy_step(deploy, &deploy->plan, "audit", audit_tested, err);
+}
+
 int deploy_phases(struct deploy *deploy, struct err *err)
 {
 	struct reporter *reporter = deploy->request.reporter;
@@ -112,15 +132,8 @@ int deploy_phases(struct deploy *deploy, struct err *err)
 		err_set(err, ERR_INTERRUPTED, "not confirmed");
 		return err_hint(err, "answer yes, or give --yes");
 	}
-	if (is_tested(deploy)) {
-		if (deploy_step(deploy, &deploy->plan, "audit", audit_tested, err) < 0)
-			return -1;
-	} else if ((plan_step(&deploy->plan, "prepare") &&
-		    deploy_step(deploy, &deploy->plan, "prepare", deploy_prepare, err) < 0) ||
-		   deploy_build(deploy, err) < 0 ||
-		   deploy_step(deploy, &deploy->plan, "audit", audit, err) < 0) {
+	if (build(deploy, err) < 0)
 		return -1;
-	}
 	return deploy_publish_with_hooks(deploy, err);
 }
 

@@ -104,21 +104,22 @@ static int choose_tables(struct publication *w, struct err *err)
 static int plan_prepare(struct publication *w, struct err *err)
 {
 	bool marks = w->in->dialect->mark != NULL;
+	bool copies = w->copies.n > 0 && !w->in->reuses;
 	struct step *step;
 
-	if (!marks && w->copies.n == 0)
+	if (!marks && !copies)
 		return 0;
 	step = plan_add_step(w->plan, "prepare", "prepare",
 			     marks ? STEP_TRANSACTION : STEP_OPERATION,
-			     w->copies.n == 0 ? "the schemas of staging say whose build they are"
-					      : "staging gets from production what the build "
-						"does not make anew");
+			     copies ? "staging gets from production what the build does not make "
+				      "anew"
+				    : "the schemas of staging say whose build they are");
 	step->idempotent = true;
-	step->undo = w->copies.n == 0 ? "nothing: the next deployment marks them anew"
-				      : "nothing: staging is filled anew by the next deployment";
+	step->undo = copies ? "nothing: staging is filled anew by the next deployment"
+			    : "nothing: the next deployment marks them anew";
 	if (marks && w->in->dialect->mark(w->in->dialect, &w->set, &step->sql, err) < 0)
 		return -1;
-	if (w->copies.n == 0)
+	if (!copies)
 		return 0;
 	return w->in->dialect->swaps_files ? publication_push_file_copies(w, &step->sql, err)
 					   : publication_push_copies(w, &step->sql, err);
@@ -128,7 +129,7 @@ static int plan_steps(struct publication *w, struct err *err)
 {
 	static const char *const no_defer[] = { "--no-defer", NULL };
 
-	if (publication_plan_lock(w, err) < 0 || (!w->in->reuses && plan_prepare(w, err) < 0))
+	if (publication_plan_lock(w, err) < 0 || plan_prepare(w, err) < 0)
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);

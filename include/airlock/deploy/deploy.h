@@ -96,6 +96,7 @@ struct deploy_result {
 	const struct plan *refreshed; /* of the raw layer: what kept its copy; NULL: no refresh */
 	const struct strv
 		*rest;       /* names to exclude from a publish of what is good; NULL: none is */
+	bool can_publish;    /* what is good alone is more than nothing */
 	bool can_retry;      /* and dbt retry can build the others */
 	const char *settled; /* what a resume or abort found and did, in words; NULL: a run */
 	unsigned dbt_starts;

@@ -1,4 +1,6 @@
-"""Plays `dbt build`, and `run`, `seed` and `test`, which take a part of it: node by node, each skipped behind what failed, as dbt does it.
+"""Plays `dbt build`, and `run`, `seed` and `test`, which take a part of it, and `retry`, which takes
+what failed or was skipped in the build before: node by node, each skipped behind what failed, as dbt
+does it.
 
 DIRECT_SCENARIO is a file of JSON, or JSON itself:
 
@@ -45,11 +47,16 @@ class Build:
         self.project = arguments.text("project-dir", os.getcwd())
         self.target_path = arguments.text("target-path", "target")
         self.directory = os.path.join(self.project, self.target_path)
-        self.materializer = Materializer(
-            engine, self.project, arguments.flag("full-refresh"), self.scenario.get("columns", {}))
+        before = self._before() if arguments.verb == "retry" else None
+        self.verb = before["args"]["which"] if before else arguments.verb
+        self.refreshes = before["args"]["full_refresh"] if before else arguments.flag("full-refresh")
+        self.materializer = Materializer(engine, self.project, self.refreshes, self.scenario.get("columns", {}))
         self.results = {}
         self.deferred = []
         chosen = select(recording, arguments.words("select"), arguments.words("exclude"))
+        if before:
+            again = [row["unique_id"] for row in before["results"] if row["status"] not in GOOD]
+            chosen = [unique_id for unique_id in recording.nodes if unique_id in again]
         self.nodes = [unique_id for unique_id in chosen if self._is_built(unique_id)]
         if arguments.flag("defer"):
             self._defer(set(chosen))
@@ -68,6 +75,10 @@ class Build:
         self._write_results()
         self._report(nodes)
         return 0 if all(result["status"] in GOOD for result in self.results.values()) else 1
+
+    def _before(self):
+        with open(f"{self.directory}/run_results.json", encoding="utf-8") as file:
+            return json.load(file)
 
     def _defer(self, chosen):
         """(name in this target, name in the state) of each node that is not selected."""
@@ -92,7 +103,7 @@ class Build:
 
     def _is_built(self, unique_id):
         node = self.recording.nodes[unique_id]
-        types = TYPES.get(self.arguments.verb)
+        types = TYPES.get(self.verb)
         if types and node["resource_type"] not in types:
             return False
         return node["config"].get("materialized") != "ephemeral"
@@ -210,12 +221,12 @@ class Build:
     def _write_results(self):
         options = self.arguments.options
         args = {
-            "which": self.arguments.verb,
+            "which": self.verb,
             "target": options.get("target"),
             "select": options.get("select", []),
             "exclude": options.get("exclude", []),
             "indirect_selection": options.get("indirect-selection", "eager"),
-            "full_refresh": self.arguments.flag("full-refresh"),
+            "full_refresh": self.refreshes,
             "defer": self.arguments.flag("defer"),
             "empty": False,
             "sample": None,

@@ -109,6 +109,7 @@ VERBS = {
     "run": Command.build,
     "seed": Command.build,
     "test": Command.build,
+    "retry": Command.build,
     "compile": Command.compile,
     "ls": Command.list,
     "list": Command.list,
