@@ -27,6 +27,18 @@ static const char *copy_reason(const struct publication *w, const struct route *
 	return "its materialization may go on from what it has";
 }
 
+/* Its rows would not be in what the build goes on from. */
+static int refuse_source(const struct publish_table *t, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->from);
+
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' is a %s in production, of which no copy is made: the build would begin "
+		"without its rows",
+		name, t->from_table->kind);
+	return err_hint(err, "leave its node out with --exclude, or let dbt make it a table");
+}
+
 static int check_kind(const struct publish_table *t, struct err *err)
 {
 	static const char *const kinds[] = { "table", "view", "materialized view" };
@@ -103,8 +115,11 @@ int publication_add_copy(struct publication *w, const struct route *route, bool 
 		.is_copy = true,
 	};
 	/* In its place dbt would make a table from nothing. */
-	if (t->from_table && is_built(w, route) && strcmp(t->from_table->kind, "table") != 0)
+	if (t->from_table && is_built(w, route) && strcmp(t->from_table->kind, "table") != 0) {
+		if (!strstr(t->from_table->kind, "view"))
+			return refuse_source(t, err);
 		t->from_table = NULL;
+	}
 	if (!t->from_table && !t->to_table)
 		return 0;
 	t->way = w->in->dialect->choose_copy(t);

@@ -102,6 +102,22 @@ history() {
   assert_production_unchanged
 }
 
+@test "a partitioned table is not begun anew without its rows" {
+  [ "$ENGINE" = postgres ] || skip 'DuckDB has no such tables'
+  sql 'alter table mart.revenue_by_day rename to was;
+    create table mart.revenue_by_day (like mart.was) partition by range (ordered_on);
+    create table mart.all_days partition of mart.revenue_by_day default;
+    insert into mart.revenue_by_day select * from mart.was; drop table mart.was'
+  remember_production
+  incremental --foreign-objects mart.all_days
+  assert_status 125
+  assert_says "'shop.mart.revenue_by_day' is a partitioned table in production"
+  run airlock deploy production-rollback -s revenue_by_day "${SIDES[@]}" --yes
+  assert_status 125
+  refute_says 'build: build and test'
+  assert_production_unchanged
+}
+
 @test "rows that somebody else writes behind the copy stop it" {
   incremental --before-publish "'$PYTHON' '$ROOT/test/support/sql.py' 'update mart.revenue_by_day set orders = orders + 1'"
   assert_status 73
