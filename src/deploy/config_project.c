@@ -154,9 +154,35 @@ static int set_side(struct config *config, enum option_source source,
 	return err_hint(err, "write '%s: {target: NAME, env: {VARIABLE: value}}'", row->key);
 }
 
+/* `foreign_objects: {ignore: [PATTERN]}`, which is the list. */
+static int set_listed(struct config *config, enum option_source source,
+		      const struct yaml_document *document, const struct yaml_node *node,
+		      const struct option_row *row, struct err *err)
+{
+	const struct yaml_node *list = yaml_get(node, row->listed);
+
+	if (list && node->n == 1)
+		return set_node(config, source, document, list, row, err);
+	yaml_error(document, node, ERR_CONFIG_INVALID, err, "'%s' has another key than '%s'",
+		   row->key, row->listed);
+	return err_hint(err, "write '%s: %s' or '%s: {%s: [...]}'", row->key, row->none, row->key,
+			row->listed);
+}
+
 static bool is_side(const struct option_row *row)
 {
 	return row->id == OPTION_FROM || row->id == OPTION_TO;
+}
+
+typedef int set_fn(struct config *config, enum option_source source,
+		   const struct yaml_document *document, const struct yaml_node *node,
+		   const struct option_row *row, struct err *err);
+
+static set_fn *setter_of(const struct option_row *row, const struct yaml_node *node)
+{
+	if (!is_mapping(node))
+		return set_node;
+	return is_side(row) ? set_side : row->listed ? set_listed : set_node;
 }
 
 static int refuse_key(const struct yaml_document *document, const struct yaml_node *key,
@@ -232,8 +258,8 @@ static int set_mapping(const struct reading *reading, struct config *config,
 					? option_refuse_project_only
 					: option_refuse_command_line_only)(row, where, err);
 		}
-		if ((is_side(row) && is_mapping(mapping->items[i]) ? set_side : set_node)(
-			    config, source, reading->document, mapping->items[i], row, err) < 0)
+		if (setter_of(row, mapping->items[i])(config, source, reading->document,
+						      mapping->items[i], row, err) < 0)
 			return -1;
 	}
 	return 0;

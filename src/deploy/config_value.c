@@ -187,7 +187,15 @@ static int read_list(const struct option_place *place, const struct option_row *
 		else
 			return option_no_value(place, row, err);
 	}
-	return reading->list.n ? 0 : option_no_value(place, row, err);
+	if (!reading->list.n)
+		return option_no_value(place, row, err);
+	if (!row->none || !strv_contains(&reading->list, row->none))
+		return 0;
+	if (reading->list.n > 1)
+		return err_set(err, ERR_CONFIG_INVALID, "%s: '%s' is '%s', or a list without it",
+			       place->name, row->key, row->none);
+	strv_release(&reading->list);
+	return 0;
 }
 
 static int read_words(const struct option_place *place, const struct option_row *row,

@@ -121,6 +121,32 @@ static void the_keys_of_the_mirror_stand_in_a_mapping(void **state)
 		"for example mirror: {raw: 'tag:raw', max_age: 1d}");
 }
 
+static void foreign_objects_are_refused_or_ignored_by_pattern(void **state)
+{
+	CLEANUP(config_release) struct config config;
+	CLEANUP(config_release) struct config list;
+	CLEANUP(config_release) struct config refused;
+
+	(void)state;
+	accepts(&(struct input) { .project = "  airlock:\n    foreign_objects: "
+					     "{ignore: ['mart.tmp_*', 'x.y']}\n" },
+		&config);
+	holds(&config, OPTION_FOREIGN_OBJECTS, "mart.tmp_*|x.y", "dbt_project.yml:4:31");
+	accepts(&(struct input) { .project = "  airlock:\n    foreign_objects: ['mart.tmp_*']\n" },
+		&list);
+	holds(&list, OPTION_FOREIGN_OBJECTS, "mart.tmp_*", "dbt_project.yml:4:22");
+	accepts(&(struct input) { .project = "  airlock:\n    foreign_objects: ['mart.tmp_*']\n",
+				  .variables = "AIRLOCK_FOREIGN_OBJECTS=refuse" },
+		&refused);
+	holds(&refused, OPTION_FOREIGN_OBJECTS, "", "AIRLOCK_FOREIGN_OBJECTS");
+	refuses(&(struct input) { .project = "  airlock:\n    foreign_objects: {allow: [a.b]}\n" },
+		ERR_CONFIG_INVALID,
+		"/p/dbt_project.yml:4:22: 'foreign_objects' has another key than 'ignore'",
+		"write 'foreign_objects: refuse' or 'foreign_objects: {ignore: [...]}'");
+	refuses(&(struct input) { .arguments = "--foreign-objects refuse,a.b" }, ERR_CONFIG_INVALID,
+		"--foreign-objects: 'foreign_objects' is 'refuse', or a list without it", NULL);
+}
+
 #define TWO_DEPLOYMENTS                                                                            \
 	"  airlock:\n    deployments:\n      hourly: {strategy: wac}\n"                            \
 	"      nightly: {strategy: production-rollback, from: x}\n"
@@ -227,6 +253,7 @@ int main(void)
 		cmocka_unit_test(jinja_is_refused_with_the_variable_to_use),
 		cmocka_unit_test(the_word_behind_the_verb_is_a_strategy_or_a_deployment),
 		cmocka_unit_test(the_keys_of_the_mirror_stand_in_a_mapping),
+		cmocka_unit_test(foreign_objects_are_refused_or_ignored_by_pattern),
 		cmocka_unit_test(the_mirror_is_no_strategy_that_is_deployed),
 		cmocka_unit_test(deployments_are_checked),
 		cmocka_unit_test(nothing_under_the_key_is_nothing_said),

@@ -105,6 +105,8 @@ struct option_row {
 	const char *fallback;      /* the default as text; "" for none */
 	bool command_line_only;
 	bool project_only;    /* at the top of `vars: airlock:`, and nowhere else */
+	const char *none;     /* of OPTION_LIST: the word that stands for an empty list; or NULL */
+	const char *listed;   /* the key of a mapping whose value is the list; or NULL */
 	const char *argument; /* in help: "TARGET", "TAG,..." */
 	const char *help;     /* one line */
 };
