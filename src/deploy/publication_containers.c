@@ -6,6 +6,7 @@
 #include "airlock/deploy/route_check.h"
 #include "airlock/format/glob.h"
 #include "airlock/format/json.h"
+#include "airlock/warehouse/marker.h"
 
 static int refuse_name(const struct relation *schema, struct err *err)
 {
@@ -277,11 +278,14 @@ int publication_push_asides(struct publication *w, const struct state *state,
 		char *prefix CLEANUP(mem_free_string) = mem_printf(
 			"%s" STATE_DEMOTED, *c->to.schema ? c->to.schema : c->to.database);
 
+		char *was CLEANUP(mem_free_string) =
+			marker_publisher(c->to_seen ? c->to_seen->comment : NULL);
+
 		json_array_append_new(
 			detail,
-			json_pack("{s:I, s:[s, s], s:s, s:o, s:I, s:I}", "number",
+			json_pack("{s:I, s:[s, s], s:s, s:o, s:s?, s:I, s:I}", "number",
 				  (json_int_t)i + 1, "of", c->to.database, c->to.schema, "prefix",
-				  prefix, "made", made_names(w, c), "keep",
+				  prefix, "made", made_names(w, c), "was", was, "keep",
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP), "keep_for",
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
 	}

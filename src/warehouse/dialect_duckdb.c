@@ -64,7 +64,8 @@ extern const char duckdb_observe_sql[];
 	"insert into {log:relation} (id, logged_at, event, detail) "                               \
 	"select '{id:bind}', now(), 'restores', "                                                  \
 	"coalesce(to_json(list(json_merge_patch(e.value, json_object('made', null, "               \
-	"'prefix', null, 'file', true, 'schema', (e.value ->> 'prefix') || '{id:bind}', "          \
+	"'prefix', null, 'was', null, 'file', true, 'schema', (e.value ->> 'prefix') || "          \
+	"'{id:bind}', "                                                                            \
 	"'bytes', (select s.block_size * s.total_blocks from pragma_database_size() s "            \
 	"where s.database_name = current_database()), 'expires_at', "                              \
 	"strftime((now() + to_seconds((e.value ->> 'keep_for')::bigint)) "                         \

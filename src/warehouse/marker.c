@@ -1,6 +1,7 @@
 #include "airlock/warehouse/marker.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "airlock/base/mem.h"
 #include "airlock/warehouse/sql.h"
@@ -20,6 +21,18 @@ char *marker_mirror(const char *id, const struct relation *of)
 	char *name CLEANUP(mem_free_string) = relation_display(of);
 
 	return mem_printf(MARKER_MIRROR "%s, for %s", id, name);
+}
+
+char *marker_publisher(const char *comment)
+{
+	static const char before[] = "[airlock: published ";
+	const char *id = comment ? strstr(comment, before) : NULL;
+	const char *end = id ? strchr(id, ']') : NULL;
+
+	if (!end || end[1])
+		return NULL;
+	id += strlen(before);
+	return mem_strndup(id, (size_t)(end - id));
 }
 
 char *marker_demoted(const char *id)

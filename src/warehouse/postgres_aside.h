@@ -82,13 +82,22 @@
 	"(select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "              \
 	"{log:relation})"
 
-/* {detail}: [{"prefix", "made": ["KIND NAME", ..], ..}], of the deployment that is bound. */
+/* That the deployment made which published the schema: a node that made it may be gone since. */
+#define ASIDE_PUBLISHED                                                                            \
+	"d.classid = 'pg_class'::regclass and exists (select 1 from {log:relation} l, "            \
+	"jsonb_array_elements(l.detail::jsonb -> 'tables') t where l.id = e ->> 'was' "            \
+	"and l.event = 'intent' "                                                                  \
+	"and split_part(t -> 'tested' ->> 'object', '/', 1) = d.objid::text)"
+
+/* {detail}: [{"prefix", "made": ["KIND NAME", ..], "was", ..}], of the deployment that is bound. */
 #define ASIDE_LOG                                                                                  \
 	"insert into {log:relation} (id, logged_at, event, detail) "                               \
 	"select '{id:bind}', " LOG_NOW ", 'restores', "                                            \
-	"coalesce(json_agg((e - 'made' - 'prefix') || jsonb_build_object('schema', n.nspname, "    \
+	"coalesce(json_agg((e - 'made' - 'prefix' - 'was') || jsonb_build_object('schema', "       \
+	"n.nspname, "                                                                              \
 	"'object', n.oid::text, 'objects', (select coalesce(jsonb_agg(" ASIDE_OBJECT               \
-	"), '[]') " ASIDE_MEMBERS "and e -> 'made' ? (o.type || ' ' || " ASIDE_NAME ")), "         \
+	"), '[]') " ASIDE_MEMBERS "and (e -> 'made' ? (o.type || ' ' || " ASIDE_NAME ") "          \
+	"or " ASIDE_PUBLISHED ")), "                                                               \
 	"'bytes', " ASIDE_BYTES ", 'expires_at', "                                                 \
 	"to_char((clock_timestamp() + (e ->> 'keep_for')::bigint * interval '1 s') "               \
 	"at time zone 'utc', 'YYYY-MM-DD\"T\"HH24:MI:SS.MS\"Z\"')))::text, '[]') "                 \

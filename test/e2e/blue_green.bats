@@ -123,6 +123,23 @@ refused() { # refused WORDS...: nothing happened
   assert_sql "select count(*) from pg_tables where schemaname ~ '^mart__airlock_' and tablename = 'by_hand'" 1
 }
 
+@test "a relation whose node was deleted goes with the schema that was put aside" {
+  export DIRECT_WITHOUT='model.shop.open_orders test.shop.not_null_open_orders_order_id.d01fe14abf'
+  blue_green --foreign-objects mart.open_orders
+  assert_status 0
+  sql "create table mart.by_hand (x int)"
+  unset DIRECT_WITHOUT
+  blue_green --foreign-objects mart.by_hand
+  assert_status 0
+  blue_green
+  assert_status 0
+  run --separate-stderr airlock gc --from green --to prod --keep-for 0 --yes --json
+  assert_status 0
+  assert_json '[p["why"] for p in d["restore_points"] if p["why"]]' \
+    '["it holds what no deployment made: table by_hand"]'
+  assert_sql "select count(*) from pg_views where viewname = 'open_orders' and schemaname ~ '^mart__airlock'" 1
+}
+
 @test "what would stay bound to the old tables is refused by name" {
   sql "create schema reports; create materialized view reports.totals as select count(*) from mart.orders;
     create publication feed for table mart.orders"
@@ -207,6 +224,22 @@ refused() { # refused WORDS...: nothing happened
   blue_green
   assert_status 0
   assert_country CH
+}
+
+@test "what failed is built once more on top of what is good, and the schemas change places" {
+  change_data
+  DIRECT_SCENARIO='{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}' \
+    blue_green --json
+  assert_status 1
+  refute_says 'airlock publish'
+  id=$(airlock history --from green --to prod --json 2>/dev/null |
+    "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["deployments"][0]["id"])')
+  run airlock deploy --retry "$id" --from green --to prod --yes
+  assert_status 0
+  assert_country CH
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_country IT
 }
 
 # The recipe: full load at T, incremental at T+1; the old side is one deployment behind.

@@ -17,6 +17,8 @@ char *marker_restore(const char *id, size_t number, const struct relation *of);
 /* Of the side copy of a source that the refresh `id` made for a raw table. */
 #define MARKER_MIRROR "airlock: side copy of refresh "
 char *marker_mirror(const char *id, const struct relation *of);
+/* The deployment that the comment of a schema names as the one that published it; NULL: none. */
+char *marker_publisher(const char *comment);
 /* How the comment of a schema ends that the exchange of `id` put aside. */
 char *marker_demoted(const char *id);
 
