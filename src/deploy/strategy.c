@@ -25,16 +25,37 @@ const struct strategy *strategy_find(const char *name)
 	return NULL;
 }
 
+static bool works_on(const struct strategy *strategy, const struct dialect *dialect)
+{
+	if (dialect->changes_set_atomically)
+		return true;
+	for (const char *const *name = strategy->one_by_one; name && *name; name++)
+		if (strcmp(*name, dialect->name) == 0)
+			return true;
+	return false;
+}
+
+static int refuse_dialect(const struct strategy *strategy, const struct dialect *dialect,
+			  struct err *err)
+{
+	CLEANUP(strv_release) struct strv names = STRV_INIT;
+	CLEANUP(mem_free_string) char *list = NULL;
+
+	for (size_t i = 0; i < ARRAY_LEN(strategies); i++)
+		if (works_on(strategies[i], dialect))
+			strv_push(&names, strategies[i]->name);
+	list = strv_join(&names, ", ");
+	return err_set(err, ERR_UNSUPPORTED, "%s on %s is not in this version; there is: %s",
+		       strategy->name, dialect->title, list);
+}
+
 int strategy_plan(const struct strategy *strategy, const struct strategy_input *input,
 		  struct plan *ret_plan, struct err *err)
 {
 	struct plan plan;
 
-	if (!input->dialect->changes_set_atomically && !strategy->one_by_one)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "%s on %s is not in this version; wac and "
-			       "production-rollback are",
-			       strategy->name, input->dialect->title);
+	if (!works_on(strategy, input->dialect))
+		return refuse_dialect(strategy, input->dialect, err);
 	plan_init(&plan);
 	plan.strategy = strategy->name;
 	plan.dialect = input->dialect;

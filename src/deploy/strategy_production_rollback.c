@@ -160,11 +160,13 @@ static int production_rollback_plan(const struct strategy_input *input, struct p
 	return plan_steps(&r, err);
 }
 
+static const char *const one_by_one[] = { "snowflake", NULL };
+
 const struct strategy strategy_production_rollback = {
 	.name = "production-rollback",
 	.summary = "copy production to staging, rebuild and test the scope, put it back",
 	.builds_scope = true,
 	.holds_production = true,
-	.one_by_one = true,
+	.one_by_one = one_by_one,
 	.plan = production_rollback_plan,
 };

@@ -427,9 +427,11 @@ static int rollback_plan(const struct strategy_input *input, struct plan *plan, 
 	return plan_steps(&w, err);
 }
 
+static const char *const one_by_one[] = { "snowflake", "bigquery", NULL };
+
 const struct strategy strategy_rollback = {
 	.name = "rollback",
 	.summary = "put production back to the restore points of a deployment",
-	.one_by_one = true,
+	.one_by_one = one_by_one,
 	.plan = rollback_plan,
 };

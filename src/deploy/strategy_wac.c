@@ -50,10 +50,12 @@ static int wac_plan(const struct strategy_input *input, struct plan *plan, struc
 	return plan_steps(&w, err);
 }
 
+static const char *const one_by_one[] = { "snowflake", "bigquery", NULL };
+
 const struct strategy strategy_wac = {
 	.name = "wac",
 	.summary = "write-audit-clone: build and test in staging, then publish the tested tables",
 	.publishes_alone = true,
-	.one_by_one = true,
+	.one_by_one = one_by_one,
 	.plan = wac_plan,
 };

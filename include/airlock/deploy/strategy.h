@@ -45,8 +45,10 @@ struct strategy {
 	bool holds_production; /* its lock, from the beginning: it copies or exchanges all of it */
 	bool may_rebuild;      /* production by dbt: then its lock is held too */
 	bool publishes_alone;  /* what staging holds, without a build of its own */
-	bool one_by_one;       /* also where the engine has no transaction for its tables */
-	bool swaps;            /* whole containers: views are published too */
+	/* The dialects without a transaction for all tables where it is tried and works; NULL-ended
+	 * names, NULL: none. */
+	const char *const *one_by_one;
+	bool swaps; /* whole containers: views are published too */
 	int (*plan)(const struct strategy_input *input, struct plan *plan, struct err *err);
 };
 
