@@ -162,8 +162,8 @@ def starts(table, rounds):
 
 
 def manifest(table, _rounds):
-    table.title("the relations of one tag out of a manifest")
-    run = subprocess.run([sys.executable, os.path.join(HERE, "manifest.py"), os.environ["AIRLOCK"],
+    table.title("the relations of one tag out of a manifest (the static program, which is shipped)")
+    run = subprocess.run([sys.executable, os.path.join(HERE, "manifest.py"), os.environ["AIRLOCK_STATIC"],
                           os.environ["JANSSON_DOM"]], check=True, stdout=subprocess.PIPE, text=True)
     print(run.stdout, end="")
     for line in run.stdout.splitlines()[1:]:
