@@ -363,6 +363,10 @@ int oracle_parse(const char *content, size_t len, const char *name, struct oracl
 	if (len > MAX_BYTES)
 		return err_set(err, ERR_MANIFEST_INVALID, "%s: larger than %zu bytes", name,
 			       MAX_BYTES);
+	/* jansson loses a NUL that follows a number or a word: what it puts back into its buffer
+	 * it takes for the end of that. No JSON, and refused by us. */
+	if (memchr(content, '\0', len))
+		return err_set(err, ERR_MANIFEST_INVALID, "%s: a NUL", name);
 	root = js_parse(content, len, name, ERR_MANIFEST_INVALID, err);
 	if (!root)
 		return -1;
