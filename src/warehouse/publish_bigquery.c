@@ -211,14 +211,7 @@ static int push_view(const struct push *p, const struct publish_table *t)
 }
 
 static const struct one_by_one how = {
-	.table_is = RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),
-	.view_is = RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT),
-	.nothing_is = RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT),
-	.table_is_or_gone = RAISE_UNLESS(TABLE_IS " or " NOTHING_IS, DIALECT_RAISED_CONFLICT),
-	.view_is_or_gone = RAISE_UNLESS(VIEW_IS " or " NOTHING_IS, DIALECT_RAISED_CONFLICT),
-	.counts_the_stage = RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),
-	.table_is_or_holds = RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE, DIALECT_RAISED_CONFLICT),
-	.holds_the_stage = RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT),
+	ONE_BY_ONE_CHECKS,
 	.own_view = " or strpos({view:literal}, v.view_definition) > 0",
 	.view_reason = "the view gets its new text; authorized views are not checked",
 	.table_reason = "replaced by a copy of the tested table, with the expiration and the "

@@ -51,6 +51,19 @@ struct one_by_one {
 	push_fn *view;
 };
 
+/* The checks of a dialect that says RAISE_UNLESS(condition, message) and these conditions:
+ * TABLE_IS, VIEW_IS, NOTHING_IS, COUNTS_THE_STAGE, HOLDS_THE_STAGE. */
+#define ONE_BY_ONE_CHECKS                                                                          \
+	.table_is = RAISE_UNLESS(TABLE_IS, DIALECT_RAISED_CONFLICT),                               \
+	.view_is = RAISE_UNLESS(VIEW_IS, DIALECT_RAISED_CONFLICT),                                 \
+	.nothing_is = RAISE_UNLESS(NOTHING_IS, DIALECT_RAISED_CONFLICT),                           \
+	.table_is_or_gone = RAISE_UNLESS(TABLE_IS " or " NOTHING_IS, DIALECT_RAISED_CONFLICT),     \
+	.view_is_or_gone = RAISE_UNLESS(VIEW_IS " or " NOTHING_IS, DIALECT_RAISED_CONFLICT),       \
+	.counts_the_stage = RAISE_UNLESS(COUNTS_THE_STAGE, DIALECT_RAISED_COUNT),                  \
+	.table_is_or_holds =                                                                       \
+		RAISE_UNLESS(TABLE_IS " or " HOLDS_THE_STAGE, DIALECT_RAISED_CONFLICT),            \
+	.holds_the_stage = RAISE_UNLESS(HOLDS_THE_STAGE, DIALECT_RAISED_COUNT)
+
 #define ONE_BY_ONE_DROP_IT "drop it in production once, then deploy again"
 
 int one_by_one_choose_way(const struct one_by_one *how, const struct publish_table *table,
