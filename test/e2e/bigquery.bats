@@ -4,34 +4,10 @@
 # bats file_tags=exhaustive
 
 load ../support/common.bash
+load ../support/one_by_one.bash
 
-setup_file() {
-  begin_file shop
-  deploy
-  assert_status 0
-}
-
-setup() {
-  cd "$WORK/project" || return
-}
-
-teardown_file() {
-  end_file
-}
-
-# One more row in what `customers` is made of.
-add_customer() { # add_customer ID
-  echo "$1,Customer $1,DE,retail" >>seeds/raw_customers.csv
-}
-
-fault() { # fault PATTERN KIND [SECONDS]
-  curl -sS --fail -X POST -H 'Content-Type: application/json' \
-    -d "{\"pattern\": \"$1\", \"kind\": \"$2\", \"seconds\": ${3-1}}" \
-    "$SHOP_BQ_ENDPOINT/standin/fault" >/dev/null
-}
-
-rows_of() { # rows_of DATASET.TABLE
-  sql "select count(*) from $1"
+standin_address() {
+  echo "$SHOP_BQ_ENDPOINT"
 }
 
 stages() {
@@ -87,41 +63,11 @@ copy_of() { # copy_of TABLE: the pattern of its copy
 }
 
 @test "a failing test leaves production as it is" {
-  before=$(rows_of mart.customers)
-  add_customer 102
-  add_customer 102
-  deploy
-  assert_status 1
-  assert_says 'production was not changed'
-  [ "$(rows_of mart.customers)" -eq "$before" ]
-  sed -i '/^102,/d' seeds/raw_customers.csv
+  failing_test_leaves_production
 }
 
 @test "a publish that stops between two tables is resumed from another directory" {
-  add_customer 103
-  customers=$(rows_of mart.customers)
-  fault "$(copy_of orders)" denied
-  deploy
-  assert_status 70
-  assert_says '1 of 6 relations are published' 'airlock resume'
-  [ "$(rows_of mart.customers)" -ne "$customers" ]
-  run airlock abort
-  assert_status 71
-  assert_says 'some of production may be new'
-  deploy
-  assert_status 71
-  assert_says 'died while it published'
-  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
-  cd "$BATS_TEST_TMPDIR/elsewhere" || return
-  rm -rf target
-  run airlock resume
-  assert_status 0
-  assert_says 'published 6 relations'
-  [ "$(stages)" -eq 0 ]
-  # The restore point is what was there before the first of the two began.
-  run airlock rollback --yes
-  assert_status 0
-  [ "$(rows_of mart.customers)" -eq "$customers" ]
+  stops_and_is_resumed_elsewhere "$(copy_of orders)" denied
 }
 
 @test "a copy whose reply was lost, or that runs late, is neither lost nor done twice" {

@@ -4,39 +4,15 @@
 # bats file_tags=exhaustive
 
 load ../support/common.bash
+load ../support/one_by_one.bash
 
-setup_file() {
-  begin_file shop
-  deploy
-  assert_status 0
-}
-
-setup() {
-  cd "$WORK/project" || return
-}
-
-teardown_file() {
-  end_file
-}
-
-# One more row in what `customers` is made of.
-add_customer() { # add_customer ID
-  echo "$1,Customer $1,DE,retail" >>seeds/raw_customers.csv
-}
-
-fault() { # fault PATTERN KIND [SECONDS]
-  curl -sS --fail -X POST -H 'Content-Type: application/json' \
-    -d "{\"pattern\": \"$1\", \"kind\": \"$2\", \"seconds\": ${3-1}}" \
-    "http://127.0.0.1:$SHOP_SF_PORT/standin/fault" >/dev/null
+standin_address() {
+  echo "http://127.0.0.1:$SHOP_SF_PORT"
 }
 
 # How many tables were frozen for a publish so far.
 frozen() {
-  curl -sS --fail "http://127.0.0.1:$SHOP_SF_PORT/standin/statements" | grep -o 'not exists [^ ]*airlock_stage_' | wc -l
-}
-
-rows_of() { # rows_of SCHEMA.TABLE
-  sql "select count(*) from $1"
+  curl -sS --fail "$(standin_address)/standin/statements" | grep -o 'not exists [^ ]*airlock_stage_' | wc -l
 }
 
 stages() {
@@ -92,41 +68,11 @@ stages() {
 }
 
 @test "a failing test leaves production as it is" {
-  before=$(rows_of mart.customers)
-  add_customer 102
-  add_customer 102
-  deploy
-  assert_status 1
-  assert_says 'production was not changed'
-  [ "$(rows_of mart.customers)" -eq "$before" ]
-  sed -i '/^102,/d' seeds/raw_customers.csv
+  failing_test_leaves_production
 }
 
 @test "a publish that stops between two tables is resumed from another directory" {
-  add_customer 103
-  customers=$(rows_of mart.customers)
-  fault 'create or replace .*MART.*ORDERS.* clone' error
-  deploy
-  assert_status 70
-  assert_says '1 of 6 relations are published' 'airlock resume'
-  [ "$(rows_of mart.customers)" -ne "$customers" ]
-  run airlock abort
-  assert_status 71
-  assert_says 'some of production may be new'
-  deploy
-  assert_status 71
-  assert_says 'died while it published'
-  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
-  cd "$BATS_TEST_TMPDIR/elsewhere" || return
-  rm -rf target
-  run airlock resume
-  assert_status 0
-  assert_says 'published 6 relations'
-  [ "$(stages)" -eq 0 ]
-  # The restore point is what was there before the first of the two began.
-  run airlock rollback --yes
-  assert_status 0
-  [ "$(rows_of mart.customers)" -eq "$customers" ]
+  stops_and_is_resumed_elsewhere 'create or replace .*MART.*ORDERS.* clone' error
 }
 
 @test "one that stopped between two tables is not ended by a resume that cannot go on" {
