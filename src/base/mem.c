@@ -60,8 +60,11 @@ void *mem_large(size_t size)
 	size_t room = (size + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
 	void *p;
 
-	if (size < HUGE_PAGE)
-		return mem_realloc(NULL, size, 1);
+	if (size < HUGE_PAGE) {
+		p = mem_realloc(NULL, size, 1);
+		mem_populate(p, size);
+		return p;
+	}
 	if (room < size || posix_memalign(&p, HUGE_PAGE, room))
 		out_of_memory();
 	mem_prefer_huge_pages(p, room);
@@ -192,6 +195,8 @@ static struct arena_block *new_block(size_t size)
 		out_of_memory();
 	if (sizeof(*block) + size < HUGE_PAGE) {
 		block = mem_alloc(sizeof(*block) + size);
+		if (size > ARENA_BLOCK_SIZE)
+			mem_populate(block, sizeof(*block) + size);
 	} else {
 		block = mem_large(sizeof(*block) + size);
 		memset(block, 0, sizeof(*block) + size);

@@ -5,5 +5,8 @@
 #include <stddef.h>
 
 void mem_prefer_huge_pages(void *p, size_t size);
+/* All the pages at once that lie in it whole, which will be written soon: one by one is a fault
+ * each. */
+void mem_populate(void *p, size_t size);
 
 #endif

@@ -6,3 +6,9 @@ void mem_prefer_huge_pages(void *p, size_t size)
 	(void)p;
 	(void)size;
 }
+
+void mem_populate(void *p, size_t size)
+{
+	(void)p;
+	(void)size;
+}

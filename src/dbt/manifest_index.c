@@ -4,7 +4,7 @@
 #include <string.h>
 
 #define BYTES_PER_NODE 5000
-#define LARGE ((size_t)4 << 20)
+#define LARGE ((size_t)64 << 10)
 #define MAX_NODES ((size_t)1000 * 1000)
 
 static const char no_nodes[] = "no manifest of dbt: it has no 'nodes'";
@@ -116,7 +116,9 @@ struct rows {
 };
 
 enum {
-	KEY_BUCKETS = 128,
+	HEAD = 8, /* bytes */
+	KEY_BITS = 7,
+	KEY_BUCKETS = 1 << KEY_BITS,
 	KEY_ROWS = ARRAY_LEN(node_rows), /* of the largest set */
 };
 
@@ -124,6 +126,7 @@ enum {
 struct buckets {
 	unsigned char first[KEY_BUCKETS];
 	unsigned char next[KEY_ROWS];
+	uint64_t heads[KEY_ROWS];
 };
 
 struct index {
@@ -135,10 +138,28 @@ struct index {
 	struct buckets buckets[KEYS_COUNT];
 };
 
-/* Length, first and last byte tell nearly all names apart. */
-static size_t bucket_of(const char *name, size_t len)
+/* The first 8 bytes, zeros behind a shorter name: they tell nearly all names apart. */
+static uint64_t head_of(const char *name, size_t len, const char *end)
 {
-	return (len * 7 + (unsigned char)name[0] * 3U + (unsigned char)name[len - 1]) % KEY_BUCKETS;
+	static const unsigned char mask_of[2 * HEAD] = { 0xff, 0xff, 0xff, 0xff,
+							 0xff, 0xff, 0xff, 0xff };
+	uint64_t head = 0;
+	uint64_t mask;
+
+	if (end - name < HEAD) {
+		memcpy(&head, name, len < HEAD ? len : HEAD);
+		return head;
+	}
+	memcpy(&head, name, HEAD);
+	if (len >= HEAD)
+		return head;
+	memcpy(&mask, mask_of + HEAD - len, HEAD);
+	return head & mask;
+}
+
+static size_t bucket_of(uint64_t head, size_t len)
+{
+	return ((head ^ len) * UINT64_C(0x9e3779b97f4a7c15)) >> (64 - KEY_BITS);
 }
 
 static void sort_keys(struct index *x, const struct key_set *set)
@@ -146,12 +167,15 @@ static void sort_keys(struct index *x, const struct key_set *set)
 	struct buckets *buckets = &x->buckets[set->id];
 
 	for (size_t i = 0; i < set->n; i++) {
-		size_t at = bucket_of(set->rows[i].name, set->rows[i].len);
+		const struct key_row *row = &set->rows[i];
+		uint64_t head = head_of(row->name, row->len, row->name + row->len);
+		size_t at = bucket_of(head, row->len);
 
+		buckets->heads[i] = head;
 		buckets->next[i] = buckets->first[at];
 		buckets->first[at] = (unsigned char)(i + 1);
-		if (set->rows[i].nested)
-			sort_keys(x, set->rows[i].nested);
+		if (row->nested)
+			sort_keys(x, row->nested);
 	}
 }
 
@@ -161,11 +185,11 @@ static const struct key_row *find_key(const struct index *x, const struct key_se
 	const struct buckets *buckets = &x->buckets[set->id];
 	const char *name = key.at + 1;
 	size_t len = key.len - 2;
+	uint64_t head = head_of(name, len, x->reader.scan.end);
 
-	if (len == 0)
-		return NULL;
-	for (unsigned i = buckets->first[bucket_of(name, len)]; i; i = buckets->next[i - 1])
-		if (set->rows[i - 1].len == len && memcmp(set->rows[i - 1].name, name, len) == 0)
+	for (unsigned i = buckets->first[bucket_of(head, len)]; i; i = buckets->next[i - 1])
+		if (buckets->heads[i - 1] == head && set->rows[i - 1].len == len &&
+		    (len <= HEAD || memcmp(set->rows[i - 1].name, name, len) == 0))
 			return &set->rows[i - 1];
 	if (x->reader.scan.is_plain_key || !memchr(name, '\\', len))
 		return NULL;
@@ -359,8 +383,8 @@ static int skip_map(struct index *x)
 	return rc;
 }
 
-/* Room for as many nodes as a large file may be thought to have, which spares most of the growing
- * and, in huge pages, most of the page faults. */
+/* Room for as many nodes as the file may be thought to have, which spares most of the growing and
+ * of the page faults. */
 static void reserve_rows(const struct index *x, struct rows *rows)
 {
 	size_t n = window_left(&x->window, &x->reader.scan) / BYTES_PER_NODE;

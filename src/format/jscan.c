@@ -6,7 +6,8 @@
 #include "jscan_block.h"
 
 #define MARKER_LEN 7 /* <<<<<<<, =======, >>>>>>> */
-#define SHORT (2 * STEP + 2)
+#define SHORT_STEPS 5
+#define SHORT (SHORT_STEPS * STEP + 2)
 
 /* Once with the wide blocks of jscan_block.h, once without. */
 #define BOTH static inline __attribute__((always_inline))
@@ -59,22 +60,19 @@ static int unexpected(struct jscan *scan, const char *message)
 	return jscan_fail(scan, scan->at, scan->at < scan->end ? message : ends_early);
 }
 
-/* Of a string of up to 31 plain bytes, which most are, the closing quote; NULL for any other. */
+/* Of a string of up to 79 plain bytes, which most are, the closing quote; NULL for any other. */
 static inline const char *short_string_end(const struct jscan *scan, const char *quote)
 {
+	const char *p = quote + 1;
 	unsigned special;
 
 	if (scan->end - quote <= SHORT)
 		return NULL;
-	special = step_special(quote + 1);
-	if (!special) {
-		quote += STEP;
-		special = step_special(quote + 1);
-	}
-	if (!special)
-		return NULL;
-	quote += 1 + __builtin_ctz(special);
-	return *quote == '"' ? quote : NULL;
+	for (int i = 0; !(special = step_special(p)); p += STEP)
+		if (++i == SHORT_STEPS)
+			return NULL;
+	p += __builtin_ctz(special);
+	return *p == '"' ? p : NULL;
 }
 
 /* From behind the opening quote to the closing one; NULL with the scan failed. */

@@ -22,8 +22,9 @@ void *mem_realloc(void *p, size_t count, size_t size); /* checked count * size *
 typedef int mem_compare_fn(const void *a, const void *b, const void *context);
 void mem_sort(void *array, size_t n, size_t size, mem_compare_fn *compare, const void *context);
 
-/* Not zeroed, and where it is megabytes in huge pages, if the system has them: a hundred thousand
- * faults of small pages cost more than what is done with them. */
+/* Not zeroed, for what will be written whole. Where it is megabytes it is in huge pages, if the
+ * system has them, and its pages are there at once, if it can: the faults would cost more than the
+ * use. */
 void *mem_large(size_t size);
 char *mem_strdup(const char *s);
 char *mem_strndup(const char *s, size_t n);
