@@ -220,27 +220,48 @@ static void move_values(struct jslice *to, const struct jslice *from, const stru
 	}
 }
 
-/* Past the config of the node before, once more. */
-static bool read_same_config(struct index *x)
+static bool is_at(const struct jscan *scan, struct jslice json)
 {
-	struct jscan *scan = &x->reader.scan;
-	const struct last_config *last = &x->reader.last_config;
+	size_t last = json.len - HEAD;
 
-	if (!last->json.at || (size_t)(scan->end - scan->at) < last->json.len ||
-	    memcmp(scan->at, last->json.at, last->json.len) != 0)
-		return false;
-	move_values(x->reader.slots, last->slots, &config_keys, scan->at, last->json.at);
-	scan->at += last->json.len;
-	scan->is_first = false;
-	return true;
+	/* The end of another config is hardly the same at the same distance. */
+	return json.len > HEAD && (size_t)(scan->end - scan->at) >= json.len &&
+	       memcmp(scan->at + last, json.at + last, HEAD) == 0 &&
+	       memcmp(scan->at, json.at, json.len) == 0;
 }
 
-static void keep_config(struct index *x, struct jslice config)
+/* Past a config that was read before. */
+static bool pass_known_config(struct index *x)
 {
-	struct last_config *last = &x->reader.last_config;
+	struct jscan *scan = &x->reader.scan;
+	struct configs *configs = &x->reader.configs;
 
-	last->json = texts_keep(&x->reader.texts, config);
-	move_values(last->slots, x->reader.slots, &config_keys, last->json.at, config.at);
+	for (size_t i = 0; i < configs->n; i++) {
+		size_t at = (configs->current + i) % configs->n;
+		const struct config *known = &configs->recent[at];
+
+		if (!is_at(scan, known->json))
+			continue;
+		move_values(x->reader.slots, known->slots, &config_keys, scan->at, known->json.at);
+		scan->at += known->json.len;
+		scan->is_first = false;
+		configs->current = at;
+		return true;
+	}
+	return false;
+}
+
+/* In the place of the one that has been there longest. */
+static void keep_config(struct index *x, struct jslice json)
+{
+	struct configs *configs = &x->reader.configs;
+	struct config *kept;
+
+	configs->current = configs->kept++ % ARRAY_LEN(configs->recent);
+	configs->n += configs->n < ARRAY_LEN(configs->recent);
+	kept = &configs->recent[configs->current];
+	kept->json = texts_keep(&x->reader.texts, json);
+	move_values(kept->slots, x->reader.slots, &config_keys, kept->json.at, json.at);
 }
 
 /* Not deeper than the tables are. */
@@ -249,21 +270,21 @@ static int read_nested(struct index *x, const struct key_row *row)
 	struct jscan *scan = &x->reader.scan;
 	struct jslice *object = &x->reader.slots[row->slot];
 	bool is_config = row->nested == &config_keys;
-	bool is_same;
+	bool is_known;
 
 	if (jscan_peek(scan) != '{') {
 		forget_values(x, row->nested);
 		return jscan_skip(scan, object);
 	}
 	object->at = scan->at;
-	is_same = is_config && read_same_config(x);
-	if (!is_same) {
+	is_known = is_config && pass_known_config(x);
+	if (!is_known) {
 		forget_values(x, row->nested);
 		if (read_members(x, row->nested) < 0)
 			return -1;
 	}
 	object->len = (size_t)(scan->at - object->at);
-	if (is_config && !is_same)
+	if (is_config && !is_known)
 		keep_config(x, *object);
 	return 0;
 }

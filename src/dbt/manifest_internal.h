@@ -80,12 +80,17 @@ enum slot {
 };
 
 /*
- * The config that was read last, kept, and its values in it. Many nodes that follow each other have
- * the same one, byte for byte: it is not looked into again, nor kept twice.
+ * The configs that were read last, kept, and the values in them. Many nodes have the same one, byte
+ * for byte: it is not looked into again, nor kept twice.
  */
-struct last_config {
-	struct jslice json;
-	struct jslice slots[SLOT_COUNT];
+struct configs {
+	struct config {
+		struct jslice json;
+		struct jslice slots[SLOT_COUNT];
+	} recent[64];
+	size_t n;
+	size_t kept;    /* in all */
+	size_t current; /* that of the node at hand */
 };
 
 /* What values are read with. Where one is wrong, the scan has failed. */
@@ -93,7 +98,7 @@ struct reader {
 	struct jscan scan;
 	struct texts texts;
 	struct jslice slots[SLOT_COUNT];
-	struct last_config last_config;
+	struct configs configs;
 };
 
 /* The fields of a node whose values the slots hold. */

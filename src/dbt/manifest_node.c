@@ -212,7 +212,7 @@ static int read_config(struct reader *x, struct manifest_node *node)
 			     : jslice_equals(x->slots[SLOT_CONFIG_FULL_REFRESH], "false") ? "false"
 											  : "";
 	node->config = x->slots[SLOT_CONFIG].at && *x->slots[SLOT_CONFIG].at == '{'
-			       ? x->last_config.json
+			       ? x->configs.recent[x->configs.current].json
 			       : texts_keep(&x->texts, x->slots[SLOT_CONFIG]);
 	return 0;
 }
