@@ -5,6 +5,7 @@
 
 #include "airlock/base/md5.h"
 #include "airlock/deploy/record.h"
+#include "airlock/deploy/scope_build.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
@@ -118,11 +119,45 @@ int deploy_compare_tested(const json_t *recorded, const json_t *now, struct err 
 	return 0;
 }
 
+static bool has_rows_of(const json_t *table, const json_t *other)
+{
+	return json_equal(json_object_get(table, "rows"), json_object_get(other, "rows")) &&
+	       json_equal(json_object_get(table, "content"), json_object_get(other, "content"));
+}
+
+/* Of a rebuild that had begun some of production is what dbt made of it by then: the rows that were
+ * tested. What is neither that nor what was there has rows that nobody has kept, and that dbt would
+ * make anew; to an incremental model it adds. */
+static int compare_rebuilt(const struct deploy *deploy, const struct manifest_node *node,
+			   const json_t *recorded, const json_t *now, struct err *err)
+{
+	const json_t *production = json_object_get(now, "replaces");
+	bool full_refresh = strv_contains(&deploy->sides.build, "--full-refresh");
+	bool is_added_to = strcmp(node->materialized, "incremental") == 0 &&
+			   !scope_build_recreates(node, full_refresh);
+
+	if (compare_tested(recorded, now, err) < 0)
+		return -1;
+	if (!json_is_object(production) || is_added_to ||
+	    !differ(json_object_get(recorded, "replaces"), production) ||
+	    has_rows_of(production, json_object_get(recorded, "tested")))
+		return 0;
+	err_set(err, ERR_CONFLICT,
+		"'%s' (production) was changed by somebody else since the tests: its rows are "
+		"neither "
+		"those that were there nor those that were tested",
+		js_get_string(now, "to"));
+	return err_hint(
+		err,
+		"look at who else writes there; 'airlock rollback %s' puts back what was there "
+		"before the rebuild, deploying again makes all of it anew",
+		deploy->id);
+}
+
 int deploy_check_tested(const struct deploy *deploy, struct err *err)
 {
 	json_t *now CLEANUP(js_free) = deploy_intent(deploy);
 	const json_t *recorded = js_get_array(deploy->resumed, "intended");
-	/* Of a rebuild that had begun some of production is what dbt made of it by then. */
 	bool rebuilds = js_get_bool(deploy->resumed, "rebuilds", false);
 	const json_t *tables = js_get_array(now, "tables");
 
@@ -130,7 +165,8 @@ int deploy_check_tested(const struct deploy *deploy, struct err *err)
 		const json_t *table = json_array_get(tables, i);
 		const json_t *then = deploy_find_table(recorded, js_get_string(table, "unique_id"));
 
-		if ((rebuilds ? compare_tested(then, table, err)
+		if ((rebuilds ? compare_rebuilt(deploy, deploy->final_plan.tables[i].route->node,
+						then, table, err)
 			      : deploy_compare_tested(then, table, err)) < 0)
 			return -1;
 	}

@@ -110,6 +110,20 @@ privileges() {
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
 }
 
+# What dbt had not made anew yet, and what it had.
+@test "killed before or behind dbt: a row that somebody wrote meanwhile is not overwritten by resume" {
+  for when in before after; do
+    AIRLOCK_FAULT=rebuild:$when:crash wap
+    assert_status 137
+    sql 'insert into mart.customers (customer_id, country) values (99, $$XX$$)'
+    run --separate-stderr airlock resume --from prod_audit --to prod --json
+    assert_status 70
+    assert_says "mart.customers' (production) was changed by somebody else" '"production_changed": true' 'airlock rollback'
+    assert_sql 'select country from mart.customers where customer_id = 99' XX
+    thaw
+  done
+}
+
 @test "refused by name before the build: what cannot be given back" {
   remember_production
   sql 'revoke create on schema mart from owner'
