@@ -9,6 +9,8 @@
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it
   --turns       each case is followed by one of deploy, resume and abort in turns, not by all of them
+  --shuffled    as --turns, the steps first and with both resume and abort, the rest in an order of chance:
+                for a run that will be ended early
   --seed N      the one kill at the moment that N stands for
   --table FILE  writes the outcomes of the matrix into it, as Markdown; ended by SIGTERM, those so far
 """
@@ -37,6 +39,7 @@ def main():
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="")
     parser.add_argument("--turns", action="store_true")
+    parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--table")
     options = parser.parse_args()

@@ -2,6 +2,7 @@
 
 import itertools
 import multiprocessing
+import random
 import time
 from dataclasses import dataclass, field
 
@@ -46,9 +47,20 @@ def sample(cases, strategy):
 
 def choose_tries(cases, options):
     """Everything with everything, or each case with one follow-up: they take turns."""
+    if options.shuffled:
+        return _shuffled(cases)
     if (options.all or options.only) and not options.turns:
         return list(itertools.product(cases, FOLLOWUPS))
     return list(zip(cases, itertools.cycle(FOLLOWUPS)))
+
+
+def _shuffled(cases):
+    """The steps with both ways, then the others in turns in an order of chance, always the same: a run
+    that is ended early has met each kind of place."""
+    steps = [case for case in cases if case.place.startswith("step ")]
+    others = [case for case in cases if case not in steps]
+    random.Random(len(others)).shuffle(others)
+    return [*itertools.product(steps, ("resume", "abort")), *zip(others, itertools.cycle(FOLLOWUPS))]
 
 
 def try_case(world, case, followup):

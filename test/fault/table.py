@@ -14,8 +14,9 @@ def column_order(column):
 
 HEAD = """# Faults and what became of them
 
-Made by `test/fault/run matrix ENGINE --strategy S --all [--turns] --table test/fault/MATRIX.md`; each
-case is run by `scripts/test --all`.
+Made by `test/fault/run matrix ENGINE --strategy S --all [--turns|--shuffled] --table
+test/fault/MATRIX.md`; each case is run by `scripts/test --all`. Where it says `of`, the run was ended
+early.
 
 Every row is a place in a deployment that replaces rows, changes columns and adds a table in one
 publish, or several places that follow each other. What became of it is the exit status of the

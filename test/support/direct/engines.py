@@ -87,7 +87,8 @@ class DuckDB:
         self.error = _duckdb.Error
         self.prefix = prefix
         try:
-            self.connection = _duckdb.connect(self.path(target))
+            # Of a thread for each core a start costs more than these few rows do.
+            self.connection = _duckdb.connect(self.path(target), False, {"threads": "1"})
         except _duckdb.Error as error:
             raise NoConnection(str(error)) from error
         self.cursor = self.connection.cursor()
