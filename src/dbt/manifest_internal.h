@@ -1,7 +1,7 @@
 /*
  * The parts of manifest: texts (manifest_text.c), the file as it is walked (manifest_window.c), its
- * index (manifest_index.c), what it found of one node (manifest_node.c), the graph and the
- * questions (manifest.c).
+ * index (manifest_index.c), the members of one node (manifest_keys.c) and what they say
+ * (manifest_node.c), the graph and the questions (manifest.c).
  */
 #ifndef AIRLOCK_DBT_MANIFEST_INTERNAL_H
 #define AIRLOCK_DBT_MANIFEST_INTERNAL_H
@@ -84,7 +84,7 @@ enum slot {
  * for byte: it is not looked into again, nor kept twice.
  */
 struct configs {
-	struct config {
+	struct known_config {
 		struct jslice json;
 		struct jslice slots[SLOT_COUNT];
 	} recent[64];
@@ -93,14 +93,32 @@ struct configs {
 	size_t current; /* that of the node at hand */
 };
 
+enum {
+	KEY_SETS = 4, /* a node, and three objects in it */
+	KEY_BITS = 7,
+	KEY_ROWS = 23, /* of the largest set */
+};
+
+/* Of one set of names: rows + 1 by bucket, and what follows in the same one; 0 ends. */
+struct key_buckets {
+	unsigned char first[1 << KEY_BITS];
+	unsigned char next[KEY_ROWS];
+	uint64_t heads[KEY_ROWS];
+};
+
 /* What values are read with. Where one is wrong, the scan has failed. */
 struct reader {
 	struct jscan scan;
 	struct texts texts;
+	struct key_buckets buckets[KEY_SETS];
 	struct jslice slots[SLOT_COUNT];
 	struct configs configs;
 };
 
+/* One that is zeroed; the scan is the caller's to begin. */
+void reader_init(struct reader *reader, struct arena *arena);
+/* Past the object at hand, with the slots of a node filled from it. */
+int reader_read_node(struct reader *reader);
 /* The fields of a node whose values the slots hold. */
 int manifest_fill_node(struct reader *reader, const char *resource_type,
 		       struct manifest_node *node);
