@@ -45,6 +45,11 @@ static int refuse_dialect(const struct strategy *strategy, const struct dialect 
 		if (works_on(strategies[i], dialect))
 			strv_push(&names, strategies[i]->name);
 	list = strv_join(&names, ", ");
+	if (strategy->swaps && !dialect->swaps_schemas && !dialect->swaps_files)
+		return err_set(
+			err, ERR_UNSUPPORTED,
+			"there is no %s on %s, where nothing can be swapped whole; there is: %s",
+			strategy->name, dialect->title, list);
 	return err_set(err, ERR_UNSUPPORTED, "%s on %s is not in this version; there is: %s",
 		       strategy->name, dialect->title, list);
 }

@@ -160,7 +160,7 @@ static int production_rollback_plan(const struct strategy_input *input, struct p
 	return plan_steps(&r, err);
 }
 
-static const char *const one_by_one[] = { "snowflake", NULL };
+static const char *const one_by_one[] = { "snowflake", "bigquery", NULL };
 
 const struct strategy strategy_production_rollback = {
 	.name = "production-rollback",

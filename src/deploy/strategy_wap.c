@@ -198,15 +198,23 @@ static int plan_rebuild(const struct strategy_input *input, struct plan *plan, s
 
 static int wap_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	if (config_rebuilds(input->config))
-		return plan_rebuild(input, plan, err);
+	if (config_rebuilds(input->config)) {
+		if (input->dialect->changes_set_atomically)
+			return plan_rebuild(input, plan, err);
+		err_set(err, ERR_UNSUPPORTED, "wap by rebuild on %s is not in this version",
+			input->dialect->title);
+		return err_hint(err, "publish_by: copy publishes the tables that were tested");
+	}
 	return strategy_wac.plan(input, plan, err);
 }
+
+static const char *const one_by_one[] = { "bigquery", NULL };
 
 const struct strategy strategy_wap = {
 	.name = "wap",
 	.summary = "write-audit-publish: build and test beside production, then publish the scope",
 	.may_rebuild = true,
 	.publishes_alone = true,
+	.one_by_one = one_by_one,
 	.plan = wap_plan,
 };

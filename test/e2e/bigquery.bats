@@ -110,6 +110,17 @@ EOT
   [ "$(rows_of mart.customers)" -eq "$before" ]
 }
 
+@test "production-rollback keeps the rows that no build makes again" {
+  dbt build --quiet --target prod
+  sql "insert into mart.revenue_by_day values (date '2024-12-31', 0, 0)"
+  run airlock deploy production-rollback --from staging --to prod --tags mart,utils --yes
+  assert_status 0
+  assert_says 'published 5 relations'
+  assert_sql "select count(*) from mart.revenue_by_day where ordered_on = date '2024-12-31'" 1
+  assert_sql "select count(*) from stage.revenue_by_day where ordered_on = date '2024-12-31'" 1
+  [ "$(stages)" -eq 0 ]
+}
+
 @test "gc lists the restore points and drops the expired ones" {
   run --separate-stderr airlock gc --keep 1 --keep-for 0s --yes --json
   assert_status 0

@@ -79,7 +79,7 @@ begin_file() { # begin_file PROJECT
     ;;
   esac
   # A load there takes plain types only.
-  [ "$ENGINE" != bigquery ] ||
+  [ "$ENGINE" != bigquery ] || [ ! -e seeds/_seeds.yml ] ||
     sed -Ei 's/varchar\([0-9]+\)/string/g; s/"numeric\([0-9,]+\)"/numeric/g' seeds/_seeds.yml
   case $ENGINE in postgres | snowflake | bigquery) sed -i "s/^profile: .*/&_$ENGINE/" dbt_project.yml ;; esac
 }

@@ -133,6 +133,7 @@ static void plans_of_wac(void **state)
 static void plans_of_wap(void **state)
 {
 	static const struct plan_case cases[] = {
+		{ "wap", "bigquery", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "duckdb", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
 		{ "wap", "postgres", "_rebuild", "before",
@@ -175,7 +176,7 @@ static void plans_of_production_rollback(void **state)
 		{ "_full_refresh", TO_PROD ",history", "--full-refresh" },
 		{ "_parents_copy", TO_PROD ",history --parents copy", NULL },
 	};
-	static const char *const dialects[] = { "duckdb", "postgres", "snowflake" };
+	static const char *const dialects[] = { "bigquery", "duckdb", "postgres", "snowflake" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(dialects); i++)

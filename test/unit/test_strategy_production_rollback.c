@@ -391,15 +391,6 @@ static void options_of_dbt_that_are_its_own_are_refused(void **state)
 	refused(&w, ERR_DBT_OPTION, "'--favor-state' is set by production-rollback itself");
 }
 
-static void a_dialect_where_it_was_not_tried_is_refused(void **state)
-{
-	WORLD = { .adapter = "bigquery", .nodes = NODES(EVENTS) };
-
-	(void)state;
-	refused(&w, ERR_UNSUPPORTED,
-		"production-rollback on BigQuery is not in this version; there is: wac");
-}
-
 static void postgres_keeps_a_table_of_staging_that_is_alike(void **state)
 {
 	WORLD = { .adapter = "postgres",
@@ -471,7 +462,6 @@ int main(void)
 		cmocka_unit_test(what_build_selects_is_built_and_copied),
 		cmocka_unit_test(what_both_sides_share_is_not_built),
 		cmocka_unit_test(options_of_dbt_that_are_its_own_are_refused),
-		cmocka_unit_test(a_dialect_where_it_was_not_tried_is_refused),
 		cmocka_unit_test(postgres_keeps_a_table_of_staging_that_is_alike),
 		cmocka_unit_test(a_view_of_production_is_no_table_to_go_on_from),
 		cmocka_unit_test(a_name_that_is_a_folder_too_is_selected_by_its_file),

@@ -1,0 +1,45 @@
+/* What of the strategies is on which dialect. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "airlock/deploy/strategy.h"
+
+static void refused(const char *strategy, const char *dialect, const char *message)
+{
+	const struct strategy_input input = { .dialect = dialect_find(dialect) };
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	struct plan plan;
+
+	assert_int_equal(strategy_plan(strategy_find(strategy), &input, &plan, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_string_equal(err.message, message);
+}
+
+static void what_was_not_tried_on_a_dialect_is_refused(void **state)
+{
+	(void)state;
+	refused("wap", "snowflake",
+		"wap on Snowflake is not in this version; there is: production-rollback, wac");
+}
+
+static void bigquery_swaps_nothing(void **state)
+{
+	(void)state;
+	refused("blue-green", "bigquery",
+		"there is no blue-green on BigQuery, where nothing can be swapped whole; there is: "
+		"production-rollback, wac, wap");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_was_not_tried_on_a_dialect_is_refused),
+		cmocka_unit_test(bigquery_swaps_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
