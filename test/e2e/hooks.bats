@@ -58,6 +58,20 @@ hooks_of_history() { # of the newest deployment
 }
 
 # bats test_tags=engine:any
+# The identities that were taken behind the audit, and those of production from the begin.
+@test "what somebody changes between the tests and the publish, on either side: 73" {
+  edited='{"columns": {"model.shop.customers": "1 as weight"}}'
+  deploy --before-publish "DIRECT_SCENARIO='$edited' '$AIRLOCK_DBT' run --target staging --select customers"
+  assert_status 73
+  assert_says 'stage.customers' 'production was not changed'
+  assert_production_unchanged
+  by_hand="insert into utils.calendar select * from utils.calendar limit 1"
+  deploy --before-publish "'$PYTHON' '$ROOT/test/support/sql.py' '$by_hand'"
+  assert_status 73
+  assert_says 'utils.calendar' 'production was not changed'
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+}
+
 @test "before_publish takes too long: 124" {
   deploy --hook-timeout 1 --before-publish 'sleep 77; exit 0'
   assert_status 124

@@ -1,7 +1,7 @@
 """The faults, as TAP: run matrix|together|killed ENGINE.
 
   matrix    each fault at each place; without --all (or AIRLOCK_TEST_ALL) one of each kind
-  together  20 deployments started at once
+  together  20 deployments started at once (without --all on PostgreSQL: 6)
   killed    airlock, its dbt or both killed at random moments
 
   --all         everything; --sample: not, whatever AIRLOCK_TEST_ALL says
@@ -9,8 +9,8 @@
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it
   --turns       each case is followed by one of deploy, resume and abort in turns, not by all of them
-  --shuffled    as --turns, the steps first and with both resume and abort, the rest in an order of chance:
-                for a run that will be ended early
+  --shuffled    as --turns, first one of each kind and the steps with both resume and abort, the rest in an
+                order of chance: for a run that will be ended early
   --seed N      the one kill at the moment that N stands for
   --table FILE  writes the outcomes of the matrix into it, as Markdown; ended by SIGTERM, those so far
 """

@@ -33,16 +33,21 @@ class Outcome:
         return f"{status} {self.state.splitlines()[0]}" + (" **wrong**" if self.problems else "")
 
 
-def sample(cases, strategy):
-    """One of each kind of fault, the places spread over what there is. The first strategy has all kinds, the
-    others every second one: the next has those that this one has not."""
+def one_of_each(cases):
+    """One of each kind of fault, the places spread over what there is."""
     columns = {}
     for case in cases:
         columns.setdefault((case.fault, "step" in case.place, case.group), []).append(case)
-    groups = list(enumerate(columns.values()))
+    return [group[(7 * number + len(group) // 2) % len(group)] for number, group in enumerate(columns.values())]
+
+
+def sample(cases, strategy):
+    """The first strategy has all kinds, the others every second one: the next has those that this one has
+    not."""
+    found = one_of_each(cases)
     if strategy != STRATEGIES[0] and not strategy.has_hooks:
-        groups = groups[STRATEGIES.index(strategy) % 2::2]
-    return [group[(7 * number + len(group) // 2) % len(group)] for number, group in groups]
+        found = found[STRATEGIES.index(strategy) % 2::2]
+    return found
 
 
 def choose_tries(cases, options):
@@ -55,12 +60,14 @@ def choose_tries(cases, options):
 
 
 def _shuffled(cases):
-    """The steps with both ways, then the others in turns in an order of chance, always the same: a run
-    that is ended early has met each kind of place."""
+    """One of each kind, the steps with both ways, then the others in an order of chance, always the same:
+    a run that is ended early has met something of everything."""
+    first = one_of_each(cases)
     steps = [case for case in cases if case.place.startswith("step ")]
-    others = [case for case in cases if case not in steps]
+    others = [case for case in cases if case not in first and case not in steps]
     random.Random(len(others)).shuffle(others)
-    return [*itertools.product(steps, ("resume", "abort")), *zip(others, itertools.cycle(FOLLOWUPS))]
+    turns = zip([*first, *others], itertools.cycle(FOLLOWUPS))
+    return [*itertools.islice(turns, len(first)), *itertools.product(steps, ("resume", "abort")), *turns]
 
 
 def try_case(world, case, followup):

@@ -11,7 +11,7 @@ from world import World
 
 
 def run(engine, strategy, options, report):
-    rounds, at_once = (50, 20) if options.all else (2, 20)
+    rounds, at_once = (50, 20) if options.all else (2, 20 if engine == "duckdb" else 6)
     if options.real:
         rounds, at_once = (3, 20) if options.all else (1, 3)
     report.plan(rounds)
