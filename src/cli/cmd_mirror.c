@@ -113,12 +113,60 @@ static int refresh(struct invocation *invocation, struct deploy *deploy, struct 
 	return command_finish(invocation, &text, document, rc < 0 ? &ignored : err) < 0 ? -1 : rc;
 }
 
+/* --- status --- */
+
+static void add_number(struct columns *columns, const json_t *value, const char *word)
+{
+	if (json_is_integer(value))
+		columns_add(columns, "%lld %s%s", (long long)json_integer_value(value), word,
+			    json_integer_value(value) == 1 ? "" : "s");
+	else
+		columns_add(columns, "-");
+}
+
+static void write_status(const json_t *document, struct buf *out)
+{
+	CLEANUP(columns_release) struct columns columns = COLUMNS_INIT;
+	const json_t *list = js_get_array(document, "mirror");
+
+	for (size_t i = 0; i < json_array_size(list); i++) {
+		const json_t *one = json_array_get(list, i);
+		const char *why = js_get_string(one, "why");
+		CLEANUP(buf_release) struct buf age = BUF_INIT;
+
+		if (json_is_integer(json_object_get(one, "age_s")))
+			mirror_write_age(js_get_integer(one, "age_s", 0), &age);
+		columns_add(&columns, "%s", js_get_string(one, "relation"));
+		columns_add(&columns, "%s%s", age.len ? buf_cstr(&age) : "never refreshed",
+			    age.len ? " old" : "");
+		add_number(&columns, json_object_get(one, "rows"), "row");
+		columns_add(&columns, "%s", js_get_string(one, "source"));
+		add_number(&columns, json_object_get(one, "source_rows"), "row");
+		columns_add(&columns, "%s%s%.*s", js_get_string(one, "state"), why ? ": " : "",
+			    why ? (int)strcspn(why, "\n") : 0, why ? why : "");
+		columns_end_row(&columns);
+	}
+	columns_write(&columns, "", out);
+}
+
+static int status(struct invocation *invocation, struct deploy *deploy, struct err *err)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+	json_t *document;
+
+	if (deploy_mirror_status(deploy, &document, err) < 0)
+		return -1;
+	write_status(document, &text);
+	return command_finish(invocation, &text, document, err);
+}
+
 static const struct {
 	const char *name;
 	command_fn *run;
 } verbs[] = {
 	{ "generate", generate },
 	{ "refresh", refresh },
+	{ "status", status },
 };
 
 int cmd_mirror(struct invocation *invocation, struct err *err)

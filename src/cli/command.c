@@ -169,14 +169,15 @@ static const struct command commands[] = {
 	{
 		.name = "mirror",
 		.summary = "the raw layer: copies of the sources, refreshed on their own",
-		.operand = "generate|refresh",
+		.operand = "generate|refresh|status",
 		.takes_verb = true,
-		.usage = "generate|refresh [OPTION...] [-- DBT-OPTION...]",
+		.usage = "generate|refresh|status [OPTION...] [-- DBT-OPTION...]",
 		.details = "generate writes a raw model for each source that has none, and a "
 			   "schema file; no file is\noverwritten. It prints as a diff what the "
 			   "models above would change from source() to\nref(). refresh copies "
 			   "each source; a copy takes the place of the last good one unless it\nis "
-			   "empty or too small. 'help mirror' says more.\n",
+			   "empty or too small. status says how old each copy is, and how its "
+			   "source is now. 'help\nmirror' says more.\n",
 		.options = WHERE | HOOKS | BIT(ACCEPT) | BIT(BUILD_TIMEOUT) | BIT(IF_LOCKED) |
 			   BIT(KEEP) | BIT(KEEP_FOR) | BIT(LEASE) | BIT(LOCK_TIMEOUT) |
 			   BIT(MIRROR_MAX_SHRINK) | BIT(MIRROR_RAW) | BIT(ON_UNFINISHED) |

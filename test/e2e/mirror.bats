@@ -67,6 +67,30 @@ copies() {
   assert_json 'd["error"]["code"]' mirror-kept
   [ "$(rows)" = '8|12|1' ]
   [ "$(copies)" = 0 ]
+  run airlock mirror status
+  assert_status 0
+  assert_says 'shop.customers  0 rows  empty: the source is empty' '1 row   good' \
+    'missing: the source does not exist'
+}
+
+# bats test_tags=engine:any,exhaustive
+@test "status: age and rows of each copy, and how its source is now" {
+  run --separate-stderr airlock mirror status --json
+  assert_status 0
+  assert_json '[(m["source"], m["rows"], m["age_s"], m["source_rows"], m["state"]) for m in d["mirror"]]' \
+    '[["shop.customers", null, null, 8, "good"], ["shop.orders", null, null, 12, "good"], ["shop.payments", null, null, 12, "good"]]'
+  run airlock mirror refresh
+  assert_status 0
+  sql 'drop table shop_source.orders'
+  sql 'delete from shop_source.customers'
+  run --separate-stderr airlock mirror status --json
+  assert_status 0
+  assert_json '[(m["unique_id"], m["rows"], m["age_s"] < 600, m["source_rows"], m["state"]) for m in d["mirror"]]' \
+    '[["model.shop.mirror_customers", 8, true, 0, "empty"], ["model.shop.mirror_orders", 12, true, null, "missing"], ["model.shop.mirror_payments", 12, true, 12, "good"]]'
+  run airlock mirror status -s mirror_orders
+  assert_status 0
+  assert_says 'raw.orders' '12 rows' 'missing: the source does not exist'
+  [ "$(rows)" = '8|12|12' ]
 }
 
 killed() { # killed ROWS: how many orders the raw layer has, before and behind

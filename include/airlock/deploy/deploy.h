@@ -139,6 +139,14 @@ int deploy_mirror_refresh(struct deploy *deploy, const struct deploy_result **re
  */
 int deploy_mirror_generate(struct deploy *deploy, json_t **ret_document, struct err *err);
 
+/*
+ * Only reads. *ret_document (a new reference): {"version", "mirror": [{"unique_id", "relation",
+ * "source", "deployment", "refreshed_at", "age_s", "rows" (of the last good copy; these four are
+ * null without one), "state" ("good", or why a refresh would keep it), "source_rows" (or null),
+ * "why"}]}.
+ */
+int deploy_mirror_status(struct deploy *deploy, json_t **ret_document, struct err *err);
+
 /* A lock of a deployment that will not give it back. */
 struct deploy_unlock {
 	size_t n;           /* how many containers it holds */
