@@ -52,6 +52,7 @@ void fresh_free(struct fresh *fresh)
 	if (!fresh)
 		return;
 	json_decref(fresh->files);
+	json_decref(fresh->sums);
 	json_decref(fresh->identity);
 	strv_release(&fresh->environment);
 	free(fresh->doubt);
@@ -210,14 +211,47 @@ static char *compare_variables(const struct fresh *now, const json_t *record)
 	return reason;
 }
 
-static const char *first_difference(const json_t *some, const json_t *others)
+void fresh_read(struct fresh *fresh)
 {
 	const char *path;
 	json_t *stamp;
 
-	json_object_foreach((json_t *)(uintptr_t)some, path, stamp)
+	fresh->sums = json_object();
+	json_object_foreach(fresh->files, path, stamp)
 	{
-		if (!json_equal(stamp, json_object_get(others, path)))
+		char sum[MD5_HEX_SIZE];
+
+		content_sum(path, sum, NULL, NULL);
+		json_object_set_new_nocheck(fresh->sums, path, json_string(sum));
+	}
+}
+
+/* A file that has another time and is there on both sides was perhaps only touched. */
+static bool has_same_content(const char *path, const json_t *stamp, const struct fresh *before)
+{
+	const char *expected = json_string_value(json_object_get(before->sums, path));
+	char sum[MD5_HEX_SIZE];
+
+	if (!expected || !*expected || json_array_size(stamp) == 0)
+		return false;
+	content_sum(path, sum, NULL, NULL);
+	return strcmp(sum, expected) == 0;
+}
+
+static const char *first_written(const struct fresh *before, const struct fresh *after)
+{
+	const char *path;
+	json_t *stamp;
+
+	json_object_foreach(after->files, path, stamp)
+	{
+		if (!json_equal(stamp, json_object_get(before->files, path)) &&
+		    !has_same_content(path, stamp, before))
+			return path;
+	}
+	json_object_foreach(before->files, path, stamp)
+	{
+		if (!json_object_get(after->files, path))
 			return path;
 	}
 	return NULL;
@@ -225,11 +259,9 @@ static const char *first_difference(const json_t *some, const json_t *others)
 
 char *fresh_written(const struct fresh *before, const struct fresh *after, const char **ret_doubt)
 {
-	const char *path = first_difference(after->files, before->files);
+	const char *path = first_written(before, after);
 
 	*ret_doubt = before->doubt ? before->doubt : after->doubt;
-	if (!path)
-		path = first_difference(before->files, after->files);
 	return path ? mem_printf("'%s' was written", path) : NULL;
 }
 

@@ -16,6 +16,7 @@
 
 struct fresh {
 	json_t *files;    /* path: [size, time in ns] */
+	json_t *sums;     /* fresh_read(): path: digest of its content; NULL: not read */
 	json_t *identity; /* what must be equal as a whole: target, options, dbt, ... */
 	struct strv environment;
 	int64_t taken_ns;

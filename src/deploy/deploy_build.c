@@ -181,15 +181,15 @@ static int run_command(struct deploy *deploy, struct err *err)
 	return result;
 }
 
-/* The tests of the last command are those of the project as it is then: what the first one built
- * has to be of the same. */
+/* The tests of the last command are those of the project as it is then: what the others built has
+ * to be of the same. */
 static int check_unwritten(struct deploy *deploy, const struct fresh *before, struct err *err)
 {
 	struct fresh *after = sides_picture(&deploy->sides);
 	const char *doubt;
 	char *what CLEANUP(mem_free_string) = fresh_written(before, after, &doubt);
 
-	if (!what && doubt) {
+	if (!what && doubt && is_last(deploy)) {
 		char *text CLEANUP(mem_free_string) =
 			mem_printf("whether the project was edited between the commands of the "
 				   "build is not known: %s",
@@ -207,10 +207,14 @@ static int check_unwritten(struct deploy *deploy, const struct fresh *before, st
 	return err_hint(err, "leave the project alone while it is deployed, and deploy again");
 }
 
-static int run_commands(struct deploy *deploy, struct err *err)
+/* Looked at behind each of several commands: what was edited for one and put back for the next is
+ * seen too. */
+static int run_commands(struct deploy *deploy, const struct fresh *before, struct err *err)
 {
 	for (deploy->command = 0;; deploy->command++) {
 		if (deploy_step(deploy, &deploy->plan, verb(deploy), run_command, err) < 0)
+			return -1;
+		if (before && check_unwritten(deploy, before, err) < 0)
 			return -1;
 		if (is_last(deploy))
 			return 0;
@@ -219,12 +223,12 @@ static int run_commands(struct deploy *deploy, struct err *err)
 
 int deploy_build(struct deploy *deploy, struct err *err)
 {
-	bool is_one = is_last(deploy);
-	struct fresh *before = is_one ? NULL : sides_picture(&deploy->sides);
-	int result = run_commands(deploy, err);
+	struct fresh *before = is_last(deploy) ? NULL : sides_picture(&deploy->sides);
+	int result;
 
-	if (result == 0 && before)
-		result = check_unwritten(deploy, before, err);
+	if (before)
+		fresh_read(before);
+	result = run_commands(deploy, before, err);
 	fresh_free(before);
 	return result;
 }

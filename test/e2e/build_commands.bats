@@ -103,6 +103,25 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_production_unchanged
 }
 
+@test "what is only touched between two commands is what was built" {
+  fake_dbt test "touch models/mart/orders.sql dbt_project.yml"
+  run airlock deploy wac --yes
+  assert_status 0
+}
+
+@test "what is edited for one command and put back before the next is not published" {
+  run airlock deploy wac --yes
+  assert_status 0
+  remember_production
+  cp models/mart/orders.sql kept
+  fake_dbt run "sed -i '1s/^/-- another\n/' models/mart/orders.sql"
+  fake_dbt test "cp kept models/mart/orders.sql"
+  run airlock deploy wac --yes
+  assert_status 125
+  assert_says 'models/mart/orders.sql' 'was written between the commands of the build'
+  assert_production_unchanged
+}
+
 # bats test_tags=exhaustive
 @test "with the real dbt too: options go to the commands that take them" {
   export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt

@@ -139,7 +139,7 @@ deploy() { # deploy [OPTION...], into $status and $output
 
 # A dbt that answers one of its verbs differently: fake_dbt VERB SHELL-COMMANDS
 fake_dbt() {
-  local fake=$BATS_TEST_TMPDIR/dbt
+  local fake=$BATS_TEST_TMPDIR/dbt-$1
   cat >"$fake" <<EOF
 #!/usr/bin/env bash
 for word; do

@@ -37,8 +37,12 @@ void fresh_free(struct fresh *fresh);
  */
 char *fresh_compare(const struct fresh *now, const char *directory, char **ret_invocation_id);
 
+/* Keeps the content as well, as it is now: before fresh_written(). */
+void fresh_read(struct fresh *fresh);
+
 /* Of two pictures of one project: NULL when nothing was written between them, else what, free()
- * it. *ret_doubt: that cannot be told, and why; borrowed from `after`. */
+ * it. With the content of `before` a file that was only touched, or written as it was, was not.
+ * *ret_doubt: that cannot be told, and why; borrowed from one of them. */
 char *fresh_written(const struct fresh *before, const struct fresh *after, const char **ret_doubt);
 
 /* Before a parse: what is kept of an earlier one no longer counts. */
