@@ -63,6 +63,9 @@ static bool is_as_before(const struct deploy *deploy)
 {
 	const struct routes *routes = &deploy->routes;
 
+	/* Unless the restore point itself took their place, with all that they had. */
+	if (routes->dialect->transaction == DIALECT_TRANSACTION_NONE)
+		return true;
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct relation *to = &routes->items[i].to;
 		const struct table *was = observed_table(&deploy->built, routes->dialect, to);

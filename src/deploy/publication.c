@@ -71,7 +71,7 @@ static void choose_stage(const struct publication *w, struct publish_table *t)
 	char *suffix CLEANUP(mem_free_string) = mem_printf("_%zu", t->number);
 	char *name CLEANUP(mem_free_string) = sql_bind_mark(STATE_STAGE, "id", suffix);
 
-	if (!is_one_by_one(w) || t->view || !t->from)
+	if (!is_one_by_one(w) || w->rebuilds || t->view || !t->from)
 		return;
 	t->stage = (struct relation) {
 		.database = w->state.schema.database,

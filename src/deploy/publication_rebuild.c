@@ -6,7 +6,6 @@
 #include "airlock/deploy/audit.h"
 #include "airlock/deploy/publication.h"
 #include "airlock/format/json.h"
-#include "airlock/warehouse/marker.h"
 
 /* Of what production has: dbt makes another object of it, which has what the project says. */
 static int keep_grants(struct publication *w, struct strv *statements, struct err *err)
@@ -31,28 +30,9 @@ static int keep_grants(struct publication *w, struct strv *statements, struct er
 
 int publication_keep_tables(struct publication *w, struct strv *statements, struct err *err)
 {
-	if (keep_grants(w, statements, err) < 0)
-		return -1;
-	for (size_t i = 0; i < w->set.n; i++) {
-		const struct publish_table *t = &w->set.tables[i];
-		char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
-		const struct sql_arg args[] = {
-			SQL_ARG_RELATION("restore", &t->restore),
-			SQL_ARG_RELATION("to", t->to),
-			SQL_ARG_LITERAL("marker", marker),
-		};
-
-		if (!t->restore.identifier)
-			continue;
-		if (dialect_push_text(statements, w->in->dialect,
-				      "create table {restore} as select * from {to}", args,
-				      ARRAY_LEN(args), err) < 0 ||
-		    dialect_push_text(statements, w->in->dialect,
-				      "comment on table {restore} is {marker:literal}", args,
-				      ARRAY_LEN(args), err) < 0)
-			return -1;
-	}
-	return 0;
+	return keep_grants(w, statements, err) < 0
+		       ? -1
+		       : w->in->dialect->keep(w->in->dialect, &w->set, statements, err);
 }
 
 static void push_scope(const struct publication *w, struct strv *command)

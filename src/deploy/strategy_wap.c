@@ -168,8 +168,8 @@ static void warn_first(struct plan *plan)
 		  "production is not given the tested rows: dbt builds the scope once more, one "
 		  "model at a time, and readers see old and new tables meanwhile; publish_by: copy "
 		  "publishes the tested tables, all or none");
-	strv_push(&plan->warnings, "indexes and comments made by hand on a table that dbt rebuilds "
-				   "are gone, as after any 'dbt run'");
+	strv_push(&plan->warnings, "indexes, comments and labels made by hand on a table that dbt "
+				   "rebuilds are gone, as after any 'dbt run'");
 	strv_push_all(&plan->warnings, &others);
 }
 
@@ -198,13 +198,8 @@ static int plan_rebuild(const struct strategy_input *input, struct plan *plan, s
 
 static int wap_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	if (config_rebuilds(input->config)) {
-		if (input->dialect->changes_set_atomically)
-			return plan_rebuild(input, plan, err);
-		err_set(err, ERR_UNSUPPORTED, "wap by rebuild on %s is not in this version",
-			input->dialect->title);
-		return err_hint(err, "publish_by: copy publishes the tables that were tested");
-	}
+	if (config_rebuilds(input->config))
+		return plan_rebuild(input, plan, err);
 	return strategy_wac.plan(input, plan, err);
 }
 

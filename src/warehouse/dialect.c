@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
 
 static const struct dialect *const dialects[] = {
 	&dialect_bigquery,
@@ -213,6 +214,31 @@ char *publish_list(const char *const *words, size_t n)
 	for (size_t i = 0; i < n; i++)
 		buf_printf(&list, "%s%s", i ? ", " : "", words[i]);
 	return buf_take(&list);
+}
+
+int publish_keep(const struct dialect *dialect, const struct publish_set *set,
+		 struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; i < set->n; i++) {
+		const struct publish_table *t = &set->tables[i];
+		char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
+		const struct sql_arg args[] = {
+			SQL_ARG_RELATION("restore", &t->restore),
+			SQL_ARG_RELATION("to", t->to),
+			SQL_ARG_LITERAL("marker", marker),
+		};
+
+		if (!t->restore.identifier)
+			continue;
+		if (dialect_push_text(statements, dialect,
+				      "create table {restore} as select * from {to}", args,
+				      ARRAY_LEN(args), err) < 0 ||
+		    dialect_push_text(statements, dialect,
+				      "comment on table {restore} is {marker:literal}", args,
+				      ARRAY_LEN(args), err) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 enum publish_way publish_choose_copy(const struct publish_table *table)

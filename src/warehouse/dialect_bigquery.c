@@ -280,6 +280,7 @@ const struct dialect dialect_bigquery = {
 	.templates = templates,
 	.choose_way = bigquery_choose_way,
 	.publish = bigquery_publish,
+	.keep = bigquery_keep,
 	.choose_copy = publish_choose_copy,
 	.copy = bigquery_copy,
 };

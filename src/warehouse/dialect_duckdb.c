@@ -273,6 +273,7 @@ const struct dialect dialect_duckdb = {
 	.templates = templates,
 	.choose_way = duckdb_choose_way,
 	.publish = duckdb_publish,
+	.keep = publish_keep,
 	.carry = duckdb_carry,
 	.choose_copy = publish_choose_copy,
 	.copy = duckdb_copy,

@@ -314,6 +314,7 @@ const struct dialect dialect_postgres = {
 	.templates = templates,
 	.choose_way = postgres_choose_way,
 	.publish = postgres_publish,
+	.keep = publish_keep,
 	.mark = postgres_mark,
 	.choose_copy = postgres_choose_copy,
 	.copy = postgres_copy,

@@ -100,17 +100,24 @@ static bool says(const struct table *table, const char *option)
 	return table && table->options && strstr(table->options, option);
 }
 
-/* What production's table says, and what it does not say is set to nothing. */
+/* Whose options production's table has: its own, and behind a rollback those that it had. */
+static const struct table *settings_of(const struct publish_table *t)
+{
+	return t->is_exact ? t->from_table : t->to_table;
+}
+
+/* What is not said there is set to nothing. */
 static char *options_of(const struct publish_table *t)
 {
+	const struct table *settings = settings_of(t);
 	struct buf options = BUF_INIT;
 
-	if (t->to_table && t->to_table->options)
-		buf_add_str(&options, t->to_table->options);
-	if (!says(t->to_table, "expiration_timestamp = "))
+	if (settings && settings->options)
+		buf_add_str(&options, settings->options);
+	if (!says(settings, "expiration_timestamp = "))
 		buf_printf(&options, "%sexpiration_timestamp = null", options.len ? ", " : "");
-	if (t->to_table && says(t->from_table, "partition_expiration_days = ") &&
-	    !says(t->to_table, "partition_expiration_days = "))
+	if (settings && says(t->from_table, "partition_expiration_days = ") &&
+	    !says(settings, "partition_expiration_days = "))
 		buf_add_str(&options, ", partition_expiration_days = null");
 	return buf_take(&options);
 }
@@ -119,6 +126,7 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 {
 	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
 	char *options CLEANUP(mem_free_string) = options_of(t);
+	const struct table *settings = settings_of(t);
 	int64_t keep_for_s = p->set->keep_for_s;
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("to", t->to),
@@ -130,7 +138,7 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 			       keep_for_s > FORGOTTEN_AFTER_S ? keep_for_s : FORGOTTEN_AFTER_S),
 		SQL_ARG_QUERY("query", t->view ? t->view : ""),
 		SQL_ARG_CATALOG("options", options),
-		SQL_ARG_LITERAL("comment", t->to_table ? t->to_table->comment : NULL),
+		SQL_ARG_LITERAL("comment", settings ? settings->comment : NULL),
 	};
 
 	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
@@ -168,9 +176,14 @@ static int push_grants(const struct push *p, const struct publish_table *t)
 	return 0;
 }
 
-/* A copy brings the description of what it is a copy of; without one production's stays. */
+/* A copy brings the description of what it is a copy of; without one production's stays. That of a
+ * restore point is its marker. */
 static int push_description(const struct push *p, const struct publish_table *t)
 {
+	if (t->is_exact && t->from_table && !t->from_table->comment)
+		return push(p, t, "alter table {to} set options (description = null)");
+	if (t->is_exact && t->from_table)
+		return push(p, t, "alter table {to} set options (description = {comment:literal})");
 	if (!t->decided || !t->from_table || t->from_table->comment || !t->to_table ||
 	    !t->to_table->comment)
 		return 0;
@@ -184,7 +197,7 @@ static int push_description(const struct push *p, const struct publish_table *t)
  */
 static int push_table(const struct push *p, const struct publish_table *t)
 {
-	bool expires = says(t->to_table, "expiration_timestamp = ");
+	bool expires = says(settings_of(t), "expiration_timestamp = ");
 
 	if (one_by_one_check_to(p, t) < 0)
 		return -1;
@@ -236,6 +249,12 @@ int bigquery_publish(const struct dialect *dialect, const struct publish_set *se
 		     struct strv *statements, struct err *err)
 {
 	return one_by_one_publish(&(struct push) { statements, dialect, set, &how, err });
+}
+
+int bigquery_keep(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err)
+{
+	return one_by_one_keep(&(struct push) { statements, dialect, set, &how, err });
 }
 
 /* --- the other direction --- */

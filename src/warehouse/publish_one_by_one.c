@@ -201,3 +201,8 @@ int one_by_one_publish(const struct push *p)
 			return -1;
 	return push_views(p) < 0 ? -1 : push_each(p, verify);
 }
+
+int one_by_one_keep(const struct push *p)
+{
+	return push_each(p, one_by_one_check_to) < 0 ? -1 : push_each(p, restore);
+}

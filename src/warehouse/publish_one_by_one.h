@@ -69,6 +69,7 @@ struct one_by_one {
 int one_by_one_choose_way(const struct one_by_one *how, const struct publish_table *table,
 			  enum publish_way *ret_way, const char **ret_reason, struct err *err);
 int one_by_one_publish(const struct push *push);
+int one_by_one_keep(const struct push *push);
 
 /* Production is what it was when it was looked at. */
 int one_by_one_check_to(const struct push *p, const struct publish_table *t);

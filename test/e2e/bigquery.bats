@@ -58,6 +58,8 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   [ "$(rows_of mart.customers)" -eq 8 ]
   assert_sql "select count(*) > 0 from mart.open_orders where status = 'shipped'" t
   [ "$(option_of mart.customers labels)" = '[STRUCT("team", "sales")]' ]
+  [ "$(option_of mart.customers description)" = "\"it's the report's\"" ]
+  [ -z "$(option_of mart.orders description)" ]
   run --separate-stderr airlock history --json
   assert_json 'd["deployments"][0]["strategy"]' rollback
 }
@@ -86,6 +88,16 @@ copy_of() { # copy_of TABLE: the pattern of its copy
     [ "$(stages)" -eq 0 ]
     id=$((id + 1))
   done
+}
+
+@test "a rate limit between two tables is waited out" {
+  add_customer 120
+  fault "$(copy_of orders)" rate
+  deploy
+  assert_status 0
+  assert_says 'published 6 relations'
+  assert_sql "select count(*) from mart.customers where customer_id = 120" 1
+  [ "$(stages)" -eq 0 ]
 }
 
 @test "what somebody else wrote meanwhile stops the publish before it changes anything" {

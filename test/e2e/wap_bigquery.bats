@@ -62,8 +62,53 @@ mart() {
   [ "$(mart)" = "$before" ]
 }
 
-@test "by rebuild it is refused, and what there is instead is named" {
+@test "rebuild: dbt makes the marts again in production, and rollback puts the rows back" {
+  before=$(mart)
+  sed -i 's/^5,prices,.*/5,prices,51/' seeds/raw_visits.csv
   wap
-  assert_status 125
-  assert_says 'wap by rebuild on BigQuery is not in this version' 'publish_by: copy' 'production was not changed'
+  assert_status 0
+  assert_sql "select seconds from mart.pages where page = 'prices'" 99
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+}
+
+@test "rebuild: a model that fails in production is 70, and rollback puts back what was there" {
+  before=$(mart)
+  cp models/mart/pages.sql pages.sql
+  sed -i 's/^5,prices,.*/5,prices,61/' seeds/raw_visits.csv
+  echo "union all select {% if target.name == 'prod' %}'x', cast('x' as int64), 1{% else %}'x', 1, 1{% endif %}" \
+    >>models/mart/pages.sql
+  wap
+  mv pages.sql models/mart/
+  assert_status 70
+  assert_says model.classic.pages 'while production was rebuilt' 'airlock rollback'
+  assert_sql 'select seconds from mart.visits where visit_id = 5' 61
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+}
+
+@test "rebuild: a test that fails in production only puts production back, 74" {
+  before=$(mart)
+  mkdir -p tests
+  echo "select 1 as one from {{ ref('pages') }} where '{{ target.name }}' = 'prod'" >tests/only_in_prod.sql
+  sed -i 's/^5,prices,.*/5,prices,71/' seeds/raw_visits.csv
+  wap
+  rm tests/only_in_prod.sql
+  assert_status 74
+  assert_says only_in_prod 'fails there' 'production is as it was before'
+  [ "$(mart)" = "$before" ]
+}
+
+@test "rebuild: killed behind dbt, it is resumed to its end in another directory" {
+  sed -i 's/^5,prices,.*/5,prices,81/' seeds/raw_visits.csv
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
+  cd "$BATS_TEST_TMPDIR/elsewhere" || return
+  rm -rf target
+  run airlock resume --from prod_audit --to prod
+  assert_status 0
+  assert_sql "select seconds from mart.pages where page = 'prices'" 129
 }

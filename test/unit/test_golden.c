@@ -134,6 +134,7 @@ static void plans_of_wap(void **state)
 {
 	static const struct plan_case cases[] = {
 		{ "wap", "bigquery", "_copy", "built", TO_PROD " --publish-by copy", NULL },
+		{ "wap", "bigquery", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
 		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "duckdb", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
 		{ "wap", "postgres", "_rebuild", "before",

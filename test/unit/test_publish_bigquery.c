@@ -58,6 +58,29 @@ static void a_table_does_not_expire_with_what_it_was_copied_from(void **state)
 		  "(expiration_timestamp = null)");
 }
 
+static void a_rollback_puts_options_and_description_back(void **state)
+{
+	static const struct table described = { .kind = "table",
+						.owned = true,
+						.comment = "it's ours",
+						.options = "labels = [STRUCT(\"team\", \"x\")]" };
+	struct publish_table table = published(&described, &plain);
+
+	(void)state;
+	table.is_exact = true;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "create or replace table `shop-eu`.`mart`.`orders` copy "
+		  "`shop-eu`.`airlock`.`airlock_stage_x_1` options (labels = [STRUCT(\"team\", "
+		  "\"x\")], expiration_timestamp = null)");
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "alter table `shop-eu`.`mart`.`orders` set options (description = "
+		  "'it\\'s ours')");
+	table = published(&plain, &described);
+	table.is_exact = true;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "alter table `shop-eu`.`mart`.`orders` set options (description = null)");
+}
+
 static void names_of_role(struct publish_table table, const char *role, bool is_one)
 {
 	const struct dialect *dialect = dialect_find("bigquery");
@@ -104,6 +127,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_statement_can_replace_is_refused),
 		cmocka_unit_test(a_table_does_not_expire_with_what_it_was_copied_from),
+		cmocka_unit_test(a_rollback_puts_options_and_description_back),
 		cmocka_unit_test(only_what_the_service_says_ends_a_statement),
 		cmocka_unit_test(a_role_cannot_end_its_quotes),
 	};

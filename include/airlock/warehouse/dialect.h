@@ -257,6 +257,9 @@ struct dialect {
 	/* The statements of the publish between the fences and the record, in one transaction. */
 	int (*publish)(const struct dialect *dialect, const struct publish_set *set,
 		       struct strv *statements, struct err *err);
+	/* The restore points alone, of a set that dbt will make anew in its place. */
+	int (*keep)(const struct dialect *dialect, const struct publish_set *set,
+		    struct strv *statements, struct err *err);
 	/* Of a set with containers: those of staging exist and say whose build they are, which the
 	 * publish asks for. NULL where there are none. */
 	int (*mark)(const struct dialect *dialect, const struct publish_set *set,

@@ -56,6 +56,8 @@ bool snowflake_is_answer(const char *message);
 bool bigquery_is_answer(const char *message);
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err);
+int snowflake_keep(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err);
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err);
 
@@ -63,6 +65,8 @@ int bigquery_choose_way(const struct publish_table *table, enum publish_way *ret
 			const char **ret_reason, struct err *err);
 int bigquery_publish(const struct dialect *dialect, const struct publish_set *set,
 		     struct strv *statements, struct err *err);
+int bigquery_keep(const struct dialect *dialect, const struct publish_set *set,
+		  struct strv *statements, struct err *err);
 int bigquery_copy(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
 
@@ -70,6 +74,9 @@ int bigquery_copy(const struct dialect *dialect, const struct publish_set *set,
 int publish_check(const struct publish_table *table, struct err *err);
 int publish_refuse(const struct publish_table *table, const char *what, const char *hint,
 		   struct err *err);
+/* Each a table of its own, with the rows and the marker. */
+int publish_keep(const struct dialect *dialect, const struct publish_set *set,
+		 struct strv *statements, struct err *err);
 /* Into staging, where a table that is there is replaced. */
 enum publish_way publish_choose_copy(const struct publish_table *table);
 /* With commas between; free() it. */
