@@ -198,12 +198,20 @@ static int plan_rebuild(const struct strategy_input *input, struct plan *plan, s
 
 static int wap_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	if (config_rebuilds(input->config))
+	if (config_rebuilds(input->config) && input->dialect->keep)
 		return plan_rebuild(input, plan, err);
+	if (config_rebuilds(input->config)) {
+		err_set(err, ERR_UNSUPPORTED,
+			"wap by rebuild on %s is not in this version: what dbt makes anew there "
+			"loses "
+			"its privileges",
+			input->dialect->title);
+		return err_hint(err, "publish_by: copy publishes the tables that were tested");
+	}
 	return strategy_wac.plan(input, plan, err);
 }
 
-static const char *const one_by_one[] = { "bigquery", NULL };
+static const char *const one_by_one[] = { "snowflake", "bigquery", NULL };
 
 const struct strategy strategy_wap = {
 	.name = "wap",

@@ -262,7 +262,6 @@ const struct dialect dialect_snowflake = {
 	.templates = templates,
 	.choose_way = snowflake_choose_way,
 	.publish = snowflake_publish,
-	.keep = snowflake_keep,
 	.choose_copy = publish_choose_copy,
 	.copy = snowflake_copy,
 };

@@ -249,12 +249,6 @@ int snowflake_publish(const struct dialect *dialect, const struct publish_set *s
 	return one_by_one_publish(&(struct push) { statements, dialect, set, &how, err });
 }
 
-int snowflake_keep(const struct dialect *dialect, const struct publish_set *set,
-		   struct strv *statements, struct err *err)
-{
-	return one_by_one_keep(&(struct push) { statements, dialect, set, &how, err });
-}
-
 /* --- the other direction --- */
 
 static int push_copy(const struct push *p, const struct publish_table *t)

@@ -140,6 +140,7 @@ static void plans_of_wap(void **state)
 		{ "wap", "postgres", "_rebuild", "before",
 		  "--from staging --to prod --tags utils --stale-ok *", NULL },
 		{ "wap", "postgres", "_copy", "built", TO_PROD " --publish-by copy", NULL },
+		{ "wap", "snowflake", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 	};
 
 	(void)state;

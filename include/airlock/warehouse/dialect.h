@@ -257,7 +257,8 @@ struct dialect {
 	/* The statements of the publish between the fences and the record, in one transaction. */
 	int (*publish)(const struct dialect *dialect, const struct publish_set *set,
 		       struct strv *statements, struct err *err);
-	/* The restore points alone, of a set that dbt will make anew in its place. */
+	/* The restore points alone, of a set that dbt will make anew in its place. NULL where what
+	 * dbt makes loses the privileges of what was there. */
 	int (*keep)(const struct dialect *dialect, const struct publish_set *set,
 		    struct strv *statements, struct err *err);
 	/* Of a set with containers: those of staging exist and say whose build they are, which the
