@@ -242,6 +242,45 @@ refused() { # refused WORDS...: nothing happened
   assert_country IT
 }
 
+@test "where only something else failed, what was built and tested is published without another build" {
+  change_data
+  remember_production
+  DIRECT_SCENARIO='{"results": {"snapshot.shop.customers_history": {"status": "error", "message": "no"}}}' \
+    blue_green --json
+  assert_status 1
+  assert_production_unchanged
+  id=$(airlock history --from green --to prod --json 2>/dev/null |
+    "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["deployments"][0]["id"])')
+  assert_says "airlock publish $id"
+  run airlock publish "$id" --from green --to prod --yes
+  assert_status 0
+  assert_country CH
+  assert_sql "select obj_description('mart'::regnamespace) ~ '^.airlock: published [0-9]{14}_'" "$(sql 'select true')"
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_production_unchanged
+}
+
+# bats test_tags=exhaustive
+@test "what is good of a failed build is not published when staging or production was written since" {
+  change_data
+  DIRECT_SCENARIO='{"results": {"snapshot.shop.customers_history": {"status": "error", "message": "no"}}}' \
+    blue_green --json
+  assert_status 1
+  id=$(airlock history --from green --to prod --json 2>/dev/null |
+    "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["deployments"][0]["id"])')
+  sql "update mart.orders set status = 'other' where order_id = 101"
+  remember_production
+  run airlock publish "$id" --from green --to prod --yes
+  assert_status 73
+  assert_production_unchanged
+  sql "update green_mart.orders set status = 'other' where order_id = 102"
+  run airlock publish "$id" --from green --to prod --yes
+  assert_status 73
+  assert_says 'staging changed after the tests'
+  assert_production_unchanged
+}
+
 # The recipe: full load at T, incremental at T+1; the old side is one deployment behind.
 @test "an incremental build on top of the demoted side is refused, and nothing of T is lost" {
   echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv

@@ -305,3 +305,31 @@ READER
   assert_country CH
   [ "$(kept)" = 2 ]
 }
+
+# bats test_tags=exhaustive
+@test "where only a test of nothing failed, the file is exchanged without another build, unless it was written since" {
+  export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+  change_data
+  mkdir -p tests
+  echo 'select 1 as one' >tests/always_fails.sql
+  remember_production
+  blue_green
+  assert_status 1
+  assert_production_unchanged
+  run --separate-stderr airlock history "${SIDES[@]}" --json
+  id=$(json 'd["deployments"][0]["id"]')
+  cp "$SHOP_DUCKDB_GREEN" kept.duckdb
+  SHOP_DUCKDB=$SHOP_DUCKDB_GREEN sql "update mart.orders set status = 'other' where order_id = 101"
+  run airlock publish "$id" "${SIDES[@]}" --yes
+  assert_status 73
+  assert_says 'staging changed after the tests'
+  assert_production_unchanged
+  cp kept.duckdb "$SHOP_DUCKDB_GREEN"
+  run airlock publish "$id" "${SIDES[@]}" --yes
+  assert_status 0
+  assert_country CH
+  [ "$(kept)" = 2 ]
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+  assert_production_unchanged
+}
