@@ -197,7 +197,7 @@ def role(calls):
     """What an operation is there for."""
     for name, mark in (("publish", "'published', '"), ("take over", "then 'finished' else 'aborted'"),
                        ("lock", "create table if not exists"), ("count", "'rows', q.n"),
-                       ("prepare", '"stage"."revenue_by_day"')):
+                       ("prepare", '"stage"."revenue_by_day"'), ("copy", "airlock: side copy of refresh")):
         if any(mark in sql.replace("''", "'") for sql in calls):
             return name
     return "look"

@@ -5,18 +5,21 @@ import re
 import time
 
 KILLED = -9
+KEPT = 75
 
 
 def of_state(world, run):
-    """Production is the old or the new one; only a rebuild of it that failed or died may be between."""
+    """Production is the old or the new one; only a rebuild of it that failed or died may be between, and a
+    refresh that says that it kept some copies."""
     state = world.state()
-    is_between = world.strategy.rebuilds and state == "mixed" and run.status
+    may_be_between = world.strategy.rebuilds and run.status or world.strategy.mirrors and run.status == KEPT
+    is_between = may_be_between and state == "mixed"
     return [] if state in ("old", "new") or is_between else [f"production is {state}"]
 
 
-def of_report(run, before, after, rebuilds=False):
+def of_report(run, before, after, strategy):
     """What was said is what is so. Nobody reports who was killed. Of a rebuild that began, some of
-    production may be new."""
+    production may be new, and of a refresh those sources that were good."""
     if run.status == KILLED:
         return []
     if run.status < 0:
@@ -25,9 +28,11 @@ def of_report(run, before, after, rebuilds=False):
         report = run.report()
     except ValueError:
         return [f"exit {run.status} without a report: {run.output!r} {run.errors}"]
-    outcome, changed, status = report["outcome"], report["production_changed"], run.status
-    unchanged, is_new = before == after, after == "new"
-    may_be_new = is_new or rebuilds
+    outcome, status = report["outcome"], run.status
+    changed = report["raw_changed" if "raw_changed" in report else "production_changed"]
+    published = report["refreshed" if "refreshed" in report else "published"]
+    unchanged, is_new = before == after, after == "new" or strategy.mirrors and after == "mixed"
+    may_be_new = is_new or strategy.rebuilds
     claims = (
         (report["exit"] == status, f"the report says exit {report['exit']}"),
         ((status == 0) <= (outcome in ("published", "aborted")), "exit 0, and neither published nor aborted"),
@@ -39,7 +44,7 @@ def of_report(run, before, after, rebuilds=False):
         ((status in (1, 2, 72, 73, 74)) <= unchanged, "a status that promises the old production"),
         ((status == 70) <= may_be_new, "70 stands for a changed production"),
         ((status != 0) <= (report["error"] is not None), "failed without an error"),
-        (bool(report["published"]) <= changed, "lists what it published, and changed nothing"),
+        (bool(published) <= changed, "lists what it published, and changed nothing"),
         (told_production(run.errors) in ("", "was" if changed else "was not"), "two words on production"),
     )
     said = f"(exit {status}, {outcome}, {before} to {after}): {run.errors[-800:]}"

@@ -19,7 +19,8 @@ def resume(world, state):
         return run, state, _refused(run, "deployment-unknown")
     if "aborted" in events or _ended_rebuild(world, events):
         return run, state, _refused(run, "not-resumable")
-    return run, "new", _failed(run) + _twice(world, "resume", name, 0)
+    expected = state if world.strategy.mirrors and state == "mixed" else "new"
+    return run, expected, _failed(run) + _twice(world, "resume", name, 0)
 
 
 def abort(world, state):
@@ -30,7 +31,8 @@ def abort(world, state):
     if not name:
         return run, state, _refused(run, "deployment-unknown")
     if run.status == 70:
-        return run, state if world.strategy.rebuilds else "new", _refused(run, "already-published") + _twice(world, "abort", name, 70)
+        expected = state if state == "mixed" or world.strategy.rebuilds else "new"
+        return run, expected, _refused(run, "already-published") + _twice(world, "abort", name, 70)
     return run, "old" if state == "old" else state, _failed(run) + _twice(world, "abort", name, 0)
 
 

@@ -93,7 +93,7 @@ def _fault(world, case, outcome):
         outcome.problems += checks.of_processes(trace)
         outcome.status, outcome.state = run.status, world.state()
         outcome.problems += checks.of_state(world, run)
-        outcome.problems += checks.of_report(run, before, outcome.state, world.strategy.rebuilds)
+        outcome.problems += checks.of_report(run, before, outcome.state, world.strategy)
         if case.is_retried:
             outcome.problems += _of_retry(world, run)
         if not case.may_be_missed:
@@ -124,7 +124,7 @@ def _follow(world, followup, outcome):
     if problems or outcome.settled != expected:
         outcome.problems += [*problems,
                              f"after {followup} production is {outcome.settled}: {run.errors[-1500:]}"]
-    outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world.strategy.rebuilds)
+    outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world.strategy)
     if followup != "deploy":  # one that never got its lock has no history: the next deployment settles it
         after = world.deploy()
         if after.status or world.state() != "new":

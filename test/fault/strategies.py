@@ -16,6 +16,7 @@ class Strategy:
     verb: str = "deploy"  # publish: what staging holds already
     rebuilds: bool = False  # production becomes new one table after the other
     files: bool = False  # staging is a file of its own, and takes the place of production's
+    mirrors: bool = False  # production is the raw layer, which copies its sources
     has_hooks: bool = False  # its faults are those of hooks: FAULT_BEFORE and FAULT_AFTER are run
 
 
@@ -76,5 +77,14 @@ STRATEGIES = (
         own_schemas=("airlock", "airlock_restore"),
         files=True,
         engines=("duckdb",),
+    ),
+    Strategy(
+        name="mirror",
+        verb="mirror",
+        arguments=("refresh", "--from", "staging", "--to", "prod"),
+        sides=("--from", "staging", "--to", "prod"),
+        own_schemas=("airlock", "airlock_restore"),
+        in_place="select 1",
+        mirrors=True,
     ),
 )

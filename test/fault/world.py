@@ -48,6 +48,13 @@ BY_HAND = {
         alter default privileges in schema mart grant select on tables to analyst""",
 }
 
+# Of the raw layer: other rows, another column
+NEW_SOURCES = """
+    insert into shop_source.orders select 900, customer_id, ordered_on, status, currency
+        from shop_source.orders where id = 101;
+    update shop_source.payments set amount = amount + 10 where id = 1001;
+    alter table shop_source.customers add column weight integer default 1"""
+
 
 def memory():
     """A directory where syncing costs nothing, or None: a third of a deployment is waiting for disks."""
@@ -105,6 +112,8 @@ class World:
             self._start_postgres()
             self._change("dbt_project.yml", "profile: shop", "profile: shop_postgres")
         self._here()
+        if self.strategy.mirrors:
+            self._make_sources()
         if self.strategy.in_place:
             self._build("prod")
             self.sql(self.strategy.in_place)
@@ -117,7 +126,9 @@ class World:
         new_order = "113,3,2025-01-20,placed,EUR\n112,2,2025-01-15"
         self._change("seeds/raw_orders.csv", "112,2,2025-01-15", new_order)
         self._change("models/mart/customers.sql", "  c.segment,\n", "  c.segment,\n  1 as weight,\n")
-        if self.strategy.in_place:
+        if self.strategy.mirrors:
+            self.sql(NEW_SOURCES)
+        elif self.strategy.in_place:
             self._build("prod", "--select", "raw_orders", "raw_payments")
         self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)  # says the same to the stand-in
         if self.strategy.verb == "publish":
@@ -132,6 +143,14 @@ class World:
         if self.old == self.new:
             raise RuntimeError("the changes that are waiting do not show in production")
         self.thaw()
+
+    def _make_sources(self):
+        self._change("dbt_project.yml", "\n  airlock:\n", "\n  airlock:\n    mirror: {raw: 'tag:raw'}\n")
+        self.environment["DIRECT_RECORDED"] = str(DIRECT.parent / "recorded/mirror")
+        self._build("prod", "--select", "raw_customers", "raw_orders", "raw_payments")
+        self.sql("create schema shop_source")
+        for name in ("customers", "orders", "payments"):
+            self.sql(f"create table shop_source.{name} as select * from staging.raw_{name}")
 
     def stop(self):
         if "SHOP_PG_DIR" in self.environment:
@@ -233,7 +252,8 @@ class World:
         )
 
     def deploy_arguments(self):
-        return [self.strategy.verb, *self.strategy.arguments, "--yes", "--json", *self.strategy.dbt]
+        asks = [] if self.strategy.mirrors else ["--yes"]
+        return [self.strategy.verb, *self.strategy.arguments, *asks, "--json", *self.strategy.dbt]
 
     def run(self, arguments, **environment):
         self.trace_file.unlink(missing_ok=True)
@@ -253,8 +273,8 @@ class World:
         return self.run(self.deploy_arguments(), **environment)
 
     def steps(self):
-        """Of the plan; publish has none to show but in its journal."""
-        if self.strategy.verb == "publish":
+        """Of the plan; publish and mirror refresh have none to show but in their journal."""
+        if self.strategy.verb in ("publish", "mirror"):
             return self.good_steps
         run = self.run(["plan", *self.strategy.arguments, "--json", *self.strategy.dbt])
         self._expect(run)
@@ -310,7 +330,7 @@ class World:
         now = self.production()
         if now in (self.old, self.new):
             return "old" if now == self.old else "new"
-        if self.strategy.rebuilds and self._is_mixed(now):
+        if (self.strategy.rebuilds or self.strategy.mirrors) and self._is_mixed(now):
             return "mixed"
         lines = set(now.splitlines())
         missing = sorted(set(self.new.splitlines()) - lines)[:10]

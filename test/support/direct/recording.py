@@ -20,9 +20,10 @@ class Recording:
         left_out = os.environ.get("DIRECT_WITHOUT", "").split()  # as if their files were not there
         nodes = [node for node in recorded["nodes"] if node["unique_id"] not in left_out]
         self.nodes = {node["unique_id"]: node for node in nodes}  # in the order of a build
+        self.sources = {source["unique_id"]: source for source in recorded.get("sources", [])}
 
     def parents(self, unique_id):
-        return self.nodes[unique_id]["depends_on"]["nodes"]
+        return [] if unique_id in self.sources else self.nodes[unique_id]["depends_on"]["nodes"]
 
     def ancestors(self, unique_id):
         seen, left = set(), list(self.parents(unique_id))
@@ -51,7 +52,7 @@ class Recording:
             kind = "unit_tests" if node["resource_type"] == "unit_test" else "nodes"
             maps[kind][unique_id] = node
         metadata = {**self.metadata, "invocation_id": log.invocation_id}
-        write_json(f"{directory}/manifest.json", {"metadata": metadata, **maps, "sources": {}})
+        write_json(f"{directory}/manifest.json", {"metadata": metadata, **maps, "sources": self.sources})
 
 
 def write_json(path, document):
