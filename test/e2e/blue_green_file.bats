@@ -30,6 +30,10 @@ kept() { # how many files were put aside
   find .. -maxdepth 1 -name 'warehouse__airlock_*.duckdb' | wc -l
 }
 
+with_real_dbt() {
+  export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+}
+
 refused() { # refused WORDS...: nothing happened
   assert_status 125
   assert_says "$@"
@@ -286,7 +290,7 @@ READER
 
 # bats test_tags=exhaustive
 @test "of a build that failed nothing is published alone, and --retry publishes all of it" {
-  export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+  with_real_dbt
   change_data
   cp models/mart/customers.sql "$BATS_TEST_TMPDIR"
   echo 'select no_such_column from {{ ref("orders") }}' >models/mart/customers.sql
@@ -308,7 +312,7 @@ READER
 
 # bats test_tags=exhaustive
 @test "where only a test of nothing failed, the file is exchanged without another build, unless it was written since" {
-  export AIRLOCK_DBT=$ROOT/.cache/dbt/bin/dbt
+  with_real_dbt
   change_data
   mkdir -p tests
   echo 'select 1 as one' >tests/always_fails.sql
