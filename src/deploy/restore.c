@@ -171,6 +171,23 @@ static int64_t made_now(const struct dialect *dialect, const struct relation *of
 	return 0;
 }
 
+/* Schemas that one exchange put aside may read each other, and go as one. */
+static const char *going_with(struct restore_list *list, const struct restore_point *point)
+{
+	json_t *names CLEANUP(js_free) = json_array();
+
+	for (size_t i = 0; i < list->n; i++) {
+		const struct restore_point *other = &list->v[i];
+
+		if (other != point && other->state == RESTORE_EXPIRED && other->is_schema &&
+		    strcmp(other->id, point->id) == 0)
+			json_array_append_new(names, json_string(other->relation.schema));
+	}
+	char *text CLEANUP(mem_free_string) = json_dumps(names, JSON_COMPACT);
+
+	return copy(list, text);
+}
+
 void restore_judge(struct restore_list *list, const struct dialect *dialect,
 		   const struct restore_policy *policy, const struct relation *made, size_t n)
 {
@@ -181,7 +198,7 @@ void restore_judge(struct restore_list *list, const struct dialect *dialect,
 		struct restore_point *point = &list->v[i];
 
 		if (point->state == RESTORE_FOREIGN)
-			return;
+			break;
 		bool first = !before || !relation_equal(dialect, &before->of, &point->of);
 
 		if (first)
@@ -193,6 +210,9 @@ void restore_judge(struct restore_list *list, const struct dialect *dialect,
 				       : RESTORE_KEPT;
 		before = point;
 	}
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].state == RESTORE_EXPIRED && list->v[i].is_schema)
+			list->v[i].going = going_with(list, &list->v[i]);
 }
 
 const char *restore_state_name(enum restore_state state)
@@ -322,6 +342,7 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 				whole ? point->relation.schema : point->relation.identifier),
 		SQL_ARG_LITERAL("marker", marker),
 		SQL_ARG_LITERAL("maker", point->id),
+		SQL_ARG_LITERAL("going", point->going ? point->going : "[]"),
 		SQL_ARG_LITERAL("shown", name),
 		SQL_ARG_LITERAL("file", point->file ? point->file : ""),
 		SQL_ARG_IDENT("alias", whole ? point->relation.schema : ""),

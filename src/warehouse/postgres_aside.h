@@ -55,7 +55,8 @@
 #define ASIDE_BOUND "get stacked diagnostics why = pg_exception_detail;"
 
 /* Never by cascade, so what others built on it stops it: the tables at once, for they may refer to
- * each other, and the rest again and again while that frees something. */
+ * each other, and the rest again and again while that frees something; then the views that read it
+ * in what goes with it, {going}: two schemas may read each other. */
 #define ASIDE_DROP                                                                                 \
 	"do declare ours jsonb; r record; tables text; why text; moved bool; begin "               \
 	"select e -> 'objects' into ours " ASIDE_OURS "; "                                         \
@@ -74,6 +75,20 @@
 	"moved := true; "                                                                          \
 	"exception when dependent_objects_still_exist then " ASIDE_BOUND " end; end loop; "        \
 	"exit when why is null; "                                                                  \
+	"if not moved then for r in select o.type, o.identity from pg_namespace n, lateral "       \
+	"(select d.objid, o.type, o.identity " ASIDE_MEMBERS "and exists (select 1 "               \
+	"from {log:relation} l, jsonb_array_elements(l.detail::jsonb) e "                          \
+	"where l.id = {maker:literal} and l.event = 'restores' and e ->> 'schema' = n.nspname "    \
+	"and e ->> 'object' = n.oid::text and e -> 'objects' ? (" ASIDE_OBJECT "))) o "            \
+	"where {going:literal}::jsonb ? n.nspname and o.type in ('view', 'materialized view') "    \
+	"and exists (select 1 from pg_rewrite w join pg_depend b "                                 \
+	"on b.classid = 'pg_rewrite'::regclass and b.objid = w.oid "                               \
+	"and b.refclassid = 'pg_class'::regclass join pg_class c on c.oid = b.refobjid "           \
+	"where w.ev_class = o.objid and c.relnamespace = (select f.oid from pg_namespace f "       \
+	"where f.nspname = {identifier:literal})) loop "                                           \
+	"begin execute format('drop %s %s', r.type, r.identity); moved := true; "                  \
+	"exception when dependent_objects_still_exist then " ASIDE_BOUND " end; end loop; "        \
+	"end if; "                                                                                 \
 	"if not moved then raise exception 'others use what is in it: %', why; end if; "           \
 	"end loop; execute 'drop schema ' || quote_ident({identifier:literal}); end"
 

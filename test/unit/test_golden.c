@@ -379,6 +379,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_LITERAL("identifier", restore.identifier),
 		SQL_ARG_LITERAL("marker", "airlock: it's ours"),
 		SQL_ARG_LITERAL("maker", "20260102030405_abcdef"),
+		SQL_ARG_LITERAL("going", "[\"utils__airlock_20260102030405_abcdef\"]"),
 		SQL_ARG_LITERAL("shown", "Wh.airlock_restore.r"),
 		SQL_ARG_LITERAL("restore_schema", "airlock_restore"),
 		SQL_ARG_BIND("id"),

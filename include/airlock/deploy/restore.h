@@ -36,6 +36,7 @@ struct restore_point {
 	bool is_schema;           /* put aside whole: neither relation nor of have an identifier */
 	const char *file;         /* the same of a file: its path; NULL */
 	enum restore_state state;
+	const char *going;  /* EXPIRED schema: a list, as JSON, of what expires with it */
 	const char *why;    /* FOREIGN: in words */
 	const char *id;     /* the deployment; NULL unknown, and so is all that follows */
 	int64_t number;     /* of its table */
