@@ -286,10 +286,11 @@ static void table_fill(struct manifest *manifest)
 }
 
 /* The rows of a map behind those that are there. A later one with the same unique_id takes the
- * place of the one before it. */
-static void append_rows(struct manifest *manifest, const struct rows *rows)
+ * place of the one before it in that map. True: one of another map has the same as well. */
+static bool append_rows(struct manifest *manifest, const struct rows *rows)
 {
 	size_t first = manifest->n;
+	bool is_twice = false;
 
 	for (size_t i = 0; i < rows->n; i++) {
 		const char *id = rows->nodes[i].unique_id;
@@ -299,9 +300,10 @@ static void append_rows(struct manifest *manifest, const struct rows *rows)
 		manifest->nodes[at] = rows->nodes[i];
 		manifest->pending[at] = rows->pending[i];
 		manifest->n += at == manifest->n;
-		if (!*slot)
-			*slot = (uint32_t)(at + 1);
+		is_twice = is_twice || (*slot && *slot <= first);
+		*slot = (uint32_t)(at + 1);
 	}
+	return is_twice;
 }
 
 static int leave_out(struct index *x)
@@ -332,6 +334,7 @@ static int join_maps(struct index *x)
 {
 	struct manifest *manifest = x->manifest;
 	struct rows first = x->maps[0];
+	bool is_twice = false;
 	size_t room = 1;
 
 	for (size_t i = 0; i < MAP_COUNT; i++)
@@ -344,8 +347,10 @@ static int join_maps(struct index *x)
 	table_init(manifest, room);
 	append_rows(manifest, &first);
 	for (size_t i = 1; i < MAP_COUNT; i++)
-		if (x->maps[i].is_object)
-			append_rows(manifest, &x->maps[i]);
+		if (x->maps[i].is_object && append_rows(manifest, &x->maps[i]))
+			is_twice = true;
+	if (is_twice)
+		table_fill(manifest);
 	return leave_out(x);
 }
 
