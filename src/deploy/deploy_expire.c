@@ -111,53 +111,19 @@ void deploy_see_files(json_t *rows)
 	}
 }
 
-static void drop_each(struct deploy *deploy, const struct deploy_drops *drops,
-		      const struct state *state, json_t *outcome)
+void deploy_drop_restores(struct deploy *deploy, const struct deploy_drops *drops, json_t *outcome)
 {
+	struct state state CLEANUP(state_release) = { 0 };
 	size_t i = 0;
 
+	state_init(&state, deploy->sides.dialect, deploy_database(deploy), NULL);
+	show(deploy, drops, &state);
 	while (i < drops->n) {
 		if (proc_interrupted())
 			add_outcome(outcome, drops->points[i++], "interrupted");
 		else
-			i = drop_from(deploy, drops, state, i, outcome);
+			i = drop_from(deploy, drops, &state, i, outcome);
 	}
-}
-
-/* Into `outcome` those of the round that are gone, in `drops` those that are not. */
-static void take_gone(struct deploy_drops *drops, const json_t *round, json_t *outcome)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < drops->n; i++) {
-		json_t *one = json_array_get(round, i);
-
-		if (js_get_string(one, "message"))
-			drops->points[n++] = drops->points[i];
-		else
-			json_array_append(outcome, one);
-	}
-	drops->n = n;
-}
-
-/* One may be used by another: it can go when that is gone. */
-void deploy_drop_restores(struct deploy *deploy, struct deploy_drops *drops, json_t *outcome)
-{
-	struct state state CLEANUP(state_release) = { 0 };
-	json_t *round CLEANUP(js_free) = json_array();
-	size_t before;
-
-	state_init(&state, deploy->sides.dialect, deploy_database(deploy), NULL);
-	show(deploy, drops, &state);
-	do {
-		before = drops->n;
-		json_array_clear(round);
-		drop_each(deploy, drops, &state, round);
-		take_gone(drops, round, outcome);
-	} while (drops->n > 0 && drops->n < before && !proc_interrupted());
-	for (size_t i = 0; i < json_array_size(round); i++)
-		if (js_get_string(json_array_get(round, i), "message"))
-			json_array_append(outcome, json_array_get(round, i));
 }
 
 static void tell(struct deploy *deploy, const json_t *outcome)

@@ -252,8 +252,7 @@ struct deploy_drops {
 	const char *by;
 };
 
-/* `drops` is left with those that could not be dropped. */
-void deploy_drop_restores(struct deploy *deploy, struct deploy_drops *drops, json_t *outcome);
+void deploy_drop_restores(struct deploy *deploy, const struct deploy_drops *drops, json_t *outcome);
 /* Rows of DIALECT_OBSERVE_RESTORES: of the files those that are there, by their own path and size.
  */
 void deploy_see_files(json_t *rows);

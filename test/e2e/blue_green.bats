@@ -307,24 +307,6 @@ refused() { # refused WORDS...: nothing happened
   refused 'its schema in staging already stands for another one' wac
 }
 
-@test "gc drops schemas that were put aside together, whichever of them uses the other" {
-  cp models/utils/currencies.sql currencies.sql
-  sed -i '1i {{ config(materialized="view") }}' models/utils/currencies.sql
-  AIRLOCK_DBT=$VENV/bin/dbt blue_green
-  assert_status 0
-  mv currencies.sql models/utils/
-  change_data
-  for _ in 1 2; do
-    blue_green
-    assert_status 0
-  done
-  assert_sql "select count(*) from pg_views where schemaname ~ '^utils__airlock_'" 1
-  run --separate-stderr airlock gc --from green --to prod --keep-for 0 --yes --json
-  assert_status 0
-  assert_json 'd["failed"]' 0
-  assert_sql "select count(*) from pg_views where schemaname ~ '^utils__airlock_'" 0
-}
-
 @test "rollback is refused when what was put aside is not that any more" {
   change_data
   blue_green
