@@ -330,12 +330,14 @@ static void write_success(const struct invocation *invocation, const struct depl
 		   result->published_count, result->published_count == 1 ? "" : "s", result->id);
 	write_published(result, out);
 	if (audit && !invocation->command->builds_nothing)
-		buf_printf(out, "built %zu nodes; ", audit->nodes_built);
+		buf_printf(out, "built %zu node%s; ", audit->nodes_built,
+			   audit->nodes_built == 1 ? "" : "s");
 	if (audit)
 		buf_printf(out,
-			   "%zu tests passed, %zu warned; %zu of them on what was "
+			   "%zu test%s passed, %zu warned; %zu of them on what was "
 			   "published\n",
-			   audit->tests_passed, audit->tests_warned, audit->scope_tests);
+			   audit->tests_passed, audit->tests_passed == 1 ? "" : "s",
+			   audit->tests_warned, audit->scope_tests);
 	if (result->restores_dropped)
 		buf_printf(out, "dropped %zu expired restore point%s\n", result->restores_dropped,
 			   result->restores_dropped == 1 ? "" : "s");

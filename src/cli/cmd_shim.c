@@ -15,8 +15,8 @@ static const char *kind_of(const struct invocation *invocation, const char *path
 	return is_us(invocation, path) ? "airlock" : "dbt";
 }
 
-/* Each dbt on PATH, the first of them the one that is called. */
-static int write_status(struct invocation *invocation, struct err *err)
+/* Each dbt on PATH, the first of them the one that is called. `directory`: of the link, or NULL. */
+static int write_status(struct invocation *invocation, const char *directory, struct err *err)
 {
 	char *const *environment = strv_argv(invocation->environment);
 	CLEANUP(strv_release) struct strv paths = STRV_INIT;
@@ -43,8 +43,10 @@ static int write_status(struct invocation *invocation, struct err *err)
 	}
 	err_set(err, ERR_USAGE, "'dbt' is not airlock: what is called so is '%s'",
 		paths.n ? paths.v[0] : "nothing");
-	return err_hint(err, "put the directory of the link in front of PATH: export "
-			     "PATH=DIR:$PATH, then start a new shell or say 'hash -r'");
+	return err_hint(err,
+			"put the directory of the link in front of PATH: export "
+			"PATH=%s:$PATH, then start a new shell or say 'hash -r'",
+			directory ? directory : "DIR");
 }
 
 static int install(struct invocation *invocation, const char *directory, struct err *err)
@@ -67,7 +69,7 @@ static int install(struct invocation *invocation, const char *directory, struct 
 					      invocation->self);
 	}
 	report_notice(invocation->report, "'%s' is airlock", link);
-	return write_status(invocation, err);
+	return write_status(invocation, absolute, err);
 }
 
 static int take_away(struct invocation *invocation, const char *directory, struct err *err)
@@ -99,6 +101,6 @@ int cmd_shim(struct invocation *invocation, struct err *err)
 		return err_hint(err, "'%s help shim' says more", invocation->program);
 	}
 	if (is_status)
-		return write_status(invocation, err);
+		return write_status(invocation, NULL, err);
 	return (is_install ? install : take_away)(invocation, directory, err);
 }

@@ -233,18 +233,35 @@ static void remove_gaps(const char *line, struct buf *out)
 	}
 }
 
+/* dbt 1.8 and older write what a macro prints as it is, between the events. */
+static bool is_printed(const struct event *event)
+{
+	return event->kind == EVENT_PRINT || event->kind == EVENT_TEXT;
+}
+
+/* "[error] [DbDriverFailed (dbt1308)]: reason": dbt 2.x has no event of its own for it. */
+static const char second_error[] = "[error] [";
+
+/* What the macro failed with; it prints before it does anything that can fail. */
+static bool is_of_macro(const struct answer *answer, const struct event *event)
+{
+	return event->kind == EVENT_ERROR &&
+	       (!strcmp(event->name, "RunningOperationCaughtError") ||
+		!strcmp(event->name, "RunningOperationUncaughtError") ||
+		(answer->texts_seen > 0 &&
+		 !strncmp(event->message, second_error, strlen(second_error))));
+}
+
 void answer_event(struct answer *answer, const struct event *event)
 {
 	struct buf line CLEANUP(buf_release) = BUF_INIT;
 
-	if (event->kind == EVENT_PRINT && answer->spaced) {
+	if (is_printed(event) && answer->spaced) {
 		remove_gaps(event->message, &line);
 		read_line(answer, buf_cstr(&line));
-	} else if (event->kind == EVENT_PRINT) {
+	} else if (is_printed(event)) {
 		read_line(answer, event->message);
-	} else if (event->kind == EVENT_ERROR && !answer->caught &&
-		   (!strcmp(event->name, "RunningOperationCaughtError") ||
-		    !strcmp(event->name, "RunningOperationUncaughtError"))) {
+	} else if (!answer->caught && is_of_macro(answer, event)) {
 		answer->caught = mem_strdup(event->message);
 	}
 }
@@ -260,6 +277,24 @@ static bool is_heading(const char *line, size_t len)
 	return word == line + len || !strncmp(word, " in ", 4);
 }
 
+/* Without the place in the macro and the call stack behind it. */
+static char *second_message(const char *message)
+{
+	static const char *const places[] = { "\n(in ", "\n  --> " };
+	const char *start = strstr(message, "]: ");
+	size_t len;
+
+	start = start ? start + strlen("]: ") : message;
+	len = strlen(start);
+	for (size_t i = 0; i < ARRAY_LEN(places); i++) {
+		const char *place = strstr(start, places[i]);
+
+		if (place && (size_t)(place - start) < len)
+			len = (size_t)(place - start);
+	}
+	return mem_strndup(start, len);
+}
+
 char *answer_database_message(const struct answer *answer)
 {
 	static const char lead[] = "Encountered an error while running operation: ";
@@ -267,6 +302,8 @@ char *answer_database_message(const struct answer *answer)
 	struct buf out CLEANUP(buf_release) = BUF_INIT;
 	bool first = true;
 
+	if (!strncmp(message, second_error, strlen(second_error)))
+		return second_message(message);
 	if (!strncmp(message, lead, strlen(lead)))
 		message += strlen(lead);
 	while (*message) {

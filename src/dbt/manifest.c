@@ -399,6 +399,11 @@ bool manifest_makes_relation(const struct manifest_node *node)
 	return false;
 }
 
+bool manifest_is_ephemeral(const struct manifest_node *node)
+{
+	return node->type == MANIFEST_MODEL && !manifest_makes_relation(node);
+}
+
 bool manifest_is_table(const struct manifest_node *node)
 {
 	return manifest_makes_relation(node) && strcmp(node->materialized, "view") != 0;

@@ -155,6 +155,10 @@ static void read_row(struct results *results, struct results_row *row, const jso
 	row->status = status_of(row->status_text);
 	row->message = clean_message(results, js_get_string(json, "message"));
 	row->failures = js_get_integer(json, "failures", -1);
+	/* All that dbt 2.x says of a test that fails. */
+	if (row->status == RESULTS_FAIL && row->failures > 0 && !strcmp(row->message, "Error"))
+		row->message = arena_printf(&results->arena, "got %lld result%s", row->failures,
+					    row->failures == 1 ? "" : "s");
 	row->seconds = json_number_value(json_object_get(json, "execution_time"));
 }
 

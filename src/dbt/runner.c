@@ -17,6 +17,7 @@ struct plain {
 	struct runner base;
 	char *dbt_path;
 	struct forker *forker; /* NULL: every command is executed */
+	bool is_second;        /* dbt 2.x, which has other log options */
 };
 
 /* One command while it runs: what it says is split, typed and passed on. */
@@ -125,17 +126,34 @@ static void listener_end(struct listener *listener, const struct proc_result *pr
 	buf_release(&listener->last_stderr);
 }
 
-static void command_line(struct strv *argv, const char *dbt_path, const struct strv *arguments)
+/* What runner_push_log_options() says, as dbt 2.x has it: it calls one value otherwise, and warns
+ * of two options that do nothing there, which DBT_WARN_ERROR would make an error. */
+static void push_as_second(struct strv *argv, const struct strv *arguments)
 {
-	*argv = (struct strv)STRV_INIT;
-	strv_push(argv, dbt_path);
-	strv_push_all(argv, arguments);
+	for (size_t i = 0; i < arguments->n; i++) {
+		const char *argument = arguments->v[i];
+
+		if (!strcmp(argument, "--print") || !strcmp(argument, "--no-use-colors"))
+			continue;
+		if (i > 0 && !strcmp(arguments->v[i - 1], "--log-level-file"))
+			argument = "off";
+		strv_push(argv, argument);
+	}
 }
 
-static int plain_run(struct runner *runner, const struct runner_command *commands, size_t n,
-		     struct runner_result *ret_results, struct err *err)
+static void command_line(struct strv *argv, const struct plain *plain, const struct strv *arguments)
 {
-	struct plain *plain = (struct plain *)runner;
+	*argv = (struct strv)STRV_INIT;
+	strv_push(argv, plain->dbt_path);
+	if (plain->is_second)
+		push_as_second(argv, arguments);
+	else
+		strv_push_all(argv, arguments);
+}
+
+static int run_commands(struct plain *plain, const struct runner_command *commands, size_t n,
+			struct runner_result *ret_results, struct err *err)
+{
 	struct listener *listeners = mem_alloc((n + 1) * sizeof(*listeners));
 	struct proc_spec *specs = mem_alloc((n + 1) * sizeof(*specs));
 	struct proc_result *processes = mem_alloc((n + 1) * sizeof(*processes));
@@ -144,14 +162,14 @@ static int plain_run(struct runner *runner, const struct runner_command *command
 
 	for (size_t i = 0; i < n; i++) {
 		listener_init(&listeners[i], &commands[i], &ret_results[i]);
-		command_line(&lines[i], plain->dbt_path, commands[i].arguments);
+		command_line(&lines[i], plain, commands[i].arguments);
 		specs[i] = (struct proc_spec) {
 			.argv = strv_argv(&lines[i]),
 			.envp = strv_argv(commands[i].environment),
 			.forker = plain->forker,
 			.hold_signals = commands[i].hold_signals,
 			.timeout_ms = commands[i].timeout_ms ? commands[i].timeout_ms
-							     : runner->timeout_ms,
+							     : plain->base.timeout_ms,
 			.beat_ms = commands[i].beat_ms,
 			.on_beat = commands[i].on_beat ? on_beat : NULL,
 			.on_start = on_start,
@@ -172,6 +190,28 @@ static int plain_run(struct runner *runner, const struct runner_command *command
 	free(specs);
 	free(listeners);
 	return rc;
+}
+
+/* dbt 2.x looks at its whole command line before it does anything. */
+static bool is_refused_by_second(const struct runner_result *result)
+{
+	return result->process.end == PROC_EXITED && result->process.exit_status == 2 &&
+	       result->first_error && strstr(result->first_error, "'none' for '--log-level-file");
+}
+
+/* Nothing tells the two apart before one is started: either can stand behind a script. */
+static int plain_run(struct runner *runner, const struct runner_command *commands, size_t n,
+		     struct runner_result *ret_results, struct err *err)
+{
+	struct plain *plain = (struct plain *)runner;
+	int rc = run_commands(plain, commands, n, ret_results, err);
+
+	if (rc < 0 || plain->is_second || !n || !is_refused_by_second(&ret_results[0]))
+		return rc;
+	for (size_t i = 0; i < n; i++)
+		runner_result_release(&ret_results[i]);
+	plain->is_second = true;
+	return run_commands(plain, commands, n, ret_results, err);
 }
 
 static void plain_release(struct runner *runner)

@@ -94,7 +94,8 @@ static bool is_something_left(const struct deploy *deploy)
 		    !strv_contains(&deploy->audit.passed, route->node->unique_id))
 			return false;
 	}
-	return deploy->audit.passed.n > 0;
+	/* Skips without a cause, which a retry may take away, name nothing to leave out. */
+	return deploy->audit.passed.n > 0 && deploy->audit.causes.n > 0;
 }
 
 /* Never a reason for another failure: then it is not recorded, and not offered. */

@@ -38,15 +38,11 @@ bool scope_build_recreates(const struct manifest_node *node, bool full_refresh)
 	       (full_refresh && strcmp(node->full_refresh, "false") != 0);
 }
 
-static bool is_ephemeral(const struct manifest_node *node)
-{
-	return node->type == MANIFEST_MODEL && !manifest_makes_relation(node);
-}
-
 /* It has no rows of its own. */
 static bool is_seen_through(const struct manifest_node *node)
 {
-	return is_ephemeral(node) || (node->type == MANIFEST_MODEL && !manifest_is_table(node));
+	return manifest_is_ephemeral(node) ||
+	       (node->type == MANIFEST_MODEL && !manifest_is_table(node));
 }
 
 static size_t position(const struct choice *c, const struct manifest_node *node)
@@ -128,7 +124,7 @@ static void read_parent(struct choice *c, const struct config *config,
 	size_t at = position(c, parent);
 	struct route *route = c->route_of[at];
 
-	if (is_ephemeral(parent)) {
+	if (manifest_is_ephemeral(parent)) {
 		add_reader(c, parent);
 		return;
 	}

@@ -41,7 +41,7 @@ setup() {
   [ "$("$BATS_TEST_TMPDIR/real/dbt" x)" = 'dbt x' ]
   run airlock shim install "$BATS_TEST_TMPDIR/other"
   assert_status 125
-  assert_says 'put the directory of the link in front of PATH'
+  assert_says "put the directory of the link in front of PATH: export PATH=$BATS_TEST_TMPDIR/other:"
   run airlock shim install "$BATS_TEST_TMPDIR/none"
   assert_status 125
   rm "$BATS_TEST_TMPDIR/real/dbt"

@@ -22,6 +22,9 @@ def event(name, code, level, message, **data):
 
 
 def say(text):
+    if mode == "plain":  # as dbt 1.8
+        print(gap.join(text), flush=True)
+        return
     event("PrintEvent", "Z052", "info", gap.join(text), msg=gap.join(text))
 
 
@@ -84,6 +87,10 @@ def operation():
     check(steps)
     guard = 0
     for i, step in enumerate(steps):
+        if mode == "second-error" and i == 1:  # as dbt 2.x
+            event("Generic", "", "error", "[error] [DbDriverFailed (dbt1308)]: Catalog Error: no table t\n\n"
+                  "LINE 1: select * from t\n(in :4:13)\n  --> :4:13\n   0: <unknown>\n")
+            sys.exit(1)
         if mode == "sql-error" and i == 1:
             caught('Database Error\n  relation "t" does not exist\n  LINE 1: select * from t\n')
         if step["guarded"] and "nothing" in steps[guard]["sql"] or mode == "skips" and i == 1:

@@ -18,6 +18,7 @@ static const struct made_node staging[] = {
 	{ .name = "orders" },
 	{ .name = "days" },
 	{ .name = "base", .schema = "shared" },
+	{ .name = "lines", .materialized = "ephemeral" },
 	{ .name = "orders_unique",
 	  .type = "test",
 	  .parents = "model.shop.orders",
@@ -150,6 +151,18 @@ static void good_results_pass_and_are_counted(void **state)
 	assert_int_equal(w.audit.tests_passed, 4);
 	assert_int_equal(w.audit.scope_tests, 3);
 	assert_int_equal(w.audit.failure_count, 0);
+}
+
+static void an_ephemeral_model_that_dbt_2_lists_is_nothing(void **state)
+{
+	WORLD;
+
+	(void)state;
+	passes(&w, "", GOOD_NODES GOOD_TESTS "model.shop.lines=skipped");
+	assert_int_equal(w.audit.nodes_built, 3);
+	assert_int_equal(w.audit.nodes_skipped, 0);
+	blocks("", GOOD_NODES GOOD_TESTS "model.shop.lines=error", ERR_BUILD_FAILED,
+	       "'model.shop.lines' failed: what model.shop.lines says");
 }
 
 static void a_warning_passes_and_is_told(void **state)
@@ -452,6 +465,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(good_results_pass_and_are_counted),
+		cmocka_unit_test(an_ephemeral_model_that_dbt_2_lists_is_nothing),
 		cmocka_unit_test(a_warning_passes_and_is_told),
 		cmocka_unit_test(a_failing_test_blocks),
 		cmocka_unit_test(a_failing_node_blocks),

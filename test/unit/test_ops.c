@@ -151,6 +151,22 @@ static void rows_come_back_as_the_warehouse_gave_them(void **state)
 	assert_int_equal(world->connection.runner->starts, 1);
 }
 
+static void what_is_printed_as_it_is_is_read_too(void **state)
+{
+	struct world *world = *state;
+	size_t call;
+
+	add_three_calls(world);
+	call = ops_add_query(&world->ops, nasty);
+	for (int spaced = 0; spaced < 2; spaced++) {
+		assert_int_equal(run(world, "plain"), 0);
+		assert_true(world->reply.finished);
+		assert_string_equal(
+			js_get_string(json_array_get(world->reply.rows[call], 0), "sql"), nasty);
+		env_set(&world->environment, "DBT_ENV_SECRET_WORD", "select");
+	}
+}
+
 static void guarded_calls_run_only_behind_a_row(void **state)
 {
 	struct world *world = *state;
@@ -230,6 +246,18 @@ static void a_statement_that_fails_is_named_in_the_database_s_words(void **state
 	assert_int_equal(world->reply.calls_done, 1);
 	assert_non_null(world->reply.rows[0]);
 	assert_false(world->reply.finished);
+}
+
+static void a_second_dbt_s_errors_are_the_database_s_words_too(void **state)
+{
+	struct world *world = *state;
+
+	add_three_calls(world);
+	assert_int_equal(run(world, "second-error"), -1);
+	assert_int_equal(world->err.code, ERR_WAREHOUSE);
+	assert_string_equal(world->err.message, "statement 2 of 3: Catalog Error: no table t\n\n"
+						"LINE 1: select * from t");
+	assert_int_equal(world->reply.calls_done, 1);
 }
 
 static void a_changed_text_is_not_run(void **state)
@@ -477,11 +505,13 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		CASE(rows_come_back_as_the_warehouse_gave_them),
+		CASE(what_is_printed_as_it_is_is_read_too),
 		CASE(guarded_calls_run_only_behind_a_row),
 		CASE(a_call_that_was_left_out_unasked_is_no_success),
 		CASE(an_operation_without_calls_starts_nothing),
 		CASE(a_lost_answer_is_never_success),
 		CASE(a_statement_that_fails_is_named_in_the_database_s_words),
+		CASE(a_second_dbt_s_errors_are_the_database_s_words_too),
 		CASE(a_changed_text_is_not_run),
 		CASE(what_is_known_survives_a_killed_dbt),
 		CASE(a_dbt_that_fails_behind_the_end_is_an_error_with_a_whole_reply),

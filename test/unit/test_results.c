@@ -137,6 +137,19 @@ static void messages_have_no_blank_lines_around_them(void **state)
 	results_free(results);
 }
 
+static void a_test_says_how_many_rows_it_found_where_dbt_does_not(void **state)
+{
+	const struct results_expect expect = { 0 };
+	struct results *results;
+
+	(void)state;
+	write_text("{\"results\": [{\"unique_id\": \"a\", \"status\": \"fail\", \"failures\": 2,"
+		   " \"message\": \"Error\"}]}");
+	results = read_good(changed, &expect);
+	assert_row(results, "a", RESULTS_FAIL, "got 2 results");
+	results_free(results);
+}
+
 static void colours_are_taken_out_of_messages(void **state)
 {
 	const struct results_expect expect = { 0 };
@@ -258,6 +271,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(rows_say_how_each_node_ended),
 		cmocka_unit_test(messages_have_no_blank_lines_around_them),
+		cmocka_unit_test(a_test_says_how_many_rows_it_found_where_dbt_does_not),
 		cmocka_unit_test(colours_are_taken_out_of_messages),
 		cmocka_unit_test(an_unknown_status_is_an_error),
 		cmocka_unit_test(results_of_another_invocation_are_not_believed),

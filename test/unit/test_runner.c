@@ -252,6 +252,47 @@ static void several_commands_run_side_by_side(void **state)
 	}
 }
 
+/* The shell stands for dbt 2.x, which refuses what dbt 1.x calls none before it does anything. */
+static void a_second_dbt_gets_its_own_log_options_from_then_on(void **state)
+{
+	static const char script[] = "case \"$*\" in *none*) echo \"error: invalid value 'none' "
+				     "for '--log-level-file <X>'\" "
+				     ">&2; exit 2 ;; esac; echo \"$*\"";
+	struct runner *runner CLEANUP(runner_release) = runner_plain("/bin/sh");
+	struct strv environment CLEANUP(strv_release) = STRV_INIT;
+	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
+	struct seen seen[2] = { 0 };
+	struct runner_command commands[2];
+	struct runner_result results[2];
+	struct err err = ERR_INIT;
+
+	(void)state;
+	env_copy(&environment, environ);
+	strv_push(&arguments, "-c");
+	strv_push(&arguments, script);
+	strv_push(&arguments, "dbt");
+	runner_push_log_options(&arguments);
+	for (size_t i = 0; i < 2; i++)
+		commands[i] = (struct runner_command) { .arguments = &arguments,
+							.environment = &environment,
+							.on_event = on_event,
+							.on_start = on_start,
+							.context = &seen[i] };
+	for (size_t again = 0; again < 2; again++) {
+		assert_int_equal(runner_run_all(runner, commands, 2, results, &err), 0);
+		for (size_t i = 0; i < 2; i++) {
+			assert_true(runner_succeeded(&results[i]));
+			assert_int_equal(seen[i].starts, 2 + again);
+			assert_string_equal(seen[i].last_text,
+					    "--log-format json --log-level info --no-quiet "
+					    "--log-level-file off");
+			runner_result_release(&results[i]);
+		}
+	}
+	seen_release(&seen[0]);
+	seen_release(&seen[1]);
+}
+
 static void one_beside_runs_with_the_next_and_no_other(void **state)
 {
 	struct runner *runner CLEANUP(runner_release) = runner_plain("/bin/sh");
@@ -308,6 +349,7 @@ int main(void)
 		cmocka_unit_test(an_interruption_is_an_error_of_its_own),
 		cmocka_unit_test(a_dbt_that_does_not_start_is_126_or_127),
 		cmocka_unit_test(several_commands_run_side_by_side),
+		cmocka_unit_test(a_second_dbt_gets_its_own_log_options_from_then_on),
 		cmocka_unit_test(one_beside_runs_with_the_next_and_no_other),
 		cmocka_unit_test(the_log_options_ask_for_everything_as_json),
 	};

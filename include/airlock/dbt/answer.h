@@ -1,8 +1,8 @@
 /*
  * answer: what the macro of an operation prints, read back into its reply.
  *
- * Print events hold one line each, every line behind "airlock <nonce> ", in this order and no
- * other (src/dbt/ops.sql writes them):
+ * Print events (of dbt 1.8 and older: lines that are no events) hold one line each, every line
+ * behind "airlock <nonce> ", in this order and no other (src/dbt/ops.sql writes them):
  *
  *   text <call> <characters> <md5>      for each call, before the first is run
  *   <call> <piece> <pieces> <text>      of an answer; all counted from 0, a piece up to 32,768

@@ -112,6 +112,7 @@ json_t *manifest_json(const struct manifest *manifest, struct jslice slice, stru
 bool manifest_has_tag(const struct manifest_node *node, const char *tag);
 /* A node that dbt makes as an object of the warehouse: model but not ephemeral, seed, snapshot. */
 bool manifest_makes_relation(const struct manifest_node *node);
+bool manifest_is_ephemeral(const struct manifest_node *node); /* a model that makes none */
 /* Its relation holds rows: table, incremental, seed, snapshot (and unknown materializations). */
 bool manifest_is_table(const struct manifest_node *node);
 bool manifest_is_test(const struct manifest_node *node); /* data or unit test */
