@@ -45,6 +45,16 @@ void deploy_note_before(const struct deploy *deploy, const struct route *route,
 		intended, "relation",
 		json_pack("[s, s, s]", route->to.database, route->to.schema, route->to.identifier));
 	json_object_set(intended, "before", to ? to->json : json_null());
+	const struct table *from = observed_table(picture, deploy->routes.dialect, &route->from);
+
+	if (deploy->routes.container_count > 0 && from)
+		json_object_set(intended, "built", from->json);
+}
+
+void deploy_note_containers(const struct deploy *deploy, json_t *detail)
+{
+	if (is_one_by_one(deploy) && deploy->routes.container_count > 0)
+		json_object_set(detail, "pictures", js_get_array(deploy->built.json, "containers"));
 }
 
 static bool is_of(const json_t *row, const json_t *relation)
@@ -78,6 +88,81 @@ static json_t *counted(const json_t *relation, const json_t *identity)
 	return row;
 }
 
+static bool ends_with(const char *text, const char *end)
+{
+	size_t len = text ? strlen(text) : 0;
+
+	return *end && len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
+}
+
+static const json_t *find_container(const json_t *containers, const char *schema)
+{
+	for (size_t i = 0; i < json_array_size(containers); i++)
+		if (js_text_is(json_array_get(containers, i), "schema", schema))
+			return json_array_get(containers, i);
+	return NULL;
+}
+
+/* How far it came is in the comment of production's schema, which came with it. */
+static void judge_container(const struct deploy *deploy, const struct route_container *c,
+			    const json_t *now, json_t *was)
+{
+	const char *begun = js_get_string(was, "comment");
+	const char *to = js_get_string(find_container(now, c->to.schema), "comment");
+	char *ended CLEANUP(mem_free_string) =
+		mem_printf("[airlock: published %s]", js_get_string(deploy->resumed, "id"));
+
+	if (!ends_with(to, begun ? begun : "") && !ends_with(to, ended))
+		return;
+	json_object_set_new(was, "swapped", json_true());
+	if (!find_container(now, c->from.schema))
+		json_object_set_new(was, "aside", json_true());
+}
+
+/* The containers as they were before the publish, and how far each has come since. */
+static void put_containers_back(const struct deploy *deploy, json_t *picture)
+{
+	const struct routes *routes = &deploy->routes;
+	const json_t *pictures = js_get_array(deploy->resumed, "pictures");
+	json_t *then CLEANUP(js_free) = json_deep_copy(pictures);
+
+	if (!then || js_get_bool(picture, "put_back", false))
+		return;
+	for (size_t i = 0; i < routes->container_count; i++) {
+		const struct route_container *c = &routes->containers[i];
+		const json_t *was = find_container(then, c->from.schema);
+
+		if (was)
+			judge_container(deploy, c, js_get_array(picture, "containers"),
+					(json_t *)(uintptr_t)was);
+	}
+	json_object_set(picture, "containers", then);
+	json_object_set_new(picture, "put_back", json_true());
+}
+
+/* What was built, where it stood; it may be in production by now. */
+static void put_built_back(json_t *picture, const json_t *intended, json_t *gone)
+{
+	json_t *built = js_get_object(intended, "built");
+
+	if (!built)
+		return;
+	json_t *relation CLEANUP(js_free) =
+		json_pack("[O, O, O]", json_object_get(built, "database"),
+			  json_object_get(built, "schema"), json_object_get(built, "identifier"));
+	json_t *relations = without(js_get_array(picture, "relations"), relation);
+	json_t *rows = without(js_get_array(picture, "rows"), relation);
+	const json_t *container =
+		find_container(js_get_array(picture, "containers"), js_get_string(built, "schema"));
+
+	json_array_append(relations, built);
+	json_array_append_new(rows, counted(relation, js_get_object(intended, "tested")));
+	json_object_set_new(picture, "relations", relations);
+	json_object_set_new(picture, "rows", rows);
+	if (js_get_bool(container, "swapped", false))
+		json_array_append(gone, built);
+}
+
 static void put_back(json_t *picture, const json_t *intended, json_t *gone)
 {
 	const json_t *relation = js_get_array(intended, "relation");
@@ -104,6 +189,10 @@ json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture
 
 	for (size_t i = 0; deploy_goes_on(deploy) && i < json_array_size(intended); i++)
 		put_back(before, json_array_get(intended, i), gone);
+	if (deploy_goes_on(deploy))
+		put_containers_back(deploy, before);
+	for (size_t i = 0; deploy_goes_on(deploy) && i < json_array_size(intended); i++)
+		put_built_back(before, json_array_get(intended, i), gone);
 	/* Where it was put back before, that has said what is gone. */
 	if (json_array_size(gone) > 0 && !js_get_array(picture, "gone"))
 		json_object_set(before, "gone", gone);
@@ -129,6 +218,8 @@ static int disarm(struct deploy *deploy, struct err *err)
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
+	if (deploy->final_plan.disarms.n == 0)
+		return 0;
 	if (executor_add_statements(&deploy->executor, &deploy->final_plan.disarms, false, &ops,
 				    err) < 0)
 		return -1;

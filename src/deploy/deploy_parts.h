@@ -191,6 +191,7 @@ bool deploy_goes_on(const struct deploy *deploy);
 bool deploy_may_be_partly(const struct deploy *deploy, const json_t *record);
 json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture);
 /* What the intent says for that. */
+void deploy_note_containers(const struct deploy *deploy, json_t *detail);
 void deploy_note_before(const struct deploy *deploy, const struct route *route,
 			const struct observed *picture, json_t *intended);
 /* Of a publish that failed and has no record: says how much of it is done, and leaves it to a

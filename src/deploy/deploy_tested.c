@@ -54,6 +54,7 @@ json_t *deploy_intent(const struct deploy *deploy)
 		json_array_append_new(tables, table);
 	}
 	json_object_set_new(detail, "tables", tables);
+	deploy_note_containers(deploy, detail);
 	return detail;
 }
 

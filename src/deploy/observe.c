@@ -100,6 +100,8 @@ static bool counts_from(const struct routes *routes, const struct route *route,
 {
 	const struct table *from = observed_table(before, routes->dialect, &route->from);
 
+	if (from && from->is_gone)
+		return false;
 	if (!routes->is_rollback)
 		return manifest_is_table(route->node);
 	return from && strcmp(from->kind, "table") == 0;

@@ -17,7 +17,8 @@ static void read_objects(struct observed *o, const json_t *object, struct contai
 	container->objects = arena_alloc(&o->arena, (n + 1) * sizeof(*container->objects));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *item = json_array_get(list, i);
-		struct container_object one = { copy(o, item, "kind"), copy(o, item, "name") };
+		struct container_object one = { copy(o, item, "kind"), copy(o, item, "name"),
+						copy(o, item, "object") };
 
 		if (one.kind && one.name)
 			container->objects[container->object_count++] = one;
@@ -40,6 +41,28 @@ static void read_dependents(struct observed *o, const json_t *object, struct con
 		};
 	}
 	container->dependent_count = n;
+}
+
+static void read_grants(struct observed *o, const json_t *object, struct container *container)
+{
+	const json_t *list = js_get_array(object, "grants");
+	size_t n = json_array_size(list);
+
+	container->grants = arena_alloc(&o->arena, (n + 1) * sizeof(*container->grants));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+		struct container_grant one = {
+			.on = copy(o, item, "on"),
+			.name = copy(o, item, "name"),
+			.privilege = copy(o, item, "privilege"),
+			.to = copy(o, item, "to"),
+			.grantee = copy(o, item, "grantee"),
+			.with_option = js_get_bool(item, "option", false),
+		};
+
+		if (one.on && one.name && one.privilege && one.to && one.grantee)
+			container->grants[container->grant_count++] = one;
+	}
 }
 
 static void read_refuses(struct observed *o, const json_t *object, struct container *container)
@@ -77,6 +100,9 @@ static int check_container(const struct container *container, struct err *err)
 	}
 	for (size_t i = 0; i < container->object_count; i++)
 		marked = marked || is_marked(container->objects[i].name);
+	for (size_t i = 0; i < container->grant_count; i++)
+		marked = marked || is_marked(container->grants[i].grantee);
+	marked = marked || is_marked(container->comment);
 	if (!whole)
 		return err_set(err, ERR_NO_ANSWER, "the catalog's answer about '%s' is not whole",
 			       container->schema.schema ? container->schema.schema : "?");
@@ -107,7 +133,13 @@ int observed_read_containers(struct observed *o, const json_t *picture, struct e
 			.owned = js_get_bool(object, "owned", true),
 			.comment = copy(o, object, "comment"),
 			.seen = copy(o, object, "seen"),
+			.is_swapped = js_get_bool(object, "swapped", false),
+			.is_aside = js_get_bool(object, "aside", false),
+			.is_transient = js_get_bool(object, "transient", false),
+			.is_managed = js_get_bool(object, "managed", false),
+			.retention_days = js_get_integer(object, "retention", 0),
 		};
+		read_grants(o, object, container);
 		read_objects(o, object, container);
 		read_dependents(o, object, container);
 		read_refuses(o, object, container);

@@ -263,7 +263,9 @@ static json_t *made_names(const struct publication *w, const struct publish_cont
 
 		if (is_of_build(w, c, object))
 			json_array_append_new(made,
-					      json_sprintf("%s %s", object->kind, object->name));
+					      json_sprintf("%s %s%s%s", object->kind, object->name,
+							   object->object ? "/" : "",
+							   object->object ? object->object : ""));
 	}
 	return made;
 }

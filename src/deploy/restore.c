@@ -337,6 +337,7 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_RELATION("restore", &point->relation),
 		SQL_ARG_SCHEMA("restores", &point->relation),
+		SQL_ARG_SCHEMA("aside", &point->relation),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
 		SQL_ARG_LITERAL("identifier",
 				whole ? point->relation.schema : point->relation.identifier),

@@ -131,7 +131,8 @@ static void decide_scope(const struct resolve *r, struct route *route, const cha
 		leave_out_view(r, route);
 	} else {
 		route->in_scope = true;
-		route->is_view = !r->swaps && !manifest_is_table(route->node);
+		route->is_view = (!r->swaps || r->routes->dialect->remakes_views) &&
+				 !manifest_is_table(route->node);
 		r->routes->view_count += route->is_view;
 		if (r->by_tag)
 			check_one_schema(r, route, tag);

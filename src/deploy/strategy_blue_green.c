@@ -96,6 +96,8 @@ static int choose_tables(struct publication *w, struct err *err)
 					   ? "its file takes the place of production's"
 					   : "its schema takes the place of production's");
 	publication_link_routes(w);
+	if (w->in->dialect->remakes_views && publication_order_views(w, err) < 0)
+		return -1;
 	if (clones && choose_copies(w, full_refresh, err) < 0)
 		return -1;
 	return publication_check_shrinks(w, err);
@@ -110,7 +112,9 @@ static int plan_prepare(struct publication *w, struct err *err)
 	if (!marks && !copies)
 		return 0;
 	step = plan_add_step(w->plan, "prepare", "prepare",
-			     marks ? STEP_TRANSACTION : STEP_OPERATION,
+			     marks && w->in->dialect->transaction != DIALECT_TRANSACTION_NONE
+				     ? STEP_TRANSACTION
+				     : STEP_OPERATION,
 			     copies ? "staging gets from production what the build does not make "
 				      "anew"
 				    : "the schemas of staging say whose build they are");
@@ -133,12 +137,17 @@ static int plan_steps(struct publication *w, struct err *err)
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);
-	if (publication_plan_publish(w,
-				     w->in->dialect->swaps_files
-					     ? "the file of staging takes the place of production's"
-					     : "the schemas of staging and production change "
-					       "places, all or none",
-				     err) < 0)
+	if (publication_plan_publish(
+		    w,
+		    w->in->dialect->swaps_files
+			    ? "the file of staging takes the place of production's"
+		    : w->in->dialect->changes_set_atomically
+			    ? "the schemas of staging and production change places, "
+			      "all or none"
+			    : "the schemas of staging and production change places, one "
+			      "pair at a time; then views get the names of production, "
+			      "and what was production its restore name",
+		    err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);
 }
@@ -158,6 +167,7 @@ const struct strategy strategy_blue_green = {
 	.name = "blue-green",
 	.summary = "build everything in staging and test it, then exchange the schemas whole",
 	.swaps = true,
+	.one_by_one = true,
 	.holds_production = true,
 	.plan = blue_green_plan,
 };

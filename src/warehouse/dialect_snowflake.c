@@ -7,12 +7,12 @@
  * a zone, whatever the session's. Unquoted names are stored in capitals; ours are quoted.
  */
 #include "airlock/warehouse/dialect_rows.h"
+#include "snowflake_aside.h"
 
+extern const char snowflake_containers_sql[];
 extern const char snowflake_observe_sql[];
 
-#define UTC(TIME)                                                                                  \
-	"to_varchar(" TIME "::timestamp_ntz, 'YYYY-MM-DD') || 'T' || "                             \
-	"to_varchar(" TIME "::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'"
+#define UTC SNOWFLAKE_UTC
 
 #define OBJECT "date_part(epoch_microsecond, t.created)::varchar"
 
@@ -52,6 +52,10 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"join {catalog}.information_schema.schemata n "
 		"on n.catalog_name = w.d and n.schema_name = w.s",
 	[DIALECT_OBSERVE_RELATIONS] = snowflake_observe_sql,
+	[DIALECT_OBSERVE_CONTAINERS] = snowflake_containers_sql,
+	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
+	[DIALECT_ASIDE_DROP] = "drop schema {aside:schema}",
+	[DIALECT_LOG_ASIDE] = ASIDE_LOG,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS(
 		", 'content', q.h") "cross join (select count(*) as n, hash_agg(*)::varchar as h "
 				    "from {relation:relation}) q",
@@ -69,7 +73,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				       "on t.table_name = 'r_' || r.id || '_' || "
 				       "r.e:number::varchar "
 				       "where t.table_schema = {restore_schema:literal} "
-				       "order by t.table_name",
+				       "union all " ASIDE_OBSERVE,
 	[DIALECT_OBSERVE_EXISTING] =
 		"select to_json(object_construct('database', w.d, 'schema', w.s, "
 		"'identifier', w.i)) from (values {names:names}) as w (d, s, i) "
@@ -248,6 +252,8 @@ const struct dialect dialect_snowflake = {
 	.views_follow_names = true,
 	.one_writer = false,
 	.changes_set_atomically = false,
+	.swaps_schemas = true,
+	.remakes_views = true,
 	.unseen_by_identity =
 		"a change of grants or policies, and what is written to a table in the "
 		"moments before it is replaced",
@@ -262,6 +268,7 @@ const struct dialect dialect_snowflake = {
 	.templates = templates,
 	.choose_way = snowflake_choose_way,
 	.publish = snowflake_publish,
+	.mark = snowflake_mark,
 	.choose_copy = publish_choose_copy,
 	.copy = snowflake_copy,
 };

@@ -55,9 +55,9 @@ static int add_own_text(const struct push *p, const struct publish_table *t, str
 	return sql_render(or_it, p->dialect, p->how->own_view, &view, 1, p->err);
 }
 
-static int push_check(const struct push *p, const struct publish_table *t,
-		      const struct relation *relation, const struct table *table, const char *text,
-		      const char *what)
+int one_by_one_check(const struct push *p, const struct publish_table *t,
+		     const struct relation *relation, const struct table *table, const char *text,
+		     const char *what)
 {
 	char *display CLEANUP(mem_free_string) = relation_display(relation);
 	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", display, what);
@@ -95,7 +95,7 @@ static int check_from(const struct push *p, const struct publish_table *t)
 {
 	if (!t->from)
 		return 0;
-	return push_check(
+	return one_by_one_check(
 		p, t, t->from, t->from_table, t->view ? p->how->view_is : p->how->table_is,
 		t->is_exact ? "(the restore point) changed" : "(staging) changed after its tests");
 }
@@ -108,16 +108,16 @@ int one_by_one_check_to(const struct push *p, const struct publish_table *t)
 	if (!t->to_table && p->set->is_resumed)
 		return 0;
 	if (!t->to_table)
-		return push_check(p, t, t->to, NULL, p->how->nothing_is, what);
+		return one_by_one_check(p, t, t->to, NULL, p->how->nothing_is, what);
 	if (t->way == PUBLISH_REMOVE && p->set->is_resumed)
-		return push_check(p, t, t->to, t->to_table,
-				  table_is_view(t->to_table) ? p->how->view_is_or_gone
-							     : p->how->table_is_or_gone,
-				  what);
+		return one_by_one_check(p, t, t->to, t->to_table,
+					table_is_view(t->to_table) ? p->how->view_is_or_gone
+								   : p->how->table_is_or_gone,
+					what);
 	if (table_is_view(t->to_table))
-		return push_check(p, t, t->to, t->to_table, p->how->view_is, what);
-	return push_check(p, t, t->to, t->to_table,
-			  may_be_done ? p->how->table_is_or_holds : p->how->table_is, what);
+		return one_by_one_check(p, t, t->to, t->to_table, p->how->view_is, what);
+	return one_by_one_check(p, t, t->to, t->to_table,
+				may_be_done ? p->how->table_is_or_holds : p->how->table_is, what);
 }
 
 static int verify(const struct push *p, const struct publish_table *t)
@@ -128,9 +128,9 @@ static int verify(const struct push *p, const struct publish_table *t)
 		return p->how->push(p, t, "select 1 from {to} limit 0");
 	if (!has_rows(t))
 		return 0;
-	return push_check(p, t, t->to, NULL,
-			  resumed ? p->how->holds_the_stage : p->how->counts_the_stage,
-			  "does not hold what was tested");
+	return one_by_one_check(p, t, t->to, NULL,
+				resumed ? p->how->holds_the_stage : p->how->counts_the_stage,
+				"does not hold what was tested");
 }
 
 /* --- the order --- */
@@ -155,7 +155,7 @@ int one_by_one_remove(const struct push *p, const struct publish_table *t)
 						       : "drop table if exists {to}");
 }
 
-static void push_guards(const struct push *p)
+void one_by_one_guards(const struct push *p)
 {
 	if (p->set->guards)
 		strv_push_all(p->statements, p->set->guards);
@@ -165,7 +165,7 @@ static int push_table(const struct push *p, const struct publish_table *t)
 {
 	if (t->view || t->way == PUBLISH_KEEP)
 		return 0;
-	push_guards(p);
+	one_by_one_guards(p);
 	return p->how->table(p, t);
 }
 
@@ -175,7 +175,7 @@ static int push_views(const struct push *p)
 		for (size_t i = 0; i < p->set->n; i++) {
 			if (p->set->tables[i].turn != turn)
 				continue;
-			push_guards(p);
+			one_by_one_guards(p);
 			if (p->how->view(p, &p->set->tables[i]) < 0)
 				return -1;
 		}

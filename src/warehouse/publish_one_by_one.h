@@ -71,6 +71,12 @@ int one_by_one_choose_way(const struct one_by_one *how, const struct publish_tab
 int one_by_one_publish(const struct push *push);
 int one_by_one_keep(const struct push *push);
 
+/* One of the texts above, about `relation`, which is `table` (NULL: there is none). */
+int one_by_one_check(const struct push *p, const struct publish_table *t,
+		     const struct relation *relation, const struct table *table, const char *text,
+		     const char *what);
+/* The locks are ours still: in front of each change. */
+void one_by_one_guards(const struct push *p);
 /* Production is what it was when it was looked at. */
 int one_by_one_check_to(const struct push *p, const struct publish_table *t);
 int one_by_one_remove(const struct push *p, const struct publish_table *t);

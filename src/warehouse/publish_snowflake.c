@@ -11,22 +11,11 @@
 #include <strings.h>
 
 #include "airlock/warehouse/marker.h"
-#include "publish_one_by_one.h"
+#include "publish_snowflake.h"
 
-#define RAISE_UNLESS(CONDITION, BEGINS)                                                            \
-	"select to_number(case when " CONDITION " then '1' else '" BEGINS                          \
-	" ' || {message:literal} end)"
-
-#define TABLE_IS                                                                                   \
-	"(select count(*) from {catalog:ident}.information_schema.tables t "                       \
-	"where t.table_schema = {schema:literal} and t.table_name = {identifier:literal} "         \
-	"and date_part(epoch_microsecond, t.created)::varchar || '/' "                             \
-	"|| date_part(epoch_microsecond, t.last_altered)::varchar = {identity:literal}) = 1"
-
-#define VIEW_IS                                                                                    \
-	"(select count(*) from {catalog:ident}.information_schema.views v "                        \
-	"where v.table_schema = {schema:literal} and v.table_name = {identifier:literal} "         \
-	"and (md5(v.view_definition) = {identity:literal}{or:statement})) = 1"
+#define RAISE_UNLESS SNOWFLAKE_RAISE_UNLESS
+#define TABLE_IS SNOWFLAKE_TABLE_IS
+#define VIEW_IS SNOWFLAKE_VIEW_IS
 
 #define NOTHING_IS                                                                                 \
 	"(select count(*) from {catalog:ident}.information_schema.tables t "                       \
@@ -96,7 +85,7 @@ static const char *comment_of(const struct publish_table *t)
 	return table && table->comment ? table->comment : "";
 }
 
-static int push(const struct push *p, const struct publish_table *t, const char *text)
+int snowflake_push(const struct push *p, const struct publish_table *t, const char *text)
 {
 	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
 	/* What is there decides; what is new is as it was made in staging. */
@@ -118,9 +107,11 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 
 static int push_restore(const struct push *p, const struct publish_table *t)
 {
-	if (push(p, t, "create {transient:statement}table if not exists {restore} clone {to}") < 0)
+	if (snowflake_push(p, t,
+			   "create {transient:statement}table if not exists {restore} clone {to}") <
+	    0)
 		return -1;
-	return push(p, t, "comment on table {restore} is {marker:literal}");
+	return snowflake_push(p, t, "comment on table {restore} is {marker:literal}");
 }
 
 static bool is_privilege(const char *word)
@@ -189,9 +180,14 @@ static int push_comment(const struct push *p, const struct publish_table *t)
 		return 0;
 	if (!t->is_exact ? t->from_table->comment || !*comment_of(t) : t->view && !*comment_of(t))
 		return 0;
-	return push(p, t,
-		    t->view ? "comment on view {to} is {comment:literal}"
-			    : "comment on table {to} is {comment:literal}");
+	return snowflake_push(p, t,
+			      t->view ? "comment on view {to} is {comment:literal}"
+				      : "comment on table {to} is {comment:literal}");
+}
+
+int snowflake_push_kept(const struct push *p, const struct publish_table *t)
+{
+	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
 }
 
 /* What somebody wrote behind its restore point would be nowhere: it is looked at once more. */
@@ -201,14 +197,15 @@ static int push_table(const struct push *p, const struct publish_table *t)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return one_by_one_remove(p, t);
-	if (push(p, t,
-		 t->to_table          ? "create or replace {transient:statement}table {to} "
-					"clone {stage} copy grants"
-		 : p->set->is_resumed ? "create {transient:statement}table if not exists {to} "
-					"clone {stage}"
-				      : "create {transient:statement}table {to} clone {stage}") < 0)
+	if (snowflake_push(p, t,
+			   t->to_table ? "create or replace {transient:statement}table {to} "
+					 "clone {stage} copy grants"
+			   : p->set->is_resumed
+				   ? "create {transient:statement}table if not exists {to} "
+				     "clone {stage}"
+				   : "create {transient:statement}table {to} clone {stage}") < 0)
 		return -1;
-	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
+	return snowflake_push_kept(p, t);
 }
 
 /* A text of the catalog's says `copy grants` itself where it has a list of columns. */
@@ -216,12 +213,13 @@ static int push_view(const struct push *p, const struct publish_table *t)
 {
 	bool has_columns = strncasecmp(t->view, "as", 2) != 0;
 
-	if (push(p, t,
-		 !t->to_table && !p->set->is_resumed ? "create view {to} {query:query}"
-		 : has_columns                       ? "create or replace view {to} {query:query}"
-			       : "create or replace view {to} copy grants {query:query}") < 0)
+	if (snowflake_push(p, t,
+			   !t->to_table && !p->set->is_resumed ? "create view {to} {query:query}"
+			   : has_columns
+				   ? "create or replace view {to} {query:query}"
+				   : "create or replace view {to} copy grants {query:query}") < 0)
 		return -1;
-	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
+	return snowflake_push_kept(p, t);
 }
 
 static const struct one_by_one how = {
@@ -230,7 +228,7 @@ static const struct one_by_one how = {
 	.view_reason = "the view gets its new text and keeps its grants",
 	.table_reason = "replaced by a clone of the tested table, with the grants that it had",
 	.check = check_staging,
-	.push = push,
+	.push = snowflake_push,
 	.freeze = "create {from_transient:statement}table if not exists {stage} clone {from}",
 	.restore = push_restore,
 	.table = push_table,
@@ -246,7 +244,9 @@ int snowflake_choose_way(const struct publish_table *table, enum publish_way *re
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err)
 {
-	return one_by_one_publish(&(struct push) { statements, dialect, set, &how, err });
+	const struct push p = { statements, dialect, set, &how, err };
+
+	return set->container_count > 0 ? snowflake_swap(&p) : one_by_one_publish(&p);
 }
 
 /* --- the other direction --- */
@@ -258,7 +258,8 @@ static int push_copy(const struct push *p, const struct publish_table *t)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return 0;
-	return push(p, t, "create or replace {from_transient:statement}table {to} clone {from}");
+	return snowflake_push(
+		p, t, "create or replace {from_transient:statement}table {to} clone {from}");
 }
 
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,

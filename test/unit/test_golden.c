@@ -160,6 +160,9 @@ static void plans_of_blue_green(void **state)
 		{ "blue-green", "postgres", "", "green_before", GREEN_TO_PROD, "--full-refresh" },
 		{ "blue-green", "postgres", "_clone", "green_built",
 		  GREEN_TO_PROD " --prepare clone", NULL },
+		{ "blue-green", "snowflake", "", "green_before", GREEN_TO_PROD, "--full-refresh" },
+		{ "blue-green", "snowflake", "_built", "green_built", GREEN_TO_PROD,
+		  "--full-refresh" },
 		{ "blue-green", "postgres", "_built", "green_built", GREEN_TO_PROD,
 		  "--full-refresh" },
 	};
@@ -376,6 +379,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_LITERAL("of", "20260102030405_abcdef"),
 		SQL_ARG_LITERAL("configured", "[[\"mart\",\"orders\"]]"),
 		SQL_ARG_RELATION("restore", &restore),
+		SQL_ARG_SCHEMA("aside", &restore),
 		SQL_ARG_LITERAL("identifier", restore.identifier),
 		SQL_ARG_LITERAL("marker", "airlock: it's ours"),
 		SQL_ARG_LITERAL("maker", "20260102030405_abcdef"),
@@ -399,7 +403,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 	if (!template_names[which])
 		fail_msg("template %zu has no name here", which);
 	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
-	    !dialect->swaps_schemas)
+	    (!dialect->templates[which] || !dialect->swaps_schemas))
 		return;
 	if (dialect_render(&sql, dialect, (enum dialect_template)which, args, ARRAY_LEN(args),
 			   &err) < 0)

@@ -10,12 +10,24 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "airlock/warehouse/relation.h"
 
 struct container_object {
-	const char *kind; /* "table", "view", "function", ... */
-	const char *name; /* of a function with its arguments */
+	const char *kind;   /* "table", "view", "function", ... */
+	const char *name;   /* of a function with its arguments */
+	const char *object; /* identity; NULL where the container's own list has them */
+};
+
+/* A privilege on it, or on something in it. */
+struct container_grant {
+	const char *on;   /* "schema", "table", "view", ... */
+	const char *name; /* of what it is on */
+	const char *privilege;
+	const char *to; /* "ROLE", "SHARE", ... */
+	const char *grantee;
+	bool with_option;
 };
 
 /* Something outside that follows the objects, and not their names. */
@@ -33,10 +45,19 @@ struct container {
 	bool owned; /* this session may rename it */
 	const char *comment;
 	const char *seen; /* a hash of all of this */
+	/* Of staging, when a publish is resumed: it has changed places already, and what was
+	 * production has its restore name too. */
+	bool is_swapped;
+	bool is_aside;
 	struct container_object *objects;
 	size_t object_count;
 	struct container_dependent *dependents;
 	size_t dependent_count;
+	bool is_transient;
+	bool is_managed; /* only its owner grants */
+	int64_t retention_days;
+	struct container_grant *grants; /* where the warehouse does not carry them itself */
+	size_t grant_count;
 	const char *const *refuses; /* what an exchange would lose, by name */
 	size_t refuse_count;
 };

@@ -225,7 +225,9 @@ struct dialect {
 	bool moves_objects;      /* a table can change its schema and keep all it has */
 	bool views_follow_names; /* a view reads what has the name, and not the object */
 	bool one_writer;         /* one process at a time may have the database open */
-	bool swaps_schemas;      /* whole schemas can change places in one transaction */
+	bool swaps_schemas;      /* whole schemas can change places */
+	/* Behind that views still name the schemas of staging, and are made again. */
+	bool remakes_views;
 	/* One database file can take the place of another; staging's has the name
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;

@@ -56,6 +56,8 @@ bool snowflake_is_answer(const char *message);
 bool bigquery_is_answer(const char *message);
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err);
+int snowflake_mark(const struct dialect *dialect, const struct publish_set *set,
+		   struct strv *statements, struct err *err);
 int snowflake_copy(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err);
 

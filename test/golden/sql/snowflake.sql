@@ -34,7 +34,7 @@ select to_json(object_construct('database', t.table_catalog, 'schema', t.table_s
 select to_json(object_construct('database', t.table_catalog, 'schema', t.table_schema, 'identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'version', date_part(epoch_microsecond, t.last_altered)::varchar, 'rows', q.n)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$')) as w (d, s, i) join "Wh".information_schema.tables t on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i cross join (select count(*) as n from "Wh"."ma""rt"."it's {{ all }} $$") q;
 
 -- observe_restores
-select to_json(object_construct('identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', to_varchar(r.logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(r.logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'age', datediff(second, r.logged_at, sysdate()), 'restore', r.e)) from information_schema.tables t left join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on t.table_name = 'r_' || r.id || '_' || r.e:number::varchar where t.table_schema = 'airlock_restore' order by t.table_name;
+select to_json(object_construct('identifier', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar, 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', to_varchar(r.logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(r.logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'age', datediff(second, r.logged_at, sysdate()), 'restore', r.e)) from information_schema.tables t left join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on t.table_name = 'r_' || r.id || '_' || r.e:number::varchar where t.table_schema = 'airlock_restore' union all select to_json(object_construct('schema', n.schema_name, 'object', date_part(epoch_microsecond, n.created)::varchar, 'comment', n.comment, 'bytes', coalesce(b.bytes, 0), 'id', r.id, 'at', to_varchar(r.logged_at::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(r.logged_at::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z', 'age', datediff(second, r.logged_at, sysdate()), 'others', o.names, 'restore', r.e)) from information_schema.schemata n left join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on r.e:schema::varchar = n.schema_name left join (select t.table_schema, listagg(t.table_name, ', ') within group (order by t.table_name) as names from information_schema.tables t left join (select r.e:schema::varchar as s, to_json(r.e:objects) as made from (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r ) m on m.s = t.table_schema where contains(t.table_schema, '__airlock_') and not contains(coalesce(m.made, ''), to_json(to_variant(case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end || ' ' || t.table_name || '/' || date_part(epoch_microsecond, t.created)::varchar))) group by t.table_schema) o on o.table_schema = n.schema_name left join (select t.table_schema, sum(t.bytes) as bytes from information_schema.tables t group by t.table_schema) b on b.table_schema = n.schema_name where regexp_like(n.schema_name, '.*__airlock_[0-9]{14}_[0-9a-f]{6}');
 
 -- observe_existing
 select to_json(object_construct('database', w.d, 'schema', w.s, 'identifier', w.i)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join information_schema.tables t on t.table_schema = w.s and t.table_name = w.i;
@@ -50,6 +50,43 @@ drop table "Wh"."airlock_restore"."r_20260102030405_abcdef_1";
 
 -- restore_dropped
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '20260102030405_abcdef', sysdate(), 'expired', '{"a":"it''s \\"b\\""}';
+
+-- observe_containers
+select to_json(object_construct(
+    'database', n.catalog_name, 'schema', n.schema_name, 'side', w.i,
+    'object', date_part(epoch_microsecond, n.created)::varchar,
+    'owner', n.schema_owner, 'owned', is_role_in_session(n.schema_owner), 'comment', n.comment,
+    'transient', n.is_transient = 'YES', 'managed', n.is_managed_access = 'YES', 'retention', n.retention_time,
+    'objects', coalesce(o.found, array_construct()), 'seen', coalesce(o.seen, md5('')),
+    'grants', coalesce(g.found, array_construct())))
+from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
+join "Wh".information_schema.schemata n on n.catalog_name = w.d and n.schema_name = w.s
+left join (
+    select t.table_catalog, t.table_schema,
+        array_agg(object_construct('kind', case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end,
+            'name', t.table_name, 'object', date_part(epoch_microsecond, t.created)::varchar)) as found,
+        md5(listagg(t.table_name || '/' || date_part(epoch_microsecond, t.created)::varchar, ' ')
+            within group (order by t.table_name)) as seen
+    from "Wh".information_schema.tables t group by t.table_catalog, t.table_schema
+) o on o.table_catalog = w.d and o.table_schema = w.s
+left join (
+    select p.object_catalog, coalesce(p.object_schema, p.object_name) as place,
+        array_agg(object_construct('on', lower(p.object_type), 'name', p.object_name, 'privilege', p.privilege_type,
+            'to', p.granted_to, 'grantee', p.grantee, 'option', p.is_grantable = 'YES')) as found
+    from "Wh".information_schema.object_privileges p
+    where p.privilege_type <> 'OWNERSHIP' and p.object_type <> 'DATABASE'
+    group by p.object_catalog, coalesce(p.object_schema, p.object_name)
+) g on g.object_catalog = w.d and g.place = w.s
+;
+
+-- aside_check
+select to_number(case when (select count(*) from information_schema.schemata n join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on r.e:schema::varchar = n.schema_name and r.id = '20260102030405_abcdef' and r.e:object::varchar = date_part(epoch_microsecond, n.created)::varchar where n.schema_name = 'r_20260102030405_abcdef_1' and endswith(coalesce(n.comment, ''), 'airlock: it''s ours')) > 0 and (select count(*) from (select t.table_schema, listagg(t.table_name, ', ') within group (order by t.table_name) as names from information_schema.tables t left join (select r.e:schema::varchar as s, to_json(r.e:objects) as made from (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r ) m on m.s = t.table_schema where contains(t.table_schema, '__airlock_') and not contains(coalesce(m.made, ''), to_json(to_variant(case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end || ' ' || t.table_name || '/' || date_part(epoch_microsecond, t.created)::varchar))) group by t.table_schema) o where o.table_schema = 'r_20260102030405_abcdef_1') = 0 then '1' else 'airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says' end);
+
+-- aside_drop
+drop schema "Wh"."airlock_restore";
+
+-- log_aside
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'restores', coalesce(to_json(array_agg(object_construct('number', e.value:number, 'of', e.value:of, 'keep', e.value:keep, 'keep_for', e.value:keep_for, 'schema', n.schema_name, 'object', date_part(epoch_microsecond, n.created)::varchar, 'objects', e.value:made, 'bytes', coalesce(b.bytes, 0), 'expires_at', to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'))), '[]') from (select parse_json('{"a":"it''s \\"b\\""}') as j) d, lateral flatten(input => d.j) e join information_schema.schemata n on n.schema_name = e.value:prefix::varchar || '<id>' left join (select t.table_schema, sum(t.bytes) as bytes from information_schema.tables t group by t.table_schema) b on b.table_schema = n.schema_name;
 
 -- schema_create
 create schema if not exists "Wh"."ma""rt";

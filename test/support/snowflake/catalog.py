@@ -13,7 +13,8 @@ TABLES = """
 create schema if not exists _fs_global.standin;
 create table if not exists _fs_global.standin.objects (kind varchar, db varchar, sch varchar,
   name varchar, transient boolean, created timestamptz, altered timestamptz, comment varchar,
-  owner varchar, text varchar, serial bigint);
+  owner varchar, text varchar, serial bigint,
+  retention integer default 1, managed boolean default false);
 create table if not exists _fs_global.standin.grants (kind varchar, db varchar, sch varchar,
   name varchar, privilege varchar, grantee_kind varchar, grantee varchar, grantable boolean,
   grantor varchar, future varchar);
@@ -98,7 +99,8 @@ class Catalog:
             self.run(f"delete from {META}.grants where kind = ? and db = ? and sch = ? and name = ? "
                      "and future is null", *row)
         for row in sorted(there - known):
-            self.run(f"insert into {META}.objects values (?, ?, ?, ?, false, get_current_timestamp(),"
+            self.run(f"insert into {META}.objects (kind, db, sch, name, transient, created, altered, comment, owner, text, "
+                     f"serial) values (?, ?, ?, ?, false, get_current_timestamp(),"
                      f" get_current_timestamp(), null, ?, null, nextval('{META}.serial'))", *row, role)
             self.apply_future(*row)
 

@@ -295,6 +295,24 @@ def swap_tables(session, unless, left, right):
     return "Statement executed successfully."
 
 
+@statement(r"alter schema (<name>) set data_retention_time_in_days\s*=\s*(\d+)")
+def set_retention(session, name, days):
+    parts = session.name(name, 2)
+    session.own("schema", *parts)
+    session.catalog.run(f"update {META}.objects set retention = ? where kind = 'schema' and db = ? and "
+                        "sch = ?", int(days), *parts)
+    return "Statement executed successfully."
+
+
+@statement(r"alter schema (<name>) (enable|disable) managed access")
+def set_managed(session, name, how):
+    parts = session.name(name, 2)
+    session.own("schema", *parts)
+    session.catalog.run(f"update {META}.objects set managed = ? where kind = 'schema' and db = ? and "
+                        "sch = ?", how.lower() == "enable", *parts)
+    return "Statement executed successfully."
+
+
 # --- drop and comment
 
 

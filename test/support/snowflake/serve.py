@@ -4,7 +4,7 @@ Snowflake's documentation; it proves what airlock and dbt do, and nothing of the
 
 Emulated by us (a test of each in test_standin.py):
   create [or replace] [transient] table|schema|database .. clone (copy grants, transient rule, views)
-  alter database|schema|table .. swap with; .. rename to; views keep the text that the client sent, so
+  alter database|schema|table .. swap with; .. rename to; a schema's retention and managed access; views keep the text that the client sent, so
     that after a swap a view still reads the database that its text names, and fails without it
   drop database|schema|table|view; comment on, set comment
   grant, revoke (objects, all .., future .., ownership), show [future] grants; owners; a role that
@@ -240,8 +240,9 @@ OWN_VIEWS = {
         created as "CREATED", altered as "LAST_ALTERED", comment as "COMMENT"
         from {META}.objects where kind = 'view' and db = '${{catalog}}'""",
     "SCHEMATA": f"""select db as "CATALOG_NAME", sch as "SCHEMA_NAME", owner as "SCHEMA_OWNER",
-        case when transient then 'YES' else 'NO' end as "IS_TRANSIENT", 'NO' as "IS_MANAGED_ACCESS",
-        1 as "RETENTION_TIME", created as "CREATED", altered as "LAST_ALTERED", comment as "COMMENT"
+        case when transient then 'YES' else 'NO' end as "IS_TRANSIENT",
+        case when managed then 'YES' else 'NO' end as "IS_MANAGED_ACCESS",
+        retention as "RETENTION_TIME", created as "CREATED", altered as "LAST_ALTERED", comment as "COMMENT"
         from {META}.objects where kind = 'schema' and db = '${{catalog}}'
         union all select '${{catalog}}', 'INFORMATION_SCHEMA', null, 'NO', 'NO', 1, null, null, null""",
     "DATABASES": f"""select db as "DATABASE_NAME", owner as "DATABASE_OWNER",

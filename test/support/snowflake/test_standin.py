@@ -101,6 +101,16 @@ def test_a_swap_carries_grants_and_comments_of_the_containers(sf):
                   "where database_name = 'PROD'") == "building x"
 
 
+def test_retention_and_managed_access_of_a_schema_go_with_it(sf):
+    sf("create schema PROD.NEXT")
+    sf("alter schema PROD.NEXT set data_retention_time_in_days = 7")
+    sf("alter schema PROD.NEXT enable managed access")
+    sf("alter schema PROD.MART swap with PROD.NEXT")
+    read = "select retention_time, is_managed_access from PROD.information_schema.schemata where schema_name = "
+    assert sf(read + "'MART'") == [(7, "YES")]
+    assert sf(read + "'NEXT'") == [(1, "NO")]
+
+
 def test_swapping_twice_is_where_it_began(sf):
     sf("alter database PROD swap with STG")
     sf("alter database PROD swap with STG")

@@ -1,0 +1,91 @@
+/*
+ * Schemas that were put aside by an exchange, as restore points: recorded with the objects that
+ * deployments made ("KIND NAME/CREATION"), and dropped when they hold just those.
+ */
+#ifndef AIRLOCK_WAREHOUSE_SNOWFLAKE_ASIDE_H
+#define AIRLOCK_WAREHOUSE_SNOWFLAKE_ASIDE_H
+
+#define SNOWFLAKE_UTC(TIME)                                                                        \
+	"to_varchar(" TIME "::timestamp_ntz, 'YYYY-MM-DD') || 'T' || "                             \
+	"to_varchar(" TIME "::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'"
+
+#define ASIDE_CREATED(OF) "date_part(epoch_microsecond, " OF ".created)::varchar"
+
+#define ASIDE_MEMBER                                                                               \
+	"case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end || ' ' "    \
+	"|| t.table_name || '/' || " ASIDE_CREATED("t")
+
+/* What the history has of one: r.e its record. */
+#define ASIDE_RECORDS                                                                              \
+	"(select l.id, l.logged_at, e.value as e from {log:relation} l, "                          \
+	"lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r "
+
+/* Everything in schemas with such a name that the record of theirs does not list. */
+#define ASIDE_OTHERS                                                                               \
+	"(select t.table_schema, listagg(t.table_name, ', ') within group (order by "              \
+	"t.table_name) "                                                                           \
+	"as names from information_schema.tables t left join (select r.e:schema::varchar as s, "   \
+	"to_json(r.e:objects) as made from " ASIDE_RECORDS ") m on m.s = t.table_schema "          \
+	"where contains(t.table_schema, '__airlock_') and not contains(coalesce(m.made, ''), "     \
+	"to_json(to_variant(" ASIDE_MEMBER "))) group by t.table_schema) o "
+
+#define ASIDE_OBSERVE                                                                              \
+	"select to_json(object_construct('schema', n.schema_name, 'object', " ASIDE_CREATED(       \
+		"n") ", 'comment', n.comment, 'bytes', coalesce(b.bytes, 0), 'id', r.id, "         \
+		     "'at', " SNOWFLAKE_UTC("r.logged_at") ", 'age', datediff(second, "            \
+							   "r.logged_at, sysdate()), "             \
+							   "'others', o.names, 'restore', r.e)) "  \
+							   "from information_schema.schemata n "   \
+							   "left join " ASIDE_RECORDS              \
+							   "on r.e:schema::varchar = "             \
+							   "n.schema_name "                        \
+							   "left join " ASIDE_OTHERS               \
+							   "on o.table_schema = n.schema_name "    \
+							   "left join (select t.table_schema, "    \
+							   "sum(t.bytes) as bytes from "           \
+							   "information_schema.tables t "          \
+							   "group by t.table_schema) b on "        \
+							   "b.table_schema = n.schema_name "       \
+							   "where regexp_like(n.schema_name, "     \
+							   "'.*__airlock_[0-9]{{14}_[0-9a-f]{{6}'" \
+							   ")"
+
+#define ASIDE_CHECK                                                                                \
+	"select to_number(case when (select count(*) from information_schema.schemata n "          \
+	"join " ASIDE_RECORDS "on r.e:schema::varchar = n.schema_name and r.id = {maker:literal} " \
+	"and r.e:object::varchar = " ASIDE_CREATED(                                                \
+		"n") " where n.schema_name = {identifier:literal} and "                            \
+		     "endswith(coalesce(n.comment, ''), "                                          \
+		     "{marker:literal})) > 0 and (select count(*) from " ASIDE_OTHERS              \
+		     "where o.table_schema = {identifier:literal}) = 0 then '1' "                  \
+		     "else '" DIALECT_RAISED_CONFLICT " ' || {shown:literal} "                     \
+		     "|| ' is no longer what the history says' end)"
+
+/* {detail}: [{"prefix", "made": ["KIND NAME/CREATION", ..], ..}], of the deployment that is bound.
+ */
+#define ASIDE_LOG                                                                                  \
+	"insert into {log:relation} (id, logged_at, event, detail) "                               \
+	"select '{id:bind}', sysdate(), 'restores', coalesce(to_json(array_agg(object_construct("  \
+	"'number', e.value:number, 'of', e.value:of, 'keep', e.value:keep, 'keep_for', "           \
+	"e.value:keep_for, 'schema', n.schema_name, 'object', " ASIDE_CREATED(                     \
+		"n") ", 'objects', e.value:made, 'bytes', coalesce(b.bytes, 0), "                  \
+		     "'expires_at', " SNOWFLAKE_UTC("dateadd(second, e.value:keep_for::bigint, "   \
+						    "sysdate())") "))), '[]') "                    \
+								  "from (select "                  \
+								  "parse_json({detail:literal}) "  \
+								  "as j) d, lateral "              \
+								  "flatten(input => d.j) e "       \
+								  "join "                          \
+								  "information_schema.schemata n " \
+								  "on n.schema_name = "            \
+								  "e.value:prefix::varchar "       \
+								  "|| '{id:bind}' left join "      \
+								  "(select t.table_schema, "       \
+								  "sum(t.bytes) as bytes "         \
+								  "from "                          \
+								  "information_schema.tables t "   \
+								  "group by t.table_schema) b "    \
+								  "on b.table_schema = "           \
+								  "n.schema_name"
+
+#endif

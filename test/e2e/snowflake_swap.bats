@@ -1,0 +1,124 @@
+#!/usr/bin/env bats
+# blue-green with real dbt-snowflake against the stand-in: schemas change places. One warehouse for
+# the whole file: each test begins with whatever the ones before it published.
+# bats file_tags=exhaustive
+
+load ../support/common.bash
+
+SIDES=(--from green --to prod --exclude customers_history)
+
+blue_green() {
+  run airlock deploy blue-green "${SIDES[@]}" --yes "$@" -- --full-refresh
+}
+
+setup_file() {
+  begin_file shop
+  sed -i "/^    tags: \['mart', 'utils'\]/d" dbt_project.yml
+  blue_green
+  assert_status 0
+}
+
+setup() {
+  cd "$WORK/project" || return
+}
+
+teardown_file() {
+  end_file
+}
+
+last_id() {
+  airlock history --from green --to prod --json 2>/dev/null |
+    "$PYTHON" -c 'import json, sys; print(json.load(sys.stdin)["deployments"][0]["id"])'
+}
+
+comment_of() { # comment_of SCHEMA
+  sql "select comment from information_schema.schemata where schema_name = '$1'"
+}
+
+@test "the schemas that were built and tested are production, and say so" {
+  id=$(last_id)
+  [ "$(comment_of MART)" = "[airlock: published $id]" ]
+  [ "$(comment_of "MART__airlock_$id")" = "[airlock: demoted by $id]" ]
+  assert_sql "select count(*) from information_schema.schemata where schema_name like 'GREEN%'" 0
+  assert_sql 'select count(*) from mart.orders' 12
+  assert_sql 'select count(*) from mart.open_orders' 5
+  assert_sql "select count(*) from information_schema.views where view_definition ilike '%green_%'" 0
+}
+
+@test "the next one keeps privileges, comments and words, and its views read the new rows" {
+  sql 'grant usage on schema mart to role analyst'
+  sql 'grant select on table mart.orders to role analyst'
+  sql 'grant select on view mart.open_orders to role analyst'
+  sql "comment on schema mart is 'the marts [airlock: published x]'"
+  sql "comment on table mart.customers is 'who buys'"
+  sql 'alter schema mart set data_retention_time_in_days = 3'
+  sed -i "s/'placed', 'shipped'/'placed'/" models/mart/open_orders.sql
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  blue_green
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  assert_sql "select count(*) from mart.open_orders where status = 'shipped'" 0
+  assert_sql "select count(*) from information_schema.object_privileges where grantee = 'ANALYST'
+               and coalesce(object_schema, object_name) = 'MART'" 3
+  [ "$(comment_of MART)" = "the marts [airlock: published $(last_id)]" ]
+  assert_sql "select comment from information_schema.tables where table_schema = 'MART'
+               and table_name = 'CUSTOMERS'" 'who buys'
+  assert_sql "select retention_time from information_schema.schemata where schema_name = 'MART'" 3
+}
+
+@test "a failing test leaves production as it is" {
+  echo '4,Dario Rossi,AT,retail' >>seeds/raw_customers.csv
+  blue_green
+  assert_status 1
+  assert_says 'production was not changed'
+  sed -i '$d' seeds/raw_customers.csv
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+}
+
+@test "what no node makes is named, and nothing is exchanged" {
+  sql 'create table mart.by_hand as select 1 as a'
+  blue_green
+  assert_status 125
+  assert_says 'BY_HAND' 'production was not changed'
+  sql 'drop table mart.by_hand'
+}
+
+fault() { # fault PATTERN KIND
+  curl -sS --fail -X POST -H 'Content-Type: application/json' -d "{\"pattern\": \"$1\", \"kind\": \"$2\"}" \
+    "http://127.0.0.1:$SHOP_SF_PORT/standin/fault" >/dev/null
+}
+
+@test "stopped between two schemas, it is resumed from another directory" {
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,FR/' seeds/raw_customers.csv
+  fault 'alter schema .*UTILS. swap' error
+  blue_green
+  assert_status 70
+  assert_says 'airlock resume'
+  assert_sql 'select country from mart.customers where customer_id = 4' FR
+  # Its views read what was production, which is whole.
+  assert_sql 'select count(*) > 0 from mart.open_orders' t
+  run airlock abort --from green --to prod
+  assert_status 71
+  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
+  cd "$BATS_TEST_TMPDIR/elsewhere" || return
+  rm -rf target
+  run airlock resume --from green --to prod
+  assert_status 0
+  assert_sql "select count(*) from information_schema.schemata where schema_name like 'GREEN%'" 0
+  [ "$(comment_of UTILS)" = "[airlock: published $(last_id)]" ]
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  sed -i 's/^4,Dario Rossi,FR/4,Dario Rossi,CH/' seeds/raw_customers.csv
+}
+
+@test "rollback brings back the whole of production, and gc drops what was put aside" {
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+  assert_sql "select count(*) > 0 from mart.open_orders where status = 'shipped'" t
+  run --separate-stderr airlock gc --from green --to prod --keep 1 --keep-for 0s --yes --json
+  assert_status 0
+  assert_json 'd["failed"]' 0
+  assert_json 'd["dropped"] > 0' true
+}
