@@ -7,8 +7,8 @@ load ../support/common.bash
 
 SIDES=(--from green --to prod --exclude customers_history)
 
-blue_green() {
-  run airlock deploy blue-green "${SIDES[@]}" --yes "$@" -- --full-refresh
+blue_green() { # into $status and $output
+  run airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh
 }
 
 setup_file() {

@@ -104,6 +104,77 @@ static void a_table_that_comes_back_says_of_itself_what_it_said(void **state)
 		  "comment on table \"DB\".\"MART\".\"ORDERS\" is 'the report''s'");
 }
 
+/* One table whose schema changes places with production's. */
+static void swaps(const struct container *green, const struct container *production,
+		  struct strv *statements, struct err *err)
+{
+	const struct dialect *dialect = dialect_find("snowflake");
+	struct publish_table table = published(&permanent, &permanent);
+	struct publish_container container = {
+		.from = { from.database, from.schema, NULL },
+		.to = { to.database, to.schema, NULL },
+		.restore = { to.database, "MART__airlock_x", NULL },
+		.from_seen = green,
+		.to_seen = production,
+	};
+	const struct publish_set set = {
+		.tables = &table, .n = 1, .containers = &container, .container_count = 1
+	};
+
+	table.way = PUBLISH_SWAP;
+	dialect->publish(dialect, &set, statements, err);
+}
+
+static void what_changed_places_already_does_not_do_so_again(void **state)
+{
+	static const char swap[] = "alter schema \"DB\".\"MART\" swap with \"DB\".\"STAGE\"";
+	static const char rename[] =
+		"alter schema \"DB\".\"STAGE\" rename to \"DB\".\"MART__airlock_x\"";
+	static const struct {
+		struct container green;
+		bool swaps, renames;
+	} cases[] = {
+		{ { .seen = "s" }, true, true },
+		{ { .seen = "s", .is_swapped = true }, false, true },
+		{ { .seen = "s", .is_swapped = true, .is_aside = true }, false, false },
+	};
+	const struct container production = { .seen = "t" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(strv_release) struct strv statements = STRV_INIT;
+		CLEANUP(err_release) struct err err = ERR_INIT;
+
+		swaps(&cases[i].green, &production, &statements, &err);
+		if (err_is_set(&err))
+			fail_msg("%s", err.message);
+		assert_int_equal(strv_contains(&statements, swap), cases[i].swaps);
+		assert_int_equal(strv_contains(&statements, rename), cases[i].renames);
+	}
+}
+
+static void what_a_swap_would_lose_is_refused(void **state)
+{
+	static struct container_grant shared = { "schema", "MART", "USAGE", "SHARE", "OUT", false };
+	const struct container cases[] = {
+		{ .seen = "t", .grants = &shared, .grant_count = 1 },
+		{ .seen = "t", .is_transient = true },
+	};
+	static const char *const words[] = { "SHARE 'OUT'", "production is transient" };
+	const struct container green = { .seen = "s" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(strv_release) struct strv statements = STRV_INIT;
+		CLEANUP(err_release) struct err err = ERR_INIT;
+
+		swaps(&green, &cases[i], &statements, &err);
+		assert_int_equal(err.code, ERR_UNSUPPORTED);
+		if (!strstr(err.message, words[i]))
+			fail_msg("%s", err.message);
+	}
+}
+
 static void a_lost_connection_is_no_answer(void **state)
 {
 	const struct dialect *dialect = dialect_find("snowflake");
@@ -127,6 +198,8 @@ int main(void)
 		cmocka_unit_test(what_another_process_made_is_no_hindrance_to_who_goes_on),
 		cmocka_unit_test(what_was_dropped_before_is_no_hindrance_to_who_goes_on),
 		cmocka_unit_test(a_table_that_comes_back_says_of_itself_what_it_said),
+		cmocka_unit_test(what_changed_places_already_does_not_do_so_again),
+		cmocka_unit_test(what_a_swap_would_lose_is_refused),
 		cmocka_unit_test(a_lost_connection_is_no_answer),
 	};
 
