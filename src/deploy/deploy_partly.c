@@ -235,6 +235,34 @@ static bool is_same(const struct table *a, const struct table *b)
 				      js_get_string(b->json, "modified")));
 }
 
+/* A swap that it still has may change production after any look at it; a clone finds nothing to
+ * clone (disarm). */
+int deploy_check_at_rest(struct deploy *deploy, struct err *err)
+{
+	struct strv queries CLEANUP(strv_release) = STRV_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (deploy->routes.container_count > 0 &&
+	    state_push_running(&deploy->state, &queries, err) < 0)
+		return -1;
+	if (queries.n == 0)
+		return 0;
+	if (executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
+		return -1;
+	json_int_t running = js_get_integer(json_array_get(reply.rows[0], 0), "running", 1);
+
+	if (running == 0)
+		return 0;
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	err_set(err, ERR_OUTCOME_UNKNOWN,
+		"the service still has %lld statement(s) of deployment '%s'", (long long)running,
+		deploy->id);
+	return err_hint(err,
+			"wait until they have ended, or cancel them (their query tag is "
+			"'airlock:%s'); then 'airlock resume %s'",
+			deploy->id, deploy->id);
+}
+
 /* Replaced by another object, made, or gone, since the picture that was to be published. */
 static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
 {
@@ -243,7 +271,8 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
 	struct observed now = { 0 };
 	size_t n = 0;
 
-	if (disarm(deploy, err) < 0 || look(deploy, &now, err) < 0)
+	if (disarm(deploy, err) < 0 || deploy_check_at_rest(deploy, err) < 0 ||
+	    look(deploy, &now, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->table_count; i++) {
 		const struct relation *to = &plan->tables[i].route->to;

@@ -191,6 +191,7 @@ bool deploy_goes_on(const struct deploy *deploy);
 bool deploy_may_be_partly(const struct deploy *deploy, const json_t *record);
 json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture);
 /* What the intent says for that. */
+int deploy_check_at_rest(struct deploy *deploy, struct err *err);
 void deploy_note_containers(const struct deploy *deploy, json_t *detail);
 void deploy_note_before(const struct deploy *deploy, const struct route *route,
 			const struct observed *picture, json_t *intended);

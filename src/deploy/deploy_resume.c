@@ -263,6 +263,8 @@ static int resume_again(struct deploy *deploy, int64_t began,
 	result = prepare(again, err);
 	if (result == 0)
 		result = deploy_reclaim(again, true, err);
+	if (result == 0 && deploy_goes_on(again))
+		result = deploy_check_at_rest(again, err);
 	if (result == 0)
 		result =
 			rebuilds(again->resumed) ? go_on_rebuilding(again, err) : go_on(again, err);

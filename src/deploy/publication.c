@@ -318,7 +318,8 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 		return -1;
 	w->set.guards = &guards;
 	w->set.is_resumed = w->in->is_resumed;
-	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
+	if (state_push_tag(&w->state, &step->sql, err) < 0 ||
+	    state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
 			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0 ||

@@ -427,6 +427,26 @@ int state_push_history(const struct state *state, const char *id, struct strv *q
 	return dialect_push(queries, state->dialect, DIALECT_LOG_READ, args, ARRAY_LEN(args), err);
 }
 
+static int push_tagged(const struct state *state, enum dialect_template which,
+		       struct strv *statements, struct err *err)
+{
+	const struct sql_arg id = SQL_ARG_BIND("id");
+
+	if (!state->dialect->templates[which])
+		return 0;
+	return dialect_push(statements, state->dialect, which, &id, 1, err);
+}
+
+int state_push_tag(const struct state *state, struct strv *statements, struct err *err)
+{
+	return push_tagged(state, DIALECT_TAG, statements, err);
+}
+
+int state_push_running(const struct state *state, struct strv *queries, struct err *err)
+{
+	return push_tagged(state, DIALECT_RUNNING, queries, err);
+}
+
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err)
 {
 	const struct sql_arg args[] = {

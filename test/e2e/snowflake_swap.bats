@@ -83,8 +83,9 @@ comment_of() { # comment_of SCHEMA
   sql 'drop table mart.by_hand'
 }
 
-fault() { # fault PATTERN KIND
-  curl -sS --fail -X POST -H 'Content-Type: application/json' -d "{\"pattern\": \"$1\", \"kind\": \"$2\"}" \
+fault() { # fault PATTERN KIND [SECONDS]
+  curl -sS --fail -X POST -H 'Content-Type: application/json' \
+    -d "{\"pattern\": \"$1\", \"kind\": \"$2\", \"seconds\": ${3-1}}" \
     "http://127.0.0.1:$SHOP_SF_PORT/standin/fault" >/dev/null
 }
 
@@ -110,6 +111,27 @@ fault() { # fault PATTERN KIND
   assert_status 0
   assert_sql 'select country from mart.customers where customer_id = 4' CH
   sed -i 's/^4,Dario Rossi,FR/4,Dario Rossi,CH/' seeds/raw_customers.csv
+}
+
+@test "a swap that runs late is waited for, and not done again" {
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,NL/' seeds/raw_customers.csv
+  fault 'alter schema .*MART. swap' late 90
+  blue_green
+  assert_status 71
+  assert_says 'airlock resume' 'airlock unlock'
+  run airlock resume --from green --to prod
+  # Either the service still has it, or it has come.
+  if [ "$status" -eq 71 ]; then
+    assert_says 'the service still has 1 statement'
+    sleep 90
+    run airlock resume --from green --to prod
+  fi
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' NL
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  sed -i 's/^4,Dario Rossi,NL/4,Dario Rossi,CH/' seeds/raw_customers.csv
 }
 
 @test "rollback brings back the whole of production, and gc drops what was put aside" {

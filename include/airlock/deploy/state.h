@@ -134,6 +134,9 @@ int state_push_release_production(const struct state *state, struct strv *statem
 				  struct err *err);
 /* Waits for a publish that may still run, then raises the fence. */
 int state_push_raise(const struct state *state, struct strv *statements, struct err *err);
+/* Nothing where the dialect has no tags. */
+int state_push_tag(const struct state *state, struct strv *statements, struct err *err);
+int state_push_running(const struct state *state, struct strv *queries, struct err *err);
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err);
 
 /* A lock as it was read back. Strings belong to the answer. */

@@ -66,6 +66,10 @@ enum dialect_template {
 	DIALECT_GRANTS_KEEP,
 	DIALECT_GRANTS_BACK, /* log, of:literal: what that deployment recorded, no more and no less
 			      */
+	/* Marks the statements of the session with the deployment; ? {"running": n}: how many of
+	 * these the service still has, whoever sent them. NULL where a lock waits for them. */
+	DIALECT_TAG,
+	DIALECT_RUNNING,
 	/* log, detail:literal: records the schemas that were put aside, [{"number", "of", "prefix",
 	 * "made", ..}]; their name is the prefix and the deployment. NULL like the one above. */
 	DIALECT_LOG_ASIDE,

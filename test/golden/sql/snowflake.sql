@@ -85,6 +85,12 @@ select to_number(case when (select count(*) from information_schema.schemata n j
 -- aside_drop
 drop schema "Wh"."airlock_restore";
 
+-- tag
+alter session set query_tag = 'airlock:<id>';
+
+-- running
+select to_json(object_construct('running', count(*))) from table(information_schema.query_history_by_user(result_limit => 10000)) where query_tag = 'airlock:<id>' and execution_status in ('RUNNING', 'QUEUED', 'BLOCKED', 'RESUMING_WAREHOUSE');
+
 -- log_aside
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'restores', coalesce(to_json(array_agg(object_construct('number', e.value:number, 'of', e.value:of, 'keep', e.value:keep, 'keep_for', e.value:keep_for, 'schema', n.schema_name, 'object', date_part(epoch_microsecond, n.created)::varchar, 'objects', e.value:made, 'bytes', coalesce(b.bytes, 0), 'expires_at', to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'YYYY-MM-DD') || 'T' || to_varchar(dateadd(second, e.value:keep_for::bigint, sysdate())::timestamp_ntz, 'HH24:MI:SS.FF3') || 'Z'))), '[]') from (select parse_json('{"a":"it''s \\"b\\""}') as j) d, lateral flatten(input => d.j) e join information_schema.schemata n on n.schema_name = e.value:prefix::varchar || '<id>' left join (select t.table_schema, sum(t.bytes) as bytes from information_schema.tables t group by t.table_schema) b on b.table_schema = n.schema_name;
 

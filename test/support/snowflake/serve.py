@@ -12,6 +12,7 @@ Emulated by us (a test of each in test_standin.py):
   create or replace table|view with and without copy grants; TRANSIENT kept; TEMPORARY is dropped
   information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
     (the client's text), schemata, databases, object_privileges; get_ddl of a view
+  query_history_by_user: statements that run late, with their tag
   show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
   hash_agg(*); is_role_in_session (the session's role, or an administrator's)
   an error of whatever kind is an SQL error, where fakesnow answers 500 and the connector retries for ever
@@ -75,6 +76,8 @@ def prepare(cursor, text):
     text = re.sub(r"\bcurrent_role\s*\(\s*\)", f"'{session.role}'", text, flags=re.IGNORECASE)
     text = re.sub(r"\bis_role_in_session\s*\(([^()]*)\)",
                   f"('{session.role}' in ('ACCOUNTADMIN', 'SYSADMIN', \\1))", text, flags=re.IGNORECASE)
+    text = re.sub(r"\btable\s*\(\s*(?:[\w\".]+\.)?information_schema\.query_history_by_user\s*\([^()]*\)\s*\)",
+                  lambda _: late_statements(), text, flags=re.IGNORECASE)
     made = CREATE.match(text)
     if not made:
         return text, None
@@ -145,6 +148,14 @@ def take_fault(text):
             FAULTS.remove(fault)
             return fault
     return None
+
+
+def late_statements():
+    """The history of queries, as far as they have not ended: those that run late."""
+    rows = [f"select 'q{i}' as query_id, '{t.standin_tag}' as query_tag, 'RUNNING' as execution_status"
+            for i, t in enumerate(LATE)]
+    return "(" + " union all ".join(rows or ["select '' as query_id, '' as query_tag, '' as execution_status "
+                                             "where 1 = 0"]) + ")"
 
 
 def run_late(cursor, command, seconds):

@@ -328,6 +328,17 @@ def test_a_reply_is_lost_on_demand(sf):
     assert sf.one("select count(*) from PROD.MART.T") == 2
 
 
+def test_the_history_of_queries_has_what_runs_late(sf):
+    client = Client(sf.port, database="PROD", tag="airlock:x")
+    read = ("select count(*) from table(information_schema.query_history_by_user(result_limit => 10)) "
+            "where query_tag = 'airlock:x' and execution_status in ('RUNNING', 'QUEUED')")
+    fault(sf, pattern="swap with", kind="late", seconds=1.5)
+    client.fails("alter database PROD swap with STG", "lost")
+    assert sf.one(read) == 1
+    time.sleep(2)
+    assert sf.one(read) == 0
+
+
 def test_a_statement_runs_late_on_demand(sf):
     fault(sf, pattern="swap with", kind="late", seconds=0.7)
     sf.fails("alter database PROD swap with STG", "connection to the service was lost")
