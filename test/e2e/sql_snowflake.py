@@ -1,0 +1,228 @@
+"""The statements of a blue-green on Snowflake, planned by airlock and run in the stand-in through the
+real connector: what they do, what they keep, and what stops them."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+SUPPORT = HERE.parent / "support"
+sys.path.insert(0, str(SUPPORT))
+os.environ["ENGINE"] = "snowflake"
+
+import tap  # noqa: E402
+import warehouse  # noqa: E402
+from rendered import Deployment, Refused  # noqa: E402
+from snowflake.connector.errors import Error  # noqa: E402
+
+TABLES = {
+    "orders": ({"schema": "GREEN_MART", "alias": "ORDERS"}, {"schema": "MART", "alias": "ORDERS"}),
+    "calendar": ({"schema": "GREEN_UTILS", "alias": "CALENDAR"}, {"schema": "UTILS", "alias": "CALENDAR"}),
+    "paid": tuple({"schema": schema, "alias": "PAID", "config": {"materialized": "view", "enabled": True},
+                   "depends_on": {"nodes": ["model.shop.orders"]}} for schema in ("GREEN_MART", "MART")),
+}
+PAID = "select id from shop.{}.orders where paid"
+
+
+class BlueGreen(Deployment):
+    prepared = False
+
+    def observe(self, query):
+        """Twice as after the build, with the schemas among the rows: what comes before the build is run
+        between the two."""
+        self.write("compiled", {"model.shop.paid": PAID.format("mart")})
+        before = "-"
+        for turn in ("before", "built", "built"):
+            answers = [[json.loads(row) for row in query(sql)]
+                       for sql in self.render("queries", before)["queries"]]
+            rows = [row for answer in answers[3:] for row in answer]
+            self.picture = {
+                "session": answers[0][0], "schemas": answers[1], "relations": answers[2],
+                "rows": [row for row in rows if "side" not in row],
+                "containers": [row for row in rows if "side" in row], "built": turn == "built",
+            }
+            self.write("picture", self.picture)
+            before = self.path("picture")
+            if turn == "before":
+                continue
+            self.planned = self.plan()
+            if not self.prepared:
+                self.prepared = True
+                for call in self.planned["steps"]["prepare"]:
+                    query(call)
+
+
+class Swap(unittest.TestCase):
+    def setUp(self):
+        self.cursor = warehouse.connect().cursor()
+        for (schema,) in self.rows("select schema_name from information_schema.schemata where schema_name "
+                                   "not in ('INFORMATION_SCHEMA', 'PUBLIC')"):
+            self.sql(f'drop schema "{schema}"')
+        self.build("mart", "utils", 1)
+        self.number = 0
+
+    def sql(self, text):
+        self.cursor.execute(text)
+
+    def rows(self, text):
+        return self.cursor.execute(text).fetchall()
+
+    def one(self, text):
+        return self.rows(text)[0][0]
+
+    def build(self, mart, utils, rows):
+        for schema in (mart, utils):
+            self.sql(f"create schema if not exists {schema}")
+        values = ", ".join(f"({n}, true)" for n in range(rows))
+        self.sql(f"create or replace transient table {mart}.orders as select * from (values {values}) v (id, paid)")
+        self.sql(f"create or replace table {utils}.calendar as select {rows} as days")
+        self.sql(f"create or replace view {mart}.paid as ({PAID.format(mart)})")
+
+    def deploy(self, rows=2, stop=None):
+        """Up to the statement that begins with `stop`."""
+        self.number += 1
+        deployment = BlueGreen("snowflake", "SHOP", TABLES, self.number, ["--foreign-objects", "MART.OLD"])
+        deployment.options.insert(0, "blue-green")
+        self.build("green_mart", "green_utils", rows)
+        deployment.observe(lambda sql: [row[0] for row in self.rows(sql)])
+        for call in deployment.planned["steps"]["lock"]:
+            self.sql(call)
+        self.publish(deployment, stop)
+        return deployment
+
+    def publish(self, deployment, stop=None):
+        for call in deployment.planned["steps"]["publish"]:
+            if stop and call.startswith(stop):
+                return
+            # The connector takes one statement at a time, as dbt splits them.
+            for statement in split(call):
+                self.sql(statement)
+
+    def comment(self, schema):
+        return self.one(f"select comment from information_schema.schemata where schema_name = '{schema}'")
+
+    def schemas(self):
+        return {row[0] for row in self.rows("select schema_name from information_schema.schemata")}
+
+    def test_the_new_schemas_are_production_and_say_so(self):
+        done = self.deploy()
+        self.assertEqual(self.one("select count(*) from mart.orders"), 2)
+        self.assertEqual(self.one("select days from utils.calendar"), 2)
+        self.assertEqual(self.one("select count(*) from mart.paid"), 2)
+        self.assertEqual(self.comment("MART"), f"[airlock: published {done.id}]")
+        self.assertEqual(self.comment(f"MART__airlock_{done.id}"), f"[airlock: demoted by {done.id}]")
+        self.assertFalse({"GREEN_MART", "GREEN_UTILS"} & self.schemas())
+        self.assertEqual(self.one(f'select count(*) from "MART__airlock_{done.id}".orders'), 1)
+
+    def test_views_read_a_whole_production_until_they_are_made_again(self):
+        self.deploy(stop="create or replace view")
+        self.assertEqual(self.one("select count(*) from mart.orders"), 2)
+        self.assertEqual(self.one("select count(*) from mart.paid"), 1)
+        self.assertIn("GREEN_MART", self.schemas())
+
+    def test_nobody_gets_less_and_nobody_more(self):
+        self.build("green_mart", "green_utils", 2)
+        for grant in ("usage on schema mart", "select on table mart.orders", "select on view mart.paid"):
+            self.sql(f"grant {grant} to role reader")
+        self.sql("grant insert on table mart.orders to role reader with grant option")
+        self.sql("grant usage on schema green_mart to role builder")
+        self.sql("alter schema utils set data_retention_time_in_days = 5")
+        self.sql("alter schema utils enable managed access")
+        self.sql("comment on schema mart is 'it''s the marts'")
+        self.sql("comment on table mart.orders is 'by hand'")
+        before = self.granted("MART")
+        done = self.deploy()
+        self.assertEqual(self.granted("MART"), before)
+        self.assertEqual(self.comment("MART"), f"it's the marts [airlock: published {done.id}]")
+        self.assertEqual(self.rows("select retention_time, is_managed_access from information_schema.schemata "
+                                   "where schema_name = 'UTILS'"), [(5, "YES")])
+        self.assertEqual(self.one("select comment from information_schema.tables where table_schema = 'MART' "
+                                  "and table_name = 'ORDERS'"), "by hand")
+
+    def granted(self, schema):
+        return set(self.rows(
+            "select object_type, object_name, privilege_type, grantee, is_grantable from "
+            f"information_schema.object_privileges where coalesce(object_schema, object_name) = '{schema}'"))
+
+    def assert_refused(self, *words):
+        with self.assertRaises(Refused) as caught:
+            self.deploy()
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+        self.assertEqual(self.one("select count(*) from mart.orders"), 1)
+
+    def test_what_no_node_makes_is_named(self):
+        self.sql("create table mart.notes as select 1 as a")
+        self.assert_refused("MART", "table NOTES")
+
+    def test_what_may_be_lost_goes_with_the_old_schema(self):
+        self.sql("create table mart.old as select 1 as a")
+        done = self.deploy()
+        self.assertEqual(self.one(f'select count(*) from "MART__airlock_{done.id}".old'), 1)
+
+    def test_a_share_is_refused(self):
+        self.sql("grant usage on schema mart to share outside")
+        self.assert_refused("SHARE 'OUTSIDE'")
+
+    def test_another_kind_of_schema_is_refused(self):
+        self.sql("create transient schema green_mart")
+        self.assert_refused("GREEN_MART", "transient")
+
+    def assert_stopped(self, change, words):
+        done = self.deploy(stop="select")
+        self.sql(change)
+        with self.assertRaises(Error) as caught:
+            self.publish(done)
+        self.assertIn(words, str(caught.exception))
+        self.assertEqual(self.comment("GREEN_MART"), f"[airlock: building {done.id}]")
+
+    def test_what_somebody_changes_meanwhile_stops_it(self):
+        for change, words in (
+            ("insert into mart.orders values (7, true)", "ORDERS (production) was changed"),
+            ("insert into green_mart.orders values (7, true)", "ORDERS (staging) changed"),
+            ("create table green_utils.more as select 1 as a", "GREEN_UTILS got or lost something"),
+            ("create table mart.more as select 1 as a", "MART got or lost something"),
+            ("comment on schema green_mart is 'mine'", "GREEN_MART is not the schema"),
+        ):
+            with self.subTest(change):
+                self.setUp()
+                if "mine" in change:
+                    with self.assertRaises(AssertionError):
+                        self.assert_stopped(change, words)
+                else:
+                    self.assert_stopped(change, words)
+
+    def test_a_swap_that_was_done_is_not_done_again(self):
+        done = self.deploy(stop="create or replace view")
+        with self.assertRaises(Error):
+            self.publish(done)
+        self.assertEqual(self.one("select count(*) from mart.orders"), 2)
+
+
+def split(call):
+    """Statements between semicolons that stand outside of quotes."""
+    part, quote, out = "", None, []
+    for character in call:
+        if quote is None and character in "'\"":
+            quote = character
+        elif character == quote:
+            quote = None
+        if character == ";" and quote is None:
+            out.append(part)
+            part = ""
+        else:
+            part += character
+    return [text for text in [*out, part] if text.strip()]
+
+
+if __name__ == "__main__":
+    os.environ["SNOWFLAKE_OWNER"] = str(os.getpid())
+    started = subprocess.run([SUPPORT / "snowflake/server", "start", "SHOP"], check=True, capture_output=True,
+                             text=True)
+    for line in started.stdout.splitlines():
+        variable, value = line.removeprefix("export ").split("=", 1)
+        os.environ[variable] = value
+    tap.main()
