@@ -25,16 +25,19 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 		return;
 	state_hold_production(&w->state);
 	if (input->routes->container_count > 0)
-		strv_push(&plan->warnings,
-			  "readers may see some schemas new and some old while they change places one "
-			  "at a time, and views as they were until they are made again right behind "
-			  "that; future grants, policies, tags and streams are not compared");
-	else
-		strv_take(
+		strv_push(
 			&plan->warnings,
-			mem_printf("readers may see some tables new and some old while they change one at "
-				   "a time; %s of production's tables are not compared",
-				   input->dialect->not_compared));
+			"readers may see some schemas new and some old while they change places "
+			"one "
+			"at a time, and views as they were until they are made again right behind "
+			"that; future grants, policies, tags and streams elsewhere are not "
+			"compared");
+	else
+		strv_take(&plan->warnings,
+			  mem_printf("readers may see some tables new and some old while they "
+				     "change one at "
+				     "a time; %s of production's tables are not compared",
+				     input->dialect->not_compared));
 }
 
 void publication_release(struct publication *w)

@@ -163,11 +163,13 @@ static int blue_green_plan(const struct strategy_input *input, struct plan *plan
 	return plan_steps(&w, err);
 }
 
+static const char *const one_by_one[] = { "snowflake", NULL };
+
 const struct strategy strategy_blue_green = {
 	.name = "blue-green",
 	.summary = "build everything in staging and test it, then exchange the schemas whole",
 	.swaps = true,
-	.one_by_one = true,
+	.one_by_one = one_by_one,
 	.holds_production = true,
 	.plan = blue_green_plan,
 };

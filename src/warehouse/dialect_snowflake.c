@@ -58,10 +58,10 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_ASIDE] = ASIDE_LOG,
 	[DIALECT_TAG] = "alter session set query_tag = 'airlock:{id:bind}'",
 	[DIALECT_RUNNING] =
-		"select to_json(object_construct('running', count(*))) from "
+		"select to_json(object_construct('running', q.n)) from (select count(*) as n from "
 		"table(information_schema.query_history_by_user(result_limit => 10000)) "
 		"where query_tag = 'airlock:{id:bind}' and execution_status in ('RUNNING', "
-		"'QUEUED', 'BLOCKED', 'RESUMING_WAREHOUSE')",
+		"'QUEUED', 'BLOCKED', 'RESUMING_WAREHOUSE')) q",
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS(
 		", 'content', q.h") "cross join (select count(*) as n, hash_agg(*)::varchar as h "
 				    "from {relation:relation}) q",

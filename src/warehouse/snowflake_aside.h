@@ -11,9 +11,20 @@
 
 #define ASIDE_CREATED(OF) "date_part(epoch_microsecond, " OF ".created)::varchar"
 
-#define ASIDE_MEMBER                                                                               \
-	"case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end || ' ' "    \
-	"|| t.table_name || '/' || " ASIDE_CREATED("t")
+/* Everything in schemas: d and s where, k kind, n name, c creation where it is known. Of what is
+ * neither table nor view the owner's privilege says that it is there (snowflake_containers.sql). */
+#define SNOWFLAKE_MEMBERS(CATALOG)                                                                 \
+	"(select t.table_catalog as d, t.table_schema as s, case t.table_type when 'BASE TABLE' "  \
+	"then 'table' else lower(t.table_type) end as k, t.table_name as n, " ASIDE_CREATED(       \
+		"t") " as c from " CATALOG "information_schema.tables t union all "                \
+		     "select p.object_catalog, p.object_schema, lower(p.object_type), "            \
+		     "p.object_name, null from " CATALOG "information_schema.object_privileges p " \
+		     "where p.privilege_type = 'OWNERSHIP' and p.object_schema is not null "       \
+		     "and p.object_type not in ('TABLE', 'VIEW', 'MATERIALIZED VIEW', "            \
+		     "'EXTERNAL TABLE', 'DYNAMIC TABLE', 'EVENT TABLE', 'HYBRID TABLE', "          \
+		     "'ICEBERG TABLE', 'SCHEMA')) "
+
+#define ASIDE_MEMBER "t.k || ' ' || t.n || coalesce('/' || t.c, '')"
 
 /* What the history has of one: r.e its record. */
 #define ASIDE_RECORDS                                                                              \
@@ -22,12 +33,12 @@
 
 /* Everything in schemas with such a name that the record of theirs does not list. */
 #define ASIDE_OTHERS                                                                               \
-	"(select t.table_schema, listagg(t.table_name, ', ') within group (order by "              \
-	"t.table_name) "                                                                           \
-	"as names from information_schema.tables t left join (select r.e:schema::varchar as s, "   \
-	"to_json(r.e:objects) as made from " ASIDE_RECORDS ") m on m.s = t.table_schema "          \
-	"where contains(t.table_schema, '__airlock_') and not contains(coalesce(m.made, ''), "     \
-	"to_json(to_variant(" ASIDE_MEMBER "))) group by t.table_schema) o "
+	"(select t.s as table_schema, listagg(t.n, ', ') within group (order by t.n) as names "    \
+	"from " SNOWFLAKE_MEMBERS(                                                                 \
+		"") "t left join (select r.e:schema::varchar as s, "                               \
+		    "to_json(r.e:objects) as made from " ASIDE_RECORDS ") m on m.s = t.s "         \
+		    "where contains(t.s, '__airlock_') and not contains(coalesce(m.made, ''), "    \
+		    "to_json(to_variant(" ASIDE_MEMBER "))) group by t.s) o "
 
 #define ASIDE_OBSERVE                                                                              \
 	"select to_json(object_construct('schema', n.schema_name, 'object', " ASIDE_CREATED(       \

@@ -13,15 +13,15 @@
 #include <string.h>
 
 #include "publish_snowflake.h"
+#include "snowflake_aside.h"
 
 #define MARK_BEGINS "[airlock: "
 #define MARK_ENDS "]"
 
 #define SEEN_IS                                                                                    \
-	"(select md5(coalesce(listagg(t.table_name || '/' || "                                     \
-	"date_part(epoch_microsecond, t.created)::varchar, ' ') within group (order by "           \
-	"t.table_name), '')) from {catalog:ident}.information_schema.tables t "                    \
-	"where t.table_schema = {schema:literal}) = {seen:literal}"
+	"(select md5(coalesce(listagg(m.n || coalesce('/' || m.c, ''), ' ') within group "         \
+	"(order by m.n, m.k), '')) from " SNOWFLAKE_MEMBERS(                                       \
+		"{catalog:ident}.") "m where m.s = {schema:literal}) = {seen:literal}"
 
 #define MARK_IS                                                                                    \
 	"(select count(*) from {catalog:ident}.information_schema.schemata n "                     \

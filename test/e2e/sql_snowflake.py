@@ -158,6 +158,10 @@ class Swap(unittest.TestCase):
         self.sql("create table mart.notes as select 1 as a")
         self.assert_refused("MART", "table NOTES")
 
+    def test_what_is_neither_table_nor_view_is_named_too(self):
+        self.sql("create sequence mart.numbers")
+        self.assert_refused("MART", "sequence NUMBERS")
+
     def test_what_may_be_lost_goes_with_the_old_schema(self):
         self.sql("create table mart.old as select 1 as a")
         done = self.deploy()
@@ -185,6 +189,7 @@ class Swap(unittest.TestCase):
             ("insert into green_mart.orders values (7, true)", "ORDERS (staging) changed"),
             ("create table green_utils.more as select 1 as a", "GREEN_UTILS got or lost something"),
             ("create table mart.more as select 1 as a", "MART got or lost something"),
+            ("create stage mart.files", "MART got or lost something"),
             ("comment on schema green_mart is 'mine'", "GREEN_MART is not the schema"),
         ):
             with self.subTest(change):
@@ -219,9 +224,9 @@ def split(call):
 
 
 if __name__ == "__main__":
-    os.environ["SNOWFLAKE_OWNER"] = str(os.getpid())
-    started = subprocess.run([SUPPORT / "snowflake/server", "start", "SHOP"], check=True, capture_output=True,
-                             text=True)
+    os.environ["STANDIN_OWNER"] = str(os.getpid())
+    started = subprocess.run([SUPPORT / "standin", "start", "snowflake", "--database", "SHOP"], check=True,
+                             capture_output=True, text=True)
     for line in started.stdout.splitlines():
         variable, value = line.removeprefix("export ").split("=", 1)
         os.environ[variable] = value

@@ -9,6 +9,7 @@ from sqltext import literal, quoted
 
 META = "_fs_global.standin"
 HIDDEN = "('memory', 'system', 'temp', '_fs_global')"
+NOTED = "('sequence', 'stage', 'stream', 'task')"  # the catalog has them, the engine does not
 TABLES = """
 create schema if not exists _fs_global.standin;
 create table if not exists _fs_global.standin.objects (kind varchar, db varchar, sch varchar,
@@ -92,17 +93,21 @@ class Catalog:
     def sync(self, role):
         """After a statement of the engine: what appeared and what is gone."""
         there = set(self.engine_objects())
-        known = set(self.rows(f"select kind, db, sch, name from {META}.objects"))
+        known = set(self.rows(f"select kind, db, sch, name from {META}.objects where kind not in {NOTED} or sch not in "
+                              f"(select sch from {META}.objects where kind = 'schema')"))
         for row in known - there:
             self.run(f"delete from {META}.objects where kind = ? and db = ? and sch = ? and name = ?",
                      *row)
             self.run(f"delete from {META}.grants where kind = ? and db = ? and sch = ? and name = ? "
                      "and future is null", *row)
         for row in sorted(there - known):
-            self.run(f"insert into {META}.objects (kind, db, sch, name, transient, created, altered, comment, owner, text, "
-                     f"serial) values (?, ?, ?, ?, false, get_current_timestamp(),"
-                     f" get_current_timestamp(), null, ?, null, nextval('{META}.serial'))", *row, role)
+            self.note(*row, role)
             self.apply_future(*row)
+
+    def note(self, kind, db, sch, name, role):
+        self.run(f"insert into {META}.objects (kind, db, sch, name, transient, created, altered, comment, owner, text, "
+                 f"serial) values (?, ?, ?, ?, false, get_current_timestamp(),"
+                 f" get_current_timestamp(), null, ?, null, nextval('{META}.serial'))", kind, db, sch, name, role)
 
     def replaced(self, kind, db, sch, name, transient, text, role, keep_grants, comment=None):
         self.run(f"update {META}.objects set transient = ?, text = ?, owner = ?, comment = ?, "

@@ -180,6 +180,23 @@ def create_database(session, replace, transient, unless, target, source):
     return f"Database {target} successfully created."
 
 
+@statement(r"create (sequence|stage|stream|task) (<name>)(\s.*)?")
+def create_noted(session, kind, name, _rest):
+    parts = session.name(name)
+    session.catalog.need("schema", *parts[:2])
+    session.catalog.note(kind.lower(), *parts, session.role)
+    return f"{kind.capitalize()} {parts[-1]} successfully created."
+
+
+@statement(r"drop (sequence|stage|stream|task) (<name>)")
+def drop_noted(session, kind, name):
+    parts = session.name(name)
+    session.own(kind.lower(), *parts)
+    session.catalog.run(f"delete from {META}.objects where kind = ? and db = ? and sch = ? and name = ?",
+                        kind.lower(), *parts)
+    return f"{parts[-1]} successfully dropped."
+
+
 # --- swap and rename
 
 

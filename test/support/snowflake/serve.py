@@ -12,13 +12,14 @@ Emulated by us (a test of each in test_standin.py):
   create or replace table|view with and without copy grants; TRANSIENT kept; TEMPORARY is dropped
   information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
     (the client's text), schemata, databases, object_privileges; get_ddl of a view
+  create and drop of a sequence, stage, stream, task: that it is there, and goes with its schema; not what it does
   query_history_by_user: statements that run late, with their tag
   show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
   hash_agg(*); is_role_in_session (the session's role, or an administrator's)
   an error of whatever kind is an SQL error, where fakesnow answers 500 and the connector retries for ever
   faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late
 
-Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, tasks, streams, pipes, dynamic, hybrid and external
+Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, what tasks and streams do, pipes, dynamic, hybrid and external
 tables, policies, tags, shares, waiting for another session's lock (a conflict is an error at once), names
 that differ in case only (the engine takes them for one), SELECT privileges (everybody may read),
 division by zero (inf), TEMPORARY objects ending with their session, primary keys after a clone.

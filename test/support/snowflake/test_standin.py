@@ -328,6 +328,18 @@ def test_a_reply_is_lost_on_demand(sf):
     assert sf.one("select count(*) from PROD.MART.T") == 2
 
 
+def test_what_is_neither_table_nor_view_is_there_and_goes_with_its_schema(sf):
+    there = ("select object_schema, object_type from PROD.information_schema.object_privileges "
+             "where object_name = 'NUMBERS' and privilege_type = 'OWNERSHIP'")
+    sf("create sequence PROD.MART.NUMBERS start 5")
+    sf("create table PROD.MART.MORE as select 1 as a")
+    assert sf(there) == [("MART", "SEQUENCE")]
+    sf("alter schema PROD.MART rename to PROD.OLD")
+    assert sf(there) == [("OLD", "SEQUENCE")]
+    sf("drop schema PROD.OLD")
+    assert sf(there) == []
+
+
 def test_the_history_of_queries_has_what_runs_late(sf):
     client = Client(sf.port, database="PROD", tag="airlock:x")
     read = ("select count(*) from table(information_schema.query_history_by_user(result_limit => 10)) "
