@@ -9,7 +9,7 @@ void window_of_file(struct window *window, struct jscan *scan, struct fs_pieces 
 {
 	window->file = file;
 	window->cap = file->left < manifest_window ? file->left + 1 : manifest_window;
-	window->data = mem_realloc(NULL, window->cap, 1);
+	window->data = mem_large(window->cap);
 	jscan_init(scan, window->data, fs_pieces_read(file, window->data, window->cap));
 }
 
