@@ -53,10 +53,10 @@ static const struct command commands[] = {
 		.details =
 			"Without files all of the project. Names of production or staging written "
 			"out in SQL, routing\nconflicts, published nodes without a test, tagged "
-			"views that wac leaves out, incremental models\nunder blue-green, tags "
-			"that "
-			"no node has. Answers from what the last parse left; --parse lets\ndbt "
-			"make that anew. Exit code 1 when something is found.\n",
+			"views that wac leaves out, incremental models\nunder blue-green, sources "
+			"read past the mirror, tags that no node has. Answers from what the\n"
+			"last parse left; --parse lets dbt make that anew. Exit code 1 when "
+			"something is found.\n",
 		.options = BIT(JSON) | BIT(PARSE) | BIT(PROJECT_DIR),
 		.starts_dbt = true,
 		.run = cmd_check,

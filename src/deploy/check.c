@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "airlock/base/buf.h"
+#include "airlock/deploy/route_check.h"
 
 static void add(json_t *findings, const char *check, const char *file, size_t line,
 		const char *unique_id, const char *message, const char *hint)
@@ -222,7 +223,22 @@ static bool has_tag_of(const struct config *config, const struct manifest_node *
 	return false;
 }
 
-static void check_node(const struct config *config, const struct route *route, json_t *findings)
+static void check_source(const struct config *config, const struct routes *routes,
+			 const struct route *route, json_t *findings)
+{
+	const struct manifest_node *source = route_past_mirror(config, routes, route);
+
+	if (!source)
+		return;
+	char *message CLEANUP(mem_free_string) = mem_printf(
+		"it reads the source '%s.%s' past the mirror", source->source_name, source->name);
+
+	add(findings, "source-past-mirror", route->node->path, 0, route->node->unique_id, message,
+	    ROUTE_PAST_MIRROR_HINT);
+}
+
+static void check_node(const struct config *config, const struct routes *routes,
+		       const struct route *route, json_t *findings)
 {
 	const struct manifest_node *node = route->node;
 	bool is_view = node->type == MANIFEST_MODEL && !manifest_is_table(node);
@@ -241,6 +257,7 @@ static void check_node(const struct config *config, const struct route *route, j
 		    "it builds on the rows it has, and a blue-green exchange gives it those of two "
 		    "deployments ago",
 		    "deploy it by production-rollback or wac");
+	check_source(config, routes, route, findings);
 }
 
 static const struct manifest_node *node_of(const struct routes *routes, const char *unique_id)
@@ -270,5 +287,5 @@ void check_routes(const struct config *config, const struct routes *routes,
 	check_conflicts(routes, files, findings);
 	for (size_t i = 0; i < routes->n; i++)
 		if (is_meant(files, routes->items[i].node))
-			check_node(config, &routes->items[i], findings);
+			check_node(config, routes, &routes->items[i], findings);
 }

@@ -78,22 +78,27 @@ static bool is_allowed(const struct config *config, const struct manifest_node *
 	       strv_contains(allowed, node->unique_id);
 }
 
+const struct manifest_node *route_past_mirror(const struct config *config,
+					      const struct routes *routes,
+					      const struct route *route)
+{
+	struct strv seen CLEANUP(strv_release) = STRV_INIT;
+
+	if (!mirror_is_configured(config) || route->is_mirror || is_allowed(config, route->node))
+		return NULL;
+	return source_behind(routes, route->node, &seen);
+}
+
 void route_check_built(const struct config *config, const struct strv *built, struct routes *routes)
 {
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
-		struct strv seen CLEANUP(strv_release) = STRV_INIT;
-		const struct manifest_node *source;
+		const struct manifest_node *source = route_past_mirror(config, routes, route);
 
-		if (route->is_mirror || is_allowed(config, route->node) ||
-		    (built && !strv_contains(built, route->node->unique_id)))
-			continue;
-		source = source_behind(routes, route->node, &seen);
-		if (!source)
+		if (!source || (built && !strv_contains(built, route->node->unique_id)))
 			continue;
 		route_conflict(routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
-			       "let it read the raw model by ref() ('airlock mirror generate' "
-			       "shows how), or name it in mirror: allow",
+			       ROUTE_PAST_MIRROR_HINT,
 			       "'%s' reads the source '%s.%s' past the mirror",
 			       route->node->unique_id, source->source_name, source->name);
 	}

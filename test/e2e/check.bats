@@ -87,6 +87,32 @@ hard-coded-name models/mart/orders.sql 5' ] || fail "$output"
   [ "$output" = '' ] || fail "$output"
 }
 
+with_mirror() {
+  sed -i "s/^vars:/vars:\n  mirror: true/; s/\"{{ var('mirror', false) }}\"/true/" dbt_project.yml
+  sed -i "s/^  airlock:/&\n    mirror: {raw: 'tag:raw'}/" dbt_project.yml
+}
+
+@test "check: what reads a source past the mirror" {
+  with_mirror
+  sed -i "s/{{ ref('mirror_orders' .*/{{ source('shop', 'orders') }}/" models/staging/stg_orders.sql
+  airlock check --parse >/dev/null 2>&1 || :
+  run checks models/staging/stg_orders.sql models/staging/stg_customers.sql
+  [ "$output" = 'source-past-mirror models/staging/stg_orders.sql 0' ] || fail "$output"
+  run airlock check models/staging/stg_orders.sql
+  assert_status 1
+  assert_says "reads the source 'shop.orders' past the mirror" 'let it read the raw model by ref()'
+}
+
+# What pre-commit says of the project as it has become, with the words of the finding.
+hook_fails() { # hook_fails WORDS...
+  airlock check --parse >/dev/null 2>&1 || :
+  git add -A
+  run "$BATS_TEST_TMPDIR/venv/bin/pre-commit" run --all-files
+  assert_status 1
+  assert_says "$@"
+  git reset -q --hard
+}
+
 # bats test_tags=exhaustive
 @test "check: as a hook of pre-commit, from .pre-commit-hooks.yaml" {
   python3 -m venv "$BATS_TEST_TMPDIR/venv"
@@ -102,15 +128,29 @@ repos:
     rev: $(git -C "$BATS_TEST_TMPDIR/hooks" rev-parse HEAD)
     hooks: [{id: airlock-check}]
 YAML
+  printf 'target/\nlogs/\n*.duckdb\n' >.gitignore
   git init -q
   git add -A
+  git commit -qm shop
   airlock check --parse >/dev/null 2>&1 || :
   run "$BATS_TEST_TMPDIR/venv/bin/pre-commit" run --all-files
   assert_status 0
   assert_says Passed
   echo 'select * from mart.orders' >models/mart/orders.sql
-  git add -A
-  run "$BATS_TEST_TMPDIR/venv/bin/pre-commit" run --all-files
-  assert_status 1
-  assert_says 'models/mart/orders.sql:1' "'mart.orders' is written out" "use {{ ref('...') }}"
+  hook_fails 'models/mart/orders.sql:1' "'mart.orders' is written out" "use {{ ref('...') }}"
+  echo 'select 1 as id' >models/mart/extra.sql
+  hook_fails models/mart/extra.sql 'it is published, and has no test' 'add one'
+  sed -i 's/^    tags: .*/    tags: [mart, marts]/' dbt_project.yml
+  hook_fails dbt_project.yml "no node has the tag 'marts'" "did you mean 'mart'?"
+  sed -i 's/^    tags: .*/    tagz: [mart]/' dbt_project.yml
+  hook_fails dbt_project.yml "did you mean 'tags'?"
+  sed -i 's/^    tags: .*/&\n    views: skip/' dbt_project.yml
+  hook_fails models/mart/open_orders.sql 'which wac leaves out here' 'make it a table'
+  sed -i "s/^    tags: .*/    deployments: {a: {strategy: blue-green}}/; s/^    to: .*/    to: prod/" dbt_project.yml
+  hook_fails models/mart/revenue_by_day.sql 'those of two deployments ago' production-rollback
+  sed -i "s/'staging' -%}/'nothing' -%}/" macros/generate_schema_name.sql
+  hook_fails models/mart/orders.sql 'one relation' generate_schema_name
+  with_mirror
+  sed -i "s/{{ ref('mirror_orders' .*/{{ source('shop', 'orders') }}/" models/staging/stg_orders.sql
+  hook_fails models/staging/stg_orders.sql 'past the mirror' 'airlock mirror generate'
 }

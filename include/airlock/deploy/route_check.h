@@ -34,6 +34,13 @@ void route_check_audit(const struct config *config, const struct manifest *from,
  * refresh. */
 void route_check_mirror(const struct config *config, const struct manifest *from,
 			struct routes *routes);
+/* The source that the node of a project with a mirror reads past it; NULL: none, or allowed. */
+const struct manifest_node *route_past_mirror(const struct config *config,
+					      const struct routes *routes,
+					      const struct route *route);
+#define ROUTE_PAST_MIRROR_HINT                                                                     \
+	"let it read the raw model by ref() ('airlock mirror generate' shows how), or name it in " \
+	"mirror: allow"
 /* What is built and reads a source past the mirror. `built`: sorted unique_ids; NULL: everything.
  */
 void route_check_built(const struct config *config, const struct strv *built,
