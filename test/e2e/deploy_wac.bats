@@ -97,7 +97,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*) from utils.currencies' 3
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a selection publishes its part and leaves the rest" {
   AIRLOCK_DBT=$DIRECT
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/; ' seeds/raw_customers.csv
@@ -118,7 +118,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*), sum(twice) from mart.orders' '12|24'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "dbt's own options behind -- reach it: --profile, --vars" {
   profile=$(sed -n 's/^profile: //p' dbt_project.yml)
   sed -i 's/^profile: .*/profile: none_such/' dbt_project.yml

@@ -74,7 +74,7 @@ pages() {
   [[ $(pages) = *prices?1* ]]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a side is parsed again when its environment changes, and the other is not" {
   run --separate-stderr airlock routes hourly --json
   [ "$(json 'd["routes"][0]["to"] != d["routes"][0]["from"]')" = true ]
@@ -90,7 +90,7 @@ pages() {
   [ "$(json 'd["routes"][0]["to"]["relation_name"]')" = "$was" ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "what fails is offered again with the environment, and a secret is not told" {
   run airlock deploy hourly --yes --to prod "${TO[@]:2}" --to-env DBT_ENV_SECRET_X=hunter2 \
     -- --vars '{break_pages: true}'

@@ -69,7 +69,7 @@ as_json=(--log-format json --log-level info --no-use-colors --threads 1)
   [ -s server.artifacts ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a failing test, a missing macro, a bad target, a bad option: the same error" {
   assert_same_in_both_ways 'exited with 1' build "${as_json[@]}" --vars '{break_orders: true}'
   assert_same_in_both_ways 'exited with 2' run-operation no_such_macro
@@ -123,7 +123,7 @@ assert_none_left() {
   assert_none_left
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "AIRLOCK_FORK_SERVER=0: the same production" {
   deploy
   assert_status 0

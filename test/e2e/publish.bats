@@ -37,7 +37,7 @@ country() {
   [ "$(country)" = LI ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a selector of the project publishes its part" {
   printf 'selectors:\n  - name: people\n    definition: {method: fqn, value: customers}\n' >selectors.yml
   publish --selector people
@@ -104,7 +104,7 @@ country() {
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "what was published is kept for the --state of slim CI" {
   publish
   assert_status 0

@@ -59,6 +59,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
     "$BATS_TEST_TMPDIR/marker"
 }
 
+# bats test_tags=exhaustive
 @test "the comment of a replaced table comes back, and is not in the way of its marker" {
   add_column
   remember_production
@@ -141,7 +142,7 @@ restore_points() {
   sql "select table_name from information_schema.tables where table_schema = 'airlock_restore' order by 1"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "restore points that are expired go with the next good deployment, the newest never" {
   deploy --keep-for 0
   assert_status 0
@@ -213,7 +214,7 @@ restore_points() {
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "gc drops nothing whose comment is another, and nothing while a lock is held" {
   deploy
   assert_status 0
@@ -236,7 +237,7 @@ restore_points() {
   sql "select * from airlock_restore.r_${id}_1" >/dev/null
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "what cannot be dropped is a warning after a deployment, and an error of gc" {
   [ "$ENGINE" = postgres ] || return 0 # on DuckDB no view holds a table
   deploy

@@ -68,7 +68,7 @@ newest() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "two generations, one after the other; before the first there was nothing" {
   production >"$BATS_TEST_TMPDIR/first"
   deploy

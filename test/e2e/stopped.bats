@@ -47,7 +47,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
     target/airlock unique_orders_order_id.sql 'production was not changed'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a failing test, as JSON" {
   AIRLOCK_DBT=$DIRECT
   break_orders
@@ -84,7 +84,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 1 stg_payments
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a failing unit test" {
   sed -i 's/revenue_eur: 10.55/revenue_eur: 10.56/' models/mart/_mart.yml
   deploy

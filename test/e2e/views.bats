@@ -83,7 +83,7 @@ change_view() { # change_view COLUMNS
   assert_sql 'select count(*) from mart.open_orders' "$(sql 'select count(*) from stage.open_orders')"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a deployment of this checkout that compiles for the same target is waited for" {
   change_view 'c.customer_name, c.country'
   # Held until the first operation of the deployment, beside which it would be compiled, is done.

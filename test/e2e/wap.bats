@@ -156,7 +156,7 @@ mart() {
   assert_says "'seed.classic.raw_visits' is a seed, and only models can be rebuilt"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "rebuild: what stops it before its first model leaves production as it is, and says so" {
   before=$(mart)
   AIRLOCK_FAULT=publish:after:error wap --json
