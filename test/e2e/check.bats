@@ -149,7 +149,7 @@ YAML
   sed -i "s/^    tags: .*/    deployments: {a: {strategy: blue-green}}/; s/^    to: .*/    to: prod/" dbt_project.yml
   hook_fails models/mart/revenue_by_day.sql 'those of two deployments ago' production-rollback
   sed -i "s/'staging' -%}/'nothing' -%}/" macros/generate_schema_name.sql
-  hook_fails models/mart/orders.sql 'one relation' generate_schema_name
+  hook_fails models/mart/orders.sql 'on both sides' generate_schema_name
   with_mirror
   sed -i "s/{{ ref('mirror_orders' .*/{{ source('shop', 'orders') }}/" models/staging/stg_orders.sql
   hook_fails models/staging/stg_orders.sql 'past the mirror' 'airlock mirror generate'
