@@ -208,7 +208,7 @@ server() {
   assert_none_left
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "a signal during the build ends it in the same way" {
   make_slow
   for AIRLOCK_FORK_SERVER in 0 1; do
