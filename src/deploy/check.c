@@ -223,10 +223,9 @@ static bool has_tag_of(const struct config *config, const struct manifest_node *
 	return false;
 }
 
-static void check_source(const struct config *config, const struct routes *routes,
-			 const struct route *route, json_t *findings)
+static void check_source(const struct config *config, const struct route *route, json_t *findings)
 {
-	const struct manifest_node *source = route_past_mirror(config, routes, route);
+	const struct manifest_node *source = route_past_mirror(config, route);
 
 	if (!source)
 		return;
@@ -237,8 +236,7 @@ static void check_source(const struct config *config, const struct routes *route
 	    ROUTE_PAST_MIRROR_HINT);
 }
 
-static void check_node(const struct config *config, const struct routes *routes,
-		       const struct route *route, json_t *findings)
+static void check_node(const struct config *config, const struct route *route, json_t *findings)
 {
 	const struct manifest_node *node = route->node;
 	bool is_view = node->type == MANIFEST_MODEL && !manifest_is_table(node);
@@ -257,7 +255,7 @@ static void check_node(const struct config *config, const struct routes *routes,
 		    "it builds on the rows it has, and a blue-green exchange gives it those of two "
 		    "deployments ago",
 		    "deploy it by production-rollback or wac");
-	check_source(config, routes, route, findings);
+	check_source(config, route, findings);
 }
 
 static const struct manifest_node *node_of(const struct routes *routes, const char *unique_id)
@@ -287,5 +285,5 @@ void check_routes(const struct config *config, const struct routes *routes,
 	check_conflicts(routes, files, findings);
 	for (size_t i = 0; i < routes->n; i++)
 		if (is_meant(files, routes->items[i].node))
-			check_node(config, routes, &routes->items[i], findings);
+			check_node(config, &routes->items[i], findings);
 }

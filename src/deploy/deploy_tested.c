@@ -145,8 +145,7 @@ static int compare_rebuilt(const struct deploy *deploy, const struct manifest_no
 		return 0;
 	err_set(err, ERR_CONFLICT,
 		"'%s' (production) was changed by somebody else since the tests: its rows are "
-		"neither "
-		"those that were there nor those that were tested",
+		"neither those that were there nor those that were tested",
 		js_get_string(now, "to"));
 	return err_hint(
 		err,

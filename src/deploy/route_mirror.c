@@ -50,8 +50,8 @@ void route_check_mirror(const struct config *config, const struct manifest *from
 }
 
 /* Directly, or through ephemeral models; NULL: none. */
-static const struct manifest_node *
-source_behind(const struct routes *routes, const struct manifest_node *node, struct strv *seen)
+static const struct manifest_node *source_behind(const struct manifest_node *node,
+						 struct strv *seen)
 {
 	for (size_t i = 0; i < node->parent_count; i++) {
 		const struct manifest_node *parent = node->parents[i];
@@ -62,7 +62,7 @@ source_behind(const struct routes *routes, const struct manifest_node *node, str
 		    seen->n > MAX_FOLLOWED || strv_contains(seen, parent->unique_id))
 			continue;
 		strv_push(seen, parent->unique_id);
-		const struct manifest_node *behind = source_behind(routes, parent, seen);
+		const struct manifest_node *behind = source_behind(parent, seen);
 
 		if (behind)
 			return behind;
@@ -79,23 +79,25 @@ static bool is_allowed(const struct config *config, const struct manifest_node *
 }
 
 const struct manifest_node *route_past_mirror(const struct config *config,
-					      const struct routes *routes,
 					      const struct route *route)
 {
 	struct strv seen CLEANUP(strv_release) = STRV_INIT;
 
 	if (!mirror_is_configured(config) || route->is_mirror || is_allowed(config, route->node))
 		return NULL;
-	return source_behind(routes, route->node, &seen);
+	return source_behind(route->node, &seen);
 }
 
 void route_check_built(const struct config *config, const struct strv *built, struct routes *routes)
 {
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
-		const struct manifest_node *source = route_past_mirror(config, routes, route);
+		const struct manifest_node *source;
 
-		if (!source || (built && !strv_contains(built, route->node->unique_id)))
+		if (built && !strv_contains(built, route->node->unique_id))
+			continue;
+		source = route_past_mirror(config, route);
+		if (!source)
 			continue;
 		route_conflict(routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
 			       ROUTE_PAST_MIRROR_HINT,

@@ -198,17 +198,15 @@ static int plan_rebuild(const struct strategy_input *input, struct plan *plan, s
 
 static int wap_plan(const struct strategy_input *input, struct plan *plan, struct err *err)
 {
-	if (config_rebuilds(input->config) && input->dialect->keep)
+	if (!config_rebuilds(input->config))
+		return strategy_wac.plan(input, plan, err);
+	if (input->dialect->keep)
 		return plan_rebuild(input, plan, err);
-	if (config_rebuilds(input->config)) {
-		err_set(err, ERR_UNSUPPORTED,
-			"wap by rebuild on %s is not in this version: what dbt makes anew there "
-			"loses "
-			"its privileges",
-			input->dialect->title);
-		return err_hint(err, "publish_by: copy publishes the tables that were tested");
-	}
-	return strategy_wac.plan(input, plan, err);
+	err_set(err, ERR_UNSUPPORTED,
+		"wap by rebuild on %s is not in this version: what dbt makes anew there loses its "
+		"privileges",
+		input->dialect->title);
+	return err_hint(err, "publish_by: copy publishes the tables that were tested");
 }
 
 static const char *const one_by_one[] = { "snowflake", "bigquery", NULL };

@@ -36,7 +36,6 @@ void route_check_mirror(const struct config *config, const struct manifest *from
 			struct routes *routes);
 /* The source that the node of a project with a mirror reads past it; NULL: none, or allowed. */
 const struct manifest_node *route_past_mirror(const struct config *config,
-					      const struct routes *routes,
 					      const struct route *route);
 #define ROUTE_PAST_MIRROR_HINT                                                                     \
 	"let it read the raw model by ref() ('airlock mirror generate' shows how), or name it in " \
