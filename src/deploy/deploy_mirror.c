@@ -128,6 +128,33 @@ bool deploy_mirror_keeps(const struct deploy *deploy, const struct manifest_node
 	return json_object_get(deploy->mirror.found, raw->unique_id) != NULL;
 }
 
+int deploy_mirror_push_existing(struct deploy *deploy, struct strv *queries, struct err *err)
+{
+	const struct routes *routes = &deploy->routes;
+	struct relation *names = arena_alloc(&deploy->arena, (routes->n + 1) * sizeof(*names));
+
+	for (size_t i = 0; i < routes->n; i++)
+		names[i] = mirror_source(routes->items[i].node)->relation;
+	const struct sql_arg arg = SQL_ARG_NAMES("names", names, routes->n);
+
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_EXISTING, &arg, 1, err);
+}
+
+bool deploy_mirror_is_there(const json_t *existing, const struct manifest_node *raw)
+{
+	const struct relation *source = &mirror_source(raw)->relation;
+
+	for (size_t i = 0; i < json_array_size(existing); i++) {
+		const json_t *row = json_array_get(existing, i);
+
+		if (js_text_is(row, "schema", source->schema) &&
+		    js_text_is(row, "identifier", source->identifier) &&
+		    js_text_is(row, "database", source->database))
+			return true;
+	}
+	return false;
+}
+
 /* --- the side copies --- */
 
 struct copying {
@@ -152,16 +179,10 @@ static int add_copy(struct copying *c, const struct route *route, struct ops *op
 static int add_existing(struct copying *c, struct ops *ops, struct err *err)
 {
 	struct deploy *deploy = c->deploy;
-	const struct routes *routes = &deploy->routes;
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct relation *names = arena_alloc(&deploy->arena, (routes->n + 1) * sizeof(*names));
-
-	for (size_t i = 0; i < routes->n; i++)
-		names[i] = mirror_source(routes->items[i].node)->relation;
-	const struct sql_arg arg = SQL_ARG_NAMES("names", names, routes->n);
 
 	c->asked = ops->n;
-	if (dialect_push(&queries, routes->dialect, DIALECT_OBSERVE_EXISTING, &arg, 1, err) < 0 ||
+	if (deploy_mirror_push_existing(deploy, &queries, err) < 0 ||
 	    state_push_left(&deploy->state, &queries, err) < 0)
 		return -1;
 	return executor_add_statements(&deploy->executor, &queries, true, ops, err);
@@ -183,19 +204,9 @@ static int add_copies(struct copying *c, size_t first, struct ops *ops, struct e
 }
 
 static bool is_there(const struct copying *c, const struct ops_reply *reply,
-		     const struct relation *source)
+		     const struct manifest_node *raw)
 {
-	const json_t *rows = c->asked < reply->n ? reply->rows[c->asked] : NULL;
-
-	for (size_t i = 0; i < json_array_size(rows); i++) {
-		const json_t *row = json_array_get(rows, i);
-
-		if (js_text_is(row, "schema", source->schema) &&
-		    js_text_is(row, "identifier", source->identifier) &&
-		    js_text_is(row, "database", source->database))
-			return true;
-	}
-	return false;
+	return c->asked < reply->n && deploy_mirror_is_there(reply->rows[c->asked], raw);
 }
 
 static void note_left(struct copying *c, const struct ops_reply *reply)
@@ -227,8 +238,7 @@ static int note_failed(struct copying *c, size_t first, const struct ops_reply *
 		if (reply->calls_done >= c->behind[i])
 			continue;
 		deploy_mirror_note(c->deploy, raw,
-				   is_there(c, reply, &mirror_source(raw)->relation) ? "unreadable"
-										     : "missing",
+				   is_there(c, reply, raw) ? "unreadable" : "missing",
 				   err->message);
 		err_release(err);
 		*ret_next = i + 1;

@@ -26,34 +26,6 @@ static const struct relation *source_of(const struct status *status, size_t i)
 	return &mirror_source(status->deploy->routes.items[i].node)->relation;
 }
 
-static int push_existing(const struct status *status, struct strv *queries, struct err *err)
-{
-	const struct routes *routes = &status->deploy->routes;
-	struct relation *names =
-		arena_alloc(&status->deploy->arena, (routes->n + 1) * sizeof(*names));
-
-	for (size_t i = 0; i < routes->n; i++)
-		names[i] = *source_of(status, i);
-	const struct sql_arg arg = SQL_ARG_NAMES("names", names, routes->n);
-
-	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_EXISTING, &arg, 1, err);
-}
-
-static bool is_there(const struct status *status, size_t i)
-{
-	const struct relation *source = source_of(status, i);
-
-	for (size_t k = 0; k < json_array_size(status->existing); k++) {
-		const json_t *row = json_array_get(status->existing, k);
-
-		if (js_text_is(row, "schema", source->schema) &&
-		    js_text_is(row, "identifier", source->identifier) &&
-		    js_text_is(row, "database", source->database))
-			return true;
-	}
-	return false;
-}
-
 /* Which sources there are, the rows of those from `first` on, and last the history, which need not
  * be there. */
 static int ask(struct status *status, size_t first, struct ops_reply *reply, struct err *err)
@@ -62,7 +34,7 @@ static int ask(struct status *status, size_t first, struct ops_reply *reply, str
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 
-	if (push_existing(status, &queries, err) < 0)
+	if (deploy_mirror_push_existing(status->deploy, &queries, err) < 0)
 		return -1;
 	for (size_t i = first; i < routes->n; i++)
 		if (observe_push_rows(routes, source_of(status, i), false, &queries, err) < 0)
@@ -127,7 +99,7 @@ static const char *judge(const struct status *status, size_t i, const json_t *la
 	const char *state;
 
 	*ret_why = NULL;
-	if (!is_there(status, i)) {
+	if (!deploy_mirror_is_there(status->existing, raw)) {
 		*ret_why = "the source does not exist";
 		return "missing";
 	}

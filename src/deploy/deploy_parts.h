@@ -277,6 +277,9 @@ void deploy_mirror_note(struct deploy *deploy, const struct manifest_node *raw, 
 			const char *why);
 /* Whether something was noted. */
 bool deploy_mirror_keeps(const struct deploy *deploy, const struct manifest_node *raw);
+/* The query which of the sources there are, and whether that of a raw model is in its answer. */
+int deploy_mirror_push_existing(struct deploy *deploy, struct strv *queries, struct err *err);
+bool deploy_mirror_is_there(const json_t *existing, const struct manifest_node *raw);
 
 /* The way out of a run, good or not: lock, end, figures. Returns `result`. */
 int deploy_end(struct deploy *deploy, int64_t began, int result, struct err *err);
