@@ -6,6 +6,7 @@
 #include "airlock/base/proc.h"
 #include "airlock/deploy/build_commands.h"
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/orphan.h"
 #include "airlock/deploy/route_check.h"
 #include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/selection.h"
@@ -274,7 +275,8 @@ int deploy_routes(struct deploy *deploy, const struct routes **ret_routes, struc
 
 int deploy_check(struct deploy *deploy, struct err *err)
 {
-	if (routes_check(&deploy->routes, err) < 0)
+	if (routes_check(&deploy->routes, err) < 0 ||
+	    orphans_check(deploy->request.config, deploy->sides.dialect, err) < 0)
 		return -1;
 	if (!deploy->request.builds_nothing && !deploy->basis &&
 	    build_commands_check(deploy->request.config, &deploy->routes, &deploy->sides.build,

@@ -76,30 +76,40 @@ static int push_queries(const struct deploy *deploy, const struct state *state, 
 	*ret_picture = queries->n;
 	if (depth == NO_LOG)
 		return 0;
-	if (state_push_restore_list(state, queries, err) < 0)
+	if (state_push_restore_list(state, queries, err) < 0 ||
+	    (deploy_asks_orphans(deploy) && deploy_push_published(deploy, state, queries, err) < 0))
 		return -1;
 	return depth == LOCKS ? state_push_read(state, queries, err)
 			      : state_push_list(state, queries, err);
 }
 
+int deploy_look(const struct deploy *deploy, const struct strv *queries,
+		struct ops_reply *ret_reply, json_t ***ret_rows, struct err *err)
+{
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	const char *setting = deploy->locked ? NULL : deploy->sides.dialect->look_setting;
+
+	if (setting)
+		ops_add(&ops, setting);
+	for (size_t i = 0; i < queries->n; i++)
+		ops_add_query(&ops, queries->v[i]);
+	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, ret_reply, err) < 0)
+		return -1;
+	*ret_rows = ret_reply->rows + (ops.n - queries->n);
+	return 0;
+}
+
 static int look(struct deploy *deploy, const struct state *state, enum depth depth, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	const char *setting = deploy->sides.dialect->look_setting;
+	bool asks = deploy_asks_orphans(deploy);
 	json_t **rows;
 	size_t n;
 
-	if (push_queries(deploy, state, depth, &queries, &n, err) < 0)
+	if (push_queries(deploy, state, depth, &queries, &n, err) < 0 ||
+	    deploy_look(deploy, &queries, &reply, &rows, err) < 0)
 		return -1;
-	if (setting)
-		ops_add(&ops, setting);
-	for (size_t i = 0; i < queries.n; i++)
-		ops_add_query(&ops, queries.v[i]);
-	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
-		return -1;
-	rows = reply.rows + (ops.n - queries.n);
 	json_t *picture CLEANUP(js_free) = observe_collect(rows, n, false, err);
 
 	if (depth != NO_LOG)
@@ -108,9 +118,15 @@ static int look(struct deploy *deploy, const struct state *state, enum depth dep
 		json_object_set(picture, "restores", rows[n]);
 	if (deploy_picture(deploy, picture, &deploy->observed, err) < 0)
 		return -1;
-	for (size_t i = n + 1; depth == LOCKS && i < queries.n; i++)
+	if (depth == NO_LOG)
+		return 0;
+	size_t locks = n + 1 + asks;
+
+	for (size_t i = locks; depth == LOCKS && i < queries.n; i++)
 		add_holder(deploy, rows[i]);
-	return depth == LOCK_NAMES ? read_listed(deploy, state, rows[n + 1], err) : 0;
+	if (depth == LOCK_NAMES && read_listed(deploy, state, rows[locks], err) < 0)
+		return -1;
+	return asks ? deploy_find_orphans(deploy, rows[n + 1], err) : 0;
 }
 
 static bool is_lock_missing(const struct err *err)

@@ -235,6 +235,7 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	size_t locks = deploy->state.held_count;
+	bool asks = deploy_asks_orphans(deploy);
 	size_t picture_at;
 	int ran;
 
@@ -242,6 +243,7 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	    state_push_read(&deploy->state, &reads, err) < 0 ||
 	    state_push_held(&deploy->state, &reads, err) < 0 ||
 	    observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, &queries, err) < 0 ||
+	    (asks && deploy_push_published(deploy, &deploy->state, &queries, err) < 0) ||
 	    executor_add_statements(&deploy->executor, &begin, false, &ops, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &reads, true, &ops, err) < 0)
 		return -1;
@@ -266,9 +268,11 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 		return 0;
 	deploy->locked = true;
 	json_t *picture CLEANUP(js_free) =
-		observe_collect(reply.rows + picture_at, reply.n - picture_at, false, err);
+		observe_collect(reply.rows + picture_at, queries.n - asks, false, err);
 
-	return deploy_picture(deploy, picture, &deploy->observed, err);
+	if (deploy_picture(deploy, picture, &deploy->observed, err) < 0)
+		return -1;
+	return asks ? deploy_find_orphans(deploy, reply.rows[reply.n - 1], err) : 0;
 }
 
 static int show_lock(struct deploy *deploy, struct err *err)
@@ -362,6 +366,7 @@ json_t *deploy_who(const struct deploy *deploy)
 	const struct config *config = deploy->request.config;
 
 	json_t *who = record_who(&(struct record_who) {
+		.project = deploy->sides.project.name,
 		.strategy = deploy->strategy->name,
 		.name = config->deployment ? config->deployment : "",
 		.from = deploy->sides.from,

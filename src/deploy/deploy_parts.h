@@ -132,8 +132,19 @@ int deploy_read_record(struct deploy *deploy, const char *id, struct err *err);
  * as it was: unfinished. `is_resumed`: the log says by whom. */
 int deploy_reclaim(struct deploy *deploy, bool is_resumed, struct err *err);
 
+/* deploy_orphans.c. Whether a picture is asked for them too; the question; and its answer: into
+ * `routes`, and `observed` is a picture with those that are to go. */
+bool deploy_asks_orphans(const struct deploy *deploy);
+int deploy_push_published(const struct deploy *deploy, const struct state *state,
+			  struct strv *queries, struct err *err);
+int deploy_find_orphans(struct deploy *deploy, const json_t *published, struct err *err);
+
 /* deploy_holders.c. The picture of a plan, and in the same operation who holds the locks. */
 int deploy_observe_for_plan(struct deploy *deploy, struct err *err);
+/* The answers of queries about the catalog, in their order: they belong to the reply. Without a
+ * lock nothing is waited for. */
+int deploy_look(const struct deploy *deploy, const struct strv *queries,
+		struct ops_reply *ret_reply, json_t ***ret_rows, struct err *err);
 
 /* deploy_unlock.c. ERR_LOCKED that says how to end the holder, which is alive here. Returns -1. */
 int deploy_refuse_running(const struct state_lock *lock, struct err *err);

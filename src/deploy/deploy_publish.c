@@ -230,12 +230,12 @@ const struct deploy_published *deploy_list_tables(struct deploy *deploy)
 		struct buf restore CLEANUP(buf_release) = BUF_INIT;
 		struct err ignored CLEANUP(err_release) = ERR_INIT;
 
-		rows[i] = (struct deploy_published) { .route = t->route,
-						      .way = publish_way_name(t->way),
-						      .is_view = t->route->is_view,
-						      .rows = built && t->way != PUBLISH_REBUILD
-								      ? built->rows
-								      : -1 };
+		rows[i] = (struct deploy_published) {
+			.route = t->route,
+			.way = publish_way_name(t->way),
+			.is_view = t->route->is_view || (built && table_is_view(built)),
+			.rows = built && t->way != PUBLISH_REBUILD ? built->rows : -1
+		};
 		if (t->restore.identifier &&
 		    sql_bind(&schema, t->restore.schema, id, 1, &ignored) == 0 &&
 		    sql_bind(&restore, t->restore.identifier, id, 1, &ignored) == 0)

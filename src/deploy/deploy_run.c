@@ -45,6 +45,10 @@ static int check_tables(const struct deploy *deploy, struct err *err)
 		    check_table(deploy, &route->from, "staging", "while it was tested", err) < 0)
 			return -1;
 	}
+	for (size_t i = 0; routes->drops_orphans && i < routes->orphan_count; i++)
+		if (check_table(deploy, &routes->orphans[i].to, "production",
+				"during the deployment", err) < 0)
+			return -1;
 	return 0;
 }
 

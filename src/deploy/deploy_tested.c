@@ -154,6 +154,19 @@ static int compare_rebuilt(const struct deploy *deploy, const struct manifest_no
 		deploy->id);
 }
 
+/* A node that has another relation now, and the orphan that is its former one, are two. */
+static const json_t *find_same(const json_t *tables, const json_t *wanted)
+{
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		const json_t *table = json_array_get(tables, i);
+
+		if (js_text_is(table, "unique_id", js_get_string(wanted, "unique_id")) &&
+		    js_text_is(table, "to", js_get_string(wanted, "to")))
+			return table;
+	}
+	return deploy_find_table(tables, js_get_string(wanted, "unique_id"));
+}
+
 int deploy_check_tested(const struct deploy *deploy, struct err *err)
 {
 	json_t *now CLEANUP(js_free) = deploy_intent(deploy);
@@ -163,7 +176,7 @@ int deploy_check_tested(const struct deploy *deploy, struct err *err)
 
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
-		const json_t *then = deploy_find_table(recorded, js_get_string(table, "unique_id"));
+		const json_t *then = find_same(recorded, table);
 
 		if ((rebuilds ? compare_rebuilt(deploy, deploy->final_plan.tables[i].route->node,
 						then, table, err)

@@ -11,7 +11,8 @@ enum { QUERY_SESSION, QUERY_SCHEMAS, QUERY_RELATIONS, QUERY_ROWS };
 
 static size_t relations_of(const struct routes *routes, struct relation **ret_relations)
 {
-	struct relation *relations = mem_alloc((2 * routes->n + 1) * sizeof(*relations));
+	struct relation *relations =
+		mem_alloc((2 * routes->n + routes->orphan_count + 1) * sizeof(*relations));
 	size_t n = 0;
 
 	size_t last = 0;
@@ -26,6 +27,8 @@ static size_t relations_of(const struct routes *routes, struct relation **ret_re
 		if (route->in_scope)
 			last = n - 1;
 	}
+	for (size_t i = 0; routes->drops_orphans && i < routes->orphan_count; i++)
+		relations[n++] = routes->orphans[i].to;
 	/* The schema for restore points is looked up like those of production. */
 	relations[n] = relations[last];
 	relations[n].schema = STATE_RESTORE_SCHEMA;
@@ -78,6 +81,15 @@ static int push_rows_of(const struct routes *routes, const struct relation *rela
 	return observe_push_rows(routes, relation, content, queries, err);
 }
 
+static int push_orphans(const struct routes *routes, const struct observed *before, bool content,
+			struct strv *queries, struct err *err)
+{
+	for (size_t i = 0; routes->drops_orphans && i < routes->orphan_count; i++)
+		if (push_rows_of(routes, &routes->orphans[i].to, before, content, queries, err) < 0)
+			return -1;
+	return 0;
+}
+
 int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
 			bool content, struct strv *queries, struct err *err)
 {
@@ -90,7 +102,7 @@ int observe_push_tables(const struct routes *routes, const struct observed *befo
 		     push_rows_of(routes, &route->to, before, content, queries, err) < 0))
 			return -1;
 	}
-	return 0;
+	return push_orphans(routes, before, content, queries, err);
 }
 
 /* A view has no rows of its own. What is about to be built is what the project says; what was put
@@ -134,7 +146,7 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 		     push_rows_of(routes, &route->to, before, content, queries, err) < 0))
 			return -1;
 	}
-	return 0;
+	return push_orphans(routes, before, content, queries, err);
 }
 
 int observe_push_queries(const struct routes *routes, const struct observed *before,

@@ -129,6 +129,11 @@ static void write_table(const struct plan_table *table, struct buf *out)
 	char *from CLEANUP(mem_free_string) = relation_display(&table->route->from);
 	char *to CLEANUP(mem_free_string) = relation_display(&table->route->to);
 
+	if (table->route->is_orphan) {
+		buf_printf(out, "  removed from production: %s\n      %s (%s): %s\n", to,
+			   table->route->node->unique_id, table->route->reason, table->reason);
+		return;
+	}
 	buf_printf(out, "  %s (%s)\n      %s -> %s\n      %s: %s\n", table->route->node->unique_id,
 		   table->route->reason, from, to, publish_way_name(table->way), table->reason);
 }
@@ -335,6 +340,21 @@ json_t *plan_kept_json(const struct plan *plan)
 	return kept;
 }
 
+static json_t *orphans_json(const struct routes *routes)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < routes->orphan_count; i++) {
+		const struct route *orphan = &routes->orphans[i];
+		char *name CLEANUP(mem_free_string) = relation_display(&orphan->to);
+
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s}", "unique_id",
+						      orphan->node->unique_id, "relation", name,
+						      "reason", orphan->reason));
+	}
+	return list;
+}
+
 json_t *plan_json(const struct plan *plan, const struct routes *routes)
 {
 	json_t *steps = json_array();
@@ -353,6 +373,8 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 		json_object_set_new(document, "from_env", json_string(plan->from_env));
 	if (plan->to_env && *plan->to_env)
 		json_object_set_new(document, "to_env", json_string(plan->to_env));
+	if (routes->orphan_count > 0)
+		json_object_set_new(document, "orphans", orphans_json(routes));
 	if (plan->copies)
 		add_copies(plan, document);
 	if (plan->kept)

@@ -67,6 +67,10 @@ void publication_link_routes(struct publication *w)
 		for (size_t k = 0; k < w->in->routes->n; k++)
 			if (&w->in->routes->items[k].to == w->set.tables[i].to)
 				w->plan->tables[i].route = &w->in->routes->items[k];
+	for (size_t i = 0; i < w->set.n; i++)
+		for (size_t k = 0; k < w->in->routes->orphan_count; k++)
+			if (&w->in->routes->orphans[k].to == w->set.tables[i].to)
+				w->plan->tables[i].route = &w->in->routes->orphans[k];
 }
 
 static bool is_one_by_one(const struct publication *w)
@@ -167,6 +171,12 @@ static int push_schemas(struct publication *w, struct strv *statements, struct e
 	return restore ? publication_push_schema(w, restore, statements, err) : 0;
 }
 
+static bool is_view_of(const struct publish_table *t, const struct route *route)
+{
+	return t->view || t->way == PUBLISH_KEEP || route->is_view ||
+	       (route->is_orphan && table_is_view(t->to_table));
+}
+
 static json_t *table_detail(const struct publication *w, size_t i)
 {
 	const struct publish_table *t = &w->set.tables[i];
@@ -176,10 +186,8 @@ static json_t *table_detail(const struct publication *w, size_t i)
 	return json_pack("{s:s, s:s?, s:s, s:[s, s, s], s:s, s:s, s:I, s:s?, s:o, s:I, s:O?}",
 			 "unique_id", w->plan->tables[i].route->node->unique_id, "from", from, "to",
 			 to, "relation", t->to->database, t->to->schema, t->to->identifier, "kind",
-			 t->view || t->way == PUBLISH_KEEP || w->plan->tables[i].route->is_view
-				 ? "view"
-				 : "table",
-			 "way", publish_way_name(t->way), "rows",
+			 is_view_of(t, w->plan->tables[i].route) ? "view" : "table", "way",
+			 publish_way_name(t->way), "rows",
 			 (json_int_t)(t->from_table ? t->from_table->rows : -1), "content",
 			 t->from_table ? t->from_table->content : NULL, "restore",
 			 t->restore.identifier ? json_integer((json_int_t)t->number) : json_null(),

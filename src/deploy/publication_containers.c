@@ -117,6 +117,19 @@ static bool is_of_build(const struct publication *w, const struct publish_contai
 	return is_made(w, &c->to, true, object) || container_has(c->from_seen, object);
 }
 
+/* What it is called in its schema; of a file `name` has the schema in front. */
+static bool is_orphan(const struct publication *w, const struct publish_container *c,
+		      const struct container_object *object)
+{
+	const char *dot = *c->to.schema ? NULL : strchr(object->name, '.');
+	char *schema CLEANUP(mem_free_string) =
+		dot ? mem_strndup(object->name, (size_t)(dot - object->name)) : NULL;
+	const struct relation relation = { c->to.database, dot ? schema : c->to.schema,
+					   dot ? dot + 1 : object->name };
+
+	return publication_is_orphan(w, &relation);
+}
+
 /* Objects that no node makes would leave production with the old schema. What the build made too,
  * such as a function, comes again. */
 static int check_foreign(struct publication *w, const struct publish_container *c, struct err *err)
@@ -132,17 +145,19 @@ static int check_foreign(struct publication *w, const struct publish_container *
 			continue;
 		char *name CLEANUP(mem_free_string) = name_in(c->to.schema, object->name);
 
-		if (is_accepted(w, seen, object))
+		if (is_orphan(w, c, object) || is_accepted(w, seen, object))
 			strv_pushf(&w->plan->warnings,
-				   "%s '%s' is made by no node and leaves production with the old "
-				   "%s",
-				   object->kind, name, *c->to.schema ? "schema" : "file");
+				   "%s '%s' is made by no node%s and leaves production with the "
+				   "old %s",
+				   object->kind, name, is_orphan(w, c, object) ? " any more" : "",
+				   *c->to.schema ? "schema" : "file");
 		else
 			add_to_list(&list, object->kind, object->name);
 	}
 	return refuse_list(seen, &list, "production would lose what no node makes (any more)",
 			   "move it elsewhere, or name it in foreign_objects (patterns of "
-			   "schema.name) if production may lose it",
+			   "schema.name) if production may lose it; what an earlier deployment "
+			   "published goes with orphans: drop",
 			   err);
 }
 
@@ -261,7 +276,7 @@ static json_t *made_names(const struct publication *w, const struct publish_cont
 	for (size_t i = 0; c->to_seen && i < c->to_seen->object_count; i++) {
 		const struct container_object *object = &c->to_seen->objects[i];
 
-		if (is_of_build(w, c, object))
+		if (is_of_build(w, c, object) || is_orphan(w, c, object))
 			json_array_append_new(made,
 					      json_sprintf("%s %s%s%s", object->kind, object->name,
 							   object->object ? "/" : "",

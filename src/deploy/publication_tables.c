@@ -162,13 +162,19 @@ static int choose_ways(struct publication *w, struct err *err)
 		struct plan_table *row = &w->plan->tables[i];
 
 		t->number = i + 1;
-		if (w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
+		if (t->way == PUBLISH_REMOVE)
+			row->reason = table_is_view(t->to_table)
+					      ? "it is dropped, and the history keeps its text"
+				      : keep ? "it is moved to a restore point"
+					     : "it is dropped";
+		else if (w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
 			return -1;
 		publication_choose_restore(w, t, keep);
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
-		warn_of_parts(w, t);
+		if (t->way != PUBLISH_REMOVE)
+			warn_of_parts(w, t);
 	}
 	return 0;
 }
@@ -223,13 +229,14 @@ int publication_choose_tables(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
 
-	w->set.tables =
-		arena_alloc(&w->plan->arena, (routes->scope_count + 1) * sizeof(*w->set.tables));
+	w->set.tables = arena_alloc(&w->plan->arena, (routes->scope_count + routes->orphan_count +
+						      1) * sizeof(*w->set.tables));
 	for (size_t i = 0; i < routes->n; i++)
 		if (routes->items[i].in_scope &&
 		    (refuse_materialized(&routes->items[i], err) < 0 ||
 		     publication_add_table(w, &routes->items[i], err) < 0))
 			return -1;
+	publication_add_orphans(w);
 	return publication_settle_tables(w, err);
 }
 

@@ -15,10 +15,11 @@ json_t *record_who(const struct record_who *who)
 	bool dirty = len > 6 && strcmp(who->commit + len - 6, "-dirty") == 0;
 	char *commit CLEANUP(mem_free_string) = mem_strndup(who->commit, dirty ? len - 6 : len);
 
-	return json_pack("{s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:b}", "strategy",
-			 who->strategy, "name", who->name, "from", who->from, "to", who->to, "user",
-			 who->user, "host", who->host, "started_at", who->started_at, "commit",
-			 *commit ? commit : NULL, "dirty", (int)dirty);
+	return json_pack("{s:s?, s:s, s:s, s:s, s:s?, s:s, s:s, s:s, s:s?, s:b}", "project",
+			 who->project, "strategy", who->strategy, "name", who->name, "from",
+			 who->from, "to", who->to, "user", who->user, "host", who->host,
+			 "started_at", who->started_at, "commit", *commit ? commit : NULL, "dirty",
+			 (int)dirty);
 }
 
 static json_t *value_json(const struct config *config, enum option_id id)

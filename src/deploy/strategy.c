@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "airlock/deploy/publication.h"
 #include "airlock/deploy/strategy_rows.h"
 
 static const struct strategy *const strategies[] = {
@@ -72,6 +73,7 @@ int strategy_plan(const struct strategy *strategy, const struct strategy_input *
 	plan.from_env = arena_strdup(&plan.arena, from_env);
 	plan.to_env = arena_strdup(&plan.arena, to_env);
 	strv_push_all(&plan.warnings, &input->routes->warnings);
+	publication_name_orphans(input->routes, &plan);
 	if (strategy->plan(input, &plan, err) < 0) {
 		plan_release(&plan);
 		return -1;

@@ -19,6 +19,12 @@ struct past {
 	struct observed before; /* what production was before it */
 };
 
+static const char *part_of(const json_t *table, size_t i)
+{
+	return json_string_value(json_array_get(js_get_array(table, "relation"), i));
+}
+
+/* By the relation: a node that had another one before has two. */
 static const json_t *find_record(const struct past *past, const struct route *route)
 {
 	const json_t *tables = js_get_array(past->record, "tables");
@@ -26,7 +32,9 @@ static const json_t *find_record(const struct past *past, const struct route *ro
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
 
-		if (js_text_is(table, "unique_id", route->node->unique_id))
+		if (js_text_is(table, "unique_id", route->node->unique_id) &&
+		    strcmp(part_of(table, 1), route->to.schema) == 0 &&
+		    strcmp(part_of(table, 2), route->to.identifier) == 0)
 			return table;
 	}
 	return NULL;

@@ -10,6 +10,7 @@
 
 extern const char duckdb_files_sql[];
 extern const char duckdb_observe_sql[];
+extern const char duckdb_published_sql[];
 
 #define FOLD(NAME) DUCKDB_FOLD(NAME)
 
@@ -108,6 +109,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 			       "and " FOLD("t.schema_name") " = " FOLD(
 				       "w.s") " "
 					      "and " FOLD("t.table_name") " = " FOLD("w.i"),
+	[DIALECT_OBSERVE_PUBLISHED] = duckdb_published_sql,
 	[DIALECT_OBSERVE_LEFT] =
 		"select json_object('lock', table_name)::varchar from duckdb_tables() "
 		"where database_name = current_database() and schema_name = 'airlock' "

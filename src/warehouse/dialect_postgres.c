@@ -96,6 +96,29 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from (values {names:names}) as w (d, s, i) "
 		"join pg_namespace n on n.nspname = w.s join pg_class c on c.relnamespace = n.oid "
 		"and c.relname = w.i and c.relkind in ('r', 'v', 'm', 'p', 'f')",
+	/* An object is known by its oid, which no later one of the name has. */
+	[DIALECT_OBSERVE_PUBLISHED] =
+		"with w as materialized (select s, i from (values {names:names}) as w (d, s, i)), "
+		"p as materialized (select distinct on (e ->> 'schema', e ->> 'identifier') l.id, "
+		"e from {log:relation} l, jsonb_array_elements(l.detail::jsonb) e "
+		"where l.event = 'objects' "
+		"order by e ->> 'schema', e ->> 'identifier', l.logged_at desc), "
+		"o as materialized (select p.id, n.nspname as s, c.relname as i "
+		"from p join pg_namespace n on n.nspname = p.e ->> 'schema' "
+		"join pg_class c on c.relnamespace = n.oid and c.relname = p.e ->> 'identifier' "
+		"and c.relkind in ('r', 'p', 'v') "
+		"where c.oid::text = split_part(p.e ->> 'object', '/', 1) "
+		"and n.nspname in (select s from w) "
+		"and (n.nspname, c.relname) not in (select s, i from w)) "
+		"select jsonb_build_object('database', current_database(), 'schema', o.s, "
+		"'identifier', o.i, 'unique_id', t.e ->> 'unique_id', 'id', o.id, 'project', "
+		"b.detail::jsonb ->> 'project', 'from', b.detail::jsonb ->> 'from', 'to', "
+		"b.detail::jsonb ->> 'to')::text "
+		"from o join {log:relation} b on b.id = o.id and b.event = 'begun' "
+		"cross join lateral (select e from {log:relation} l, "
+		"jsonb_array_elements(l.detail::jsonb -> 'tables') e where l.id = o.id "
+		"and l.event = 'published' and e -> 'relation' ->> 1 = o.s "
+		"and e -> 'relation' ->> 2 = o.i limit 1) t order by o.s, o.i",
 	[DIALECT_OBSERVE_LEFT] =
 		"select json_build_object('lock', c.relname)::text "
 		"from pg_class c join pg_namespace n on n.oid = c.relnamespace "

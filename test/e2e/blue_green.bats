@@ -125,8 +125,12 @@ refused() { # refused WORDS...: nothing happened
 
 @test "a relation whose node was deleted goes with the schema that was put aside" {
   export DIRECT_WITHOUT='model.shop.open_orders test.shop.not_null_open_orders_order_id.d01fe14abf'
-  blue_green --foreign-objects mart.open_orders
+  remember_production
+  blue_green
+  refused open_orders 'orphans: drop'
+  blue_green --orphans drop
   assert_status 0
+  assert_says "view 'mart.open_orders' is made by no node any more and leaves production with the old schema"
   sql "create table mart.by_hand (x int)"
   unset DIRECT_WITHOUT
   blue_green --foreign-objects mart.by_hand

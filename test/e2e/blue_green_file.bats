@@ -98,6 +98,21 @@ refused() { # refused WORDS...: nothing happened
   assert_sql "select count(*) from duckdb_tables() where table_name = 'by_hand'" 0
 }
 
+# bats test_tags=exhaustive
+@test "a relation whose node was deleted goes with the old file, where that is said" {
+  rm models/mart/open_orders.sql
+  export DIRECT_WITHOUT="$DIRECT_WITHOUT model.shop.open_orders"
+  remember_production
+  blue_green
+  refused mart.open_orders 'orphans: drop'
+  blue_green --orphans drop
+  assert_status 0
+  assert_sql "select count(*) from duckdb_views() where view_name = 'open_orders'" 0
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+  assert_production_unchanged
+}
+
 @test "an incremental build without --full-refresh and a selection are refused" {
   remember_production
   run airlock deploy blue-green "${SIDES[@]}" --yes

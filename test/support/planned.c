@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/base/fs.h"
+#include "airlock/deploy/orphan.h"
 #include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/strategy.h"
 #include "airlock/format/json.h"
@@ -82,7 +83,11 @@ int planned_observe(struct planned *planned, const char *picture, struct err *er
 {
 	json_t *json CLEANUP(js_free) = js_read_file(picture, PICTURE_MAX, ERR_NO_ANSWER, err);
 
-	return json ? observed_parse(json, &planned->observed, err) : -1;
+	if (!json)
+		return -1;
+	orphans_find(&planned->config, "shop", planned->from, planned->to,
+		     js_get_array(json, "published"), &planned->routes);
+	return observed_parse(json, &planned->observed, err);
 }
 
 /* compiled.json beside the manifest of `to`. */

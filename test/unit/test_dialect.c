@@ -16,6 +16,7 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_GRANTS_BACK:
 	case DIALECT_TAG:
 	case DIALECT_RUNNING:
+	case DIALECT_OBSERVE_PUBLISHED:
 		return true;
 	default:
 		return template >= DIALECT_OBSERVE_CONTAINERS && template <= DIALECT_LOG_ASIDE &&

@@ -115,9 +115,13 @@ static void plans_of_wac(void **state)
 		{ "wac", "duckdb", "", "before", TO_PROD, NULL },
 		{ "wac", "duckdb", "_built", "built", TO_PROD, NULL },
 		{ "wac", "duckdb", "_by_tag", "built", BY_TAG, NULL },
+		{ "wac", "duckdb", "_orphans", "orphans", TO_PROD, NULL },
+		{ "wac", "duckdb", "_orphans_drop", "orphans", TO_PROD " --orphans drop", NULL },
 		{ "wac", "postgres", "", "before", TO_PROD, NULL },
 		{ "wac", "postgres", "_built", "built", TO_PROD, NULL },
 		{ "wac", "postgres", "_by_tag", "built", BY_TAG, NULL },
+		{ "wac", "postgres", "_orphans", "orphans", TO_PROD, NULL },
+		{ "wac", "postgres", "_orphans_drop", "orphans", TO_PROD " --orphans drop", NULL },
 		{ "wac", "postgres", "_commands", "before",
 		  TO_PROD " --build seed --build run --build test", "--full-refresh" },
 		{ "wac", "snowflake", "", "before", TO_PROD, NULL },
@@ -318,6 +322,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_GRANTS_BACK] = "grants_back",
 	[DIALECT_LOG_ASIDE] = "log_aside",
 	[DIALECT_OBSERVE_RESTORES] = "observe_restores",
+	[DIALECT_OBSERVE_PUBLISHED] = "observe_published",
 	[DIALECT_OBSERVE_LEFT] = "observe_left",
 	[DIALECT_RESTORE_CHECK] = "restore_check",
 	[DIALECT_RESTORE_DROP] = "restore_drop",
@@ -406,6 +411,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		fail_msg("template %zu has no name here", which);
 	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
 	    (!dialect->templates[which] || !dialect->swaps_schemas))
+		return;
+	if (which == DIALECT_OBSERVE_PUBLISHED && !dialect->templates[which])
 		return;
 	if (dialect_render(&sql, dialect, (enum dialect_template)which, args, ARRAY_LEN(args),
 			   &err) < 0)

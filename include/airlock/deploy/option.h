@@ -53,6 +53,7 @@ enum option_id {
 	OPTION_ONLY_FROM,          /* a target; command line only */
 	OPTION_OPERATION_TIMEOUT,  /* seconds, for each start of dbt but the build; no limit by
 				      default */
+	OPTION_ORPHANS,            /* list | drop | keep; default list */
 	OPTION_PARENTS,            /* defer | copy; default defer */
 	OPTION_PARSE,              /* flag; command line only */
 	OPTION_PREPARE,            /* none | clone; of blue-green; default none */

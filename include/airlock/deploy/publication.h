@@ -34,6 +34,12 @@ void publication_release(struct publication *w);
  * ERR_UNSUPPORTED, ERR_RELATION_MISSING or ERR_SHRUNK for what cannot be published. */
 int publication_choose_tables(struct publication *w, struct err *err);
 
+/* publication_orphans.c: those that are dropped, as tables of the set; what stays is warned of, as
+ * all are that nobody drops. */
+void publication_add_orphans(struct publication *w);
+bool publication_is_orphan(const struct publication *w, const struct relation *relation);
+void publication_name_orphans(const struct routes *routes, struct plan *plan);
+
 /* The same for one table, without choosing a way. */
 int publication_add_table(struct publication *w, const struct route *route, struct err *err);
 /* When set.tables is filled: ways, restore points, warnings, views, privileges. */

@@ -14,6 +14,7 @@
 #include "airlock/deploy/config.h"
 
 struct record_who {
+	const char *project; /* NULL when its name is not known */
 	const char *strategy;
 	const char *name; /* of the deployment's block; "" without */
 	const char *from;

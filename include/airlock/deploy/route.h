@@ -35,6 +35,7 @@ struct route {
 	bool is_read;     /* scope_build.h: by that build, which does not make it */
 	bool is_view;     /* published as a view, from the SQL compiled for `to` */
 	bool is_mirror;   /* of the raw layer: no deployment builds or publishes it */
+	bool is_orphan;   /* orphan.h */
 	bool lacks_from;  /* mirror: there is no side copy to look at */
 	const char *reason; /* why it is in or out of scope */
 };
@@ -52,6 +53,12 @@ struct route_container {
 	struct relation to;
 };
 
+/* What may read an orphan, where the picture does not have it. */
+struct route_reader {
+	struct relation view;
+	const char *text;
+};
+
 struct routes {
 	struct arena arena;
 	const struct dialect *dialect;
@@ -64,6 +71,11 @@ struct routes {
 	bool is_rollback; /* `from` is what was put aside, and may lack a relation */
 	struct route_conflict *conflicts;
 	size_t conflict_count;
+	struct route *orphans; /* orphan.h: both ends are what production has; no node makes it */
+	size_t orphan_count;
+	bool drops_orphans;
+	struct route_reader *readers;
+	size_t reader_count;
 	struct strv warnings;
 	struct strv left_tests; /* names of those that a refresh of the raw layer runs */
 };

@@ -43,6 +43,11 @@ enum dialect_template {
 	DIALECT_OBSERVE_RESTORES,
 	/* ? names; {"database", "schema", "identifier"} of each that can be read */
 	DIALECT_OBSERVE_EXISTING,
+	/* ? log, names: of what deployments recorded in the schemas of the names, and is still that
+	 * object: {"database", "schema", "identifier", "unique_id", "id"}, and of that deployment
+	 * "project", "from" and "to"; none of the names. Where views follow names, "views" may read
+	 * it: {"database", "schema", "identifier", "text"}. NULL: that is not asked there */
+	DIALECT_OBSERVE_PUBLISHED,
 	/* ? log; {"lock"} each lock table, {"side"} tables that a publish builds aside, {"copy"}
 	 * side copies of sources, {"unfinished"} ids of deployments without an end */
 	DIALECT_OBSERVE_LEFT,

@@ -18,7 +18,9 @@ class Recording:
         recorded = json.loads(text)
         self.metadata = recorded["metadata"]
         left_out = os.environ.get("DIRECT_WITHOUT", "").split()  # as if their files were not there
-        nodes = [node for node in recorded["nodes"] if node["unique_id"] not in left_out]
+        nodes = [node for node in recorded["nodes"] if node["unique_id"] not in left_out
+                 and not (node["resource_type"] in ("test", "unit_test")
+                          and set(left_out) & set(node["depends_on"]["nodes"]))]
         self.nodes = {node["unique_id"]: node for node in nodes}  # in the order of a build
         self.sources = {source["unique_id"]: source for source in recorded.get("sources", [])}
 
