@@ -87,12 +87,17 @@ static void add_rebuild(const struct invocation *invocation, const struct audit 
 	strv_push(next, buf_cstr(&line));
 }
 
+/* What is no strategy and no deployment's name means something to its own command only. */
 static void add_command(const struct invocation *invocation, const char *name, struct strv *next)
 {
+	const struct command *command = command_find(name);
+	struct arguments arguments = *invocation->arguments; /* borrowed, all of it */
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
 
-	arguments_write(invocation->arguments, invocation->program, command_find(name),
-			invocation->environment, &line);
+	if (command != invocation->command &&
+	    (invocation->command->takes_verb || command_id(invocation)))
+		arguments.what = NULL;
+	arguments_write(&arguments, invocation->program, command, invocation->environment, &line);
 	strv_push(next, buf_cstr(&line));
 }
 

@@ -91,6 +91,9 @@ copies() {
   assert_status 0
   assert_says 'raw.orders' '12 rows' 'missing: the source does not exist'
   [ "$(rows)" = '8|12|12' ]
+  run --separate-stderr airlock mirror status -s no_such_model --json
+  assert_status 125
+  assert_json 'd["next"]' '["airlock routes --select no_such_model", "airlock mirror status --select no_such_model"]'
 }
 
 killed() { # killed ROWS: how many orders the raw layer has, before and behind
