@@ -97,7 +97,8 @@ static void keep(struct kept_list *list, const struct table_part *part, bool is_
  * staging points into staging. */
 static struct kept_list kept_parts(const struct dialect *dialect, const struct publish_table *t)
 {
-	const struct table *from = t->from_table;
+	static const struct table unknown = { .kind = "table" };
+	const struct table *from = t->from_table ? t->from_table : &unknown;
 	const struct table *to = t->to_table;
 	struct kept_list list = { .n = 0 };
 
@@ -173,7 +174,7 @@ static int push_column_settings(struct strv *statements, const struct dialect *d
 				const struct publish_table *t, const struct relation *aside,
 				struct err *err)
 {
-	for (size_t i = 0; i < t->to_table->column_count; i++) {
+	for (size_t i = 0; t->from_table && i < t->to_table->column_count; i++) {
 		const struct table_column *old = &t->to_table->columns[i];
 		const struct table_column *new = table_column(dialect, t->from_table, old->name);
 		const struct postgres_words words = { .name = old->name, .definition = old->value };

@@ -461,6 +461,25 @@ static void a_materialized_view_over_a_table_that_stays_is_told(void **state)
 		  "rows until somebody refreshes it");
 }
 
+/* Nothing is known of its columns yet. */
+static void a_view_makes_room_for_a_table_that_staging_does_not_have_yet(void **state)
+{
+	static const char *const adapters[] = { "duckdb", "postgres" };
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(adapters); i++) {
+		WORLD = { .adapter = adapters[i],
+			  ORDERS,
+			  .picture = "{'relations': [{'database': 'db', 'schema': 'mart', "
+				     "'identifier': 'orders', 'kind': 'view', "
+				     "'columns': [{'name': 'id', 'type': 'integer'}], "
+				     "'definition': 'AS SELECT 1 AS id'}]}" };
+
+		planned(&w);
+		assert_true(w.plan.tables[0].replaces);
+	}
+}
+
 static void every_strategy_is_a_row(void **state)
 {
 	size_t n;
@@ -497,6 +516,7 @@ int main(void)
 		cmocka_unit_test(the_warnings_of_the_routes_come_first),
 		cmocka_unit_test(a_materialized_view_is_refused_before_the_build),
 		cmocka_unit_test(a_materialized_view_over_a_table_that_stays_is_told),
+		cmocka_unit_test(a_view_makes_room_for_a_table_that_staging_does_not_have_yet),
 		cmocka_unit_test(every_strategy_is_a_row),
 	};
 
