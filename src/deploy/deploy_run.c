@@ -52,6 +52,16 @@ static int check_tables(const struct deploy *deploy, struct err *err)
 	return 0;
 }
 
+/* What only the build decided, such as that a table gives its place to another one. */
+static void warn_of_more(const struct deploy *deploy)
+{
+	struct reporter *reporter = deploy->request.reporter;
+
+	for (size_t i = 0; i < deploy->final_plan.warnings.n; i++)
+		if (!strv_contains(&deploy->plan.warnings, deploy->final_plan.warnings.v[i]))
+			reporter->warning(reporter, deploy->final_plan.warnings.v[i]);
+}
+
 static int audit(struct deploy *deploy, struct err *err)
 {
 	char *difference CLEANUP(mem_free_string) = NULL;
@@ -64,6 +74,7 @@ static int audit(struct deploy *deploy, struct err *err)
 		return -1;
 	if (deploy->basis && deploy_check_rest(deploy, &deploy->built, err) < 0)
 		return -1;
+	warn_of_more(deploy);
 	if (plan_same_sql(plan_step(&deploy->plan, "publish"),
 			  plan_step(&deploy->final_plan, "publish"), &difference))
 		return 0;

@@ -120,20 +120,6 @@ static void warn_of_left(struct publication *w, const struct publish_table *t)
 	}
 }
 
-/* It reads the table, which stays, and is no part of the publish. */
-static void warn_of_materialized(struct publication *w, const struct publish_table *t)
-{
-	static const char kind[] = "materialized view ";
-	char *name CLEANUP(mem_free_string) = relation_display(t->to);
-
-	for (size_t i = 0; t->way == PUBLISH_REWRITE && i < t->to_table->refuse_exchange_count; i++)
-		if (strncmp(t->to_table->refuses_exchange[i], kind, strlen(kind)) == 0)
-			strv_pushf(&w->plan->warnings,
-				   "the %s reads '%s', and shows its old rows until somebody "
-				   "refreshes it",
-				   t->to_table->refuses_exchange[i], name);
-}
-
 static void warn_of_parts(struct publication *w, const struct publish_table *t)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
@@ -144,7 +130,6 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 			   t->to_table->owner ? t->to_table->owner
 					      : "a database that is only read");
 	publication_warn_unreadable(w, t);
-	warn_of_materialized(w, t);
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)

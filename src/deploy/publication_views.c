@@ -107,9 +107,9 @@ static int refuse_dependent(const struct table *view, const struct relation *mov
 	char *words CLEANUP(mem_free_string) = strv_join(&lost, ", ");
 
 	err_set(err, ERR_UNSUPPORTED,
-		"another object takes the place of '%s', so the view '%s' that reads it has to be "
+		"another object takes the place of '%s', so the %s '%s' that reads it has to be "
 		"made again, which cannot be done: %s",
-		behind, name, words);
+		behind, view->kind, name, words);
 	return err_hint(err, "drop it, deploy, and create it again");
 }
 
@@ -126,10 +126,14 @@ static int add_dependent(struct publication *w, const struct table *view,
 		.number = w->set.dependent_count + 1,
 	};
 	w->set.dependent_count++;
-	strv_pushf(&w->plan->warnings,
-		   "the view '%s' reads '%s', which another object takes the place of: it is made "
-		   "again with its text, owner, options, comments and privileges",
-		   name, behind);
+	strv_pushf(
+		&w->plan->warnings,
+		"the %s '%s' reads '%s', which another object takes the place of: it is made "
+		"again with its text, owner, options, comments and privileges%s",
+		view->kind, name, behind,
+		table_is_materialized(view)
+			? ", its indexes, and the rows that it then reads: readers wait meanwhile"
+			: "");
 	return 0;
 }
 
@@ -157,6 +161,33 @@ static int find_dependents(struct publication *w, struct err *err)
 		}
 	}
 	return 0;
+}
+
+/* It reads a table that stays, and is no part of the publish. */
+static void warn_of_materialized(struct publication *w)
+{
+	const struct observed *observed = w->in->observed;
+
+	for (size_t i = 0; i < observed->table_count; i++) {
+		const struct table *view = &observed->tables[i];
+		struct view_text text CLEANUP(view_text_release) = { .n = 0 };
+		char *name CLEANUP(mem_free_string) = relation_display(&view->relation);
+
+		if (!view->definition || !table_is_materialized(view) || is_dependent(w, view))
+			continue;
+		view_text_read(w->in->dialect, view->definition, view->relation.database, &text);
+		for (size_t k = 0; k < w->set.n; k++) {
+			const struct publish_table *t = &w->set.tables[k];
+			char *of CLEANUP(mem_free_string) = relation_display(t->to);
+
+			if (t->way == PUBLISH_REWRITE &&
+			    view_text_names(w->in->dialect, &text, t->to))
+				strv_pushf(&w->plan->warnings,
+					   "the materialized view '%s' reads '%s', and shows its "
+					   "old rows until somebody refreshes it",
+					   name, of);
+		}
+	}
 }
 
 /* One view on its way to its turn. */
@@ -258,6 +289,7 @@ int publication_order_views(struct publication *w, struct err *err)
 {
 	if (find_dependents(w, err) < 0)
 		return -1;
+	warn_of_materialized(w);
 	keep_views(w);
 	size_t turns = order(w, false);
 	size_t old_turns = order(w, true);

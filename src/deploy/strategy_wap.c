@@ -33,8 +33,8 @@ static int refuse_dropped(const struct table *view, const struct relation *read,
 	char *of CLEANUP(mem_free_string) = relation_display(read);
 
 	err_set(err, ERR_UNSUPPORTED,
-		"dbt would drop the view '%s', which reads '%s', when it rebuilds that table", name,
-		of);
+		"dbt would drop the %s '%s', which reads '%s', when it rebuilds that table",
+		view->kind, name, of);
 	return err_hint(err, "take it into the scope if it is a model of this project, or say "
 			     "publish_by: copy, which keeps it");
 }

@@ -17,9 +17,10 @@ select json_build_object(
     'kind', case c.relkind when 'r' then 'table' when 'v' then 'view'
         when 'm' then 'materialized view' when 'p' then 'partitioned table'
         when 'f' then 'foreign table' else c.relkind::text end,
-    'object', c.oid::text || '/' || case c.relkind when 'v' then md5(pg_get_viewdef(c.oid))
-        else c.relfilenode::text end,
-    'definition', case c.relkind when 'v' then 'AS ' || rtrim(pg_get_viewdef(c.oid), ';') end,
+    'object', c.oid::text || '/' || case when c.relkind in ('v', 'm')
+        then md5(pg_get_viewdef(c.oid)) else c.relfilenode::text end,
+    'definition', case when c.relkind in ('v', 'm')
+        then 'AS ' || rtrim(pg_get_viewdef(c.oid), ';') end,
     'owner', pg_get_userbyid(c.relowner),
     'owned', pg_has_role(c.relowner, 'usage'),
     'grant_select', case when not has_table_privilege(c.oid, 'select') then
@@ -92,12 +93,15 @@ select json_build_object(
         ) f),
     'refuses_exchange', (
         select json_agg(distinct what) from (
-            select case v.relkind when 'm' then 'materialized view ' else 'rule of ' end
-                    || v.oid::regclass::text as what
+            select 'rule of ' || v.oid::regclass::text as what
                 from pg_depend d join pg_rewrite r on r.oid = d.objid
                 join pg_class v on v.oid = r.ev_class
                 where d.classid = 'pg_rewrite'::regclass and d.refclassid = 'pg_class'::regclass
-                and d.refobjid = c.oid and v.oid <> c.oid and v.relkind <> 'v'
+                and d.refobjid = c.oid and v.oid <> c.oid and v.relkind not in ('v', 'm')
+            union all select 'tablespace' where c.relkind = 'm' and c.reltablespace <> 0
+            union all select 'access method ' || m.amname from pg_am m
+                where c.relkind = 'm' and m.oid = c.relam
+                and m.amname <> current_setting('default_table_access_method')
             union all select 'default of column ' || a.attname from pg_attribute a
                 where a.attrelid = c.oid and a.atthasdef and c.relkind = 'v'
             union all select 'function ' || d.objid::regprocedure::text

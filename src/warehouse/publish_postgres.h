@@ -36,6 +36,10 @@ int postgres_push_on(struct strv *statements, const struct dialect *dialect,
 		     const struct postgres_words *words, struct err *err);
 
 /* A statement about two relations, {a} and {b}. */
+/* An index or constraint, with its name and comment. */
+int postgres_push_part(struct strv *statements, const struct dialect *dialect,
+		       const struct relation *on, const struct table_part *part, bool is_constraint,
+		       struct err *err);
 int postgres_push_pair(struct strv *statements, const struct dialect *dialect,
 		       const char *statement, const struct relation *a, const struct relation *b,
 		       struct err *err);

@@ -18,7 +18,7 @@
 	"select c.oid::text || '/' || md5(pg_get_viewdef(c.oid)) into found "                      \
 	"from pg_class c join pg_namespace n on n.oid = c.relnamespace "                           \
 	"where n.nspname = {schema:literal} and c.relname = {identifier:literal} "                 \
-	"and c.relkind = 'v'; "                                                                    \
+	"and c.relkind in ('v', 'm'); "                                                            \
 	"perform set_config('search_path', path, true); "                                          \
 	"if found is distinct from {identity:literal} then "                                       \
 	"raise exception '" DIALECT_RAISED_CONFLICT " %', {message:literal}; end if; end"
@@ -29,26 +29,33 @@
  */
 #define LIKE_BODY                                                                                  \
 	"do declare o constant oid := {old_name:literal}::regclass; "                              \
-	"n constant regclass := {new_name:literal}::regclass; r record; begin for r in "           \
-	"select format('alter view %s set (%s)', n, string_agg(format('%I = %L', "                 \
+	"n constant regclass := {new_name:literal}::regclass; "                                    \
+	"k constant text := (select case c.relkind when 'm' then 'materialized view' "             \
+	"else 'view' end from pg_class c where c.oid = n); r record; begin for r in "              \
+	"select format('alter %s %s set (%s)', k, n, string_agg(format('%I = %L', "                \
 	"x.option_name, x.option_value), ', ')) as command "                                       \
 	"from pg_class c, pg_options_to_table(c.reloptions) x "                                    \
-	"where c.oid = o and c.relkind = 'v' having count(*) > 0 "                                 \
-	"union all select format('comment on view %s is %L', n, obj_description(o, 'pg_class')) "  \
-	"from pg_class c where c.oid = o and c.relkind = 'v' "                                     \
+	"where c.oid = o and c.relkind in ('v', 'm') having count(*) > 0 "                         \
+	"union all select format('comment on %s %s is %L', k, n, obj_description(o, 'pg_class')) " \
+	"from pg_class c where c.oid = o and c.relkind in ('v', 'm') "                             \
 	"and obj_description(o, 'pg_class') is not null "                                          \
 	"union all select format('comment on column %s.%I is %L', n, a.attname, "                  \
 	"col_description(o, a.attnum)) from pg_attribute a join pg_attribute b "                   \
 	"on b.attrelid = n and b.attname = a.attname where a.attrelid = o and a.attnum > 0 "       \
 	"and not a.attisdropped and col_description(o, a.attnum) is not null "                     \
-	"union all select format('alter view %s owner to %I', n, pg_get_userbyid(c.relowner)) "    \
+	"union all select format('alter %s %s owner to %I', k, n, pg_get_userbyid(c.relowner)) "   \
 	"from pg_class c where c.oid = o "                                                         \
 	"loop execute r.command; end loop; end"
 
-#define AGAIN_BODY                                                                                 \
-	"do begin execute {create:literal}; exception when others then "                           \
+#define AGAIN_BODY(ROWS)                                                                           \
+	"do begin execute {create:literal}" ROWS "; exception when others then "                   \
 	"raise exception '" DIALECT_RAISED_VIEW " the view % cannot be made again over what it "   \
 	"reads now: %', {shown:literal}, sqlerrm; end"
+
+/* One that nobody has filled stays empty. */
+#define ROWS_OF_OLD                                                                                \
+	" || case when (select c.relispopulated from pg_class c "                                  \
+	"where c.oid = {old_name:literal}::regclass) then ' with data' else ' with no data' end"
 
 static int refuse_remake(const struct publish_table *table, struct err *err)
 {
@@ -133,6 +140,21 @@ int postgres_push_view_aside(struct strv *statements, const struct dialect *dial
 				&words, err);
 }
 
+static int push_dependent_aside(struct strv *statements, const struct dialect *dialect,
+				const struct publish_dependent *d, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = NULL;
+	const struct relation *view = &d->view->relation;
+	struct relation aside = postgres_aside(view, &name, "airlock_d_", d->number);
+	const struct postgres_words words = { .name = aside.identifier };
+
+	return postgres_push_on(statements, dialect, view,
+				table_is_materialized(d->view)
+					? "alter materialized view {table} rename to {name}"
+					: "alter view {table} rename to {name}",
+				&words, err);
+}
+
 static int push_create(struct strv *statements, const struct dialect *dialect,
 		       const struct publish_table *t, struct err *err)
 {
@@ -192,30 +214,45 @@ static int push_view(struct strv *statements, const struct dialect *dialect,
 				&owner, err);
 }
 
-static int push_dependent(struct strv *statements, const struct dialect *dialect,
-			  const struct publish_dependent *d, struct err *err)
+static int push_again(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_dependent *d, const struct relation *old,
+		      struct err *err)
 {
 	const struct relation *view = &d->view->relation;
-	char *name CLEANUP(mem_free_string) = NULL;
-	struct relation old = postgres_aside(view, &name, "airlock_d_", d->number);
+	bool has_rows = table_is_materialized(d->view);
 	char *display CLEANUP(mem_free_string) = relation_display(view);
+	char *old_name CLEANUP(mem_free_string) = postgres_relation_text(dialect, old, err);
 	struct buf create CLEANUP(buf_release) = BUF_INIT;
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("to", view),
 		SQL_ARG_QUERY("query", d->view->definition),
 	};
 
-	if (sql_render(&create, dialect, "create view {to} {query:query}", args, ARRAY_LEN(args),
-		       err) < 0)
+	if (!old_name || sql_render(&create, dialect,
+				    has_rows ? "create materialized view {to} {query:query}"
+					     : "create view {to} {query:query}",
+				    args, ARRAY_LEN(args), err) < 0)
 		return -1;
 	const struct sql_arg again[] = {
 		SQL_ARG_LITERAL("create", buf_cstr(&create)),
 		SQL_ARG_LITERAL("shown", display),
+		SQL_ARG_LITERAL("old_name", old_name),
 	};
 
-	if (dialect_push_text(statements, dialect, AGAIN_BODY, again, ARRAY_LEN(again), err) < 0)
+	return dialect_push_text(statements, dialect,
+				 has_rows ? AGAIN_BODY(ROWS_OF_OLD) : AGAIN_BODY(""), again,
+				 ARRAY_LEN(again), err);
+}
+
+static int push_dependent(struct strv *statements, const struct dialect *dialect,
+			  const struct publish_dependent *d, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = NULL;
+	struct relation old = postgres_aside(&d->view->relation, &name, "airlock_d_", d->number);
+
+	if (push_again(statements, dialect, d, &old, err) < 0)
 		return -1;
-	return push_like(statements, dialect, &old, view, err);
+	return push_like(statements, dialect, &old, &d->view->relation, err);
 }
 
 /* All of them before the first has another name: their texts name each other. */
@@ -229,9 +266,7 @@ int postgres_push_views_aside(struct strv *statements, const struct dialect *dia
 			    "(a view of production) was changed by somebody else", err) < 0)
 			return -1;
 	for (size_t i = 0; i < set->dependent_count; i++)
-		if (postgres_push_view_aside(statements, dialect,
-					     &set->dependents[i].view->relation, "airlock_d_",
-					     set->dependents[i].number, err) < 0)
+		if (push_dependent_aside(statements, dialect, &set->dependents[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -263,6 +298,29 @@ static int push_drop(struct strv *statements, const struct dialect *dialect,
 				  view, err);
 }
 
+static int push_dependent_drop(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_dependent *d, struct err *err)
+{
+	char *name CLEANUP(mem_free_string) = NULL;
+	struct relation old = postgres_aside(&d->view->relation, &name, "airlock_d_", d->number);
+
+	return postgres_push_pair(statements, dialect,
+				  table_is_materialized(d->view) ? "drop materialized view {a}"
+								 : "drop view {a}",
+				  &old, &old, err);
+}
+
+/* Names of indexes are one per schema: those of the old one are free by now. */
+static int push_dependent_indexes(struct strv *statements, const struct dialect *dialect,
+				  const struct publish_dependent *d, struct err *err)
+{
+	for (size_t i = 0; i < d->view->index_count; i++)
+		if (postgres_push_part(statements, dialect, &d->view->relation,
+				       &d->view->indexes[i], false, err) < 0)
+			return -1;
+	return 0;
+}
+
 /* The old views, whose privileges are no longer needed. */
 int postgres_push_view_drops(struct strv *statements, const struct dialect *dialect,
 			     const struct publish_set *set, struct err *err)
@@ -280,10 +338,12 @@ int postgres_push_view_drops(struct strv *statements, const struct dialect *dial
 		}
 		for (size_t i = 0; i < set->dependent_count; i++)
 			if (set->dependents[i].old_turn == turn &&
-			    push_drop(statements, dialect, &set->dependents[i].view->relation,
-				      "airlock_d_", set->dependents[i].number, err) < 0)
+			    push_dependent_drop(statements, dialect, &set->dependents[i], err) < 0)
 				return -1;
 	}
+	for (size_t i = 0; i < set->dependent_count; i++)
+		if (push_dependent_indexes(statements, dialect, &set->dependents[i], err) < 0)
+			return -1;
 	return 0;
 }
 

@@ -290,9 +290,9 @@ static int push_building(struct strv *statements, const struct dialect *dialect,
 
 /* --- what the new tables lack --- */
 
-static int push_part(struct strv *statements, const struct dialect *dialect,
-		     const struct relation *on, const struct table_part *part, bool is_constraint,
-		     struct err *err)
+int postgres_push_part(struct strv *statements, const struct dialect *dialect,
+		       const struct relation *on, const struct table_part *part, bool is_constraint,
+		       struct err *err)
 {
 	const struct postgres_words words = {
 		.name = part->name,
@@ -342,13 +342,15 @@ static int push_missing(struct strv *statements, const struct dialect *dialect,
 	for (size_t i = 0; i < to->index_count; i++)
 		if (!table_loses_index(dialect, from, &to->indexes[i]) &&
 		    !table_has_index(from, &to->indexes[i]) &&
-		    push_part(statements, dialect, t->from, &to->indexes[i], false, err) < 0)
+		    postgres_push_part(statements, dialect, t->from, &to->indexes[i], false, err) <
+			    0)
 			return -1;
 	for (size_t i = 0; i < to->constraint_count; i++)
 		if (!table_is_foreign_key(&to->constraints[i]) &&
 		    !table_loses_constraint(dialect, from, &to->constraints[i]) &&
 		    !table_has_constraint(from, &to->constraints[i]) &&
-		    push_part(statements, dialect, t->from, &to->constraints[i], true, err) < 0)
+		    postgres_push_part(statements, dialect, t->from, &to->constraints[i], true,
+				       err) < 0)
 			return -1;
 	return 0;
 }
@@ -363,7 +365,7 @@ static int push_foreign_keys(struct strv *statements, const struct dialect *dial
 		if (table_is_foreign_key(constraint) &&
 		    !table_loses_index(dialect, t->from_table, constraint) &&
 		    !has_foreign_key(t->from_table, constraint) &&
-		    push_part(statements, dialect, t->to, constraint, true, err) < 0)
+		    postgres_push_part(statements, dialect, t->to, constraint, true, err) < 0)
 			return -1;
 	}
 	return 0;

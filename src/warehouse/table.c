@@ -58,6 +58,11 @@ bool table_is_view(const struct table *table)
 	return strcmp(table->kind, "view") == 0;
 }
 
+bool table_is_materialized(const struct table *table)
+{
+	return strcmp(table->kind, "materialized view") == 0;
+}
+
 static bool has_part(const struct table_part *parts, size_t n, const struct table_part *wanted)
 {
 	for (size_t i = 0; i < n; i++)

@@ -161,6 +161,53 @@ grants() {
   assert_sql "select has_table_privilege('public', 'reports.countries', 'select')" t
 }
 
+@test "changed columns with materialized views that read the table: made again over the new one, with what they had" {
+  sql 'create schema reports; create role owner; grant usage, create on schema reports to owner;
+    grant usage on schema mart to owner; grant select on mart.customers to owner'
+  sql 'create materialized view reports.countries with (fillfactor = 70) as
+    select country, count(*) as n from mart.customers group by 1'
+  sql 'create unique index countries_once on reports.countries (country)'
+  sql "comment on index reports.countries_once is 'for refresh'; comment on materialized view reports.countries is 'by hand';
+    comment on column reports.countries.n is 'how many'; grant select on reports.countries to analyst;
+    alter materialized view reports.countries owner to owner"
+  sql 'create view reports.most as select max(n) as most from reports.countries'
+  OWN_SCHEMAS=$OWN_SCHEMAS,unfilled # which nobody can read
+  sql 'create schema unfilled; create materialized view unfilled.most as select * from reports.most with no data'
+  shape | grep reports >"$BATS_TEST_TMPDIR/shape.before"
+  remember_production
+  change_columns
+  deploy
+  assert_status 0
+  assert_says "the materialized view 'shop.reports.countries' reads 'shop.mart.customers'" 'readers wait meanwhile'
+  shape | grep reports >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+  assert_sql "select n from reports.countries where country = 'CH'" 1
+  assert_sql "select reloptions, pg_get_userbyid(relowner) from pg_class where oid = 'reports.countries'::regclass" \
+    "$(sql "select array['fillfactor=70'], 'owner'::name")"
+  assert_sql "select has_table_privilege('analyst', 'reports.countries', 'select')" t
+  assert_sql "select relispopulated from pg_class where oid = 'unfilled.most'::regclass" f
+  sql 'refresh materialized view concurrently reports.countries'
+  run airlock rollback --yes
+  assert_status 0
+  assert_production_unchanged
+  sql 'alter materialized view reports.countries cluster on countries_once'
+  remember_production
+  deploy
+  assert_status 125
+  assert_says "the materialized view 'shop.reports.countries' that reads it" 'clustered on reports.countries_once'
+  assert_production_unchanged
+}
+
+@test "a materialized view over a column that goes: nothing is published" {
+  sql 'alter table mart.customers add column note text'
+  sql 'create materialized view public.notes as select note from mart.customers'
+  remember_production
+  deploy
+  assert_status 125
+  assert_says 'the view shop.public.notes cannot be made again over what it reads now' 'production was not changed'
+  assert_production_unchanged
+}
+
 @test "a partitioned production table" {
   sql 'drop view mart.open_orders'
   sql 'drop table mart.customers'

@@ -220,11 +220,6 @@ class Refusals(Lab):
     def test_what_an_exchange_would_lose_is_refused_by_name(self):
         self.sql("alter table stage.orders add column weight int")
         for statement, undo, word in (
-            ("create view mart.v as select id from mart.orders;"
-             "create materialized view mart.m as select id from mart.v",
-             "drop materialized view mart.m; drop view mart.v", "materialized view mart.m"),
-            ("create materialized view mart.m as select id from mart.orders",
-             "drop materialized view mart.m", "materialized view mart.m"),
             ("create publication feed for table mart.orders with (publish = 'insert')", "drop publication feed",
              "publication feed"),
             ("create statistics mart.s on id, amount from mart.orders", "drop statistics mart.s", "statistics s"),

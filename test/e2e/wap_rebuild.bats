@@ -134,7 +134,7 @@ privileges() {
   sql 'create materialized view public.by_day as select count(*) from mart.orders'
   wap
   assert_status 125
-  assert_says "dbt would make" mart.orders 'materialized view public.by_day'
+  assert_says "dbt would drop the materialized view 'shop.public.by_day'" mart.orders
 }
 
 FAILS='{"results": {"test.shop.unique_orders_order_id.fed79b3a6e": {"status": "fail", "failures": 1, "message": "Got 1 result"}}}'

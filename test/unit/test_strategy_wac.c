@@ -453,12 +453,16 @@ static void a_materialized_view_over_a_table_that_stays_is_told(void **state)
 		  ORDERS,
 		  .picture = "{'relations': [" TABLE(
 			  "mart", "orders",
-			  ", 'refuses_exchange': ['materialized view public.by_day']") "]}" };
+			  "") ","
+			      "{'database': 'db', 'schema': 'public', 'identifier': 'by_day', "
+			      "'kind': 'materialized view', 'definition': "
+			      "'AS SELECT count(*) FROM mart.orders'}]}" };
 
 	(void)state;
 	planned(&w);
-	warns(&w, "the materialized view public.by_day reads 'db.mart.orders', and shows its old "
-		  "rows until somebody refreshes it");
+	warns(&w,
+	      "the materialized view 'db.public.by_day' reads 'db.mart.orders', and shows its old "
+	      "rows until somebody refreshes it");
 }
 
 /* Nothing is known of its columns yet. */

@@ -84,6 +84,7 @@ bool table_same_text(const char *a, const char *b);
 bool table_same_object(const struct table *a, const struct table *b);
 
 bool table_is_view(const struct table *table);
+bool table_is_materialized(const struct table *table); /* a view with rows of its own */
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
 /* Indexes, constraints and comments. */
