@@ -4,6 +4,7 @@
 
 load ../support/common.bash
 load ../support/blue_green.bash
+load ../support/changes.bash
 
 setup_file() {
   begin_file shop
@@ -14,6 +15,9 @@ setup_file() {
 }
 
 SIDES=(--from green --to prod --exclude customers_history)
+FROM=green
+STRATEGY=(blue-green "${SIDES[@]}")
+OF_DBT=(-- --full-refresh)
 
 # Production alone: neither staging nor what was put aside, and without the names of deployments.
 production() {
@@ -21,10 +25,6 @@ production() {
   aside=$(sql "select string_agg(nspname, ',') from pg_namespace where nspname ~ '^green_|__airlock_'")
   "$PYTHON" "$ROOT/test/support/snapshot.py" --skip "$OWN_SCHEMAS${aside:+,$aside}" |
     sed -E 's/ ?\[airlock: [^]]*\]$//'
-}
-
-shape() {
-  production | grep -v '^row '
 }
 
 change_data() {
@@ -342,4 +342,22 @@ refused() { # refused WORDS...: nothing happened
   assert_json 'd["errors"]' '[]'
   assert_json 'd["states"]' 7
   assert_json 'd["longest_ms"] < 1000' true
+}
+
+# bats test_tags=exhaustive
+@test "columns are added, removed and retyped" {
+  columns_change
+}
+
+# bats test_tags=exhaustive
+@test "a view becomes a table, and a table a view" {
+  kinds_change
+}
+
+# bats test_tags=exhaustive
+@test "a model is deleted, and one renamed: what they were leaves production, and comes back" {
+  models_go --orphans drop
+  assert_sql "select count(*) from information_schema.tables where table_schema = 'mart'
+    and table_name in ('open_orders', 'revenue_by_day')" 0
+  assert_taken_back
 }

@@ -4,6 +4,7 @@
 
 load ../support/common.bash
 load ../support/blue_green.bash
+load ../support/changes.bash
 
 setup_file() {
   begin_file shop
@@ -17,6 +18,9 @@ setup_file() {
 }
 
 SIDES=(--from blue_green --to prod)
+FROM=blue_green
+STRATEGY=(blue-green "${SIDES[@]}")
+OF_DBT=(-- --full-refresh)
 
 change_data() {
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
@@ -351,4 +355,22 @@ READER
   run airlock rollback "${SIDES[@]}" --yes
   assert_status 0
   assert_production_unchanged
+}
+
+# bats test_tags=exhaustive
+@test "columns are added, removed and retyped" {
+  columns_change
+}
+
+# bats test_tags=exhaustive
+@test "a view becomes a table, and a table a view" {
+  kinds_change
+}
+
+# bats test_tags=exhaustive
+@test "a model is deleted, and one renamed: what they were leaves production, and comes back" {
+  models_go --orphans drop
+  assert_sql "select count(*) from information_schema.tables where table_schema = 'mart'
+    and table_name in ('open_orders', 'revenue_by_day')" 0
+  assert_taken_back
 }

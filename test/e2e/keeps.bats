@@ -2,6 +2,7 @@
 # What belongs to production and not to the build: still there after a publish.
 
 load ../support/common.bash
+load ../support/changes.bash
 
 setup_file() {
   begin_published
@@ -15,11 +16,6 @@ setup() {
 
 teardown_file() {
   end_file
-}
-
-# All but the rows, which are meant to change.
-shape() {
-  production | grep -v '^row '
 }
 
 assert_keeps_shape() {

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 
 NAMED = "recorded_database"  # as `record` named it
 
@@ -15,6 +16,9 @@ class Recording:
     def __init__(self, engine, target):
         with open(path_of(engine, target), encoding="utf-8") as file:
             text = file.read().replace(NAMED, engine.database())
+        for pair in os.environ.get("DIRECT_RENAMED", "").split():  # as if the files had other names: old=new
+            old, new = pair.split("=")
+            text = re.sub(rf"\b{old}\b", new, text)
         recorded = json.loads(text)
         self.metadata = recorded["metadata"]
         left_out = os.environ.get("DIRECT_WITHOUT", "").split()  # as if their files were not there
