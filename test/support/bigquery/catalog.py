@@ -27,6 +27,7 @@ class Catalog:
         self.ctx = ctx
         self.grants = {}  # (project, dataset, table) -> {(role, grantee)}
         self.history_on = set()
+        self.unreadable = False  # OBJECT_PRIVILEGES
 
     def now(self):
         """Of milliseconds, as all times there are."""
@@ -135,6 +136,19 @@ class Catalog:
         after = self.dataset(*key[:2]).default_table_expiration_ms
         return self.now() + timedelta(milliseconds=after) if after else None
 
+    def rename(self, key, name):
+        """Inside its dataset, with all that it has."""
+        meta, new = self.need(key), (*key[:2], name)
+        if meta.table_type in VIEWS:
+            raise InvalidQueryError(f"{shown(key)} is of type {meta.table_type}, which is not renamed")
+        self.must_be_new(new)
+        self.ctx.engine.execute(f"create table {quoted_table_ref(*new)} as "
+                                f"select * from {quoted_table_ref(*key)}")
+        self.put(meta.model_copy(update={"table_id": name, "last_modified_time": self.now()}))
+        if key in self.grants:
+            self.grants[new] = set(self.grants[key])
+        self.drop(key, False, meta.table_type)
+
     # --- options
 
     def evaluate(self, expression):
@@ -207,7 +221,15 @@ class Catalog:
         tables = sorted(self.ctx.catalog.list_tables(project, dataset), key=lambda t: t.table_id)
         return getattr(self, "show_" + view.strip("_").lower() + ("_meta" if view[0] == "_" else ""))(tables)
 
+    def need_region(self, project, name):
+        places = {f"region-{d.location}".lower() for d in self.ctx.catalog.list_datasets(project)}
+        if name not in places:
+            raise NotFoundError(f"Not found: Dataset {project}:{name} was not found in location")
+
     def privileges(self, project):
+        if self.unreadable:
+            raise PermissionDeniedError("Access Denied: Table INFORMATION_SCHEMA.OBJECT_PRIVILEGES: User "
+                                        "does not have permission to query it")
         rows = [(project, key[1], key[2], "TABLE", role, whom)
                 for key, given in self.grants.items() for role, whom in sorted(given) if key[0] == project]
         return select(("object_catalog", "object_schema", "object_name", "object_type", "privilege_type",

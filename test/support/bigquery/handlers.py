@@ -54,6 +54,13 @@ def drop_view(catalog, project, if_exists, name):
     catalog.drop(split_name(name, project), if_exists, "VIEW")
 
 
+@statement(r"alter table (if exists )?(<name>) rename to (<name>)", "ALTER_TABLE")
+def rename(catalog, project, if_exists, name, new):
+    key = split_name(name, project)
+    if catalog.get(key) or not if_exists:
+        catalog.rename(key, new.strip("`"))
+
+
 @statement(r"alter (?:table|view) (if exists )?(<name>) set (options~\(.*\))", "ALTER_TABLE")
 def alter_options(catalog, project, if_exists, name, options):
     key = split_name(name, project)
@@ -182,6 +189,8 @@ def expand(catalog, project, sql):
         if not names:
             raise InvalidQueryError(f"{view} must be qualified with a dataset or a region")
         dataset = names.pop()
+        if view == "OBJECT_PRIVILEGES":
+            catalog.need_region(project, dataset.lower())
         return catalog.information(view, names[0] if names else project, dataset)
 
     def change(text):

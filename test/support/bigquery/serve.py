@@ -5,6 +5,7 @@ documentation; it proves what airlock and dbt do, and nothing of the service its
 Emulated by us (a test of each in test_standin.py):
   create [or replace] table [if not exists] .. copy|clone .. [options], refused for views, and for a
     table of another partitioning or clustering; layout, labels, description come along
+  alter table .. rename to, inside its dataset
   create snapshot table [if not exists] .. clone .. [options]; drop snapshot table; drop table|view
   options: labels, description, friendly_name, expiration_timestamp, partition_expiration_days,
     require_partition_filter, enable_change_history, by create and by alter .. set options; what has
@@ -16,7 +17,9 @@ Emulated by us (a test of each in test_standin.py):
   scripts of several statements: @@row_count, begin transaction .. commit transaction (all or nothing),
     no DDL of permanent objects inside one
   faults on demand (POST /standin/fault): an error of the service, "Exceeded rate limits", a refusal,
-    a lost reply, a statement that runs late
+    a lost reply, a statement that runs late, a script that stops in front of its last statement,
+    a statement behind which no table has privileges of its own any more, or before which each of them
+    has one more, or that may not read OBJECT_PRIVILEGES
 
 Not emulated: time travel, column policies, authorized views, what a copy does to row access policies,
 quotas and prices, regions, locations, job cancellation, materialized views behind a copy, names that
@@ -181,8 +184,24 @@ async def execute(project_id, job_id, bq_sql, query_params, ctx, *, use_cache=Tr
         if fault["kind"] == "late":
             fault["task"] = asyncio.create_task(run_late(job, bq_sql, fault["seconds"]))
             LATE.add(fault["task"])
+        elif fault["kind"] == "more":
+            for key in catalog_of(ctx).grants:
+                catalog_of(ctx).grants[key].add(("roles/bigquery.dataEditor", "user:eve@example.org"))
+            return await run(job, bq_sql)
+        elif fault["kind"] == "unreadable":
+            catalog_of(ctx).unreadable = True
+            try:
+                return await run(job, bq_sql)
+            finally:
+                catalog_of(ctx).unreadable = False
+        elif fault["kind"] == "half":
+            await run(job, ";".join(statements(bq_sql)[:-1]))
+            fail("error")
         else:
             meta = await run(job, bq_sql)
+        if fault["kind"] == "forget":
+            catalog_of(ctx).grants.clear()
+            return meta
         if fault["kind"]:
             raise HTTPException(504, "the reply was lost")
         return meta

@@ -112,6 +112,39 @@ def test_what_is_there_is_replaced_only_by_or_replace(bq):
     assert bq.one("select count(*) from shop.A") == 2
 
 
+def test_a_table_gets_another_name_with_all_that_it_has(bq):
+    bq("grant `roles/bigquery.dataViewer` on table shop.P to 'user:a@example.com'")
+    bq.fails("alter table shop.P rename to T", "Already Exists")
+    bq.fails("alter table shop.V rename to W", "is not renamed")
+    bq("alter table shop.P rename to `Q`")
+    bq.fails("select * from shop.P", "Not found")
+    assert "\nPARTITION BY d\n" in bq.one("select ddl from shop.INFORMATION_SCHEMA.TABLES where table_name = 'Q'")
+    assert bq.one(OPTION.format("Q", "labels")) == '[STRUCT("team", "sales")]'
+    assert bq.one("select grantee from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
+                  "where object_name = 'Q'") == "user:a@example.com"
+
+
+def test_privileges_get_lost_are_more_or_are_hidden_on_demand(bq):
+    shown = "select count(*) from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_name = 'P'"
+    bq("grant `roles/bigquery.dataViewer` on table shop.P to 'user:a@example.com'")
+    bq.fault(pattern="select count", kind="more")
+    assert bq.one(shown) == 2
+    bq.fault(pattern="OBJECT_PRIVILEGES", kind="unreadable")
+    assert bq.one("declare n int64; begin set n = (" + shown + "); exception when error then set n = -1; end; "
+                  "select n") == -1
+    bq.fault(pattern="create or replace", kind="forget")
+    bq("create or replace table shop.P copy shop.P")
+    assert bq.one(shown) == 0
+    bq.fails(shown.replace("region-us", "region-of shop"), "Not found")
+
+
+def test_a_script_that_stops_in_its_middle_has_done_what_is_in_front(bq):
+    bq.fault(pattern="drop table shop.T", kind="half")
+    bq.fails("drop table shop.T; alter table shop.P rename to T", "internal error")
+    bq.fails("select * from shop.T", "Not found")
+    assert bq.one("select count(*) from shop.P") == 1
+
+
 def test_another_layout_is_not_put_in_the_place_of_a_table(bq):
     bq.fails("create or replace table shop.P copy shop.T", "different partitioning spec")
     bq.fails("create or replace table shop.T partition by d as select date '2026-01-01' as d",
@@ -164,7 +197,7 @@ def test_partitions_of_every_kind_are_shown(bq):
 
 
 def test_privileges_are_granted_revoked_and_shown_and_stay_with_a_replaced_table(bq):
-    shown = ("select privilege_type, grantee from `region-eu`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
+    shown = ("select privilege_type, grantee from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
              "where object_schema = 'shop' and object_name = 'T' order by 2")
     bq("grant `roles/bigquery.dataViewer` on table shop.T to 'user:a@x.org', 'group:b@x.org'")
     bq("create or replace table shop.T as select 9 as id")
