@@ -15,6 +15,8 @@
 		{%- do exceptions.raise_compiler_error(head ~ "mismatch " ~ loop.index0) -%}
 	{%- endif -%}
 {%- endfor -%}
+{#- What is asked of a whole region names a dataset of it instead, whose region is asked for. -#}
+{%- set regions = {} -%}
 {#- How many rows each call brought that was not guarded: the last of them guards. -#}
 {%- set guards = [0] -%}
 {%- for step in steps -%}
@@ -22,7 +24,18 @@
 	{%- if step["guarded"] and (guards | last) == 0 -%}
 		{%- do print((head ~ "skip " ~ number) | join(gap)) -%}
 	{%- else -%}
-		{%- set result = run_query(step["sql"]) -%}
+		{%- set sql = step["sql"] -%}
+		{%- if sql[:16] == "declare located " -%}
+			{%- set name = sql.split("`region-of ")[1].split("`")[0] -%}
+			{%- if name not in regions -%}
+				{%- set parts = name.rsplit(".", 1) -%}
+				{%- set dataset = api.Relation.create(database=parts[0], schema=parts[1]) -%}
+				{%- do regions.update({name: adapter.get_dataset_location(dataset)}) -%}
+			{%- endif -%}
+			{%- set region = "`region-" ~ regions[name] | lower ~ "`" -%}
+			{%- set sql = sql.replace("`region-of " ~ name ~ "`", region) -%}
+		{%- endif -%}
+		{%- set result = run_query(sql) -%}
 		{%- set documents = [] -%}
 		{%- if step["rows"] -%}
 			{%- for row in result.rows -%}

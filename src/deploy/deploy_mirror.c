@@ -86,11 +86,8 @@ int deploy_mirror_prepare(struct deploy *deploy, struct err *err)
 	if (sides_parse(&deploy->sides, err) < 0 || select_raw(deploy, &raw, err) < 0 ||
 	    narrow(deploy, &raw, err) < 0)
 		return -1;
-	if (!deploy->sides.dialect->changes_set_atomically)
-		return err_set(err, ERR_UNSUPPORTED,
-			       "a refresh exchanges all copies in one transaction, which %s does "
-			       "not have",
-			       deploy->sides.dialect->title);
+	if (strategy_check_dialect(&strategy_mirror, deploy->sides.dialect, err) < 0)
+		return -1;
 	deploy->strategy = &strategy_mirror;
 	deploy->mirrors = true;
 	deploy_identify(deploy);
@@ -107,6 +104,13 @@ int deploy_mirror_prepare(struct deploy *deploy, struct err *err)
 	return 0;
 }
 
+static void keep(struct deploy *deploy, const struct manifest_node *raw, const char *state,
+		 const char *why)
+{
+	json_object_set_new(deploy->mirror.found, raw->unique_id,
+			    json_pack("{s:s, s:s}", "state", state, "why", why));
+}
+
 void deploy_mirror_note(struct deploy *deploy, const struct manifest_node *raw, const char *state,
 			const char *why)
 {
@@ -119,8 +123,7 @@ void deploy_mirror_note(struct deploy *deploy, const struct manifest_node *raw, 
 
 	reporter->warning(reporter, text);
 	if (!accepted)
-		json_object_set_new(deploy->mirror.found, raw->unique_id,
-				    json_pack("{s:s, s:s}", "state", state, "why", why));
+		keep(deploy, raw, state, why);
 }
 
 bool deploy_mirror_keeps(const struct deploy *deploy, const struct manifest_node *raw)
@@ -167,10 +170,17 @@ struct copying {
 static int add_copy(struct copying *c, const struct route *route, struct ops *ops, struct err *err)
 {
 	struct deploy *deploy = c->deploy;
-	const char *sql = js_get_string(deploy->compiled, route->node->unique_id);
+	const struct mirror_copy copy = {
+		.dialect = deploy->sides.dialect,
+		.route = route,
+		.last = observed_table(&deploy->observed, deploy->sides.dialect, &route->to),
+		.sql = js_get_string(deploy->compiled, route->node->unique_id),
+		.id = deploy->id,
+		.goes_on = deploy_goes_on(deploy),
+	};
 	struct strv statements CLEANUP(strv_release) = STRV_INIT;
 
-	if (mirror_push_copy(deploy->sides.dialect, route, sql, deploy->id, &statements, err) < 0)
+	if (mirror_push_copy(&copy, &statements, err) < 0)
 		return -1;
 	ops_add_transaction(ops, deploy->sides.dialect, &statements);
 	return 0;
@@ -334,6 +344,24 @@ static int tidy(struct deploy *deploy, struct err *err)
 	return executor_run_ops(&deploy->executor, &ops, false, &reply, err);
 }
 
+/* Where a publish goes on, what it began with was judged then; the others keep their copy. */
+static void judge_again(struct deploy *deploy)
+{
+	const json_t *intended = js_get_array(deploy->resumed, "intended");
+
+	for (size_t i = 0; i < deploy->routes.n; i++) {
+		const struct manifest_node *raw = deploy->routes.items[i].node;
+		bool is_intended = false;
+
+		for (size_t k = 0; k < json_array_size(intended); k++)
+			is_intended |= js_text_is(json_array_get(intended, k), "unique_id",
+						  raw->unique_id);
+		if (!is_intended)
+			keep(deploy, raw, "kept",
+			     "it was not good when this refresh began to publish");
+	}
+}
+
 int deploy_mirror_phases(struct deploy *deploy, struct err *err)
 {
 	struct plan *plan = &deploy->plan;
@@ -347,8 +375,11 @@ int deploy_mirror_phases(struct deploy *deploy, struct err *err)
 		return -1;
 	for (size_t i = 0; i < plan->warnings.n; i++)
 		deploy->request.reporter->warning(deploy->request.reporter, plan->warnings.v[i]);
-	if (deploy_mirror_check(deploy, err) < 0 ||
-	    deploy_step(deploy, plan, "copy", copy, err) < 0 ||
+	if (deploy_goes_on(deploy))
+		judge_again(deploy);
+	else if (deploy_mirror_check(deploy, err) < 0)
+		return -1;
+	if (deploy_step(deploy, plan, "copy", copy, err) < 0 ||
 	    deploy_step(deploy, plan, "audit", audit, err) < 0)
 		return -1;
 	if ((plan_step(final, "tidy") ? deploy_step(deploy, final, "tidy", tidy, err)

@@ -263,8 +263,19 @@ int deploy_check_at_rest(struct deploy *deploy, struct err *err)
 			deploy->id, deploy->id);
 }
 
-/* Replaced by another object, made, or gone, since the picture that was to be published. */
-static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
+/* It was to be published under its name, and has none: it stopped between the two. */
+static void note_gone(const struct plan_table *t, const struct table *before,
+		      const struct table *now, struct strv *gone)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(&t->route->to);
+
+	if (before && !now && t->way == PUBLISH_EXCHANGE)
+		strv_pushf(gone, "'%s'", display);
+}
+
+/* Replaced by another object, made, or removed, since the picture that was to be published; `gone`
+ * is added to. */
+static int count_changed(struct deploy *deploy, size_t *ret_n, struct strv *gone, struct err *err)
 {
 	const struct dialect *dialect = deploy->sides.dialect;
 	const struct plan *plan = &deploy->final_plan;
@@ -276,12 +287,14 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct err *err)
 		return -1;
 	for (size_t i = 0; i < plan->table_count; i++) {
 		const struct relation *to = &plan->tables[i].route->to;
+		const struct table *before = observed_table(&deploy->built, dialect, to);
+		const struct table *seen = observed_table(&now, dialect, to);
 
-		n += !is_same(observed_table(&deploy->built, dialect, to),
-			      observed_table(&now, dialect, to));
+		n += !is_same(before, seen);
+		note_gone(&plan->tables[i], before, seen, gone);
 	}
 	observed_release(&now);
-	*ret_n = n;
+	*ret_n = n - gone->n;
 	return 0;
 }
 
@@ -297,14 +310,15 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 	bool ended = is_one_by_one(deploy) && has_ended(deploy, err);
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 	size_t of = deploy->final_plan.table_count;
+	struct strv gone CLEANUP(strv_release) = STRV_INIT;
 	size_t n = 0;
 
 	*ret_partly = false;
 	if (!is_one_by_one(deploy))
 		return 0;
-	if (count_changed(deploy, &n, &unread) < 0)
+	if (count_changed(deploy, &n, &gone, &unread) < 0)
 		return -1;
-	if (n == 0 && !deploy_goes_on(deploy))
+	if (n + gone.n == 0 && !deploy_goes_on(deploy))
 		return ended ? 0 : -1;
 	deploy_name_publish_failure(err);
 	char *why CLEANUP(mem_free_string) = mem_strdup(err->message);
@@ -313,7 +327,10 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 	/* Neither ended nor given back: who resumes it has the lock, and its intent. */
 	deploy->holds_lock = false;
 	deploy->result.production_changed = true;
-	err_set(err, err->code, "%s; %zu of %zu relations are published", why, n, of);
+	char *names CLEANUP(mem_free_string) = strv_join(&gone, ", ");
+
+	err_set(err, err->code, "%s; %zu of %zu relations are published%s%s%s", why, n, of,
+		gone.n ? ", and " : "", names, gone.n ? " is not there until it is resumed" : "");
 	err->production = ERR_PRODUCTION_CHANGED;
 	json_t *fields CLEANUP(js_free) =
 		json_pack("{s:I, s:I}", "published", (json_int_t)n, "of", (json_int_t)of);

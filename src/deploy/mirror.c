@@ -12,6 +12,7 @@ void mirror_release(struct mirror *mirror)
 	strv_release(&mirror->fresh);
 	strv_release(&mirror->tests);
 	strv_release(&mirror->left);
+	strv_release(&mirror->laid_out);
 	json_decref(mirror->found);
 }
 
@@ -71,6 +72,25 @@ static bool counts(const json_t *freshness, const char *key)
 	return json_is_integer(json_object_get(js_get_object(freshness, key), "count"));
 }
 
+static int note_layout(struct mirror *mirror, const struct manifest *manifest,
+		       const struct manifest_node *raw, struct err *err)
+{
+	static const char *const keys[] = { "partition_by", "cluster_by" };
+
+	if (!raw->config.at)
+		return 0;
+	json_t *config CLEANUP(js_free) = manifest_json(manifest, raw->config, err);
+
+	if (!config)
+		return -1;
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (json_object_get(config, keys[i]) &&
+		    !json_is_null(json_object_get(config, keys[i])) &&
+		    !strv_contains(&mirror->laid_out, raw->unique_id))
+			strv_push(&mirror->laid_out, raw->unique_id);
+	return 0;
+}
+
 int mirror_add_checks(struct mirror *mirror, const struct manifest *manifest,
 		      const struct manifest_node *raw, struct err *err)
 {
@@ -87,7 +107,7 @@ int mirror_add_checks(struct mirror *mirror, const struct manifest *manifest,
 	for (size_t i = 0; i < source->child_count; i++)
 		if (source->children[i]->type == MANIFEST_TEST)
 			strv_push(&mirror->tests, source->children[i]->name);
-	return 0;
+	return note_layout(mirror, manifest, raw, err);
 }
 
 int mirror_check_model(const struct manifest_node *raw, struct err *err)
@@ -109,28 +129,36 @@ int mirror_check_model(const struct manifest_node *raw, struct err *err)
 	return err_hint(err, "let it read one source, or leave it out of mirror: raw");
 }
 
-int mirror_push_copy(const struct dialect *dialect, const struct route *route, const char *sql,
-		     const char *id, struct strv *statements, struct err *err)
+int mirror_push_copy(const struct mirror_copy *copy, struct strv *statements, struct err *err)
 {
-	char *marker CLEANUP(mem_free_string) = marker_mirror(id, &route->to);
+	static const char *const plain[] = {
+		"create table {copy} {query:query}",
+		"comment on table {copy} is {marker:literal}",
+		NULL,
+	};
+	const struct dialect *dialect = copy->dialect;
+	const char *sql = copy->sql;
+	const char *layout = copy->last ? copy->last->layout : NULL;
+	char *marker CLEANUP(mem_free_string) = marker_mirror(copy->id, &copy->route->to);
 	char *query CLEANUP(mem_free_string) = mem_printf("as (\n%s\n)", sql ? sql : "");
+	char *partly CLEANUP(mem_free_string) =
+		mem_printf("%s%s", layout && *layout ? " " : "", layout ? layout : "");
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("copy", &route->from),
+		SQL_ARG_RELATION("copy", &copy->route->from),
 		{ .name = "query",
 		  .kind = SQL_QUERY,
 		  .text = query,
 		  .undecided = sql ? NULL : "the SQL of the model" },
 		SQL_ARG_LITERAL("marker", marker),
-	};
-	static const char *const texts[] = {
-		"drop table if exists {copy}",
-		"create table {copy} {query:query}",
-		"comment on table {copy} is {marker:literal}",
+		SQL_ARG_CATALOG("layout", partly),
 	};
 
-	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
-		if (dialect_push_text(statements, dialect, texts[i], args, ARRAY_LEN(args), err) <
-		    0)
+	if (!copy->goes_on && dialect_push_text(statements, dialect, "drop table if exists {copy}",
+						args, ARRAY_LEN(args), err) < 0)
+		return -1;
+	for (const char *const *text = dialect->side_copy ? dialect->side_copy : plain; *text;
+	     text++)
+		if (dialect_push_text(statements, dialect, *text, args, ARRAY_LEN(args), err) < 0)
 			return -1;
 	return 0;
 }

@@ -90,6 +90,26 @@ static int push_orphans(const struct routes *routes, const struct observed *befo
 	return 0;
 }
 
+/* Of what is there; what is gone has those that were recorded. */
+static int push_privileges_of(const struct routes *routes, const struct relation *relation,
+			      const struct observed *before, struct strv *queries, struct err *err)
+{
+	const struct table *table = observed_table(before, routes->dialect, relation);
+	char *region CLEANUP(mem_free_string) = DIALECT_REGION_OF(relation);
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("database", relation->database),
+		SQL_ARG_LITERAL("dataset", relation->schema),
+		SQL_ARG_LITERAL("identifier", relation->identifier),
+		SQL_ARG_IDENT("project", relation->database),
+		SQL_ARG_IDENT("region", region),
+	};
+
+	if (!table || table->is_gone || !routes->dialect->templates[DIALECT_OBSERVE_PRIVILEGES])
+		return 0;
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_PRIVILEGES, args,
+			    ARRAY_LEN(args), err);
+}
+
 int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
 			bool content, struct strv *queries, struct err *err)
 {
@@ -99,7 +119,8 @@ int observe_push_tables(const struct routes *routes, const struct observed *befo
 		if (route->in_scope &&
 		    ((staging &&
 		      push_rows_of(routes, &route->from, before, content, queries, err) < 0) ||
-		     push_rows_of(routes, &route->to, before, content, queries, err) < 0))
+		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
+		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
 			return -1;
 	}
 	return push_orphans(routes, before, content, queries, err);
@@ -143,7 +164,8 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 		if (route->in_scope &&
 		    ((has_rows(routes, route, before) &&
 		      observe_push_rows(routes, &route->from, content, queries, err) < 0) ||
-		     push_rows_of(routes, &route->to, before, content, queries, err) < 0))
+		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
+		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
 			return -1;
 	}
 	return push_orphans(routes, before, content, queries, err);

@@ -160,6 +160,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->comment = copy(o, object, "comment");
 	table->options = copy(o, object, "options");
 	table->layout = copy(o, object, "layout");
+	table->privileges = copy(o, object, "privileges");
 	table->definition = definition_of(o, object);
 	table->rows = -1;
 	read_columns(o, object, table);
@@ -191,6 +192,13 @@ static void read_gone(struct observed *o, const json_t *object)
 			o->tables[i].is_gone = true;
 }
 
+/* They come by a query of their own too, and belong to what the history keeps of the relation. */
+static void read_privileges(struct observed *o, const json_t *object, struct table *table)
+{
+	table->privileges = copy(o, object, "privileges");
+	json_object_set(table->json, "privileges", json_object_get(object, "privileges"));
+}
+
 /* Counts come by a query of their own; the object they were counted of is the one compared. */
 static void read_rows(struct observed *o, const json_t *object)
 {
@@ -203,6 +211,10 @@ static void read_rows(struct observed *o, const json_t *object)
 
 		if (!same_name(&table->relation, &relation))
 			continue;
+		if (json_object_get(object, "privileges")) {
+			read_privileges(o, object, table);
+			continue;
+		}
 		table->rows = js_get_integer(object, "rows", -1);
 		table->content = copy(o, object, "content");
 		table->version = copy(o, object, "version");

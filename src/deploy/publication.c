@@ -78,6 +78,22 @@ static bool is_one_by_one(const struct publication *w)
 	return w->in->dialect->transaction == DIALECT_TRANSACTION_NONE;
 }
 
+/* It has the schema of what it will be called. */
+static void choose_side(const struct publication *w, struct publish_table *t, const char *suffix)
+{
+	char *name CLEANUP(mem_free_string) = sql_bind_mark("airlock_", "id", suffix);
+	char *display CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (t->way != PUBLISH_EXCHANGE)
+		return;
+	t->side = (struct relation) { t->to->database, t->to->schema,
+				      arena_strdup(&w->plan->arena, name) };
+	strv_pushf(
+		&w->plan->warnings,
+		"readers find no table '%s' for a moment: its partitioning or clustering changes",
+		display);
+}
+
 /* Where there is no transaction the new rows are frozen before the first statement. */
 static void choose_stage(const struct publication *w, struct publish_table *t)
 {
@@ -92,6 +108,7 @@ static void choose_stage(const struct publication *w, struct publish_table *t)
 		.identifier = arena_strdup(&w->plan->arena, name),
 	};
 	t->stage.database = arena_strdup(&w->plan->arena, t->stage.database);
+	choose_side(w, t, suffix);
 }
 
 void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep)
@@ -333,11 +350,17 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	    state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
-			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0 ||
-	    publication_push_spent(w, &step->sql, err) < 0)
+			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0)
 		return -1;
 	w->set.guards = NULL;
-	return push_record_whole(w, &step->sql, err);
+	/* Without a transaction they are there for who goes on, until nothing is left to do. */
+	if (is_one_by_one(w))
+		return push_record_whole(w, &step->sql, err) < 0
+			       ? -1
+			       : publication_push_spent(w, &step->sql, err);
+	return publication_push_spent(w, &step->sql, err) < 0
+		       ? -1
+		       : push_record_whole(w, &step->sql, err);
 }
 
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err)
@@ -445,12 +468,16 @@ static int plan_expiry(struct publication *w, struct err *err)
 static int push_stage_drops(struct publication *w, struct strv *statements, struct err *err)
 {
 	for (size_t i = 0; i < w->set.n; i++) {
-		const struct sql_arg arg = SQL_ARG_RELATION("stage", &w->set.tables[i].stage);
+		const struct relation *own[] = { &w->set.tables[i].side, &w->set.tables[i].stage };
 
-		if (w->set.tables[i].stage.identifier &&
-		    dialect_push_text(&w->plan->disarms, w->in->dialect,
-				      "drop table if exists {stage}", &arg, 1, err) < 0)
-			return -1;
+		for (size_t k = 0; k < ARRAY_LEN(own); k++) {
+			const struct sql_arg arg = SQL_ARG_RELATION("own", own[k]);
+
+			if (own[k]->identifier &&
+			    dialect_push_text(&w->plan->disarms, w->in->dialect,
+					      "drop table if exists {own}", &arg, 1, err) < 0)
+				return -1;
+		}
 	}
 	strv_push_all(statements, &w->plan->disarms);
 	return 0;

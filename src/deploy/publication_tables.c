@@ -67,6 +67,7 @@ int publication_add_table(struct publication *w, const struct route *route, stru
 		.to_table = observed_table(in->observed, in->dialect, &route->to),
 		.decided = in->observed->built,
 		.runs = in->runs,
+		.may_be_missed = config_is(in->config, OPTION_ON_SPEC_CHANGE, "replace"),
 		.grants = node->grants,
 		.grant_count = node->grant_count,
 		.sets_grants = node->sets_grants,
@@ -120,6 +121,19 @@ static void warn_of_left(struct publication *w, const struct publish_table *t)
 	}
 }
 
+static void warn_of_unread(struct publication *w, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (w->in->dialect->templates[DIALECT_OBSERVE_PRIVILEGES] && t->to_table &&
+	    !t->to_table->privileges)
+		strv_pushf(
+			&w->plan->warnings,
+			"the permissions that were given for '%s' itself cannot be read, and are "
+			"not checked",
+			name);
+}
+
 static void warn_of_parts(struct publication *w, const struct publish_table *t)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
@@ -130,6 +144,7 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 			   t->to_table->owner ? t->to_table->owner
 					      : "a database that is only read");
 	publication_warn_unreadable(w, t);
+	warn_of_unread(w, t);
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)

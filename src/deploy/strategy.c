@@ -55,13 +55,19 @@ static int refuse_dialect(const struct strategy *strategy, const struct dialect 
 		       strategy->name, dialect->title, list);
 }
 
+int strategy_check_dialect(const struct strategy *strategy, const struct dialect *dialect,
+			   struct err *err)
+{
+	return works_on(strategy, dialect) ? 0 : refuse_dialect(strategy, dialect, err);
+}
+
 int strategy_plan(const struct strategy *strategy, const struct strategy_input *input,
 		  struct plan *ret_plan, struct err *err)
 {
 	struct plan plan;
 
-	if (!works_on(strategy, input->dialect))
-		return refuse_dialect(strategy, input->dialect, err);
+	if (strategy_check_dialect(strategy, input->dialect, err) < 0)
+		return -1;
 	plan_init(&plan);
 	plan.strategy = strategy->name;
 	plan.dialect = input->dialect;

@@ -37,6 +37,23 @@ static int add_table(struct publication *w, const struct route *route, struct er
 	return 0;
 }
 
+/* A copy is laid out as the one that it replaces: there is none to ask. */
+static int check_layout(const struct publication *w, const struct route *route,
+			const struct table *last, struct err *err)
+{
+	if (last || !w->in->dialect->side_copy ||
+	    !strv_contains(&w->in->mirror->laid_out, route->node->unique_id))
+		return 0;
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' configures its partitioning or clustering, and there is no copy yet from "
+		"which a refresh would take it",
+		route->node->unique_id);
+	return err_hint(
+		err, "let dbt make it once: 'dbt run --select %s --target %s'", route->node->name,
+		config_text(w->in->config,
+			    config_text(w->in->config, OPTION_TO) ? OPTION_TO : OPTION_FROM));
+}
+
 /* Before anything was copied, all of them are. */
 static int choose_route(struct publication *w, const struct route *route, struct err *err)
 {
@@ -47,6 +64,8 @@ static int choose_route(struct publication *w, const struct route *route, struct
 	const char *why = NULL;
 	const char *state;
 
+	if (check_layout(w, route, last, err) < 0)
+		return -1;
 	if (found) {
 		keep(w, route, js_get_string(found, "state"), js_get_string(found, "why"));
 		return 0;
@@ -57,6 +76,9 @@ static int choose_route(struct publication *w, const struct route *route, struct
 		keep(w, route, "missing", "its side copy is gone");
 		return 0;
 	}
+	/* It was good when this refresh began to publish, and readers may have it. */
+	if (in->is_resumed)
+		return add_table(w, route, err);
 	state = mirror_judge(in->config, route->node, copy, last, &w->plan->arena, &why);
 	if (!state)
 		return add_table(w, route, err);
@@ -131,19 +153,28 @@ static void plan_check(struct publication *w, const char *id, const char *const 
 static int plan_copies(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
-	struct step *step = plan_add_step(w->plan, "copy", "prepare", STEP_OPERATION,
-					  "a side copy of each source, each in a transaction of "
-					  "its own; one that fails leaves the others");
+	struct step *step = plan_add_step(
+		w->plan, "copy", "prepare", STEP_OPERATION,
+		w->in->dialect->changes_set_atomically
+			? "a side copy of each source, each in a transaction of its own; one that "
+			  "fails leaves the others"
+			: "a side copy of each source; one that fails leaves the others");
 
 	step->idempotent = true;
 	step->undo = "the next refresh, or 'airlock gc', drops what is left of them";
 	for (size_t i = 0; i < routes->n; i++) {
 		const struct route *route = &routes->items[i];
-		const char *sql = js_get_string(w->in->compiled, route->node->unique_id);
+		const struct mirror_copy copy = {
+			.dialect = w->in->dialect,
+			.route = route,
+			.last = observed_table(w->in->observed, w->in->dialect, &route->to),
+			.sql = js_get_string(w->in->compiled, route->node->unique_id),
+			.id = w->in->mirror->id,
+			.goes_on = w->in->is_resumed,
+		};
 
 		if (!js_get_object(w->in->mirror->found, route->node->unique_id) &&
-		    mirror_push_copy(w->in->dialect, route, sql, w->in->mirror->id, &step->sql,
-				     err) < 0)
+		    mirror_push_copy(&copy, &step->sql, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -181,10 +212,13 @@ static int plan_steps(struct publication *w, struct err *err)
 	step->undo = "nothing";
 	if (w->set.n == 0)
 		return plan_tidy(w, err);
-	if (publication_plan_publish(w,
-				     "the good copies take their place in the raw layer, all "
-				     "or none",
-				     err) < 0)
+	if (publication_plan_publish(
+		    w,
+		    w->in->dialect->changes_set_atomically
+			    ? "the good copies take their place in the raw layer, all or none"
+			    : "the good copies take their place in the raw layer, one at a time; "
+			      "what is left is resumed",
+		    err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);
 }
@@ -200,9 +234,12 @@ static int mirror_plan(const struct strategy_input *input, struct plan *plan, st
 	return plan_steps(&w, err);
 }
 
+static const char *const one_by_one[] = { "bigquery", NULL };
+
 const struct strategy strategy_mirror = {
 	.name = "mirror",
 	.summary = "copy the sources into the raw layer",
 	.holds_production = true,
+	.one_by_one = one_by_one,
 	.plan = mirror_plan,
 };

@@ -7,6 +7,7 @@
  * an older state: so one update is compare-and-set, and @@row_count of its script says who won.
  */
 #include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
 
 extern const char bigquery_observe_sql[];
 
@@ -75,6 +76,13 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				      "from {relation:relation} as x) as q",
 	[DIALECT_OBSERVE_ROWS] =
 		OBSERVE_ROWS("") "cross join (select count(*) as n from {relation:relation}) as q",
+	/* That of a region, whose name the operation finds out (ops.sql). */
+	[DIALECT_OBSERVE_PRIVILEGES] =
+		"declare located string; begin set located = " BIGQUERY_PRIVILEGES "; "
+		"exception when error then set located = null; end; "
+		"select to_json_string(struct({database:literal} as `database`, "
+		"{dataset:literal} as `schema`, {identifier:literal} as `identifier`, "
+		"located as `privileges`))",
 	[DIALECT_OBSERVE_RESTORES] = OF_ONE(
 		"select to_json_string(struct(t.table_name as `identifier`, " OBJECT
 		" as `object`, json_value(o.option_value) as `comment`, m.size_bytes as `bytes`, "
@@ -105,6 +113,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		       "select to_json_string(struct(table_schema || '.' || table_name as `side`)) "
 		       "from {states:schema}.INFORMATION_SCHEMA.TABLES "
 		       "where starts_with(table_name, 'airlock_stage_') union all "
+		       "select to_json_string(struct(o.table_name as `copy`)) "
+		       "from {states:schema}.INFORMATION_SCHEMA.TABLE_OPTIONS as o "
+		       "where o.option_name = 'description' "
+		       "and starts_with(o.table_name, 'mirror_') "
+		       "and starts_with(json_value(o.option_value), '" MARKER_MIRROR "') union all "
 		       "select to_json_string(struct(id as `unfinished`)) from {log:relation} "
 		       "group by id having countif(event = 'intent') > 0 "
 		       "and countif(event in ('finished', 'aborted')) = 0"),
@@ -236,6 +249,13 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 
 static const char *const transaction_settings[] = { NULL };
 
+/* One statement, so that none is there without its rows or its marker. */
+static const char *const side_copy[] = {
+	"create table if not exists {copy}{layout:catalog} options (expiration_timestamp = null, "
+	"description = {marker:literal}) {query:query}",
+	NULL,
+};
+
 /* Undone by the service. */
 static const char *const transient[] = {
 	"Could not serialize access to table",
@@ -265,18 +285,17 @@ const struct dialect dialect_bigquery = {
 	.views_follow_names = true,
 	.one_writer = false,
 	.changes_set_atomically = false,
-	.unseen_by_identity =
-		"a change of permissions, row access policies or authorized views, and "
-		"what is written to a table in the moments before it is replaced",
-	.unseen_by_content =
-		"a change of permissions, row access policies or authorized views, and "
-		"what is written to a table in the moments before it is replaced",
-	.not_compared = "permissions, row access policies, policy tags and authorized views",
+	.unseen_by_identity = "a change of row access policies or authorized views, and "
+			      "what is written to a table in the moments before it is replaced",
+	.unseen_by_content = "a change of row access policies or authorized views, and "
+			     "what is written to a table in the moments before it is replaced",
+	.not_compared = "row access policies, policy tags and authorized views",
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,
 	.transient = transient,
 	.unreachable = unreachable,
 	.is_answer = bigquery_is_answer,
+	.side_copy = side_copy,
 	.templates = templates,
 	.choose_way = bigquery_choose_way,
 	.publish = bigquery_publish,

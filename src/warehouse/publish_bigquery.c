@@ -4,10 +4,13 @@
  * change, and a table changes by `create or replace .. copy`: atomic for that table, and without a
  * link to its source, so no chain of clones grows. Expiration and labels stay production's and are
  * set by the statement that copies: what a dataset of staging gives by default would make
- * production vanish days later. Never dropped first.
+ * production vanish days later. Never dropped first, but for a table of another partitioning or
+ * clustering, which no statement replaces: where the user says so it is copied beside it, with all
+ * that it needs, and one script drops the old one and gives its name to the new one.
  */
 #include <string.h>
 
+#include "airlock/format/json.h"
 #include "airlock/warehouse/marker.h"
 #include "publish_one_by_one.h"
 
@@ -73,9 +76,10 @@ static const char *layout_of(const struct table *table)
 	return table->layout && *table->layout ? table->layout : "none";
 }
 
-static bool same_layout(const struct table *a, const struct table *b)
+static bool changes_layout(const struct publish_table *t)
 {
-	return strcmp(layout_of(a), layout_of(b)) == 0;
+	return t->decided && t->from_table && t->to_table && !t->view &&
+	       !table_same_layout(t->from_table, t->to_table);
 }
 
 static int check_layout(const struct publish_table *table, struct err *err)
@@ -83,14 +87,25 @@ static int check_layout(const struct publish_table *table, struct err *err)
 	const struct table *from = table->from_table;
 	const struct table *to = table->to_table;
 
-	if (!table->decided || !from || !to || table->view || same_layout(from, to))
+	if (!changes_layout(table) || (table->may_be_missed && to->privileges))
 		return 0;
+	if (table->may_be_missed)
+		return publish_refuse(
+			table,
+			"its partitioning or clustering changes, for which it is "
+			"dropped, and the permissions that go with it cannot be read",
+			"let the user of this target have bigquery.tables.getIamPolicy "
+			"on it",
+			err);
 	char *why CLEANUP(mem_free_string) = mem_printf(
 		"its partitioning or clustering is '%s' in production and '%s' in staging, and no "
 		"statement replaces a table by one of another layout",
 		layout_of(to), layout_of(from));
 
-	return publish_refuse(table, why, ONE_BY_ONE_DROP_IT, err);
+	return publish_refuse(table, why,
+			      "'on_spec_change: replace' publishes it all the same, with a moment "
+			      "in which readers find no table",
+			      err);
 }
 
 /* --- statements --- */
@@ -106,6 +121,22 @@ static const struct table *settings_of(const struct publish_table *t)
 	return t->is_exact ? t->from_table : t->to_table;
 }
 
+/* Not those of partitions for a table that has none. */
+static void add_options(struct buf *out, const char *options, bool is_partitioned)
+{
+	static const char of_partitions[] = "partition_expiration_days = ";
+	const char *at = is_partitioned ? NULL : strstr(options, of_partitions);
+
+	if (!at) {
+		buf_add_str(out, options);
+		return;
+	}
+	/* Its value is a number. They are sorted: it is the last one. */
+	while (at > options && strchr(", ", at[-1]))
+		at--;
+	buf_add(out, options, (size_t)(at - options));
+}
+
 /* What is not said there is set to nothing. */
 static char *options_of(const struct publish_table *t)
 {
@@ -113,7 +144,8 @@ static char *options_of(const struct publish_table *t)
 	struct buf options = BUF_INIT;
 
 	if (settings && settings->options)
-		buf_add_str(&options, settings->options);
+		add_options(&options, settings->options,
+			    !changes_layout(t) || strstr(layout_of(t->from_table), "PARTITION BY"));
 	if (!says(settings, "expiration_timestamp = "))
 		buf_printf(&options, "%sexpiration_timestamp = null", options.len ? ", " : "");
 	if (settings && says(t->from_table, "partition_expiration_days = ") &&
@@ -126,6 +158,8 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 {
 	char *marker CLEANUP(mem_free_string) = marker_restore(NULL, t->number, t->to);
 	char *options CLEANUP(mem_free_string) = options_of(t);
+	char *display CLEANUP(mem_free_string) = relation_display(t->to);
+	char *gone CLEANUP(mem_free_string) = mem_printf("what was to become %s is gone", display);
 	const struct table *settings = settings_of(t);
 	int64_t keep_for_s = p->set->keep_for_s;
 	const struct sql_arg args[] = {
@@ -133,6 +167,11 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 		SQL_ARG_RELATION("from", t->from ? t->from : t->to),
 		SQL_ARG_RELATION("stage", &t->stage),
 		SQL_ARG_RELATION("restore", &t->restore),
+		SQL_ARG_RELATION("side", &t->side),
+		SQL_ARG_SCHEMA("dataset", t->to),
+		SQL_ARG_LITERAL("side_name", t->side.identifier),
+		SQL_ARG_IDENT("name", t->to->identifier),
+		SQL_ARG_LITERAL("message", gone),
 		SQL_ARG_LITERAL("marker", marker),
 		SQL_ARG_NUMBER("keep",
 			       keep_for_s > FORGOTTEN_AFTER_S ? keep_for_s : FORGOTTEN_AFTER_S),
@@ -152,40 +191,103 @@ static int push_restore(const struct push *p, const struct publish_table *t)
 		    "interval {keep:number} second), description = {marker:literal})");
 }
 
-/* `grants:` of the node, as dbt gives them: a role, and whom it is given to. */
+/* A role, and all whom it is given to: each is a change of the table's metadata. */
+static int push_role(const struct push *p, const struct publish_table *t, const char *role,
+		     const struct buf *whom)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_IDENT("role", role),
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_STATEMENT("whom", buf_cstr(whom)),
+	};
+
+	if (strpbrk(role, p->dialect->never_in_names))
+		return err_set(p->err, ERR_CONFIG_INVALID, "'%s' is no role (grants of '%s')", role,
+			       t->to->identifier);
+	return dialect_push_text(p->statements, p->dialect,
+				 t->view ? "grant {role:ident} on view {to} to {whom:statement}"
+					 : "grant {role:ident} on table {to} to {whom:statement}",
+				 args, ARRAY_LEN(args), p->err);
+}
+
+/* `grants:` of the node, as dbt gives them, else what was given to the table that is replaced. */
+static void wanted_privileges(const struct publish_table *t, bool with_others, struct strv *lines)
+{
+	const char *before = t->to_table ? t->to_table->privileges : NULL;
+
+	for (size_t i = 0; i < t->grant_count; i++)
+		strv_pushf(lines, "%s %s", t->grants[2 * i], t->grants[2 * i + 1]);
+	if (before && *before && (with_others || !t->sets_grants))
+		strv_split(lines, before, "\n");
+	strv_sort(lines);
+	strv_dedup(lines);
+}
+
 static int push_grants(const struct push *p, const struct publish_table *t)
 {
-	for (size_t i = 0; i < t->grant_count; i++) {
-		const struct sql_arg args[] = {
-			SQL_ARG_IDENT("role", t->grants[2 * i]),
-			SQL_ARG_RELATION("to", t->to),
-			SQL_ARG_LITERAL("whom", t->grants[2 * i + 1]),
-		};
+	struct strv lines CLEANUP(strv_release) = STRV_INIT;
+	struct buf whom CLEANUP(buf_release) = BUF_INIT;
 
-		if (strpbrk(t->grants[2 * i], p->dialect->never_in_names))
-			return err_set(p->err, ERR_CONFIG_INVALID,
-				       "'%s' is no role (grants of '%s')", t->grants[2 * i],
-				       t->to->identifier);
-		if (dialect_push_text(
-			    p->statements, p->dialect,
-			    t->view ? "grant {role:ident} on view {to} to {whom:literal}"
-				    : "grant {role:ident} on table {to} to {whom:literal}",
-			    args, ARRAY_LEN(args), p->err) < 0)
+	wanted_privileges(t, false, &lines);
+	for (size_t i = 0; i < lines.n; i++) {
+		size_t len = strcspn(lines.v[i], " ");
+		const struct sql_arg arg = SQL_ARG_LITERAL("whom", lines.v[i] + len + 1);
+		char *role CLEANUP(mem_free_string) = mem_strndup(lines.v[i], len);
+		bool ends = i + 1 == lines.n || strncmp(lines.v[i], lines.v[i + 1], len + 1) != 0;
+
+		if (whom.len > 0)
+			buf_add_str(&whom, ", ");
+		if (sql_render(&whom, p->dialect, "{whom:literal}", &arg, 1, p->err) < 0 ||
+		    (ends && push_role(p, t, role, &whom) < 0))
 			return -1;
+		if (ends)
+			buf_clear(&whom);
 	}
 	return 0;
 }
 
-/* A copy brings the description of what it is a copy of; without one production's stays. That of a
- * restore point is its marker. */
+/* Who could read before can read after, and nobody more than that and `grants:` says. */
+static int push_privileges_check(const struct push *p, const struct publish_table *t)
+{
+	struct strv lines CLEANUP(strv_release) = STRV_INIT;
+	char *region CLEANUP(mem_free_string) = DIALECT_REGION_OF(t->to);
+	char *display CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (!t->to_table || !t->to_table->privileges || t->way == PUBLISH_REMOVE ||
+	    t->way == PUBLISH_KEEP)
+		return 0;
+	wanted_privileges(t, true, &lines);
+	char *wanted CLEANUP(mem_free_string) = strv_join(&lines, "\n");
+	char *message CLEANUP(mem_free_string) =
+		mem_printf("the permissions of %s are not those that it had: ", display);
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("dataset", t->to->schema),
+		SQL_ARG_LITERAL("identifier", t->to->identifier),
+		SQL_ARG_IDENT("project", t->to->database),
+		SQL_ARG_IDENT("region", region),
+		SQL_ARG_LITERAL("wanted", wanted),
+		SQL_ARG_LITERAL("message", message),
+	};
+
+	return dialect_push_text(p->statements, p->dialect,
+				 "declare located string; set located = " BIGQUERY_PRIVILEGES "; "
+				 "select if(located = {wanted:literal}, 1, "
+				 "error('" DIALECT_RAISED_COUNT
+				 " ' || {message:literal} || located))",
+				 args, ARRAY_LEN(args), p->err);
+}
+
+/* A copy brings the description of what it is a copy of, which may be a marker of ours: then, and
+ * without one, production's stays. */
 static int push_description(const struct push *p, const struct publish_table *t)
 {
-	if (t->is_exact && t->from_table && !t->from_table->comment)
-		return push(p, t, "alter table {to} set options (description = null)");
-	if (t->is_exact && t->from_table)
-		return push(p, t, "alter table {to} set options (description = {comment:literal})");
-	if (!t->decided || !t->from_table || t->from_table->comment || !t->to_table ||
-	    !t->to_table->comment)
+	const struct table *from = t->from_table;
+	const char *before = t->to_table ? t->to_table->comment : NULL;
+
+	if (!from || (!t->is_exact && !t->decided))
+		return 0;
+	if (!t->is_exact &&
+	    (from->comment || table_same_text(before, js_get_string(from->json, "comment"))))
 		return 0;
 	return push(p, t, "alter table {to} set options (description = {comment:literal})");
 }
@@ -195,10 +297,35 @@ static int push_description(const struct push *p, const struct publish_table *t)
  * option that is null may be read as one that is not said: where production has no expiration the
  * statement behind it takes away what came along with the copy.
  */
+static int push_settings(const struct push *p, const struct publish_table *t)
+{
+	if (!says(settings_of(t), "expiration_timestamp = ") &&
+	    push(p, t, "alter table {to} set options (expiration_timestamp = null)") < 0)
+		return -1;
+	return push_description(p, t) < 0 ? -1 : push_grants(p, t);
+}
+
+/* All that takes time comes first. A script that comes late finds nothing beside, and ends. */
+static int push_exchange(const struct push *p, const struct publish_table *t)
+{
+	struct publish_table beside = *t;
+
+	beside.to = &t->side;
+	if (push(p, t, "create table if not exists {side} copy {stage} options ({options})") < 0 ||
+	    push_settings(p, &beside) < 0 || one_by_one_check_to(p, t) < 0)
+		return -1;
+	return push(
+		p, t,
+		"select if((select count(*) from {dataset:schema}.INFORMATION_SCHEMA.TABLES as t "
+		"where t.table_name = {side_name:literal}) = 1, 1, "
+		"error('" DIALECT_RAISED_CONFLICT " ' || {message:literal})); "
+		"drop table if exists {to}; alter table {side} rename to {name}");
+}
+
 static int push_table(const struct push *p, const struct publish_table *t)
 {
-	bool expires = says(settings_of(t), "expiration_timestamp = ");
-
+	if (t->way == PUBLISH_EXCHANGE)
+		return push_exchange(p, t);
 	if (one_by_one_check_to(p, t) < 0)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
@@ -208,10 +335,7 @@ static int push_table(const struct push *p, const struct publish_table *t)
 			 ? "create or replace table {to} copy {stage} options ({options})"
 			 : "create table if not exists {to} copy {stage} options ({options})") < 0)
 		return -1;
-	if (!expires &&
-	    push(p, t, "alter table {to} set options (expiration_timestamp = null)") < 0)
-		return -1;
-	return push_description(p, t) < 0 ? -1 : push_grants(p, t);
+	return push_settings(p, t);
 }
 
 static int push_view(const struct push *p, const struct publish_table *t)
@@ -228,7 +352,7 @@ static const struct one_by_one how = {
 	.own_view = " or strpos({view:literal}, v.view_definition) > 0",
 	.view_reason = "the view gets its new text; authorized views are not checked",
 	.table_reason = "replaced by a copy of the tested table, with the expiration and the "
-			"labels that it had; permissions and row access policies are not checked",
+			"labels that it had; row access policies are not checked",
 	.check = check_layout,
 	.push = push,
 	/* Not to vanish before it is published, whatever staging says of itself. */
@@ -237,12 +361,22 @@ static const struct one_by_one how = {
 	.restore = push_restore,
 	.table = push_table,
 	.view = push_view,
+	.kept = push_privileges_check,
 };
 
 int bigquery_choose_way(const struct publish_table *table, enum publish_way *ret_way,
 			const char **ret_reason, struct err *err)
 {
-	return one_by_one_choose_way(&how, table, ret_way, ret_reason, err);
+	if (one_by_one_choose_way(&how, table, ret_way, ret_reason, err) < 0)
+		return -1;
+	if (changes_layout(table)) {
+		*ret_way = PUBLISH_EXCHANGE;
+		*ret_reason =
+			"its partitioning or clustering changes, which no statement does: it is "
+			"copied beside the old table, which is then dropped, and takes its "
+			"name; in between readers find no table";
+	}
+	return 0;
 }
 
 int bigquery_publish(const struct dialect *dialect, const struct publish_set *set,
@@ -263,7 +397,7 @@ int bigquery_keep(const struct dialect *dialect, const struct publish_set *set,
 static bool is_in_the_way(const struct publish_table *t)
 {
 	return t->to_table && (t->way == PUBLISH_REMOVE || table_is_view(t->to_table) ||
-			       !same_layout(t->from_table, t->to_table));
+			       !table_same_layout(t->from_table, t->to_table));
 }
 
 int bigquery_copy(const struct dialect *dialect, const struct publish_set *set,

@@ -116,6 +116,9 @@ int one_by_one_check_to(const struct push *p, const struct publish_table *t)
 					what);
 	if (table_is_view(t->to_table))
 		return one_by_one_check(p, t, t->to, t->to_table, p->how->view_is, what);
+	/* Between the drop and the rename. */
+	if (t->to_table->is_gone)
+		return one_by_one_check(p, t, t->to, NULL, p->how->nothing_is, what);
 	return one_by_one_check(p, t, t->to, t->to_table,
 				may_be_done ? p->how->table_is_or_holds : p->how->table_is, what);
 }
@@ -199,7 +202,9 @@ int one_by_one_publish(const struct push *p)
 	for (size_t i = 0; i < ARRAY_LEN(of_tables); i++)
 		if (push_each(p, of_tables[i]) < 0)
 			return -1;
-	return push_views(p) < 0 ? -1 : push_each(p, verify);
+	if (push_views(p) < 0 || push_each(p, verify) < 0)
+		return -1;
+	return p->how->kept ? push_each(p, p->how->kept) : 0;
 }
 
 int one_by_one_keep(const struct push *p)

@@ -49,6 +49,7 @@ struct one_by_one {
 	push_fn *restore;   /* a restore point */
 	push_fn *table;     /* a table replaced or made */
 	push_fn *view;
+	push_fn *kept; /* raises unless it kept what it shall; NULL: nothing is compared */
 };
 
 /* The checks of a dialect that says RAISE_UNLESS(condition, message) and these conditions:

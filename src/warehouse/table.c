@@ -53,6 +53,11 @@ bool table_same_object(const struct table *a, const struct table *b)
 	return a && b ? table_same_text(a->object, b->object) : a == b;
 }
 
+bool table_same_layout(const struct table *a, const struct table *b)
+{
+	return table_same_text(a->layout, b->layout);
+}
+
 bool table_is_view(const struct table *table)
 {
 	return strcmp(table->kind, "view") == 0;

@@ -14,6 +14,10 @@ stages() {
   sql "select count(*) from airlock.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_stage_')"
 }
 
+left_beside() {
+  sql "select count(*) from mart.INFORMATION_SCHEMA.TABLES where starts_with(table_name, 'airlock_')"
+}
+
 option_of() { # option_of DATASET.TABLE OPTION
   sql "select option_value from ${1%.*}.INFORMATION_SCHEMA.TABLE_OPTIONS
         where table_name = '${1#*.}' and option_name = '$2'"
@@ -39,7 +43,7 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   add_customer 101
   deploy
   assert_status 0
-  assert_says 'published 6 relations' 'permissions, row access policies'
+  assert_says 'published 6 relations' 'row access policies'
   [ "$(rows_of mart.customers)" -eq 9 ]
   [ "$(option_of mart.customers labels)" = '[STRUCT("team", "sales")]' ]
   [ "$(option_of mart.customers description)" = "\"it's the report's\"" ]
@@ -50,6 +54,39 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   assert_sql "select count(*) from mart.open_orders where status = 'shipped'" 0
   assert_sql "select count(*) from airlock_restore.INFORMATION_SCHEMA.TABLES where table_type = 'SNAPSHOT'" 5
   [ "$(stages)" -eq 0 ]
+}
+
+@test "a copy that loses the permissions of a table gets them again" {
+  fault "$(copy_of customers)" forget
+  deploy
+  assert_status 0
+  assert_says 'grant `roles/bigquery.dataViewer` on table `shop-eu`.`mart`.`customers`'
+  assert_sql "select grantee from \`region-eu\`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES
+               where object_schema = 'mart' and object_name = 'customers'" group:analysts@example.org
+  run airlock rollback --yes
+  assert_status 0
+  assert_sql "select count(*) from \`region-eu\`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES
+               where object_schema = 'mart' and object_name = 'customers'" 1
+}
+
+@test "permissions that the publish does not bring about stop it by name" {
+  fault 'set located = coalesce.*mart.*customers.*select if' more
+  deploy
+  assert_status 70
+  assert_says 'the permissions of "shop-eu".mart.customers are not those that it had' \
+    'roles/bigquery.dataEditor user:eve@example.org' 'airlock resume'
+  sql "revoke \`roles/bigquery.dataEditor\` on table mart.customers from 'user:eve@example.org'"
+  run airlock resume
+  assert_status 0
+  run airlock rollback --yes
+  assert_status 0
+}
+
+@test "permissions that cannot be read are not checked, and that is said" {
+  fault OBJECT_PRIVILEGES unreadable
+  run airlock plan wac --from staging --to prod --tags mart
+  assert_status 0
+  assert_says 'itself cannot be read, and are not checked'
 }
 
 @test "a rollback puts back rows and the text of views" {
@@ -118,8 +155,51 @@ EOT
   deploy
   sed -i 1d models/mart/orders.sql
   assert_status 125
-  assert_says 'mart.orders' 'PARTITION BY ordered_on' 'production was not changed'
+  assert_says 'mart.orders' 'PARTITION BY ordered_on' 'on_spec_change: replace' 'production was not changed'
   [ "$(rows_of mart.customers)" -eq "$before" ]
+}
+
+@test "another partitioning is published through a table beside it where that is said, and rolled back" {
+  sed -i '1i {{ config(partition_by={"field": "ordered_on", "data_type": "date"}) }}' models/mart/orders.sql
+  sql "alter table mart.orders set options (labels = [('team', 'sales')], description = 'the orders')"
+  before=$(rows_of mart.orders)
+  add_customer 130
+  deploy --on-spec-change replace
+  assert_status 0
+  assert_says "readers find no table '\"shop-eu\".mart.orders' for a moment"
+  assert_sql "select count(*) from mart.INFORMATION_SCHEMA.TABLES
+               where table_name = 'orders' and strpos(ddl, 'PARTITION BY ordered_on') > 0" 1
+  [ "$(option_of mart.orders labels)" = '[STRUCT("team", "sales")]' ]
+  [ "$(option_of mart.orders description)" = '"the orders"' ]
+  [ "$(left_beside)" -eq 0 ]
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.orders)" -eq "$before" ]
+  assert_sql "select count(*) from mart.INFORMATION_SCHEMA.TABLES
+               where table_name = 'orders' and strpos(ddl, 'PARTITION BY') > 0" 0
+  [ "$(option_of mart.orders description)" = '"the orders"' ]
+  [ "$(left_beside)" -eq 0 ]
+}
+
+@test "stopped between the drop and the rename it says so, and resume puts the table there" {
+  fault 'drop table if exists .*mart.*orders.*rename' half
+  deploy --on-spec-change replace
+  assert_status 70
+  assert_says "and '\"shop-eu\".mart.orders' is not there until it is resumed" 'airlock resume'
+  assert_sql "select count(*) from mart.INFORMATION_SCHEMA.TABLES where table_name = 'orders'" 0
+  run airlock resume
+  assert_status 0
+  sed -i 1d models/mart/orders.sql
+  assert_sql "select (select count(*) from mart.orders) = (select count(*) from stage.orders)" t
+  assert_sql "select count(*) from mart.INFORMATION_SCHEMA.TABLES
+               where table_name = 'orders' and strpos(ddl, 'PARTITION BY ordered_on') > 0" 1
+  [ "$(option_of mart.orders description)" = '"the orders"' ]
+  [ "$(left_beside)" -eq 0 ]
+  [ "$(stages)" -eq 0 ]
+  run airlock rollback --yes
+  assert_status 0
+  assert_sql "select count(*) from mart.INFORMATION_SCHEMA.TABLES
+               where table_name = 'orders' and strpos(ddl, 'PARTITION BY') > 0" 0
 }
 
 @test "production-rollback keeps the rows that no build makes again" {

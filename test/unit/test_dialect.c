@@ -14,6 +14,7 @@ static bool may_lack(const struct dialect *d, size_t template)
 	switch (template) {
 	case DIALECT_GRANTS_KEEP:
 	case DIALECT_GRANTS_BACK:
+	case DIALECT_OBSERVE_PRIVILEGES:
 	case DIALECT_TAG:
 	case DIALECT_RUNNING:
 	case DIALECT_OBSERVE_PUBLISHED:

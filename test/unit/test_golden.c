@@ -299,7 +299,7 @@ static void refresh_is_golden(const char *dialect, const char *picture, const ch
 
 static void plans_of_the_mirror(void **state)
 {
-	static const char *const dialects[] = { "duckdb", "postgres" };
+	static const char *const dialects[] = { "bigquery", "duckdb", "postgres" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {
@@ -314,6 +314,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_RELATIONS] = "observe_relations",
 	[DIALECT_OBSERVE_CONTENT] = "observe_content",
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
+	[DIALECT_OBSERVE_PRIVILEGES] = "observe_privileges",
 	[DIALECT_OBSERVE_EXISTING] = "observe_existing",
 	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
 	[DIALECT_ASIDE_CHECK] = "aside_check",
@@ -373,6 +374,9 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_NUMBER("seen", 41),
 		SQL_ARG_NUMBER("dead_for_sure", 0),
 		SQL_ARG_LITERAL("doing", "build"),
+		SQL_ARG_LITERAL("dataset", "mart"),
+		SQL_ARG_IDENT("project", "Wh"),
+		SQL_ARG_IDENT("region", "region-of Wh.mart"),
 		SQL_ARG_SCHEMA("states", &log),
 		SQL_ARG_SCHEMA("restores", &restore),
 		SQL_ARG_LITERAL("state", "airlock"),
@@ -409,6 +413,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 
 	if (!template_names[which])
 		fail_msg("template %zu has no name here", which);
+	if (which == DIALECT_OBSERVE_PRIVILEGES && !dialect->templates[which])
+		return;
 	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
 	    (!dialect->templates[which] || !dialect->swaps_schemas))
 		return;

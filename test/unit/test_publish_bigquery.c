@@ -58,6 +58,42 @@ static void a_table_does_not_expire_with_what_it_was_copied_from(void **state)
 		  "(expiration_timestamp = null)");
 }
 
+#define SIDE "`shop-eu`.`mart`.`airlock_x_1`"
+
+/* With all that it needs before the old one goes, and not without the new one. */
+static void another_layout_takes_the_name_where_the_user_says_so(void **state)
+{
+	static const struct table read_by = { .kind = "table",
+					      .owned = true,
+					      .layout = "PARTITION BY day",
+					      .options = "partition_expiration_days = 3.0",
+					      .privileges = "" };
+	struct publish_table table = published(&plain, &by_day);
+
+	(void)state;
+	table.may_be_missed = true;
+	has_no_way("bigquery", table, "the permissions that go with it cannot be read");
+	table.to_table = &read_by;
+	table.side = (struct relation) { to.database, to.schema, "airlock_x_1" };
+	publishes("bigquery", table, false, PUBLISH_EXCHANGE,
+		  "create table if not exists " SIDE
+		  " copy `shop-eu`.`airlock`.`airlock_stage_x_1` "
+		  "options (expiration_timestamp = null)");
+	publishes("bigquery", table, false, PUBLISH_EXCHANGE,
+		  "alter table " SIDE " set options (expiration_timestamp = null)");
+	publishes("bigquery", table, false, PUBLISH_EXCHANGE,
+		  "select if((select count(*) from `shop-eu`.`mart`.INFORMATION_SCHEMA.TABLES as t "
+		  "where t.table_name = 'airlock_x_1') = 1, 1, error('airlock-conflict: ' || 'what "
+		  "was to become \"shop-eu\".mart.orders is gone')); drop table if exists "
+		  "`shop-eu`.`mart`.`orders`; alter table " SIDE " rename to `orders`");
+	table = published(&by_day, &of_day);
+	table.may_be_missed = true;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "create or replace table `shop-eu`.`mart`.`orders` copy "
+		  "`shop-eu`.`airlock`.`airlock_stage_x_1` options (expiration_timestamp = "
+		  "TIMESTAMP \"2027-01-01T00:00:00.000Z\", partition_expiration_days = null)");
+}
+
 static void a_rollback_puts_options_and_description_back(void **state)
 {
 	static const struct table described = { .kind = "table",
@@ -99,6 +135,40 @@ static void names_of_role(struct publish_table table, const char *role, bool is_
 						       "'user:it\\'s@example.com'"));
 }
 
+#define ROLE "roles/bigquery.dataViewer"
+
+/* What a replaced table may lose is given again, one statement for each role, and then compared. */
+static void permissions_of_the_replaced_table_are_given_again_and_compared(void **state)
+{
+	static const struct table read_by = {
+		.kind = "table",
+		.owned = true,
+		.privileges = ROLE " group:a@example.com\n" ROLE " user:b@example.com",
+	};
+	const char *grants[] = { ROLE, "user:c@example.com" };
+	struct publish_table table = published(&plain, &read_by);
+	static const char compares[] =
+		"declare located string; set located = coalesce((select string_agg(g, '\\n' order "
+		"by g) from (select distinct privilege_type || ' ' || grantee as g from "
+		"`shop-eu`.`region-of shop-eu.mart`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where "
+		"object_schema = 'mart' and object_name = 'orders')), ''); select if(located = "
+		"'" ROLE " group:a@example.com\\n" ROLE " user:b@example.com', 1, "
+		"error('airlock-count: ' || 'the permissions of \"shop-eu\".mart.orders are not "
+		"those that it had: ' || located))";
+
+	(void)state;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "grant `" ROLE "` on table `shop-eu`.`mart`.`orders` to 'group:a@example.com', "
+		  "'user:b@example.com'");
+	publishes("bigquery", table, false, PUBLISH_REPLACE, compares);
+	/* The project says who may: no others are given it. */
+	table.grants = grants;
+	table.grant_count = 1;
+	table.sets_grants = true;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "grant `" ROLE "` on table `shop-eu`.`mart`.`orders` to 'user:c@example.com'");
+}
+
 static void only_what_the_service_says_ends_a_statement(void **state)
 {
 	const struct dialect *dialect = dialect_find("bigquery");
@@ -127,7 +197,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_statement_can_replace_is_refused),
 		cmocka_unit_test(a_table_does_not_expire_with_what_it_was_copied_from),
+		cmocka_unit_test(another_layout_takes_the_name_where_the_user_says_so),
 		cmocka_unit_test(a_rollback_puts_options_and_description_back),
+		cmocka_unit_test(permissions_of_the_replaced_table_are_given_again_and_compared),
 		cmocka_unit_test(only_what_the_service_says_ends_a_statement),
 		cmocka_unit_test(a_role_cannot_end_its_quotes),
 	};

@@ -23,9 +23,9 @@ static void refused(const struct strategy *strategy, const char *dialect, const 
 static void what_was_not_tried_on_a_dialect_is_refused(void **state)
 {
 	(void)state;
-	refused(&strategy_mirror, "bigquery",
-		"mirror on BigQuery is not in this version; there is: production-rollback, wac, "
-		"wap");
+	refused(&strategy_mirror, "snowflake",
+		"mirror on Snowflake is not in this version; there is: blue-green, "
+		"production-rollback, wac, wap");
 }
 
 static void bigquery_swaps_nothing(void **state)

@@ -22,10 +22,11 @@
 
 /* What a refresh knows besides its routes. */
 struct mirror {
-	const char *id;    /* of the refresh: in the names of its side copies */
-	struct strv fresh; /* selection words of the sources whose freshness is configured */
-	struct strv tests; /* names of the tests that read one of the sources */
-	struct strv left;  /* names of side copies that refreshes left that died */
+	const char *id;       /* of the refresh: in the names of its side copies */
+	struct strv fresh;    /* selection words of the sources whose freshness is configured */
+	struct strv tests;    /* names of the tests that read one of the sources */
+	struct strv left;     /* names of side copies that refreshes left that died */
+	struct strv laid_out; /* raw models that configure partitioning or clustering */
 	/* Of raw models that keep their last good copy: {unique_id: {"state", "why"}} */
 	json_t *found;
 };
@@ -59,16 +60,25 @@ void mirror_write_age(int64_t seconds, struct buf *out); /* "3 hours" */
 void mirror_route(struct routes *routes, const struct manifest_node *raw, const char *database,
 		  const char *id, size_t number, struct route *ret_route);
 
-/* The names of its tests, and its selection word if its freshness is configured. */
+/* The names of its tests, its selection word if its freshness is configured, and whether its
+ * partitioning or clustering is. */
 int mirror_add_checks(struct mirror *mirror, const struct manifest *manifest,
 		      const struct manifest_node *raw, struct err *err);
 
 /* ERR_UNSUPPORTED for a raw model that is no copy of one source. */
 int mirror_check_model(const struct manifest_node *raw, struct err *err);
 
-/* Statements that commit together: the side copy of a route, by the SQL of its model. */
-int mirror_push_copy(const struct dialect *dialect, const struct route *route, const char *sql,
-		     const char *id, struct strv *statements, struct err *err);
+/* Statements that commit together: the side copy of a route, by the SQL of its model. `last` is
+ * what it will replace; NULL: nothing. `goes_on`: a copy that is there already stays. */
+struct mirror_copy {
+	const struct dialect *dialect;
+	const struct route *route;
+	const struct table *last;
+	const char *sql;
+	const char *id;
+	bool goes_on;
+};
+int mirror_push_copy(const struct mirror_copy *copy, struct strv *statements, struct err *err);
 
 /*
  * Why the side copy does not take the place of the last good one: "empty" or "shrunk", and in

@@ -55,6 +55,10 @@ struct strategy {
 const struct strategy *strategy_find(const char *name); /* NULL: none, or no name */
 const struct strategy *const *strategy_all(size_t *ret_n);
 
+/* ERR_UNSUPPORTED where it was not tried. */
+int strategy_check_dialect(const struct strategy *strategy, const struct dialect *dialect,
+			   struct err *err);
+
 /* strategy->plan() on an initialised plan. */
 int strategy_plan(const struct strategy *strategy, const struct strategy_input *input,
 		  struct plan *ret_plan, struct err *err);

@@ -36,6 +36,10 @@ enum dialect_template {
 	/* ? the same, and a hash of the rows in any order as "content" */
 	DIALECT_OBSERVE_CONTENT,
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
+	/* ? database, dataset, identifier:literal, project, region: who may what with one relation,
+	 * given for itself: {"database", .., "privileges"}, struct table's, or null: it cannot be
+	 * read. NULL where no publish can lose them unseen. */
+	DIALECT_OBSERVE_PRIVILEGES,
 	/* ? log, restore_schema:literal: every table there, and what the history recorded of it;
 	 * {"identifier", "object", "comment", "bytes", "id", "at", "age", "restore"}; a schema that
 	 * was put aside by an exchange has "schema" for identifier, and as "others" what is in it
@@ -114,6 +118,10 @@ enum dialect_template {
 	DIALECT_TEMPLATE_COUNT,
 };
 
+/* What DIALECT_OBSERVE_PRIVILEGES takes: strings and an identifier, `region` being freed. */
+#define DIALECT_REGION_OF(RELATION)                                                                \
+	mem_printf("region-of %s.%s", (RELATION)->database, (RELATION)->schema)
+
 /* Texts that raised errors begin with, so that a caller knows what happened. */
 #define DIALECT_RAISED_FENCE "airlock-fence:"
 #define DIALECT_RAISED_HELD "airlock-held:"
@@ -160,6 +168,8 @@ struct publish_table {
 	bool is_copy; /* into staging: exact, but for foreign keys, comments and index names */
 	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
 	struct relation stage;     /* of a dialect that freezes what is published first */
+	struct relation side;      /* there: what PUBLISH_EXCHANGE builds beside `to` */
+	bool may_be_missed;        /* readers may find no table for a moment: it was said so */
 	size_t number;             /* from 1 in this publish */
 	const char *const *grants; /* "privilege", "grantee" pairs of the node's configuration */
 	size_t grant_count;        /* number of pairs */
@@ -259,6 +269,10 @@ struct dialect {
 	/* Whether the message is the warehouse's own, so that the statement has ended. NULL where
 	 * the record of the publish, in its transaction, says how it ended. */
 	bool (*is_answer)(const char *message);
+	/* The side copy of a source: {copy}, {query:query}, {marker:literal}, and {layout:catalog}
+	 * of what it will replace, with a blank before it. What is there already is dropped in
+	 * front of them, except where a publish goes on. NULL: a table, and a comment on it. */
+	const char *const *side_copy;
 	/* A template that starts with "do " is the body of an anonymous block. */
 	const char *const *templates; /* DIALECT_TEMPLATE_COUNT of them */
 	/* ERR_UNSUPPORTED naming relation and feature when it cannot be published. `reason` is

@@ -54,6 +54,12 @@ int snowflake_choose_way(const struct publish_table *table, enum publish_way *re
 			 const char **ret_reason, struct err *err);
 bool snowflake_is_answer(const char *message);
 bool bigquery_is_answer(const char *message);
+/* Lines as struct table has them, of DIALECT_OBSERVE_PRIVILEGES's arguments. */
+#define BIGQUERY_PRIVILEGES                                                                        \
+	"coalesce((select string_agg(g, '\\n' order by g) from (select distinct "                  \
+	"privilege_type || ' ' || grantee as g "                                                   \
+	"from {project}.{region}.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "                            \
+	"where object_schema = {dataset:literal} and object_name = {identifier:literal})), '')"
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err);
 int snowflake_mark(const struct dialect *dialect, const struct publish_set *set,

@@ -60,6 +60,8 @@ struct table {
 	size_t refuse_count;
 	const char *const *refuses_exchange;
 	size_t refuse_exchange_count;
+	/* "role grantee" of each that was given for itself, sorted, in lines; NULL: not known. */
+	const char *privileges;
 	int64_t rows;        /* -1: not counted */
 	json_t *json;        /* as the catalog answered; borrowed from the picture */
 	const char *version; /* changes with every write, where no hash is made; NULL otherwise */
@@ -85,6 +87,7 @@ bool table_same_object(const struct table *a, const struct table *b);
 
 bool table_is_view(const struct table *table);
 bool table_is_materialized(const struct table *table); /* a view with rows of its own */
+bool table_same_layout(const struct table *a, const struct table *b);
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
 /* Indexes, constraints and comments. */
