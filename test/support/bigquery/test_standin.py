@@ -108,8 +108,11 @@ def test_what_is_there_is_replaced_only_by_or_replace(bq):
     bq("create table shop.A clone shop.T")
     bq.fails("create table shop.A copy shop.P", "Already Exists")
     bq.fails("create table shop.A clone shop.P", "Already Exists")
+    before = created(bq, "A")
     bq("create table if not exists shop.A copy shop.P")
+    bq("create table if not exists shop.A options (description = 'x') as select 9 as id")
     assert bq.one("select count(*) from shop.A") == 2
+    assert created(bq, "A") == before
 
 
 def test_a_table_gets_another_name_with_all_that_it_has(bq):
