@@ -24,6 +24,7 @@ import snapshot  # noqa: E402
 import warehouse  # noqa: E402
 
 DIRECT = ROOT / "test/support/direct/dbt"
+CLIENT = "test/support/direct_dbt"  # of the build: the same, without a start of Python for each command
 REAL = ROOT / ".cache/dbt/bin/dbt"
 TIMEOUT = 600  # of a command of airlock, with a machine full of others
 SNAPSHOT = "snapshot.shop.customers_history"
@@ -87,15 +88,18 @@ class World:
         self.green = self.data / "green/warehouse.duckdb"
         foreign = ("DBT_", "AIRLOCK_", "DIRECT_", "SHOP_")
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
+        self.server = None
         self.environment |= {
             "ENGINE": engine,
-            "AIRLOCK_DBT": str(REAL if real else DIRECT),
+            "AIRLOCK_DBT": str(REAL if real else pathlib.Path(self.airlock).parent / CLIENT),
+            "DIRECT_SOCKET": str(self.directory / "direct.sock"),
             "DIRECT_TRACE": str(self.trace_file),
             "SHOP_DUCKDB": str(self.file),
             "SHOP_DUCKDB_GREEN": str(self.green),
         }
         self.old = self.new = None
         self.connection = None  # of several questions; while airlock runs there is none
+        self.seen = None  # production, until somebody may have changed it
         self.is_read_by_name = False
         self.always_collects = True  # each case ends with gc, which a sample does after some
 
@@ -153,12 +157,16 @@ class World:
             self.sql(f"create table shop_source.{name} as select * from staging.raw_{name}")
 
     def stop(self):
+        if self.server:
+            self.server.communicate()  # it ends with its input
         if "SHOP_PG_DIR" in self.environment:
             self._pg("stop", self.environment["SHOP_PG_DIR"])
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
         try:
+            if not self.is_real:
+                self._serve()
             self.start()
         except BaseException:
             self.stop()
@@ -175,6 +183,13 @@ class World:
         target_path = ["--target-path", str(self.directory / "in_place")]
         subprocess.run([*command, *target_path], cwd=self.project, env=self.environment, check=True,
                        capture_output=True)
+
+    def _serve(self):
+        profile = "shop_postgres" if self.engine == "postgres" else "shop"
+        command = [DIRECT, "--serve", self.environment["DIRECT_SOCKET"], profile]
+        self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        if self.server.stdout.readline() != b"ready\n":
+            raise RuntimeError("the stand-in dbt does not serve")
 
     def _start_postgres(self):
         for line in self._pg("start", str(os.getpid())).splitlines():
@@ -248,7 +263,7 @@ class World:
             stderr=subprocess.PIPE,
             text=True,
             restore_signals=False,
-            start_new_session=True,
+            process_group=0,  # in the session of the stand-in dbt, whose children join its groups
         )
 
     def deploy_arguments(self):
@@ -291,6 +306,8 @@ class World:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
     def sql(self, sql):
+        if not sql.lstrip().startswith("select"):
+            self.seen = None
         return warehouse.rows(self._connected(), sql)
 
     def _connected(self):
@@ -302,7 +319,7 @@ class World:
         """To others: they may open the file, or drop the database."""
         if self.connection:
             self.connection.close()
-        self.connection = None
+        self.connection = self.seen = None
 
     def _connect(self):
         """The file of a process that was killed is free a moment after the process has gone."""
@@ -318,6 +335,11 @@ class World:
 
     def production(self):
         """Without the names of deployments, which schemas that were exchanged carry."""
+        if not self.seen:
+            self.seen = self._production()
+        return self.seen
+
+    def _production(self):
         aside = []
         if self.strategy.aside:
             sql = f"select nspname from pg_namespace where nspname ~ '{self.strategy.aside}'"

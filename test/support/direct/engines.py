@@ -30,6 +30,8 @@ def comment(profile, target):
 
 def psycopg():
     """Without its package, and without `ssl`, which it imports for connections of another kind."""
+    if "psycopg2._psycopg" in sys.modules:
+        return sys.modules["psycopg2._psycopg"]
     package = types.ModuleType("psycopg2")
     package.__path__ = [f"{path}/psycopg2" for path in sys.path]
     sys.modules |= {"psycopg2": package, "ssl": types.ModuleType("ssl")}
@@ -41,6 +43,7 @@ def psycopg():
 class Postgres:
     name = "postgres"
     text_type = "text"
+    load = staticmethod(psycopg)
 
     def __init__(self, prefix, _target):
         driver = psycopg()
@@ -81,9 +84,14 @@ class DuckDB:
     name = "duckdb"
     text_type = "varchar"
 
-    def __init__(self, prefix, target):
+    @staticmethod
+    def load():
         import _duckdb
 
+        return _duckdb
+
+    def __init__(self, prefix, target):
+        _duckdb = self.load()
         self.error = _duckdb.Error
         self.prefix = prefix
         try:
@@ -115,4 +123,4 @@ class DuckDB:
         self.connection.close()
 
 
-ENGINES = {"shop": DuckDB, "shop_postgres": Postgres}
+ENGINES = {"shop": DuckDB, "shop_postgres": Postgres}  # by profile

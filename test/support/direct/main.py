@@ -28,7 +28,17 @@ sys.path[:0] = [HERE, f"{ROOT}/.cache/dbt/lib/{VERSION}/site-packages"]
 
 import command  # noqa: E402  (its folder is on the path only now)
 
-status = command.main(sys.argv[1:])
-sys.stdout.flush()
-# Everything is closed by now; taking the interpreter apart would cost as much as starting it.
-os._exit(status)
+
+def run(words):
+    status = command.main(words)
+    sys.stdout.flush()
+    # Everything is closed by now; taking the interpreter apart would cost as much as starting it.
+    os._exit(status)
+
+
+if sys.argv[1:2] == ["--serve"]:
+    import server
+
+    server.serve(run, *sys.argv[2:])
+else:
+    run(sys.argv[1:])
