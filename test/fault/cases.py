@@ -1,8 +1,10 @@
 """Every case of the matrix: which fault, and where.
 
 Two kinds of places. Steps are those of the plan (AIRLOCK_FAULT, inside airlock). Calls are those of
-dbt's commands as a deployment without a fault made them (DIRECT_FAULT, inside the stand-in dbt):
-every statement of every operation, some nodes of the build, and each command as a whole.
+dbt's commands as a deployment without a fault made them (DIRECT_FAULT, inside the stand-in dbt): each
+command as a whole, some nodes of the build, and the statements of every operation. Of statements that
+differ in names alone the first and the last are taken; and nothing happens between two statements, so
+that of a death between them one is enough; what only reads leaves nothing that could be half done.
 """
 
 import itertools
@@ -12,16 +14,21 @@ from dataclasses import dataclass
 WHENS = ("before", "after")
 SIGNALS = ("int", "term")
 
-# (when, kind): of a command as a whole, of each statement, of each statement of an engine
+# (when, kind): of a command as a whole; of its first call; of the first, middle and last one; of each
+# statement that changes something, and by engine; inside a transaction
 WHOLE_COMMAND = [
     *itertools.product(["before"], ("error", "crash", "lost", *SIGNALS, "full")),
     *itertools.product(["after"], ("error", "crash", *SIGNALS)),
 ]
-EACH_CALL = [("after", "lost"), ("after", "mute"), ("before", "crash-airlock"), ("after", "crash-airlock")]
-EACH_CALL_OF = {
+FIRST_CALL = [("before", "crash"), ("before", "crash-airlock"), ("after", "error")]
+SPECIAL_CALL = [("after", "mute"), ("before", "full")]
+EACH_STATEMENT = [("after", "crash"), ("after", "lost"), ("after", "crash-airlock")]
+UNCOMMITTED = [("after", "crash"), ("before", "late-airlock")]
+EACH_STATEMENT_OF = {
     "postgres": [("before", "late"), ("before", "late-airlock"), ("before", "orphan")],
-    "duckdb": [("before", f"strike={milliseconds}") for milliseconds in (1, 3, 10, 30)],
+    "duckdb": [("before", "strike=1"), ("before", "strike=10")],
 }
+IN_RECOVERY = [("before", "error"), ("after", "crash"), ("after", "crash-airlock")]
 # What a hook does in the place of its work
 HOOKS = {
     "fails": "exit 3",
@@ -41,6 +48,7 @@ class Case:
     group: str = "one fault"
     may_be_missed: bool = False  # the place may not be reached: then nothing may have gone wrong
     is_retried: bool = False  # and nobody but the journal notices
+    is_whole: bool = False  # a step, a command or a hook: not a statement or a node inside
     number: int = 0  # of all cases
 
     @property
@@ -66,7 +74,7 @@ def step_faults(world):
             for kind in ("error", "crash"):
                 # `finish` goes out in one operation with the publish
                 fault = {"AIRLOCK_FAULT": f"{step}:{when}:{kind}"}
-                yield Case(f"step {step}", f"{kind} {when}", (fault,), may_be_missed=step == "finish")
+                yield Case(f"step {step}", f"{kind} {when}", (fault,), may_be_missed=step == "finish", is_whole=True)
 
 
 def hook_faults(world):
@@ -76,7 +84,8 @@ def hook_faults(world):
             if case.place == f"step {step}":
                 yield case
         for fault, command in HOOKS.items():
-            yield Case(f"hook {step}", fault, ({f"FAULT_{step.split('_')[0].upper()}": command},), "hooks")
+            variable = f"FAULT_{step.split('_')[0].upper()}"
+            yield Case(f"hook {step}", fault, ({variable: command},), "hooks", is_whole=True)
 
 
 def transient_errors(commands, engine):
@@ -131,25 +140,60 @@ def call_faults(commands, engine):
     for (verb, nth), calls in commands.calls.items():
         for when, kind in WHOLE_COMMAND:
             yield _case(commands, verb, nth, 0, when, kind)
-        for call in range(1, len(calls) + 1):
-            for when, kind in _faults_of_call(engine, verb, call, len(calls)):
+        for call in told_apart(verb, calls):
+            for when, kind in _faults_of_call(engine, verb, call, calls):
                 yield _case(commands, verb, nth, call, when, kind)
 
 
 def _case(commands, verb, nth, call, when, kind):
     fault = {"DIRECT_FAULT": at(verb, nth, call, when, kind)}
-    return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,))
+    return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,), is_whole=not call)
 
 
-def _faults_of_call(engine, verb, call, total):
-    is_special = call in (1, (total + 1) // 2, total)
-    if verb != "run-operation" and not is_special:
-        return
-    yield from itertools.product(WHENS, ("error", "crash"))
+def told_apart(verb, calls):
+    """The first, the middle and the last call; of an operation also the first and the last of those
+    statements that differ in names alone. From 1."""
+    places = {1, (len(calls) + 1) // 2, len(calls)} if calls else set()
     if verb == "run-operation":
-        yield from EACH_CALL + EACH_CALL_OF[engine]
+        shapes = {}
+        for call, sql in enumerate(calls, 1):
+            shapes.setdefault(_shape(sql), []).append(call)
+        places |= {place for same in shapes.values() for place in (same[0], same[-1])}
+    return sorted(places)
+
+
+def _shape(sql):
+    """How a statement begins, without names, texts and numbers."""
+    text = sql[4:].replace("''", "'") if sql.startswith("do '") else without_attach(sql)
+    return " ".join(re.sub(r"""\s+|"[^"]*"|'[^']*'|\d+""", " ", text).split())[:120]
+
+
+def without_attach(sql):
+    return re.sub(r"^attach if not exists '[^']*' as \S+( \(read_only\))?;\s*", "", sql)
+
+
+def only_reads(sql):
+    return re.match(r"(--[^\n]*\n|\s)*(select|with)\b", without_attach(sql)) is not None
+
+
+def in_transaction(calls, call):
+    """Between `begin` and `commit`."""
+    return [sql for sql in calls[:call] if sql in ("begin", "commit")][-1:] == ["begin"]
+
+
+def _faults_of_call(engine, verb, call, calls):
+    is_special = call in (1, (len(calls) + 1) // 2, len(calls))
+    yield "before", "error"
+    if verb != "run-operation":
+        yield "after", "crash"
+    elif is_special or not (only_reads(calls[call - 1]) or in_transaction(calls, call)):
+        yield from EACH_STATEMENT + EACH_STATEMENT_OF[engine]
+    elif in_transaction(calls, call):
+        yield from UNCOMMITTED
     if is_special:
-        yield from [*itertools.product(WHENS, SIGNALS), ("before", "full")]
+        yield from [*itertools.product(WHENS, SIGNALS), *SPECIAL_CALL]
+    if call == 1:
+        yield from FIRST_CALL
 
 
 def unseen_publishes(commands):
@@ -180,14 +224,14 @@ def broken_recoveries(world, commands):
         world.deploy()
         recovery = Commands(world.trace())
         for (other, number), calls in recovery.calls.items():
-            if other == "build":
-                break
+            if other == "build" or role(calls) in ("publish", "copy", "prepare"):
+                break  # what comes now is a deployment like the first
             if other != "run-operation":
                 continue
-            for call in range(1, len(calls) + 1):
+            for call in told_apart(other, calls):
                 if (other, number, call) in recovery.skipped:
                     continue
-                for then, kind in (*itertools.product(WHENS, ("crash", "crash-airlock")), ("after", "error")):
+                for then, kind in IN_RECOVERY[:1] if only_reads(calls[call - 1]) else IN_RECOVERY:
                     second = {"DIRECT_FAULT": at(other, number, call, then, kind)}
                     yield Case(f"killed {when} the commit; {recovery.place(other, number, call)}",
                                f"{kind} {then}", (first, second), "a recovery that breaks")
@@ -214,7 +258,7 @@ def is_publish_record(sql):
 
 def label(sql):
     """A statement in a few words, without what differs between two deployments."""
-    sql = re.sub(r"^attach if not exists '[^']*' as \S+( \(read_only\))?;\s*", "", sql)
+    sql = without_attach(sql)
     if sql.startswith("begin;"):
         return "the transaction"
     text = re.sub(r"\s+", " ", sql).replace('"', "").replace("''", "'")

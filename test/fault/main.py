@@ -1,16 +1,14 @@
 """The faults, as TAP: run matrix|together|killed ENGINE.
 
-  matrix    each fault at each place; without --all (or AIRLOCK_TEST_ALL) one of each kind
+  matrix    each fault at each place; without --all (or AIRLOCK_TEST_ALL) one of each kind. A step or a
+            command is followed by the next deployment, by resume and by abort; a statement by one of them
   together  20 deployments started at once (without --all on PostgreSQL: 6)
   killed    airlock, its dbt or both killed at random moments
 
   --all         everything; --sample: not, whatever AIRLOCK_TEST_ALL says
   --real        with the real dbt: together and killed, far fewer of them
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
-  --only TEXT   the cases whose name has it
-  --turns       each case is followed by one of deploy, resume and abort in turns, not by all of them
-  --shuffled    as --turns, first one of each kind and the steps with both resume and abort, the rest in an
-                order of chance: for a run that will be ended early
+  --only TEXT   the cases whose name has it, with all three
   --seed N      the one kill at the moment that N stands for
   --table FILE  writes the outcomes of the matrix into it, as Markdown; ended by SIGTERM, those so far
 """
@@ -38,8 +36,6 @@ def main():
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="")
-    parser.add_argument("--turns", action="store_true")
-    parser.add_argument("--shuffled", action="store_true")
     parser.add_argument("--seed", type=int)
     parser.add_argument("--table")
     options = parser.parse_args()

@@ -51,23 +51,15 @@ def sample(cases, strategy):
 
 
 def choose_tries(cases, options):
-    """Everything with everything, or each case with one follow-up: they take turns."""
-    if options.shuffled:
-        return _shuffled(cases)
-    if (options.all or options.only) and not options.turns:
-        return list(itertools.product(cases, FOLLOWUPS))
-    return list(zip(cases, itertools.cycle(FOLLOWUPS)))
-
-
-def _shuffled(cases):
-    """One of each kind, the steps with both ways, then the others in an order of chance, always the same:
-    a run that is ended early has met something of everything."""
-    first = one_of_each(cases)
-    steps = [case for case in cases if case.place.startswith("step ")]
-    others = [case for case in cases if case not in first and case not in steps]
-    random.Random(len(others)).shuffle(others)
-    turns = zip([*first, *others], itertools.cycle(FOLLOWUPS))
-    return [*itertools.islice(turns, len(first)), *itertools.product(steps, ("resume", "abort")), *turns]
+    """What is a step or a command with every follow-up, what is inside one with the next of them. All of
+    them in an order of chance, always the same: a run that is ended early has met something of everything."""
+    if not options.all:
+        return list(zip(cases, itertools.cycle(FOLLOWUPS)))
+    whole = [case for case in cases if case.is_whole or options.only]
+    inside = [case for case in cases if case not in whole]
+    tries = [*itertools.product(whole, FOLLOWUPS), *zip(inside, itertools.cycle(FOLLOWUPS))]
+    random.Random(len(tries)).shuffle(tries)
+    return tries
 
 
 def try_case(world, case, followup):

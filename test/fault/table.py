@@ -14,17 +14,20 @@ def column_order(column):
 
 HEAD = """# Faults and what became of them
 
-Made by `test/fault/run matrix ENGINE --strategy S --all [--turns|--shuffled] --table
-test/fault/MATRIX.md`; each case is run by `scripts/test --all`. Where it says `of`, the run was ended
-early.
+Made by `test/fault/run matrix ENGINE --strategy S --all --table test/fault/MATRIX.md`; each case is run
+by `scripts/test --all`. Where it says `of`, the run was ended early, in an order of chance.
 
 Every row is a place in a deployment that replaces rows, changes columns and adds a table in one
 publish, or several places that follow each other. What became of it is the exit status of the
 deployment that met the fault, and what production was afterwards, compared whole: `old` or `new`,
-never anything else; behind it the faults that ended so. Each case is tried three times (in turns:
-once): followed by the next deployment, by `resume`, and by `abort`, each of the last two once more and
-then by a deployment. What had published stayed; what had not was published by `resume` and left alone
-by `abort`; at the end no lock was held, each beginning had one end, and nothing was left behind.
+never anything else; behind it the faults that ended so. What befalls a step or a command is tried three
+times: followed by the next deployment, by `resume`, and by `abort`, each of the last two once more and
+then by a deployment. What befalls a statement is followed by one of the three. What had published
+stayed; what had not was published by `resume` and left alone by `abort`; at the end no lock was held,
+each beginning had one end, and nothing was left behind.
+
+Of the statements of an operation that differ in names alone the first and the last are taken. What only
+reads and what a transaction has not committed meet fewer kinds: nothing of them stays.
 
 - **step** is a step of the plan, the fault inside airlock. The others are commands of dbt, the fault
   inside dbt: an *operation* or *build* as a whole (before it connects, after all it did), a statement
