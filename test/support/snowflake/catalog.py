@@ -15,7 +15,7 @@ create schema if not exists _fs_global.standin;
 create table if not exists _fs_global.standin.objects (kind varchar, db varchar, sch varchar,
   name varchar, transient boolean, created timestamptz, altered timestamptz, comment varchar,
   owner varchar, text varchar, serial bigint,
-  retention integer default 1, managed boolean default false);
+  retention integer default 1, managed boolean default false, temporary boolean default false);
 create table if not exists _fs_global.standin.grants (kind varchar, db varchar, sch varchar,
   name varchar, privilege varchar, grantee_kind varchar, grantee varchar, grantable boolean,
   grantor varchar, future varchar);

@@ -9,7 +9,8 @@ Emulated by us (a test of each in test_standin.py):
   drop database|schema|table|view; comment on, set comment
   grant, revoke (objects, all .., future .., ownership), show [future] grants; owners; a role that
     is neither owner nor ACCOUNTADMIN nor SYSADMIN is refused replacing, dropping, renaming, swapping
-  create or replace table|view with and without copy grants; TRANSIENT kept; TEMPORARY is dropped
+  create or replace table|view with and without copy grants; TRANSIENT kept; what is TEMPORARY
+    is not in the information schema, whoever asks
   information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
     (the client's text), schemata, databases, object_privileges; get_ddl of a view
   create and drop of a sequence, stage, stream, task: that it is there, and goes with its schema; not what it does
@@ -17,7 +18,8 @@ Emulated by us (a test of each in test_standin.py):
   show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
   hash_agg(*); is_role_in_session (the session's role, or an administrator's)
   an error of whatever kind is an SQL error, where fakesnow answers 500 and the connector retries for ever
-  faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late
+  faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late (the client
+    is told that the connection was lost) or long (the client waits, or dies)
 
 Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, what tasks and streams do, pipes, dynamic, hybrid and external
 tables, policies, tags, shares, waiting for another session's lock (a conflict is an error at once), names
@@ -96,7 +98,8 @@ def prepare(cursor, text):
     if there and made["replace"]:
         session.own(kind, *parts)
     return sent, {"kind": kind, "parts": (*parts, "")[:3], "there": there, "replace": made["replace"],
-                  "transient": "transient" in made["kinds"].lower(), "kept": bool(kept),
+                  "transient": "transient" in made["kinds"].lower(),
+                  "temporary": kinds != made["kinds"] and "temp" in made["kinds"].lower(), "kept": bool(kept),
                   "text": sent if kind == "view" else None, "role": session.role,
                   "comment": comment and comment[1].replace("''", "'")}
 
@@ -109,6 +112,8 @@ def note(cursor, text, made):
     if made and (made["replace"] or not made["there"]):
         CATALOG.replaced(made["kind"], *made["parts"], made["transient"], made["text"], role,
                          made["kept"] or not made["there"], made["comment"])
+        CATALOG.run(f"update {META}.objects set temporary = ? where kind = ? and db = ? and sch = ? and name = ?",
+                    made["temporary"], made["kind"], *made["parts"])
     changed = CHANGE.match(text)
     if changed:
         try:
@@ -177,6 +182,22 @@ def run_late(cursor, command, seconds):
     timer.start()
 
 
+class Running:
+    """A statement that the service has: its tag is in the history of queries."""
+
+    def __init__(self, cursor):
+        self.standin_tag = getattr(cursor._conn, "standin_tag", "")
+
+
+def run_long(cursor, seconds):
+    running = Running(cursor)
+    with LOCK:
+        LATE.append(running)
+    time.sleep(seconds)
+    with LOCK:
+        LATE.remove(running)
+
+
 def log(cursor, command, failed, prefix=""):
     CATALOG.run(f"insert into {META}.statements values (nextval('{META}.serial'), get_current_timestamp(), "
                 "?, ?, ?, ?, ?)", str(id(cursor._conn)), getattr(cursor._conn, "standin_tag", ""),
@@ -185,9 +206,13 @@ def log(cursor, command, failed, prefix=""):
 
 def execute(cursor, command, params=None, *args, **kwargs):
     with LOCK:
+        fault = take_fault(command)
+    if fault and fault["kind"] == "long":
+        run_long(cursor, fault["seconds"])
+        fault = None
+    with LOCK:
         failed = True
         try:
-            fault = take_fault(command)
             if fault and fault["kind"] == "late":
                 run_late(cursor, command, fault["seconds"])
             if fault and fault["kind"] != "lost":
@@ -246,11 +271,12 @@ OWN_VIEWS = {
         'NO' as "IS_TEMPORARY", 'NO' as "IS_ICEBERG", 'NO' as "IS_DYNAMIC", 'NO' as "IS_HYBRID",
         NULL::VARCHAR as "CLUSTERING_KEY", 'NO' as "AUTO_CLUSTERING_ON"
         from {META}.objects o left join duckdb_tables t on t.database_name = db and t.schema_name = sch
-        and t.table_name = name where kind in ('table', 'view') and db = '${{catalog}}'""",
+        and t.table_name = name where kind in ('table', 'view') and db = '${{catalog}}'
+        and not o.temporary""",
     "VIEWS": f"""select db as "TABLE_CATALOG", sch as "TABLE_SCHEMA", name as "TABLE_NAME",
         owner as "TABLE_OWNER", text as "VIEW_DEFINITION", 'NONE' as "CHECK_OPTION", 'NO' as "IS_SECURE",
         created as "CREATED", altered as "LAST_ALTERED", comment as "COMMENT"
-        from {META}.objects where kind = 'view' and db = '${{catalog}}'""",
+        from {META}.objects where kind = 'view' and db = '${{catalog}}' and not temporary""",
     "SCHEMATA": f"""select db as "CATALOG_NAME", sch as "SCHEMA_NAME", owner as "SCHEMA_OWNER",
         case when transient then 'YES' else 'NO' end as "IS_TRANSIENT",
         case when managed then 'YES' else 'NO' end as "IS_MANAGED_ACCESS",
@@ -268,7 +294,7 @@ OWN_VIEWS = {
         from {META}.grants where future is null and (db = '${{catalog}}')
         union all select owner, owner, 'ROLE', db, nullif(sch, ''),
         coalesce(nullif(name, ''), nullif(sch, ''), db), upper(kind), 'OWNERSHIP', 'YES'
-        from {META}.objects where db = '${{catalog}}'""",
+        from {META}.objects where db = '${{catalog}}' and not temporary""",
 }
 
 

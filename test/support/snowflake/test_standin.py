@@ -84,6 +84,15 @@ def test_a_swapped_database_has_the_other_rows_and_its_views_the_old_text(sf):
     sf.fails("select count(*) from PROD.MART.V", "does not exist|not exist")
 
 
+def test_what_is_temporary_is_not_in_the_information_schema(sf):
+    sf("create or replace temporary table PROD.MART.SHORT as select 1 as a")
+    assert sf.one("select a from PROD.MART.SHORT") == 1
+    listed = "select count(*) from PROD.information_schema.tables where table_name = 'SHORT'"
+    assert sf.one(listed) == 0
+    sf("create or replace table PROD.MART.SHORT as select 2 as a")
+    assert sf.one(listed) == 1
+
+
 def test_a_view_without_its_database_follows_a_swap(sf):
     sf("use schema STG.MART")
     sf("create or replace view STG.MART.W as select id from MART.T")
