@@ -303,8 +303,8 @@ bool deploy_holds_production(const struct deploy *deploy)
 	       (deploy->strategy->may_rebuild && config_rebuilds(deploy->request.config));
 }
 
-/* Where most nodes of the side that publishes are: dbt gives it to every node that does not ask
- * for another. */
+/* Where the state is: in a database of its own, or where most nodes of the side that publishes
+ * are: dbt gives it to every node that does not ask for another. */
 const char *deploy_database(const struct deploy *deploy)
 {
 	const struct manifest *manifest =
@@ -312,6 +312,8 @@ const char *deploy_database(const struct deploy *deploy)
 	const char *database = NULL;
 	size_t lead = 0;
 
+	if (deploy->sides.state_database)
+		return deploy->sides.state_database;
 	for (size_t i = 0; i < manifest_count(manifest); i++) {
 		const struct manifest_node *node = manifest_node(manifest, i);
 

@@ -95,27 +95,40 @@ static bool ends_with(const char *text, const char *end)
 	return *end && len >= strlen(end) && strcmp(text + len - strlen(end), end) == 0;
 }
 
-static const json_t *find_container(const json_t *containers, const char *schema)
+static const json_t *find_container(const json_t *containers, const struct relation *container)
 {
-	for (size_t i = 0; i < json_array_size(containers); i++)
-		if (js_text_is(json_array_get(containers, i), "schema", schema))
-			return json_array_get(containers, i);
+	for (size_t i = 0; i < json_array_size(containers); i++) {
+		const json_t *row = json_array_get(containers, i);
+
+		if (js_text_is(row, "database", container->database) &&
+		    js_text_is(row, "schema", container->schema))
+			return row;
+	}
 	return NULL;
 }
 
-/* How far it came is in the comment of production's schema, which came with it. */
+/* A database leaves an empty one in its place. */
+static bool is_aside(const struct deploy *deploy, const json_t *from)
+{
+	char *emptied CLEANUP(mem_free_string) =
+		mem_printf("[airlock: emptied by %s]", js_get_string(deploy->resumed, "id"));
+
+	return !from || ends_with(js_get_string(from, "comment"), emptied);
+}
+
+/* How far it came is in the comment of production's, which came with it. */
 static void judge_container(const struct deploy *deploy, const struct route_container *c,
 			    const json_t *now, json_t *was)
 {
 	const char *begun = js_get_string(was, "comment");
-	const char *to = js_get_string(find_container(now, c->to.schema), "comment");
+	const char *to = js_get_string(find_container(now, &c->to), "comment");
 	char *ended CLEANUP(mem_free_string) =
 		mem_printf("[airlock: published %s]", js_get_string(deploy->resumed, "id"));
 
 	if (!ends_with(to, begun ? begun : "") && !ends_with(to, ended))
 		return;
 	json_object_set_new(was, "swapped", json_true());
-	if (!find_container(now, c->from.schema))
+	if (is_aside(deploy, find_container(now, &c->from)))
 		json_object_set_new(was, "aside", json_true());
 }
 
@@ -130,7 +143,7 @@ static void put_containers_back(const struct deploy *deploy, json_t *picture)
 		return;
 	for (size_t i = 0; i < routes->container_count; i++) {
 		const struct route_container *c = &routes->containers[i];
-		const json_t *was = find_container(then, c->from.schema);
+		const json_t *was = find_container(then, &c->from);
 
 		if (was)
 			judge_container(deploy, c, js_get_array(picture, "containers"),
@@ -138,6 +151,17 @@ static void put_containers_back(const struct deploy *deploy, json_t *picture)
 	}
 	json_object_set(picture, "containers", then);
 	json_object_set_new(picture, "put_back", json_true());
+}
+
+/* A database or a schema that holds it. */
+static const json_t *container_of(const json_t *containers, const json_t *built)
+{
+	const struct relation schema = { js_get_string(built, "database"),
+					 js_get_string(built, "schema"), NULL };
+	const struct relation database = { schema.database, "", NULL };
+	const json_t *found = find_container(containers, &schema);
+
+	return found ? found : find_container(containers, &database);
 }
 
 /* What was built, where it stood; it may be in production by now. */
@@ -152,8 +176,7 @@ static void put_built_back(json_t *picture, const json_t *intended, json_t *gone
 			  json_object_get(built, "schema"), json_object_get(built, "identifier"));
 	json_t *relations = without(js_get_array(picture, "relations"), relation);
 	json_t *rows = without(js_get_array(picture, "rows"), relation);
-	const json_t *container =
-		find_container(js_get_array(picture, "containers"), js_get_string(built, "schema"));
+	const json_t *container = container_of(js_get_array(picture, "containers"), built);
 
 	json_array_append(relations, built);
 	json_array_append_new(rows, counted(relation, js_get_object(intended, "tested")));

@@ -131,11 +131,19 @@ static int add_demoted_route(struct deploy *deploy, struct route *route, const c
 	if (*deploy->routes.containers[0].from.schema)
 		route->from.schema =
 			arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.schema, id);
+	else if (deploy->sides.dialect->swaps_databases)
+		route->from.database =
+			arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.database, id);
 	else
 		route->from.database = DIALECT_STAGING_FILE;
 	deploy->routes.n++;
 	deploy->routes.scope_count++;
 	return 0;
+}
+
+static bool is_database(const json_t *container)
+{
+	return js_get_bool(container, "is_database", false);
 }
 
 static void add_containers(struct deploy *deploy, const json_t *containers, const char *id)
@@ -156,6 +164,14 @@ static void add_containers(struct deploy *deploy, const json_t *containers, cons
 			routes->containers[routes->container_count++] = (struct route_container) {
 				.from = { DIALECT_STAGING_FILE, "", NULL },
 				.to = { arena_strdup(arena, database), "", NULL },
+			};
+			continue;
+		}
+		if (is_database(container)) {
+			routes->containers[routes->container_count++] = (struct route_container) {
+				.from = { arena_printf(arena, "%s" STATE_DEMOTED "%s", to, id), "",
+					  NULL },
+				.to = { arena_strdup(arena, to), "", NULL },
 			};
 			continue;
 		}

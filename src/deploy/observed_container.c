@@ -53,6 +53,7 @@ static void read_grants(struct observed *o, const json_t *object, struct contain
 		const json_t *item = json_array_get(list, i);
 		struct container_grant one = {
 			.on = copy(o, item, "on"),
+			.schema = copy(o, item, "schema"),
 			.name = copy(o, item, "name"),
 			.privilege = copy(o, item, "privilege"),
 			.to = copy(o, item, "to"),
@@ -60,8 +61,32 @@ static void read_grants(struct observed *o, const json_t *object, struct contain
 			.with_option = js_get_bool(item, "option", false),
 		};
 
+		if (!one.schema)
+			one.schema = container->schema.schema;
 		if (one.on && one.name && one.privilege && one.to && one.grantee)
 			container->grants[container->grant_count++] = one;
+	}
+}
+
+static void read_schemas(struct observed *o, const json_t *object, struct container *container)
+{
+	const json_t *list = js_get_array(object, "schemas");
+	size_t n = json_array_size(list);
+
+	container->schemas = arena_alloc(&o->arena, (n + 1) * sizeof(*container->schemas));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+		struct container_schema one = {
+			.name = copy(o, item, "name"),
+			.owner = copy(o, item, "owner"),
+			.comment = copy(o, item, "comment"),
+			.is_transient = js_get_bool(item, "transient", false),
+			.is_managed = js_get_bool(item, "managed", false),
+			.retention_days = js_get_integer(item, "retention", 0),
+		};
+
+		if (one.name)
+			container->schemas[container->schema_count++] = one;
 	}
 }
 
@@ -101,7 +126,12 @@ static int check_container(const struct container *container, struct err *err)
 	for (size_t i = 0; i < container->object_count; i++)
 		marked = marked || is_marked(container->objects[i].name);
 	for (size_t i = 0; i < container->grant_count; i++)
-		marked = marked || is_marked(container->grants[i].grantee);
+		marked = marked || is_marked(container->grants[i].grantee) ||
+			 is_marked(container->grants[i].name) ||
+			 is_marked(container->grants[i].schema);
+	for (size_t i = 0; i < container->schema_count; i++)
+		marked = marked || is_marked(container->schemas[i].name) ||
+			 is_marked(container->schemas[i].comment);
 	marked = marked || is_marked(container->comment);
 	if (!whole)
 		return err_set(err, ERR_NO_ANSWER, "the catalog's answer about '%s' is not whole",
@@ -138,8 +168,10 @@ int observed_read_containers(struct observed *o, const json_t *picture, struct e
 			.is_transient = js_get_bool(object, "transient", false),
 			.is_managed = js_get_bool(object, "managed", false),
 			.retention_days = js_get_integer(object, "retention", 0),
+			.bytes = js_get_integer(object, "bytes", 0),
 		};
 		read_grants(o, object, container);
+		read_schemas(o, object, container);
 		read_objects(o, object, container);
 		read_dependents(o, object, container);
 		read_refuses(o, object, container);

@@ -418,6 +418,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "",
 	  .argument = "NODE,...",
 	  .help = "what a published view may read although it is not published; * for all" },
+	{ .id = OPTION_STATE_DATABASE,
+	  .key = "state_database",
+	  .type = OPTION_STRING,
+	  .fallback = "",
+	  .argument = "NAME",
+	  .help = "Snowflake: the database of locks, history and restore points (default "
+		  "production's)" },
 	{ .id = OPTION_TAGS,
 	  .key = "tags",
 	  .type = OPTION_LIST,

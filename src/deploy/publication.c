@@ -5,6 +5,11 @@
 
 #include "airlock/format/json.h"
 
+static bool is_one_database(const struct routes *routes)
+{
+	return routes->container_count == 1 && !*routes->containers[0].to.schema;
+}
+
 void publication_init(struct publication *w, const struct strategy_input *input, struct plan *plan)
 {
 	*w = (struct publication) {
@@ -24,7 +29,13 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	if (input->dialect->changes_set_atomically)
 		return;
 	state_hold_production(&w->state);
-	if (input->routes->container_count > 0)
+	if (is_one_database(input->routes))
+		strv_push(
+			&plan->warnings,
+			"readers see all tables change at once, and views as they were until they "
+			"are made again right behind that; future grants, policies, tags and "
+			"streams elsewhere are not compared");
+	else if (input->routes->container_count > 0)
 		strv_push(
 			&plan->warnings,
 			"readers may see some schemas new and some old while they change places "
@@ -232,11 +243,13 @@ json_t *publication_detail(const struct publication *w)
 
 		if (i == 0)
 			json_object_set_new(detail, "containers", json_array());
-		json_array_append_new(json_object_get(detail, "containers"),
-				      json_pack("{s:s, s:s, s:s, s:b}", "database", c->to.database,
-						"from", c->from.schema, "to",
-						*c->to.schema ? c->to.schema : c->to.database,
-						"is_file", (int)!*c->to.schema));
+		json_array_append_new(
+			json_object_get(detail, "containers"),
+			json_pack("{s:s, s:s, s:s, s:b, s:b}", "database", c->to.database, "from",
+				  c->from.schema, "to",
+				  *c->to.schema ? c->to.schema : c->to.database, "is_file",
+				  !*c->to.schema && w->in->dialect->swaps_files, "is_database",
+				  !*c->to.schema && w->in->dialect->swaps_databases));
 	}
 	if (w->plan->kept_count > 0)
 		json_object_set_new(detail, "kept", plan_kept_json(w->plan));
@@ -336,8 +349,7 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 
 	step->changes_production = !w->rebuilds;
 	step->undo = w->set.container_count > 0
-			     ? "what was production is in schemas called <name>" STATE_DEMOTED
-			       "<id>"
+			     ? "what was production is called <name>" STATE_DEMOTED "<id>"
 			     : "rows that were replaced are in " STATE_RESTORE_SCHEMA;
 	if (state_push_probe(&w->state, &probe, err) < 0)
 		return -1;
@@ -483,6 +495,21 @@ static int push_stage_drops(struct publication *w, struct strv *statements, stru
 	return 0;
 }
 
+/* What a rollback left under the name of the restore point, so that it could be asked about. */
+static int push_emptied_drops(struct publication *w, struct strv *statements, struct err *err)
+{
+	for (size_t i = 0; w->in->rolled_back && i < w->set.container_count; i++) {
+		const struct publish_container *c = &w->set.containers[i];
+		const struct sql_arg arg = SQL_ARG_SCHEMA("it", &c->from);
+
+		if (w->in->dialect->swaps_databases && !*c->from.schema &&
+		    dialect_push_text(statements, w->in->dialect, "drop database if exists {it}",
+				      &arg, 1, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int publication_plan_finish(struct publication *w, struct err *err)
 {
 	struct step *step = plan_add_step(w->plan, "finish", "finish", STEP_OPERATION,
@@ -493,6 +520,7 @@ int publication_plan_finish(struct publication *w, struct err *err)
 	if (read_restores(w, err) < 0 ||
 	    state_push_log_held(&w->state, STATE_FINISHED, w->in->finish, &step->sql, err) < 0 ||
 	    push_stage_drops(w, &step->sql, err) < 0 ||
+	    push_emptied_drops(w, &step->sql, err) < 0 ||
 	    state_push_release(&w->state, &step->sql, err) < 0 || plan_expiry(w, err) < 0)
 		return -1;
 	return publication_plan_hook(w, OPTION_AFTER_FAILURE, err);

@@ -8,30 +8,34 @@
 #include "airlock/format/json.h"
 #include "airlock/warehouse/marker.h"
 
-static int refuse_name(const struct relation *schema, struct err *err)
+static int refuse_name(const char *name, struct err *err)
 {
 	err_set(err, ERR_NAME_UNUSABLE,
 		"'%s' is too long: what it is called as a restore point, '%s" STATE_DEMOTED
 		"<id>', "
 		"does not fit",
-		schema->schema, schema->schema);
-	return err_hint(err, "use wac or production-rollback, which rename no schema");
+		name, name);
+	return err_hint(err, "use wac or production-rollback, which give nothing another name");
 }
 
 static int add_container(struct publication *w, const struct route_container *route,
 			 struct err *err)
 {
 	struct arena *arena = &w->plan->arena;
+	bool is_database = w->in->dialect->swaps_databases && !*route->to.schema;
 	const char *name = *route->to.schema ? route->to.schema : route->to.database;
 	char *prefix CLEANUP(mem_free_string) = mem_printf("%s" STATE_DEMOTED, name);
 	char *restore CLEANUP(mem_free_string) = sql_bind_mark(prefix, "id", "");
 
 	if (strlen(prefix) + STATE_ID_SIZE > w->in->dialect->identifier_max)
-		return refuse_name(&route->to, err);
+		return refuse_name(name, err);
 	w->set.containers[w->set.container_count++] = (struct publish_container) {
 		.from = route->from,
 		.to = route->to,
-		.restore = { route->to.database, arena_strdup(arena, restore), NULL },
+		.restore = is_database
+				   ? (struct relation) { arena_strdup(arena, restore), "", NULL }
+				   : (struct relation) { route->to.database,
+							 arena_strdup(arena, restore), NULL },
 		.from_seen = observed_container(w->in->observed, w->in->dialect, &route->from),
 		.to_seen = observed_container(w->in->observed, w->in->dialect, &route->to),
 	};
@@ -41,8 +45,9 @@ static int add_container(struct publication *w, const struct route_container *ro
 /* A file by its path. */
 static const char *shown(const struct container *container)
 {
-	return *container->schema.schema || !container->object ? container->schema.schema
-							       : container->object;
+	if (*container->schema.schema)
+		return container->schema.schema;
+	return container->object ? container->object : container->schema.database;
 }
 
 static int refuse(const struct container *container, const char *what, const char *hint,
@@ -110,11 +115,36 @@ static bool is_accepted(const struct publication *w, const struct container *con
 	return false;
 }
 
+/* In a database: dbt makes it for what it builds there. */
+static bool is_schema_of_build(const struct publication *w, const struct publish_container *c,
+			       const struct container_object *object)
+{
+	const struct relation schema = { c->to.database, object->name, NULL };
+
+	for (size_t i = 0; strcmp(object->kind, "schema") == 0 && i < w->set.n; i++)
+		if (w->set.tables[i].from &&
+		    relation_same_schema(w->in->dialect, &schema, w->set.tables[i].to))
+			return true;
+	return false;
+}
+
 /* The build makes it again: a node, or a hook, as of a function. */
 static bool is_of_build(const struct publication *w, const struct publish_container *c,
 			const struct container_object *object)
 {
-	return is_made(w, &c->to, true, object) || container_has(c->from_seen, object);
+	return is_made(w, &c->to, true, object) || is_schema_of_build(w, c, object) ||
+	       container_has(c->from_seen, object);
+}
+
+/* It would run on beside the new production, over the old one. */
+static bool goes_on(const struct container_object *object)
+{
+	static const char *const kinds[] = { "task", "alert", "pipe" };
+
+	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+		if (strcmp(object->kind, kinds[i]) == 0)
+			return true;
+	return false;
 }
 
 /* What it is called in its schema; of a file `name` has the schema in front. */
@@ -135,6 +165,7 @@ static bool is_orphan(const struct publication *w, const struct publish_containe
 static int check_foreign(struct publication *w, const struct publish_container *c, struct err *err)
 {
 	struct buf list CLEANUP(buf_release) = BUF_INIT;
+	struct buf running CLEANUP(buf_release) = BUF_INIT;
 	const struct container *seen = c->to_seen;
 
 	for (size_t i = 0; seen && i < seen->object_count; i++) {
@@ -145,15 +176,24 @@ static int check_foreign(struct publication *w, const struct publish_container *
 			continue;
 		char *name CLEANUP(mem_free_string) = name_in(c->to.schema, object->name);
 
-		if (is_orphan(w, c, object) || is_accepted(w, seen, object))
+		if (goes_on(object))
+			add_to_list(&running, object->kind, object->name);
+		else if (is_orphan(w, c, object) || is_accepted(w, seen, object))
 			strv_pushf(&w->plan->warnings,
 				   "%s '%s' is made by no node%s and leaves production with the "
 				   "old %s",
 				   object->kind, name, is_orphan(w, c, object) ? " any more" : "",
-				   *c->to.schema ? "schema" : "file");
+				   *c->to.schema		     ? "schema"
+				   : w->in->dialect->swaps_databases ? "database"
+								     : "file");
 		else
 			add_to_list(&list, object->kind, object->name);
 	}
+	if (refuse_list(seen, &running, "it would go on, with what was production",
+			"move it elsewhere, or use production-rollback or wac, which keep the "
+			"tables that it works on",
+			err) < 0)
+		return -1;
 	return refuse_list(seen, &list, "production would lose what no node makes (any more)",
 			   "move it elsewhere, or name it in foreign_objects (patterns of "
 			   "schema.name) if production may lose it; what an earlier deployment "
@@ -170,6 +210,7 @@ static int check_extra(struct publication *w, const struct publish_container *c,
 	for (size_t i = 0; seen && i < seen->object_count; i++)
 		if (!is_made(w, &c->from, false, &seen->objects[i]) &&
 		    strcmp(seen->objects[i].kind, "index") != 0 &&
+		    strcmp(seen->objects[i].kind, "schema") != 0 &&
 		    strcmp(seen->objects[i].kind, "function") != 0)
 			add_to_list(&list, seen->objects[i].kind, seen->objects[i].name);
 	return refuse_list(seen, &list, "it holds what no node of this deployment builds",
@@ -206,12 +247,17 @@ static int check_owned(const struct publication *w, const struct container *seen
 		return 0;
 	what = mem_printf("this session may not rename it: it belongs to '%s'", seen->owner);
 	if (w->in->runs)
-		return refuse(seen, what,
-			      "let the user of this target own it, and give the user CREATE on the "
-			      "database",
-			      err);
-	strv_pushf(&w->plan->warnings, "'%s' cannot be exchanged by this session: %s",
-		   seen->schema.schema, what);
+		return refuse(
+			seen, what,
+			*seen->schema.schema
+				? "let the user of this target own it, and give the user "
+				  "CREATE on the database"
+				: "let the role of this target own it ('grant ownership on "
+				  "database .. to role .. copy current grants'), and give the "
+				  "role CREATE DATABASE on the account",
+			err);
+	strv_pushf(&w->plan->warnings, "'%s' cannot be exchanged by this session: %s", shown(seen),
+		   what);
 	return 0;
 }
 
@@ -225,6 +271,32 @@ static int check_container(struct publication *w, const struct publish_container
 	return w->in->rolled_back ? 0 : check_extra(w, c, err);
 }
 
+/* Locks, history and restore points must neither change places with a database nor lose sight of
+ * the schemas that are put aside. */
+static int check_home(const struct publication *w, const struct publish_container *c,
+		      struct err *err)
+{
+	const char *home = w->in->database;
+	bool is_home = strcmp(home, c->to.database) == 0 || strcmp(home, c->from.database) == 0;
+
+	if (!w->in->dialect->swaps_databases || is_home == (*c->to.schema != '\0'))
+		return 0;
+	if (*c->to.schema) {
+		err_set(err, ERR_UNSUPPORTED,
+			"'%s' is in '%s', and the records of its restore points would be in '%s'",
+			c->to.schema, c->to.database, home);
+		return err_hint(err, "leave out state_database, or use wac or production-rollback");
+	}
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' changes places with '%s', and locks and history would go with it",
+		c->to.database, c->from.database);
+	return err_hint(err,
+			"create a database for them once, 'create database %s_AIRLOCK', and say "
+			"'state_database: %s_AIRLOCK' under 'vars: airlock:', so that every "
+			"deployment of this project keeps them there",
+			c->to.database, c->to.database);
+}
+
 int publication_choose_containers(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
@@ -235,7 +307,8 @@ int publication_choose_containers(struct publication *w, struct err *err)
 		if (add_container(w, &routes->containers[i], err) < 0)
 			return -1;
 	for (size_t i = 0; i < w->set.container_count; i++)
-		if (check_container(w, &w->set.containers[i], err) < 0)
+		if (check_home(w, &w->set.containers[i], err) < 0 ||
+		    check_container(w, &w->set.containers[i], err) < 0)
 			return -1;
 	return 0;
 }
@@ -246,6 +319,8 @@ static struct relation restored(struct publication *w, const struct publish_tabl
 {
 	const char *schema = c->restore.schema;
 
+	if (!*schema)
+		return (struct relation) { c->restore.database, t->to->schema, t->to->identifier };
 	if (!*c->to.schema)
 		schema = arena_printf(&w->plan->arena, "%s.%s", schema, t->to->schema);
 	return (struct relation) { t->to->database, schema, t->to->identifier };
@@ -300,9 +375,11 @@ int publication_push_asides(struct publication *w, const struct state *state,
 
 		json_array_append_new(
 			detail,
-			json_pack("{s:I, s:[s, s], s:s, s:o, s:s?, s:I, s:I}", "number",
+			json_pack("{s:I, s:[s, s], s:s, s:s, s:I, s:o, s:s?, s:I, s:I}", "number",
 				  (json_int_t)i + 1, "of", c->to.database, c->to.schema, "prefix",
-				  prefix, "made", made_names(w, c), "was", was, "keep",
+				  prefix, "kind", *c->to.schema ? "schema" : "database", "bytes",
+				  (json_int_t)(c->to_seen ? c->to_seen->bytes : 0), "made",
+				  made_names(w, c), "was", was, "keep",
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP), "keep_for",
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
 	}

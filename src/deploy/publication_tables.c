@@ -27,6 +27,8 @@ static int check_database(const struct publication *w, const struct route *route
 	const struct relation from = { route->from.database, "", "" };
 	const struct relation to = { route->to.database, "", "" };
 
+	if (w->in->dialect->crosses_databases)
+		return 0;
 	if (!relation_equal(w->in->dialect, &to, &here))
 		return refuse_database(w, &route->to, here.database, err);
 	if (!w->in->dialect->names_database && !relation_equal(w->in->dialect, &from, &here))

@@ -49,7 +49,7 @@ static const char *why_foreign_schema(struct restore_list *list, const struct re
 	if (!ends_with(js_get_string(row, "comment"), marker))
 		return "its comment, which says what it is, is another";
 	if (!object || !js_text_is(restore, "object", object))
-		return "it is another schema of that name";
+		return "it is another one of that name";
 	if (others)
 		return arena_printf(&list->arena, "it holds what no deployment made: %s", others);
 	return NULL;
@@ -103,6 +103,11 @@ static int read_point(struct restore_list *list, const json_t *row, const char *
 		point->why = point->id && point->of.schema
 				     ? NULL
 				     : "no deployment in the history has made it";
+	} else if (js_get_string(row, "aside")) {
+		point->is_schema = true;
+		point->relation =
+			(struct relation) { copy(list, js_get_string(row, "aside")), "", NULL };
+		point->why = why_foreign_schema(list, point, row, restore);
 	} else if (js_get_string(row, "schema")) {
 		point->is_schema = true;
 		point->relation.schema = copy(list, js_get_string(row, "schema"));
@@ -230,13 +235,18 @@ const char *restore_state_name(enum restore_state state)
 
 static char *display(const struct restore_point *point)
 {
-	return point->file ? mem_strdup(point->file) : relation_display(&point->relation);
+	const struct relation database = { point->relation.database, NULL, NULL };
+
+	return point->file
+		       ? mem_strdup(point->file)
+		       : relation_display(*point->relation.schema ? &point->relation : &database);
 }
 
 /* A file has no schema. */
 static char *display_of(const struct restore_point *point)
 {
-	const struct relation of = { point->of.database, point->file ? NULL : point->of.schema,
+	const struct relation of = { point->of.database,
+				     *point->of.schema && !point->file ? point->of.schema : NULL,
 				     point->of.identifier };
 
 	return relation_display(&of);
@@ -297,8 +307,12 @@ void restore_write_summary(const struct restore_list *list, struct buf *out)
 
 		if (point->state != RESTORE_EXPIRED)
 			continue;
-		const struct relation own = { NULL, point->relation.schema,
-					      point->relation.identifier };
+		bool of_database = point->relation.schema && !*point->relation.schema;
+		const struct relation own = {
+			of_database ? point->relation.database : NULL,
+			of_database ? NULL : point->relation.schema,
+			point->relation.identifier,
+		};
 		char *name CLEANUP(mem_free_string) =
 			point->file ? mem_strdup(point->file) : relation_display(&own);
 		char *of CLEANUP(mem_free_string) = display_of(point);
@@ -327,6 +341,7 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 		      struct strv *statements, struct err *err)
 {
 	bool whole = point->is_schema;
+	bool of_database = whole && !*point->relation.schema;
 	char *marker CLEANUP(mem_free_string) = marker_of(point);
 	char *name CLEANUP(mem_free_string) = display(point);
 	json_t *detail CLEANUP(js_free) =
@@ -338,24 +353,31 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 		SQL_ARG_RELATION("restore", &point->relation),
 		SQL_ARG_SCHEMA("restores", &point->relation),
 		SQL_ARG_SCHEMA("aside", &point->relation),
+		SQL_ARG_IDENT("home", state->schema.database),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
-		SQL_ARG_LITERAL("identifier",
-				whole ? point->relation.schema : point->relation.identifier),
+		SQL_ARG_LITERAL("identifier", of_database ? point->relation.database
+					      : whole     ? point->relation.schema
+							  : point->relation.identifier),
 		SQL_ARG_LITERAL("marker", marker),
 		SQL_ARG_LITERAL("maker", point->id),
 		SQL_ARG_LITERAL("going", point->going ? point->going : "[]"),
 		SQL_ARG_LITERAL("shown", name),
 		SQL_ARG_LITERAL("file", point->file ? point->file : ""),
 		SQL_ARG_IDENT("alias", whole ? point->relation.schema : ""),
+		SQL_ARG_IDENT("catalog", point->relation.database),
 		SQL_ARG_LITERAL("detail", text),
 	};
 
 	if (dialect_push(statements, state->dialect,
-			 whole ? DIALECT_ASIDE_CHECK : DIALECT_RESTORE_CHECK, args, ARRAY_LEN(args),
-			 err) < 0 ||
+			 of_database ? DIALECT_ASIDE_DATABASE_CHECK
+			 : whole     ? DIALECT_ASIDE_CHECK
+				     : DIALECT_RESTORE_CHECK,
+			 args, ARRAY_LEN(args), err) < 0 ||
 	    (!point->file && dialect_push(statements, state->dialect,
-					  whole ? DIALECT_ASIDE_DROP : DIALECT_RESTORE_DROP, args,
-					  ARRAY_LEN(args), err) < 0))
+					  of_database ? DIALECT_ASIDE_DATABASE_DROP
+					  : whole     ? DIALECT_ASIDE_DROP
+						      : DIALECT_RESTORE_DROP,
+					  args, ARRAY_LEN(args), err) < 0))
 		return -1;
 	return dialect_push(statements, state->dialect, DIALECT_RESTORE_DROPPED, args,
 			    ARRAY_LEN(args), err);

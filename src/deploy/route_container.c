@@ -29,6 +29,14 @@ bool route_container_holds(const struct dialect *dialect, const struct relation 
 	return relation_same_schema(dialect, container, &whole);
 }
 
+/* For people. */
+static const char *whole(const struct routes *routes, const struct route_container *container)
+{
+	return *container->to.schema          ? "a schema"
+	       : routes->dialect->swaps_files ? "the file"
+					      : "a database";
+}
+
 static void refuse_pair(struct routes *routes, const struct route *route, const char *what)
 {
 	char *from CLEANUP(mem_free_string) = relation_display(&route->from);
@@ -47,6 +55,16 @@ static bool differs(const struct routes *routes, const char *a, const char *b)
 	return !relation_equal(routes->dialect, &x, &y);
 }
 
+/* Whole databases where the sides differ by these, else schemas. */
+static const char *container_schema_of(const struct routes *routes, const struct route *route,
+				       const struct relation *relation)
+{
+	bool in_database = routes->dialect->swaps_databases &&
+			   differs(routes, route->from.database, route->to.database);
+
+	return in_database ? "" : relation->schema;
+}
+
 static void add_route(struct routes *routes, const struct route *route)
 {
 	struct route_container *from = find(routes, &route->from, false);
@@ -55,8 +73,13 @@ static void add_route(struct routes *routes, const struct route *route)
 	if (differs(routes, route->from.identifier, route->to.identifier)) {
 		refuse_pair(routes, route,
 			    "an exchange of schemas keeps the names of what is in them");
-	} else if (differs(routes, route->from.database, route->to.database)) {
+	} else if (differs(routes, route->from.database, route->to.database) &&
+		   !routes->dialect->swaps_databases) {
 		refuse_pair(routes, route, "schemas are exchanged within one database");
+	} else if (differs(routes, route->from.database, route->to.database) &&
+		   differs(routes, route->from.schema, route->to.schema)) {
+		refuse_pair(routes, route,
+			    "an exchange of databases keeps the names of their schemas");
 	} else if (from != to) {
 		refuse_pair(routes, route,
 			    from ? "its schema in staging already stands for another one of "
@@ -65,8 +88,10 @@ static void add_route(struct routes *routes, const struct route *route)
 				   "staging");
 	} else if (!from) {
 		routes->containers[routes->container_count++] = (struct route_container) {
-			.from = { route->from.database, route->from.schema, NULL },
-			.to = { route->to.database, route->to.schema, NULL },
+			.from = { route->from.database,
+				  container_schema_of(routes, route, &route->from), NULL },
+			.to = { route->to.database, container_schema_of(routes, route, &route->to),
+				NULL },
 		};
 	}
 }
@@ -96,7 +121,8 @@ static void sort(struct routes *routes)
 		struct route_container moved = routes->containers[i];
 		size_t k = i;
 
-		for (; k > 0 && strcmp(routes->containers[k - 1].to.schema, moved.to.schema) > 0;
+		for (; k > 0 && relation_compare(routes->dialect, &routes->containers[k - 1].to,
+						 &moved.to) > 0;
 		     k--)
 			routes->containers[k] = routes->containers[k - 1];
 		routes->containers[k] = moved;
@@ -109,29 +135,33 @@ static void check_apart(struct routes *routes)
 	for (size_t i = 0; i < routes->container_count; i++) {
 		const struct route_container *c = &routes->containers[i];
 
+		bool is_whole = !*c->from.schema;
+
 		if (find(routes, &c->from, true))
-			route_conflict(routes, ERR_ROUTE_CONFLICT, c->from.schema, INSTEAD,
-				       "the schema '%s' is staging for '%s' and production for "
+			route_conflict(routes, ERR_ROUTE_CONFLICT,
+				       is_whole ? c->from.database : c->from.schema, INSTEAD,
+				       "the %s '%s' is staging for '%s' and production for "
 				       "another one",
-				       c->from.schema, c->to.schema);
+				       is_whole ? "database" : "schema",
+				       is_whole ? c->from.database : c->from.schema,
+				       is_whole ? c->to.database : c->to.schema);
 	}
 }
 
 /* The demoted side is one deployment old: what it holds must not come back by itself. */
 static void check_left_out(struct routes *routes, const struct route *route)
 {
-	bool goes = find(routes, &route->from, false) != NULL;
-	bool is_lost = route->has_to && find(routes, &route->to, true);
+	const struct route_container *goes = find(routes, &route->from, false);
+	const struct route_container *lost = route->has_to ? find(routes, &route->to, true) : NULL;
 
-	if (route->in_scope || (!goes && !is_lost))
+	if (route->in_scope || (!goes && !lost))
 		return;
 	route_conflict(
 		routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
-		"deploy everything that is in these schemas, or use production-rollback, which "
+		"deploy everything that is exchanged with it, or use production-rollback, which "
 		"publishes a selection",
 		"'%s' is in %s that is exchanged and would not be built (%s): %s",
-		route->node->unique_id, routes->dialect->swaps_files ? "the file" : "a schema",
-		route->reason,
+		route->node->unique_id, whole(routes, goes ? goes : lost), route->reason,
 		goes ? "production would get what staging holds of it from an earlier time"
 		     : "production would lose it");
 }
@@ -143,14 +173,18 @@ static void check_only_in_production(const struct config *config, const struct m
 	for (size_t i = 0; i < manifest_count(to); i++) {
 		const struct manifest_node *node = manifest_node(to, i);
 
-		if (!manifest_makes_relation(node) || routes_find(routes, node->unique_id) ||
-		    !find(routes, &node->relation, true))
+		const struct route_container *in =
+			manifest_makes_relation(node) && !routes_find(routes, node->unique_id)
+				? find(routes, &node->relation, true)
+				: NULL;
+
+		if (!in)
 			continue;
 		route_conflict(routes, ERR_ROUTE_CONFLICT, node->unique_id,
 			       "enable it for both targets, or give it a schema of its own",
-			       "'%s' is in a schema that is exchanged and only in the manifest of "
+			       "'%s' is in %s that is exchanged and only in the manifest of "
 			       "'%s': production would lose it",
-			       node->unique_id, config_text(config, OPTION_TO));
+			       node->unique_id, whole(routes, in), config_text(config, OPTION_TO));
 	}
 }
 

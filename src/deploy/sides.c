@@ -212,6 +212,7 @@ void sides_close(struct sides *sides)
 	free(sides->home);
 	free(sides->dbt);
 	free(sides->profile);
+	free(sides->state_database);
 	free((char *)(uintptr_t)sides->connection.directory);
 	*sides = (struct sides) { 0 };
 }

@@ -1,5 +1,6 @@
 #include "airlock/deploy/sides.h"
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "airlock/base/fs.h"
 #include "airlock/base/proc.h"
 #include "airlock/dbt/fresh.h"
+#include "airlock/deploy/state.h"
 
 enum { SIDES = 2, FIRST_WAIT_MS = 50, LONGEST_WAIT_MS = 1000 };
 
@@ -150,6 +152,31 @@ int sides_lock_parses(const struct sides *sides, struct fs_lock *ret_lock, struc
 	return sides_wait_for(sides, path, "reads this project", ret_lock, err);
 }
 
+/* A name without quotes is stored in capitals there. */
+static int name_state_database(struct sides *sides, struct err *err)
+{
+	const char *written = config_text(sides->config, OPTION_STATE_DATABASE);
+	size_t len = written ? strlen(written) : 0;
+	bool is_quoted = len > 2 && written[0] == '"' && written[len - 1] == '"';
+
+	if (len == 0)
+		return 0;
+	if (!sides->dialect->crosses_databases) {
+		err_set(err, ERR_UNSUPPORTED,
+			"'state_database: %s' cannot be followed: on %s the records are in "
+			"production's database",
+			written, sides->dialect->title);
+		return err_hint(err, "leave it out");
+	}
+	free(sides->state_database);
+	sides->state_database = is_quoted ? mem_strndup(written + 1, len - 2) : mem_strdup(written);
+	for (char *p = sides->state_database; !is_quoted && *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	const struct relation home = { sides->state_database, STATE_SCHEMA, STATE_SCHEMA };
+
+	return relation_check(sides->dialect, &home, err);
+}
+
 int sides_parse(struct sides *sides, struct err *err)
 {
 	struct fs_lock lock CLEANUP(fs_lock_release) = FS_LOCK_FREE;
@@ -170,6 +197,8 @@ int sides_parse(struct sides *sides, struct err *err)
 	if (rc == 0)
 		rc = sides_check_adapters(sides->config, sides->from_manifest, sides->to_manifest,
 					  &sides->dialect, err);
+	if (rc == 0)
+		rc = name_state_database(sides, err);
 	if (rc == 0 && !sides->connection.directory)
 		sides->connection.directory = fs_join(sides->home, "ops");
 	return rc;

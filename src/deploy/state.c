@@ -232,6 +232,7 @@ int state_push_list(const struct state *state, struct strv *queries, struct err 
 {
 	const struct sql_arg args[] = {
 		SQL_ARG_SCHEMA("states", &state->schema),
+		SQL_ARG_IDENT("home", state->schema.database),
 		SQL_ARG_LITERAL("state", state->schema.schema),
 		SQL_ARG_LITERAL("database", state->schema.database),
 	};
@@ -290,6 +291,7 @@ int state_push_objects(const struct state *state, const struct relation *relatio
 {
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_IDENT("home", state->schema.database),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_NAMES("names", relations, n),
 	};
@@ -350,6 +352,7 @@ static int push_restores(const struct state *state, enum dialect_template templa
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_BIND("id"),
 		SQL_ARG_SCHEMA("restores", &restores),
+		SQL_ARG_IDENT("home", state->schema.database),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
 		{ .name = "detail",
 		  .kind = SQL_LITERAL,
@@ -378,6 +381,7 @@ int state_push_restore_list(const struct state *state, struct strv *queries, str
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_SCHEMA("restores", &restores),
+		SQL_ARG_IDENT("home", state->schema.database),
 		SQL_ARG_LITERAL("restore_schema", STATE_RESTORE_SCHEMA),
 	};
 
@@ -390,6 +394,7 @@ int state_push_left(const struct state *state, struct strv *queries, struct err 
 	const struct sql_arg args[] = {
 		SQL_ARG_RELATION("log", &state->log),
 		SQL_ARG_SCHEMA("states", &state->schema),
+		SQL_ARG_IDENT("home", state->schema.database),
 	};
 
 	return dialect_push(queries, state->dialect, DIALECT_OBSERVE_LEFT, args, ARRAY_LEN(args),

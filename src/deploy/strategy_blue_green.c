@@ -10,6 +10,47 @@
 #include "airlock/deploy/scope_build.h"
 #include "airlock/deploy/strategy_rows.h"
 
+struct texts {
+	const char *table;
+	const char *marks;
+	const char *publish;
+};
+
+static const struct texts of_files = {
+	.table = "its file takes the place of production's",
+	.publish = "the file of staging takes the place of production's",
+};
+static const struct texts of_schemas = {
+	.table = "its schema takes the place of production's",
+	.marks = "the schemas of staging say whose build they are",
+	.publish = "the schemas of staging and production change places, all or none",
+};
+static const struct texts of_schemas_one_by_one = {
+	.table = "its schema takes the place of production's",
+	.marks = "the schemas of staging say whose build they are",
+	.publish = "the schemas of staging and production change places, one pair at a time; then "
+		   "views get the names of production, and what was production its restore name",
+};
+static const struct texts of_databases = {
+	.table = "its database takes the place of production's",
+	.marks = "the database of staging says whose build it is",
+	.publish = "the databases of staging and production change places, each pair in one "
+		   "statement; then views get the names of production, and what was production "
+		   "its restore name",
+};
+
+static const struct texts *texts(const struct publication *w)
+{
+	if (w->in->dialect->swaps_files)
+		return &of_files;
+	if (w->in->dialect->changes_set_atomically)
+		return &of_schemas;
+	for (size_t i = 0; i < w->in->routes->container_count; i++)
+		if (*w->in->routes->containers[i].to.schema)
+			return &of_schemas_one_by_one;
+	return &of_databases;
+}
+
 static int refuse_node(const struct manifest_node *node, const char *what, struct err *err)
 {
 	err_set(err, ERR_UNSUPPORTED,
@@ -92,9 +133,7 @@ static int choose_tables(struct publication *w, struct err *err)
 	publication_sort(w);
 	if (publication_choose_containers(w, err) < 0)
 		return -1;
-	publication_swap_tables(w, w->in->dialect->swaps_files
-					   ? "its file takes the place of production's"
-					   : "its schema takes the place of production's");
+	publication_swap_tables(w, texts(w)->table);
 	publication_link_routes(w);
 	if (w->in->dialect->remakes_views && publication_order_views(w, err) < 0)
 		return -1;
@@ -117,7 +156,7 @@ static int plan_prepare(struct publication *w, struct err *err)
 				     : STEP_OPERATION,
 			     copies ? "staging gets from production what the build does not make "
 				      "anew"
-				    : "the schemas of staging say whose build they are");
+				    : texts(w)->marks);
 	step->idempotent = true;
 	step->undo = copies ? "nothing: staging is filled anew by the next deployment"
 			    : "nothing: the next deployment marks them anew";
@@ -137,17 +176,7 @@ static int plan_steps(struct publication *w, struct err *err)
 		return -1;
 	publication_plan_build(w, "build and test in staging; production is not touched", no_defer);
 	publication_plan_audit(w);
-	if (publication_plan_publish(
-		    w,
-		    w->in->dialect->swaps_files
-			    ? "the file of staging takes the place of production's"
-		    : w->in->dialect->changes_set_atomically
-			    ? "the schemas of staging and production change places, "
-			      "all or none"
-			    : "the schemas of staging and production change places, one "
-			      "pair at a time; then views get the names of production, "
-			      "and what was production its restore name",
-		    err) < 0)
+	if (publication_plan_publish(w, texts(w)->publish, err) < 0)
 		return -1;
 	return publication_plan_finish(w, err);
 }

@@ -34,3 +34,11 @@ bool container_has_relation(const struct container *container, const char *name)
 
 	return container_has(container, &object);
 }
+
+const struct container_schema *container_schema(const struct container *container, const char *name)
+{
+	for (size_t i = 0; container && i < container->schema_count; i++)
+		if (strcmp(container->schemas[i].name, name) == 0)
+			return &container->schemas[i];
+	return NULL;
+}

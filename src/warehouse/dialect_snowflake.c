@@ -55,6 +55,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTAINERS] = snowflake_containers_sql,
 	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
 	[DIALECT_ASIDE_DROP] = "drop schema {aside:schema}",
+	[DIALECT_ASIDE_DATABASE_CHECK] = ASIDE_DATABASE_CHECK,
+	[DIALECT_ASIDE_DATABASE_DROP] = "drop database {aside:schema}",
 	[DIALECT_LOG_ASIDE] = ASIDE_LOG,
 	[DIALECT_TAG] = "alter session set query_tag = 'airlock:{id:bind}'",
 	[DIALECT_RUNNING] =
@@ -72,31 +74,34 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		", 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', " UTC(
 			"r.logged_at") ", "
 				       "'age', datediff(second, r.logged_at, sysdate()), "
-				       "'restore', r.e)) from information_schema.tables t "
+				       "'restore', r.e)) from "
+				       "{home:ident}.information_schema.tables t "
 				       "left join (select l.id, l.logged_at, e.value as e from "
 				       "{log:relation} l, lateral flatten(input => "
 				       "parse_json(l.detail)) e where l.event = 'restores') r "
 				       "on t.table_name = 'r_' || r.id || '_' || "
 				       "r.e:number::varchar "
 				       "where t.table_schema = {restore_schema:literal} "
-				       "union all " ASIDE_OBSERVE,
+				       "union all " ASIDE_OBSERVE
+				       " union all " ASIDE_DATABASES_OBSERVE,
 	[DIALECT_OBSERVE_EXISTING] =
 		"select to_json(object_construct('database', w.d, 'schema', w.s, "
 		"'identifier', w.i)) from (values {names:names}) as w (d, s, i) "
-		"join information_schema.tables t on t.table_schema = w.s "
-		"and t.table_name = w.i",
+		"join {catalog}.information_schema.tables t on t.table_catalog = w.d "
+		"and t.table_schema = w.s and t.table_name = w.i",
 	[DIALECT_OBSERVE_LEFT] =
 		"select to_json(object_construct('lock', table_name)) "
-		"from information_schema.tables where table_schema = 'airlock' "
+		"from {home:ident}.information_schema.tables where table_schema = 'airlock' "
 		"and startswith(table_name, 'airlock_lock_') union all "
 		"select to_json(object_construct('side', table_schema || '.' || table_name)) "
-		"from information_schema.tables where table_schema = 'airlock' "
+		"from {home:ident}.information_schema.tables where table_schema = 'airlock' "
 		"and startswith(table_name, 'airlock_stage_') union all "
 		"select to_json(object_construct('unfinished', id)) from {log:relation} "
 		"group by id having count_if(event = 'intent') > 0 "
 		"and count_if(event in ('finished', 'aborted')) = 0",
 	[DIALECT_RESTORE_CHECK] =
-		"select to_number(case when (select count(*) from information_schema.tables t "
+		"select to_number(case when (select count(*) from "
+		"{home:ident}.information_schema.tables t "
 		"cross join (select l.id, e.value as e from {log:relation} l, "
 		"lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores' "
 		"and l.id = {maker:literal}) r "
@@ -154,7 +159,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 			      "from {lock:relation} where nonce = '{nonce:bind}'",
 	[DIALECT_LOCK_LIST] =
 		"select to_json(object_construct('identifier', table_name)) "
-		"from information_schema.tables where table_catalog = {database:literal} "
+		"from {home:ident}.information_schema.tables where table_catalog = "
+		"{database:literal} "
 		"and table_schema = {state:literal} and startswith(table_name, 'airlock_lock_') "
 		"order by table_name",
 	[DIALECT_LOCK_RELEASE] = "update {lock:relation} set nonce = '', phase = 'free' where "
@@ -186,14 +192,14 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', sysdate(), 'objects', coalesce(to_json(array_agg("
-		"object_construct('database', w.d, 'schema', w.s, 'identifier', w.i, "
-		"'object', case t.table_type when 'VIEW' then md5(v.view_definition) "
-		"else " OBJECT " end))), '[]') "
-		"from (values {names:names}) as w (d, s, i) "
-		"join information_schema.tables t on t.table_catalog = w.d "
+		"object_construct('database', q.d, 'schema', q.s, 'identifier', q.i, "
+		"'object', q.o))), '[]') from ({each}select w.d, w.s, w.i, "
+		"case t.table_type when 'VIEW' then md5(v.view_definition) else " OBJECT
+		" end as o from (values {names:names}) as w (d, s, i) "
+		"join {catalog}.information_schema.tables t on t.table_catalog = w.d "
 		"and t.table_schema = w.s and t.table_name = w.i "
-		"left join information_schema.views v on v.table_catalog = w.d "
-		"and v.table_schema = w.s and v.table_name = w.i",
+		"left join {catalog}.information_schema.views v on v.table_catalog = w.d "
+		"and v.table_schema = w.s and v.table_name = w.i{end}) q",
 	[DIALECT_LOG_RESTORES] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', sysdate(), 'restores', "
@@ -211,7 +217,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 						   "as j) d, "
 						   "lateral flatten(input => d.j) "
 						   "e join "
-						   "information_schema.tables t "
+						   "{home:ident}.information_schema.tables t "
 						   "on t.table_schema = "
 						   "{restore_schema:literal} "
 						   "and t.table_name = "
@@ -254,11 +260,13 @@ const struct dialect dialect_snowflake = {
 	.escapes_backslash = true,
 	.catalog_per_database = true,
 	.names_database = true,
+	.crosses_databases = true,
 	.moves_objects = false,
 	.views_follow_names = true,
 	.one_writer = false,
 	.changes_set_atomically = false,
 	.swaps_schemas = true,
+	.swaps_databases = true,
 	.remakes_views = true,
 	.unseen_by_identity =
 		"a change of grants or policies, and what is written to a table in the "

@@ -35,34 +35,37 @@
 #define ASIDE_OTHERS                                                                               \
 	"(select t.s as table_schema, listagg(t.n, ', ') within group (order by t.n) as names "    \
 	"from " SNOWFLAKE_MEMBERS(                                                                 \
-		"") "t left join (select r.e:schema::varchar as s, "                               \
-		    "to_json(r.e:objects) as made from " ASIDE_RECORDS ") m on m.s = t.s "         \
-		    "where contains(t.s, '__airlock_') and not contains(coalesce(m.made, ''), "    \
-		    "to_json(to_variant(" ASIDE_MEMBER "))) group by t.s) o "
+		"{home:ident}.") "t left join (select r.e:schema::varchar as s, "                  \
+				 "to_json(r.e:objects) as made from " ASIDE_RECORDS                \
+				 ") m on m.s = t.s "                                               \
+				 "where contains(t.s, '__airlock_') and not "                      \
+				 "contains(coalesce(m.made, ''), "                                 \
+				 "to_json(to_variant(" ASIDE_MEMBER "))) group by t.s) o "
 
 #define ASIDE_OBSERVE                                                                              \
 	"select to_json(object_construct('schema', n.schema_name, 'object', " ASIDE_CREATED(       \
 		"n") ", 'comment', n.comment, 'bytes', coalesce(b.bytes, 0), 'id', r.id, "         \
-		     "'at', " SNOWFLAKE_UTC("r.logged_at") ", 'age', datediff(second, "            \
-							   "r.logged_at, sysdate()), "             \
-							   "'others', o.names, 'restore', r.e)) "  \
-							   "from information_schema.schemata n "   \
-							   "left join " ASIDE_RECORDS              \
-							   "on r.e:schema::varchar = "             \
-							   "n.schema_name "                        \
-							   "left join " ASIDE_OTHERS               \
-							   "on o.table_schema = n.schema_name "    \
-							   "left join (select t.table_schema, "    \
-							   "sum(t.bytes) as bytes from "           \
-							   "information_schema.tables t "          \
-							   "group by t.table_schema) b on "        \
-							   "b.table_schema = n.schema_name "       \
-							   "where regexp_like(n.schema_name, "     \
-							   "'.*__airlock_[0-9]{{14}_[0-9a-f]{{6}'" \
-							   ")"
+		     "'at', " SNOWFLAKE_UTC(                                                       \
+			     "r.logged_at") ", 'age', datediff(second, "                           \
+					    "r.logged_at, sysdate()), "                            \
+					    "'others', o.names, 'restore', r.e)) "                 \
+					    "from {home:ident}.information_schema.schemata n "     \
+					    "left join " ASIDE_RECORDS "on r.e:schema::varchar = " \
+					    "n.schema_name "                                       \
+					    "left join " ASIDE_OTHERS                              \
+					    "on o.table_schema = n.schema_name "                   \
+					    "left join (select t.table_schema, "                   \
+					    "sum(t.bytes) as bytes from "                          \
+					    "{home:ident}.information_schema.tables t "            \
+					    "group by t.table_schema) b on "                       \
+					    "b.table_schema = n.schema_name "                      \
+					    "where regexp_like(n.schema_name, "                    \
+					    "'.*__airlock_[0-9]{{14}_[0-9a-f]{{6}'"                \
+					    ")"
 
 #define ASIDE_CHECK                                                                                \
-	"select to_number(case when (select count(*) from information_schema.schemata n "          \
+	"select to_number(case when (select count(*) from "                                        \
+	"{home:ident}.information_schema.schemata n "                                              \
 	"join " ASIDE_RECORDS "on r.e:schema::varchar = n.schema_name and r.id = {maker:literal} " \
 	"and r.e:object::varchar = " ASIDE_CREATED(                                                \
 		"n") " where n.schema_name = {identifier:literal} and "                            \
@@ -72,31 +75,77 @@
 		     "else '" DIALECT_RAISED_CONFLICT " ' || {shown:literal} "                     \
 		     "|| ' is no longer what the history says' end)"
 
-/* {detail}: [{"prefix", "made": ["KIND NAME/CREATION", ..], ..}], of the deployment that is bound.
- */
+/* The same of a database: its own catalog lists what is in it. */
+#define ASIDE_DATABASE_OTHERS                                                                      \
+	"(select count(*) from " SNOWFLAKE_MEMBERS(                                                \
+		"{catalog:ident}.") "t cross join (select to_json(r.e:objects) as made "           \
+				    "from " ASIDE_RECORDS                                          \
+				    "where r.id = {maker:literal} and r.e:database::varchar = "    \
+				    "{identifier:literal}) m where t.d = {identifier:literal} "    \
+				    "and t.s <> 'INFORMATION_SCHEMA' "                             \
+				    "and not contains(m.made, to_json(to_variant(t.k || ' ' || "   \
+				    "t.s || '.' || t.n || "                                        \
+				    "coalesce('/' || t.c, '')))))"
+
+#define ASIDE_DATABASE_CHECK                                                                       \
+	"select to_number(case when (select count(*) from "                                        \
+	"{home:ident}.information_schema.databases n "                                             \
+	"join " ASIDE_RECORDS                                                                      \
+	"on r.e:database::varchar = n.database_name and r.id = {maker:literal} "                   \
+	"and r.e:object::varchar = " ASIDE_CREATED(                                                \
+		"n") " where n.database_name = "                                                   \
+		     "{identifier:literal} and endswith(coalesce(n.comment, ''), "                 \
+		     "{marker:literal})) > 0 and " ASIDE_DATABASE_OTHERS                           \
+		     " = 0 then '1' else '" DIALECT_RAISED_CONFLICT                                \
+		     " ' || {shown:literal} || ' is no longer what the history says' end)"
+
+#define ASIDE_DATABASES_OBSERVE                                                                    \
+	"select to_json(object_construct('aside', n.database_name, 'object', " ASIDE_CREATED(      \
+		"n") ", 'comment', n.comment, 'bytes', coalesce(r.e:bytes::bigint, 0), 'id', "     \
+		     "r.id, 'at', " SNOWFLAKE_UTC("r.logged_at") ", 'age', datediff(second, "      \
+								 "r.logged_at, sysdate()), "       \
+								 "'restore', r.e)) from "          \
+								 "{home:ident}.information_"       \
+								 "schema.databases n "             \
+								 "join " ASIDE_RECORDS             \
+								 "on r.e:database::varchar = "     \
+								 "n.database_name"
+
+/* {detail}: [{"prefix", "kind", "made": ["KIND NAME/CREATION", ..], ..}], of the deployment that is
+ * bound. */
 #define ASIDE_LOG                                                                                  \
 	"insert into {log:relation} (id, logged_at, event, detail) "                               \
 	"select '{id:bind}', sysdate(), 'restores', coalesce(to_json(array_agg(object_construct("  \
 	"'number', e.value:number, 'of', e.value:of, 'keep', e.value:keep, 'keep_for', "           \
-	"e.value:keep_for, 'schema', n.schema_name, 'object', " ASIDE_CREATED(                     \
-		"n") ", 'objects', e.value:made, 'bytes', coalesce(b.bytes, 0), "                  \
+	"e.value:keep_for, 'schema', n.s, 'database', n.d, 'object', " ASIDE_CREATED(              \
+		"n") ", 'objects', e.value:made, 'bytes', coalesce(b.bytes, "                      \
+		     "e.value:bytes::bigint, 0), "                                                 \
 		     "'expires_at', " SNOWFLAKE_UTC("dateadd(second, e.value:keep_for::bigint, "   \
-						    "sysdate())") "))), '[]') "                    \
-								  "from (select "                  \
+						    "sysdate())") "))), '[]') from (select "       \
 								  "parse_json({detail:literal}) "  \
-								  "as j) d, lateral "              \
-								  "flatten(input => d.j) e "       \
-								  "join "                          \
-								  "information_schema.schemata n " \
-								  "on n.schema_name = "            \
-								  "e.value:prefix::varchar "       \
-								  "|| '{id:bind}' left join "      \
-								  "(select t.table_schema, "       \
-								  "sum(t.bytes) as bytes "         \
+								  "as j) d, "                      \
+								  "lateral flatten(input => d.j) " \
+								  "e join "                        \
+								  "(select 'schema' as kind, "     \
+								  "schema_name as n, schema_name " \
+								  "as s, null as d, created "      \
 								  "from "                          \
-								  "information_schema.tables t "   \
-								  "group by t.table_schema) b "    \
-								  "on b.table_schema = "           \
-								  "n.schema_name"
+								  "{home:ident}.information_"      \
+								  "schema.schemata union all "     \
+								  "select 'database', "            \
+								  "database_name, null, "          \
+								  "database_name, created from "   \
+								  "{home:ident}.information_"      \
+								  "schema.databases) n on n.kind " \
+								  "= e.value:kind::varchar "       \
+								  "and n.n = "                     \
+								  "e.value:prefix::varchar || "    \
+								  "'{id:bind}' left join "         \
+								  "(select t.table_schema, "       \
+								  "sum(t.bytes) as bytes from "    \
+								  "{home:ident}.information_"      \
+								  "schema.tables t group by "      \
+								  "t.table_schema) b "             \
+								  "on b.table_schema = n.s"
 
 #endif

@@ -30,3 +30,44 @@ left join (
     where p.privilege_type <> 'OWNERSHIP' and p.object_type <> 'DATABASE'
     group by p.object_catalog, coalesce(p.object_schema, p.object_name)
 ) g on g.object_catalog = w.d and g.place = w.s
+union all
+select to_json(object_construct(
+    'database', n.database_name, 'schema', '', 'side', w.i,
+    'owner', n.database_owner, 'owned', is_role_in_session(n.database_owner), 'comment', n.comment,
+    'transient', n.is_transient = 'YES', 'retention', n.retention_time,
+    'objects', coalesce(o.found, array_construct()), 'seen', coalesce(o.seen, md5('')), 'bytes', coalesce(o.bytes, 0),
+    'schemas', coalesce(s.found, array_construct()), 'grants', coalesce(g.found, array_construct())))
+from (values {names:names}) as w (d, s, i)
+join {catalog}.information_schema.databases n
+    on n.database_name = w.d and n.database_name = {dataset_of:literal} and w.s = ''
+cross join (
+    select array_agg(object_construct('kind', m.k, 'name', m.n, 'object', m.c)) as found, sum(m.b) as bytes,
+        md5(listagg(case m.k when 'schema' then null else m.n || coalesce('/' || m.c, '') end, ' ')
+            within group (order by m.n, m.k)) as seen
+    from (
+        select case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end as k,
+            t.table_schema || '.' || t.table_name as n, date_part(epoch_microsecond, t.created)::varchar as c, t.bytes as b
+        from {catalog}.information_schema.tables t where t.table_schema <> 'INFORMATION_SCHEMA'
+        union all
+        select lower(p.object_type), p.object_schema || '.' || p.object_name, null, 0
+        from {catalog}.information_schema.object_privileges p
+        where p.privilege_type = 'OWNERSHIP' and p.object_catalog = {dataset_of:literal}
+            and p.object_schema <> 'INFORMATION_SCHEMA' and p.object_type not in ('TABLE', 'VIEW',
+            'MATERIALIZED VIEW', 'EXTERNAL TABLE', 'DYNAMIC TABLE', 'EVENT TABLE', 'HYBRID TABLE', 'ICEBERG TABLE', 'SCHEMA')
+        union all
+        select 'schema', h.schema_name, null, 0
+        from {catalog}.information_schema.schemata h where h.schema_name <> 'INFORMATION_SCHEMA'
+    ) m
+) o
+cross join (
+    select array_agg(object_construct('name', h.schema_name, 'owner', h.schema_owner, 'comment', h.comment,
+        'transient', h.is_transient = 'YES', 'managed', h.is_managed_access = 'YES', 'retention', h.retention_time)) as found
+    from {catalog}.information_schema.schemata h where h.schema_name <> 'INFORMATION_SCHEMA'
+) s
+cross join (
+    select array_agg(object_construct('on', lower(p.object_type), 'schema', coalesce(p.object_schema,
+        case p.object_type when 'SCHEMA' then p.object_name else '' end), 'name', p.object_name,
+        'privilege', p.privilege_type, 'to', p.granted_to, 'grantee', p.grantee, 'option', p.is_grantable = 'YES')) as found
+    from {catalog}.information_schema.object_privileges p
+    where p.privilege_type <> 'OWNERSHIP' and p.object_catalog = {dataset_of:literal}
+) g

@@ -49,9 +49,14 @@ static void put_literal(struct buf *out, const struct dialect *dialect, const ch
 	buf_add_char(out, '\'');
 }
 
+/* Without a schema it is the database itself. */
 static void put_schema(struct buf *out, const struct dialect *dialect,
 		       const struct relation *relation)
 {
+	if (dialect->names_database && relation->database && !*relation->schema) {
+		put_ident(out, dialect, relation->database);
+		return;
+	}
 	if (dialect->names_database && relation->database) {
 		put_ident(out, dialect, relation->database);
 		buf_add_char(out, '.');

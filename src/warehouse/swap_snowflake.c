@@ -1,19 +1,22 @@
 /*
- * Schemas that change places on Snowflake, one pair at a time: an exchange is one statement and
- * commits by itself. On which side of it a schema is its own comment says, which goes with it.
+ * Schemas, or databases, that change places on Snowflake, one pair at a time: an exchange is one
+ * statement and commits by itself. On which side of it one is its own comment says, which goes with
+ * it.
  *
  * Order, and why: (1) both sides are what the tests and the plan saw. (2) The new side gets the
- * privileges of production, for it keeps its own. (3) The schemas change places. Views of the new
- * side still name staging's schemas, where what was production is by now, whole: so (4) they are
- * made again, by the SQL compiled for production, before (5) anything of the old side is touched,
- * and nothing in production names staging any more; then it gets the name of a restore point.
+ * privileges of production, for it keeps its own (swap_snowflake_carry.c). (3) They change places.
+ * Views of the new side still name staging's, where what was production is by now, whole: so (4)
+ * they are made again, by the SQL compiled for production, before (5) anything of the old side is
+ * touched, and nothing in production names staging any more; then it gets the name of a restore
+ * point. A database leaves an empty one under its name, in one statement: dbt has somewhere to
+ * connect to, and everything that is asked of both sides has an answer at any moment.
  */
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "publish_snowflake.h"
 #include "snowflake_aside.h"
+#include "swap_snowflake.h"
 
 #define MARK_BEGINS "[airlock: "
 #define MARK_ENDS "]"
@@ -22,6 +25,22 @@
 	"(select md5(coalesce(listagg(m.n || coalesce('/' || m.c, ''), ' ') within group "         \
 	"(order by m.n, m.k), '')) from " SNOWFLAKE_MEMBERS(                                       \
 		"{catalog:ident}.") "m where m.s = {schema:literal}) = {seen:literal}"
+
+#define SEEN_IN_DATABASE                                                                           \
+	"(select md5(coalesce(listagg(m.s || '.' || m.n || coalesce('/' || m.c, ''), ' ') within " \
+	"group (order by m.s || '.' || m.n, m.k), '')) from " SNOWFLAKE_MEMBERS(                   \
+		"{catalog:ident}.") "m where m.d = {database:literal} "                            \
+				    "and m.s <> 'INFORMATION_SCHEMA') = {seen:literal}"
+
+#define MARK_OF_DATABASE_IS                                                                        \
+	"(select count(*) from {catalog:ident}.information_schema.databases n "                    \
+	"where n.database_name = {database:literal} and endswith(coalesce(n.comment, ''), "        \
+	"{mark:literal})) = 1"
+
+#define NAMES_NO_STAGING_DATABASE                                                                  \
+	"(select count(*) from {catalog:ident}.information_schema.views v "                        \
+	"where v.table_schema <> 'INFORMATION_SCHEMA' and regexp_count(upper(replace("             \
+	"v.view_definition, '\"', '')), {names:literal}) > 0) = 0"
 
 #define MARK_IS                                                                                    \
 	"(select count(*) from {catalog:ident}.information_schema.schemata n "                     \
@@ -81,37 +100,62 @@ static char *marked(const char *words, const char *what)
 	return sql_bind_mark(prefix, "id", MARK_ENDS);
 }
 
-static int push_schema(struct strv *statements, const struct dialect *dialect,
-		       const struct relation *schema, const char *comment, const char *name,
-		       const char *text, struct err *err)
+int snowflake_push_container(const struct push *p, const struct relation *container,
+			     const char *comment, const struct relation *name, const char *text)
 {
 	const struct sql_arg args[] = {
-		SQL_ARG_SCHEMA("schema", schema),
+		SQL_ARG_STATEMENT("kind", snowflake_is_database(container) ? "database" : "schema"),
+		SQL_ARG_SCHEMA("it", container),
 		SQL_ARG_LITERAL("comment", comment),
-		SQL_ARG_IDENT("database", schema->database),
-		SQL_ARG_IDENT("name", name ? name : schema->schema),
+		SQL_ARG_SCHEMA("name", name ? name : container),
 	};
 
-	return dialect_push_text(statements, dialect, text, args, ARRAY_LEN(args), err);
+	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+}
+
+static int push_comment(const struct push *p, const struct relation *container, const char *comment)
+{
+	return snowflake_push_container(p, container, comment, NULL,
+					"comment on {kind:statement} {it} is {comment:literal}");
+}
+
+/* A database is there: dbt connects to it. What dbt makes in it is permanent unless it is there. */
+static int push_transient_schemas(const struct push *p, const struct publish_container *c)
+{
+	for (size_t i = 0; c->to_seen && i < c->to_seen->schema_count; i++) {
+		const struct container_schema *s = &c->to_seen->schemas[i];
+		const struct relation schema = { c->from.database, s->name, NULL };
+
+		if (s->is_transient && !c->to_seen->is_transient &&
+		    !container_schema(c->from_seen, s->name) &&
+		    snowflake_push_container(p, &schema, NULL, NULL,
+					     "create transient schema if not exists {it}") < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_green(const struct push *p, const struct publish_container *c)
+{
+	bool transient = c->to_seen && c->to_seen->is_transient;
+
+	if (snowflake_is_database(&c->from))
+		return push_transient_schemas(p, c);
+	return snowflake_push_container(p, &c->from, NULL, NULL,
+					transient ? "create transient schema if not exists {it}"
+						  : "create schema if not exists {it}");
 }
 
 int snowflake_mark(const struct dialect *dialect, const struct publish_set *set,
 		   struct strv *statements, struct err *err)
 {
+	const struct push p = { statements, dialect, set, NULL, err };
 	char *comment CLEANUP(mem_free_string) = marked("", "building ");
 
-	for (size_t i = 0; i < set->container_count; i++) {
-		const struct publish_container *c = &set->containers[i];
-		bool transient = c->to_seen && c->to_seen->is_transient;
-
-		if (push_schema(statements, dialect, &c->from, NULL, NULL,
-				transient ? "create transient schema if not exists {schema}"
-					  : "create schema if not exists {schema}",
-				err) < 0 ||
-		    push_schema(statements, dialect, &c->from, comment, NULL,
-				"comment on schema {schema} is {comment:literal}", err) < 0)
+	for (size_t i = 0; i < set->container_count; i++)
+		if (push_green(&p, &set->containers[i]) < 0 ||
+		    push_comment(&p, &set->containers[i].from, comment) < 0)
 			return -1;
-	}
 	return 0;
 }
 
@@ -146,6 +190,7 @@ static int push_check(const struct push *p, const struct relation *schema,
 	const struct sql_arg args[] = {
 		SQL_ARG_IDENT("catalog", schema->database),
 		SQL_ARG_LITERAL("schema", schema->schema),
+		SQL_ARG_LITERAL("database", schema->database),
 		{ .name = "seen",
 		  .kind = SQL_LITERAL,
 		  .text = check->seen,
@@ -159,6 +204,13 @@ static int push_check(const struct push *p, const struct relation *schema,
 }
 
 #define NOTHING_SEEN "d41d8cd98f00b204e9800998ecf8427e" /* md5('') */
+
+/* The check of a schema, or that of a database. */
+static const char *either(const struct relation *container, const char *of_schema,
+			  const char *of_database)
+{
+	return snowflake_is_database(container) ? of_database : of_schema;
+}
 
 static const char *seen_of(const struct container *container)
 {
@@ -174,20 +226,16 @@ static char *mark_before(const struct push *p, const struct publish_container *c
 	return marked("", "building ");
 }
 
-static bool is_swapped(const struct publish_container *c)
-{
-	return c->from_seen && c->from_seen->is_swapped;
-}
-
 /* Right before it changes places too: a statement of another process may still come. */
 static int check_mark(const struct push *p, const struct publish_container *c)
 {
 	char *mark CLEANUP(mem_free_string) = mark_before(p, c);
 	const struct check from = { .mark = mark };
 
-	return push_check(p, &c->from, &from,
-			  "is not the schema that this deployment began to build",
-			  SNOWFLAKE_RAISE_UNLESS(MARK_IS, DIALECT_RAISED_CONFLICT));
+	return push_check(
+		p, &c->from, &from, "is not the one that this deployment began to build",
+		either(&c->from, SNOWFLAKE_RAISE_UNLESS(MARK_IS, DIALECT_RAISED_CONFLICT),
+		       SNOWFLAKE_RAISE_UNLESS(MARK_OF_DATABASE_IS, DIALECT_RAISED_CONFLICT)));
 }
 
 static int check_container(const struct push *p, const struct publish_container *c)
@@ -195,28 +243,23 @@ static int check_container(const struct push *p, const struct publish_container 
 	static const char changed[] = "got or lost something after it was looked at";
 	const struct check from = { .seen = seen_of(c->from_seen) };
 	const struct check to = { .seen = seen_of(c->to_seen) };
+	const char *text =
+		either(&c->to, SNOWFLAKE_RAISE_UNLESS(SEEN_IS, DIALECT_RAISED_CONFLICT),
+		       SNOWFLAKE_RAISE_UNLESS(SEEN_IN_DATABASE, DIALECT_RAISED_CONFLICT));
 
-	if (is_swapped(c))
+	if (snowflake_is_swapped(c))
 		return 0;
-	if (check_mark(p, c) < 0 ||
-	    push_check(p, &c->from, &from, changed,
-		       SNOWFLAKE_RAISE_UNLESS(SEEN_IS, DIALECT_RAISED_CONFLICT)) < 0)
+	if (check_mark(p, c) < 0 || push_check(p, &c->from, &from, changed, text) < 0)
 		return -1;
-	return push_check(p, &c->to, &to, changed,
-			  SNOWFLAKE_RAISE_UNLESS(SEEN_IS, DIALECT_RAISED_CONFLICT));
-}
-
-static bool is_a_view(const struct publish_table *t)
-{
-	return t->view || t->is_view;
+	return push_check(p, &c->to, &to, changed, text);
 }
 
 /* Its container has changed places before this process took over. */
 static bool is_there(const struct push *p, const struct publish_table *t)
 {
 	for (size_t i = 0; i < p->set->container_count; i++)
-		if (relation_same_schema(p->dialect, &p->set->containers[i].to, t->to))
-			return is_swapped(&p->set->containers[i]);
+		if (snowflake_holds(p->dialect, &p->set->containers[i].to, t->to))
+			return snowflake_is_swapped(&p->set->containers[i]);
 	return false;
 }
 
@@ -226,8 +269,9 @@ static int check_from(const struct push *p, const struct publish_table *t)
 		return 0;
 	return one_by_one_check(
 		p, t, t->from, t->from_table,
-		is_a_view(t) ? SNOWFLAKE_RAISE_UNLESS(SNOWFLAKE_VIEW_IS, DIALECT_RAISED_CONFLICT)
-			     : SNOWFLAKE_RAISE_UNLESS(SNOWFLAKE_TABLE_IS, DIALECT_RAISED_CONFLICT),
+		snowflake_is_view(t)
+			? SNOWFLAKE_RAISE_UNLESS(SNOWFLAKE_VIEW_IS, DIALECT_RAISED_CONFLICT)
+			: SNOWFLAKE_RAISE_UNLESS(SNOWFLAKE_TABLE_IS, DIALECT_RAISED_CONFLICT),
 		t->is_exact ? "(the restore point) changed" : "(staging) changed after its tests");
 }
 
@@ -265,160 +309,31 @@ static int verify(const struct push *p, const struct publish_table *t)
 				 ARRAY_LEN(args), p->err);
 }
 
+static int names_none(const struct push *p, const struct relation *in,
+		      const struct relation *staging)
+{
+	const char *name = snowflake_is_database(staging) ? staging->database : staging->schema;
+	char *pattern CLEANUP(mem_free_string) = pattern_of(name);
+	char *what CLEANUP(mem_free_string) = mem_printf("has a view that names %s", name);
+	const struct check check = { .pattern = pattern };
+
+	return push_check(
+		p, in, &check, what,
+		either(in, SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING, DIALECT_RAISED_VIEW),
+		       SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING_DATABASE, DIALECT_RAISED_VIEW)));
+}
+
 static int names_no_staging(const struct push *p)
 {
-	for (size_t i = 0; i < p->set->container_count; i++) {
-		for (size_t k = 0; k < p->set->container_count; k++) {
-			const struct publish_container *from = &p->set->containers[k];
-			char *pattern CLEANUP(mem_free_string) = pattern_of(from->from.schema);
-			char *what CLEANUP(mem_free_string) =
-				mem_printf("has a view that names %s", from->from.schema);
-			const struct check check = { .pattern = pattern };
-
-			if (push_check(p, &p->set->containers[i].to, &check, what,
-				       SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING,
-							      DIALECT_RAISED_VIEW)) < 0)
+	for (size_t i = 0; i < p->set->container_count; i++)
+		for (size_t k = 0; k < p->set->container_count; k++)
+			if (names_none(p, &p->set->containers[i].to, &p->set->containers[k].from) <
+			    0)
 				return -1;
-		}
-	}
 	return 0;
 }
 
-/* --- what the new side gets from production --- */
-
-static int refuse(const struct push *p, const struct relation *schema, const char *what,
-		  const char *hint)
-{
-	char *name CLEANUP(mem_free_string) = relation_display(schema);
-
-	err_set(p->err, ERR_UNSUPPORTED, "'%s' cannot be exchanged: %s", name, what);
-	return err_hint(p->err, "%s", hint);
-}
-
-static bool same_grant(const struct container_grant *a, const struct container_grant *b)
-{
-	bool of_schema = strcmp(a->on, "schema") == 0;
-
-	return of_schema == (strcmp(b->on, "schema") == 0) &&
-	       (of_schema || strcmp(a->name, b->name) == 0) &&
-	       strcmp(a->privilege, b->privilege) == 0 && strcmp(a->to, b->to) == 0 &&
-	       strcmp(a->grantee, b->grantee) == 0 && a->with_option == b->with_option;
-}
-
-static bool has_grant(const struct container *container, const struct container_grant *grant)
-{
-	for (size_t i = 0; container && i < container->grant_count; i++)
-		if (same_grant(&container->grants[i], grant))
-			return true;
-	return false;
-}
-
-static const struct publish_table *table_of(const struct push *p, const struct relation *schema,
-					    const struct container_grant *grant)
-{
-	for (size_t i = 0; i < p->set->n; i++) {
-		const struct publish_table *t = &p->set->tables[i];
-
-		if (t->from && relation_same_schema(p->dialect, t->from, schema) &&
-		    strcmp(t->from->identifier, grant->name) == 0)
-			return t;
-	}
-	return NULL;
-}
-
-/* A word of the catalog's goes into a statement as it is. */
-static bool is_word(const char *text)
-{
-	return *text && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ")] == '\0';
-}
-
-static int push_grant(const struct push *p, const struct publish_container *c,
-		      const struct container_grant *grant, bool gives)
-{
-	bool of_schema = strcmp(grant->on, "schema") == 0;
-	const struct publish_table *t = of_schema ? NULL : table_of(p, &c->from, grant);
-	bool of_database = strncmp(grant->to, "DATABASE", strlen("DATABASE")) == 0;
-	const struct relation object = { c->from.database, c->from.schema, grant->name };
-	struct buf text CLEANUP(buf_release) = BUF_INIT;
-
-	if (!of_schema && !t)
-		return 0;
-	if ((strcmp(grant->to, "ROLE") != 0 && !of_database) || !is_word(grant->privilege)) {
-		char *what CLEANUP(mem_free_string) =
-			mem_printf("%s on %s is granted to the %s '%s', which an exchange would "
-				   "take it from",
-				   grant->privilege, grant->name, grant->to, grant->grantee);
-
-		return refuse(p, &c->to, what,
-			      "use production-rollback or wac, which keep the tables");
-	}
-	const struct sql_arg args[] = {
-		SQL_ARG_STATEMENT("privilege", grant->privilege),
-		SQL_ARG_SCHEMA("schema", &c->from),
-		SQL_ARG_RELATION("object", &object),
-		SQL_ARG_IDENT("database", c->from.database),
-		SQL_ARG_IDENT("grantee", grant->grantee),
-	};
-
-	buf_printf(&text, "%s {privilege:statement} on %s %s %s{grantee}%s",
-		   gives ? "grant" : "revoke",
-		   of_schema      ? "schema {schema}"
-		   : is_a_view(t) ? "view {object}"
-				  : "table {object}",
-		   gives ? "to" : "from", of_database ? "database role {database}." : "role ",
-		   gives && grant->with_option ? " with grant option" : "");
-	return dialect_push_text(p->statements, p->dialect, buf_cstr(&text), args, ARRAY_LEN(args),
-				 p->err);
-}
-
-/* Who could read before can read after, and nobody more. */
-static int push_grants(const struct push *p, const struct publish_container *c)
-{
-	const struct container *from = c->from_seen;
-	const struct container *to = c->to_seen;
-
-	if (is_swapped(c))
-		return 0;
-	for (size_t i = 0; from && i < from->grant_count; i++)
-		if (!has_grant(to, &from->grants[i]) &&
-		    push_grant(p, c, &from->grants[i], false) < 0)
-			return -1;
-	for (size_t i = 0; to && i < to->grant_count; i++)
-		if (!has_grant(from, &to->grants[i]) && push_grant(p, c, &to->grants[i], true) < 0)
-			return -1;
-	return 0;
-}
-
-static int push_settings(const struct push *p, const struct publish_container *c)
-{
-	const struct container *from = c->from_seen;
-	const struct container *to = c->to_seen;
-
-	if (!from || !to || is_swapped(c))
-		return 0;
-	if (from->is_transient != to->is_transient)
-		return refuse(p, &c->from,
-			      to->is_transient ? "it is permanent, and production is transient"
-					       : "it is transient, and production is permanent",
-			      "drop it in staging: it is made like production's then");
-	if (from->is_managed != to->is_managed &&
-	    push_schema(p->statements, p->dialect, &c->from, NULL, NULL,
-			to->is_managed ? "alter schema {schema} enable managed access"
-				       : "alter schema {schema} disable managed access",
-			p->err) < 0)
-		return -1;
-	if (from->retention_days == to->retention_days)
-		return 0;
-	const struct sql_arg args[] = {
-		SQL_ARG_SCHEMA("schema", &c->from),
-		SQL_ARG_NUMBER("days", to->retention_days),
-	};
-
-	return dialect_push_text(p->statements, p->dialect,
-				 "alter schema {schema} set data_retention_time_in_days = "
-				 "{days:number}",
-				 args, ARRAY_LEN(args), p->err);
-}
+/* --- the exchange --- */
 
 static int check_owner(const struct push *p, const struct publish_table *t)
 {
@@ -431,26 +346,20 @@ static int check_owner(const struct push *p, const struct publish_table *t)
 	char *what CLEANUP(mem_free_string) = mem_printf(
 		"it belongs to '%s' in staging and to '%s' in production", from->owner, to->owner);
 
-	return refuse(p, t->to, what,
-		      "let one role build and own both, or use production-rollback or wac");
+	return snowflake_refuse_swap(
+		p, t->to, what,
+		"let one role build and own both, or use production-rollback or wac");
 }
-
-/* --- the exchange --- */
 
 static int push_exchange(const struct push *p, const struct publish_container *c)
 {
-	const struct sql_arg args[] = {
-		SQL_ARG_SCHEMA("to", &c->to),
-		SQL_ARG_SCHEMA("from", &c->from),
-	};
-
-	if (is_swapped(c))
+	if (snowflake_is_swapped(c))
 		return 0;
 	one_by_one_guards(p);
 	if (check_mark(p, c) < 0)
 		return -1;
-	return dialect_push_text(p->statements, p->dialect, "alter schema {to} swap with {from}",
-				 args, ARRAY_LEN(args), p->err);
+	return snowflake_push_container(p, &c->to, NULL, &c->from,
+					"alter {kind:statement} {it} swap with {name}");
 }
 
 static int push_views(const struct push *p)
@@ -465,23 +374,39 @@ static int push_views(const struct push *p)
 	return 0;
 }
 
+/* An empty one takes its name in the statement that gives it its own. */
+static int push_database_aside(const struct push *p, const struct publish_container *c)
+{
+	char *emptied CLEANUP(mem_free_string) = marked("", "emptied by ");
+	bool transient = c->to_seen && c->to_seen->is_transient;
+
+	if (snowflake_push_container(p, &c->restore, NULL, NULL,
+				     transient ? "create transient database if not exists {it}"
+					       : "create database if not exists {it}") < 0 ||
+	    push_comment(p, &c->restore, emptied) < 0)
+		return -1;
+	return snowflake_push_container(p, &c->from, NULL, &c->restore,
+					"alter database {it} swap with {name}");
+}
+
 /* The old side last: until here it has the name that views may still read. */
 static int push_end(const struct push *p, const struct publish_container *c)
 {
 	char *words CLEANUP(mem_free_string) = words_of(c->to_seen);
 	char *published CLEANUP(mem_free_string) = marked(words, "published ");
 	char *demoted CLEANUP(mem_free_string) = marked(words, "demoted by ");
-	static const char comment[] = "comment on schema {schema} is {comment:literal}";
 
 	one_by_one_guards(p);
-	if (push_schema(p->statements, p->dialect, &c->to, published, NULL, comment, p->err) < 0)
+	if (push_comment(p, &c->to, published) < 0)
 		return -1;
 	if (c->from_seen && c->from_seen->is_aside)
 		return 0;
-	if (push_schema(p->statements, p->dialect, &c->from, demoted, NULL, comment, p->err) < 0)
+	if (push_comment(p, &c->from, demoted) < 0)
 		return -1;
-	return push_schema(p->statements, p->dialect, &c->from, NULL, c->restore.schema,
-			   "alter schema {schema} rename to {database}.{name}", p->err);
+	if (snowflake_is_database(&c->from))
+		return push_database_aside(p, c);
+	return snowflake_push_container(p, &c->from, NULL, &c->restore,
+					"alter schema {it} rename to {name}");
 }
 
 static int each_table(const struct push *p, push_fn *fn)
@@ -491,8 +416,6 @@ static int each_table(const struct push *p, push_fn *fn)
 			return -1;
 	return 0;
 }
-
-typedef int container_fn(const struct push *p, const struct publish_container *c);
 
 static int each_container(const struct push *p, container_fn *fn)
 {
@@ -509,8 +432,7 @@ int snowflake_swap(const struct push *p)
 	if (each_table(p, check_owner) < 0 || each_container(p, check_container) < 0 ||
 	    each_table(p, check_from) < 0 || each_table(p, check_to) < 0)
 		return -1;
-	if (!returns &&
-	    (each_container(p, push_settings) < 0 || each_container(p, push_grants) < 0))
+	if (!returns && each_container(p, snowflake_carry) < 0)
 		return -1;
 	if (each_container(p, push_exchange) < 0)
 		return -1;

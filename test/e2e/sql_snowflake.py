@@ -162,6 +162,10 @@ class Swap(unittest.TestCase):
         self.sql("create sequence mart.numbers")
         self.assert_refused("MART", "sequence NUMBERS")
 
+    def test_what_would_go_on_with_the_old_schema_is_refused_though_it_may_be_lost(self):
+        self.sql("create task mart.old as select 1")
+        self.assert_refused("task OLD", "it would go on, with what was production")
+
     def test_what_may_be_lost_goes_with_the_old_schema(self):
         self.sql("create table mart.old as select 1 as a")
         done = self.deploy()
@@ -190,7 +194,7 @@ class Swap(unittest.TestCase):
             ("create table green_utils.more as select 1 as a", "GREEN_UTILS got or lost something"),
             ("create table mart.more as select 1 as a", "MART got or lost something"),
             ("create stage mart.files", "MART got or lost something"),
-            ("comment on schema green_mart is 'mine'", "GREEN_MART is not the schema"),
+            ("comment on schema green_mart is 'mine'", "GREEN_MART is not the one"),
         ):
             with self.subTest(change):
                 self.setUp()

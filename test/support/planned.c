@@ -104,6 +104,7 @@ static int read_compiled(struct planned *planned, const char *to, struct err *er
 
 int planned_plan(struct planned *planned, struct err *err)
 {
+	const char *home = config_text(&planned->config, OPTION_STATE_DATABASE);
 	const struct strategy_input input = {
 		.config = &planned->config,
 		.routes = &planned->routes,
@@ -115,7 +116,7 @@ int planned_plan(struct planned *planned, struct err *err)
 		.compiled = planned->compiled,
 		.build_options = &planned->build_options,
 		.build_select = &planned->build_select,
-		.database = planned->routes.items[0].to.database,
+		.database = home && *home ? home : planned->routes.items[0].to.database,
 	};
 
 	return strategy_plan(strategy_find(planned->config.strategy), &input, &planned->plan, err);

@@ -20,6 +20,9 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_OBSERVE_PUBLISHED:
 		return true;
 	default:
+		if (template == DIALECT_ASIDE_DATABASE_CHECK ||
+		    template == DIALECT_ASIDE_DATABASE_DROP)
+			return !d->swaps_databases;
 		return template >= DIALECT_OBSERVE_CONTAINERS && template <= DIALECT_LOG_ASIDE &&
 		       !d->swaps_schemas;
 	}

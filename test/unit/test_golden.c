@@ -67,13 +67,17 @@ struct plan_case {
 #define TO_PROD "--from staging --to prod --tags mart,utils"
 #define GREEN_TO_PROD "--from green --to prod --tags mart,utils"
 #define FILES_TO_PROD "--from green --to prod --conflict"
+#define DATABASES_TO_PROD                                                                          \
+	"--from blue_green --to prod --prepare clone --state-database SHOP_AIRLOCK"
 #define BY_TAG "--from staging --tags mart,utils"
 
 static void plan_is_golden(const struct plan_case *c)
 {
 	CLEANUP(mem_free_string)
 	char *from = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
-				strstr(c->options, "--from green") ? "green" : "staging");
+				strstr(c->options, "--from green")        ? "green"
+				: strstr(c->options, "--from blue_green") ? "blue_green"
+									  : "staging");
 	CLEANUP(mem_free_string)
 	char *to = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
 			      strstr(c->options, FILES_TO_PROD) ? "green_prod" : "prod");
@@ -167,6 +171,8 @@ static void plans_of_blue_green(void **state)
 		{ "blue-green", "snowflake", "", "green_before", GREEN_TO_PROD, "--full-refresh" },
 		{ "blue-green", "snowflake", "_built", "green_built", GREEN_TO_PROD,
 		  "--full-refresh" },
+		{ "blue-green", "snowflake", "_databases", "databases_built", DATABASES_TO_PROD,
+		  NULL },
 		{ "blue-green", "postgres", "_built", "green_built", GREEN_TO_PROD,
 		  "--full-refresh" },
 	};
@@ -319,6 +325,8 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
 	[DIALECT_ASIDE_CHECK] = "aside_check",
 	[DIALECT_ASIDE_DROP] = "aside_drop",
+	[DIALECT_ASIDE_DATABASE_CHECK] = "aside_database_check",
+	[DIALECT_ASIDE_DATABASE_DROP] = "aside_database_drop",
 	[DIALECT_GRANTS_KEEP] = "grants_keep",
 	[DIALECT_GRANTS_BACK] = "grants_back",
 	[DIALECT_LOG_ASIDE] = "log_aside",
@@ -380,6 +388,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_SCHEMA("states", &log),
 		SQL_ARG_SCHEMA("restores", &restore),
 		SQL_ARG_LITERAL("state", "airlock"),
+		SQL_ARG_IDENT("home", "Wh"),
+		SQL_ARG_IDENT("catalog", "Wh"),
 		SQL_ARG_LITERAL("database", "Wh"),
 		SQL_ARG_LITERAL("holder", "0011223344556677"),
 		SQL_ARG_LITERAL("dead", "20260102030405_abcdef"),

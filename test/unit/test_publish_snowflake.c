@@ -155,7 +155,8 @@ static void what_changed_places_already_does_not_do_so_again(void **state)
 
 static void what_a_swap_would_lose_is_refused(void **state)
 {
-	static struct container_grant shared = { "schema", "MART", "USAGE", "SHARE", "OUT", false };
+	static struct container_grant shared = { "schema", "MART", "MART", "USAGE",
+						 "SHARE",  "OUT",  false };
 	const struct container cases[] = {
 		{ .seen = "t", .grants = &shared, .grant_count = 1 },
 		{ .seen = "t", .is_transient = true },
@@ -169,6 +170,146 @@ static void what_a_swap_would_lose_is_refused(void **state)
 		CLEANUP(err_release) struct err err = ERR_INIT;
 
 		swaps(&green, &cases[i], &statements, &err);
+		assert_int_equal(err.code, ERR_UNSUPPORTED);
+		if (!strstr(err.message, words[i]))
+			fail_msg("%s", err.message);
+	}
+}
+
+/* The same of two databases. */
+static void swaps_databases(const struct container *green, const struct container *production,
+			    struct strv *statements, struct err *err)
+{
+	static const struct relation in_green = { "STG", "MART", "ORDERS" };
+	const struct dialect *dialect = dialect_find("snowflake");
+	struct publish_table table = one_table(&in_green, &to, &permanent, &permanent);
+	struct publish_container container = {
+		.from = { "STG", "", NULL },
+		.to = { to.database, "", NULL },
+		.restore = { "DB__airlock_x", "", NULL },
+		.from_seen = green,
+		.to_seen = production,
+	};
+	const struct publish_set set = {
+		.tables = &table, .n = 1, .containers = &container, .container_count = 1
+	};
+
+	table.way = PUBLISH_SWAP;
+	dialect->publish(dialect, &set, statements, err);
+}
+
+static void a_database_leaves_an_empty_one_in_its_place(void **state)
+{
+	static const struct {
+		struct container green;
+		bool swaps, leaves;
+	} cases[] = {
+		{ { .seen = "s", .schema = { "STG", "", NULL } }, true, true },
+		{ { .seen = "s", .schema = { "STG", "", NULL }, .is_swapped = true }, false, true },
+		{ { .seen = "s",
+		    .schema = { "STG", "", NULL },
+		    .is_swapped = true,
+		    .is_aside = true },
+		  false,
+		  false },
+	};
+	const struct container production = { .seen = "t", .schema = { "DB", "", NULL } };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(strv_release) struct strv statements = STRV_INIT;
+		CLEANUP(err_release) struct err err = ERR_INIT;
+
+		swaps_databases(&cases[i].green, &production, &statements, &err);
+		if (err_is_set(&err))
+			fail_msg("%s", err.message);
+		assert_int_equal(
+			strv_contains(&statements, "alter database \"DB\" swap with \"STG\""),
+			cases[i].swaps);
+		assert_int_equal(strv_contains(&statements,
+					       "create database if not exists \"DB__airlock_x\""),
+				 cases[i].leaves);
+		assert_int_equal(
+			strv_contains(&statements,
+				      "alter database \"STG\" swap with \"DB__airlock_x\""),
+			cases[i].leaves);
+	}
+}
+
+static void privileges_and_settings_inside_a_database_come_along(void **state)
+{
+	static struct container_grant grants[] = {
+		{ "database", "", "DB", "USAGE", "ROLE", "ANALYST", false },
+		{ "schema", "MART", "MART", "USAGE", "ROLE", "ANALYST", true },
+		{ "table", "MART", "ORDERS", "SELECT", "ROLE", "ANALYST", false },
+		/* There is no such schema in staging: it was said that production may lose it. */
+		{ "schema", "OLD", "OLD", "USAGE", "ROLE", "ANALYST", false },
+	};
+	static struct container_grant more = { "table", "MART",    "ORDERS", "INSERT",
+					       "ROLE",  "BUILDER", false };
+	static struct container_schema of_green = { .name = "MART", .owner = "R" };
+	static struct container_schema of_production = {
+		.name = "MART", .owner = "R", .is_managed = true, .retention_days = 3
+	};
+	const struct container green = { .seen = "s",
+					 .schema = { "STG", "", NULL },
+					 .schemas = &of_green,
+					 .schema_count = 1,
+					 .grants = &more,
+					 .grant_count = 1 };
+	const struct container production = { .seen = "t",
+					      .schema = { "DB", "", NULL },
+					      .schemas = &of_production,
+					      .schema_count = 1,
+					      .grants = grants,
+					      .grant_count = 4 };
+	static const char *const expected[] = {
+		"alter schema \"STG\".\"MART\" enable managed access",
+		"alter schema \"STG\".\"MART\" set data_retention_time_in_days = 3",
+		"revoke INSERT on table \"STG\".\"MART\".\"ORDERS\" from role \"BUILDER\"",
+		"grant USAGE on database \"STG\" to role \"ANALYST\"",
+		"grant USAGE on schema \"STG\".\"MART\" to role \"ANALYST\" with grant option",
+		"grant SELECT on table \"STG\".\"MART\".\"ORDERS\" to role \"ANALYST\"",
+	};
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	swaps_databases(&green, &production, &statements, &err);
+	assert_false(err_is_set(&err));
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+		if (!strv_contains(&statements, expected[i]))
+			fail_msg("%s", expected[i]);
+	for (size_t i = 0; i < statements.n; i++)
+		if (strstr(statements.v[i], "\"OLD\""))
+			fail_msg("%s", statements.v[i]);
+}
+
+static void what_leaves_with_a_database_is_refused(void **state)
+{
+	static struct container_grant of_role = { "table",         "MART",   "ORDERS", "SELECT",
+						  "DATABASE_ROLE", "READER", false };
+	static struct container_schema owned = { .name = "MART", .owner = "OTHER" };
+	static struct container_schema mine = { .name = "MART", .owner = "R" };
+	const struct container green = {
+		.seen = "s", .schema = { "STG", "", NULL }, .schemas = &mine, .schema_count = 1
+	};
+	const struct container cases[] = {
+		{ .seen = "t", .schema = { "DB", "", NULL }, .grants = &of_role, .grant_count = 1 },
+		{ .seen = "t", .schema = { "DB", "", NULL }, .schemas = &owned, .schema_count = 1 },
+		{ .seen = "t", .schema = { "DB", "", NULL }, .is_transient = true },
+	};
+	static const char *const words[] = { "DATABASE_ROLE 'READER'",
+					     "'STG.MART' cannot be exchanged: it belongs to 'R' in "
+					     "staging and to 'OTHER'",
+					     "'STG' cannot be exchanged: it is permanent" };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		CLEANUP(strv_release) struct strv statements = STRV_INIT;
+		CLEANUP(err_release) struct err err = ERR_INIT;
+
+		swaps_databases(&green, &cases[i], &statements, &err);
 		assert_int_equal(err.code, ERR_UNSUPPORTED);
 		if (!strstr(err.message, words[i]))
 			fail_msg("%s", err.message);
@@ -200,6 +341,9 @@ int main(void)
 		cmocka_unit_test(a_table_that_comes_back_says_of_itself_what_it_said),
 		cmocka_unit_test(what_changed_places_already_does_not_do_so_again),
 		cmocka_unit_test(what_a_swap_would_lose_is_refused),
+		cmocka_unit_test(a_database_leaves_an_empty_one_in_its_place),
+		cmocka_unit_test(privileges_and_settings_inside_a_database_come_along),
+		cmocka_unit_test(what_leaves_with_a_database_is_refused),
 		cmocka_unit_test(a_lost_connection_is_no_answer),
 	};
 

@@ -223,6 +223,63 @@ static void schemas_that_are_exchanged_map_one_to_one(void **state)
 		"wac and production-rollback");
 }
 
+#define IN(DATABASE, NAME, SCHEMA)                                                                 \
+	{                                                                                          \
+		.name = NAME, .database = DATABASE, .schema = SCHEMA                               \
+	}
+
+static void sides_that_differ_by_databases_exchange_these_whole(void **state)
+{
+	WORLD = { .adapter = "snowflake",
+		  .options = BLUE_GREEN,
+		  .from = NODES(IN("STG", "a", "MART"), IN("STG", "b", "UTILS"),
+				IN("STG2", "c", "MART")),
+		  .to = NODES(IN("PROD", "a", "MART"), IN("PROD", "b", "UTILS"),
+			      IN("PROD2", "c", "MART")) };
+
+	(void)state;
+	accepted(&w);
+	assert_int_equal(w.routes.container_count, 2);
+	assert_string_equal(w.routes.containers[0].from.database, "STG");
+	assert_string_equal(w.routes.containers[0].to.database, "PROD");
+	assert_string_equal(w.routes.containers[0].to.schema, "");
+	assert_string_equal(w.routes.containers[1].to.database, "PROD2");
+}
+
+static void databases_that_do_not_map_are_refused(void **state)
+{
+	WORLD = { .adapter = "snowflake",
+		  .options = BLUE_GREEN,
+		  .from = NODES(IN("STG", "a", "GREEN")),
+		  .to = NODES(IN("PROD", "a", "MART")) };
+	CLEANUP(world_release)
+	struct world two = { .adapter = "snowflake",
+			     .options = BLUE_GREEN,
+			     .from = NODES(IN("STG", "a", "MART"), IN("STG", "b", "MART")),
+			     .to = NODES(IN("PROD", "a", "MART"), IN("PROD2", "b", "MART")) };
+	CLEANUP(world_release)
+	struct world left = { .adapter = "snowflake",
+			      .options = BLUE_GREEN,
+			      .selected = "model.shop.a",
+			      .from = NODES(IN("STG", "a", "MART"), IN("STG", "b", "UTILS")),
+			      .to = NODES(IN("PROD", "a", "MART"), IN("PROD", "b", "UTILS")) };
+
+	(void)state;
+	refused(&w, ERR_ROUTE_CONFLICT,
+		"'model.shop.a' is 'STG.GREEN.A' in staging and 'PROD.MART.A' in production: an "
+		"exchange of databases keeps the names of their schemas",
+		"wac and production-rollback");
+	refused(&two, ERR_ROUTE_CONFLICT,
+		"'model.shop.b' is 'STG.MART.B' in staging and 'PROD2.MART.B' in production: its "
+		"schema in staging already stands for another one of production",
+		"wac and production-rollback");
+	refused(&left, ERR_ROUTE_CONFLICT,
+		"'model.shop.b' is in a database that is exchanged and would not be built (left "
+		"out by the selection): production would get what staging holds of it from an "
+		"earlier time",
+		"production-rollback");
+}
+
 static void what_an_exchange_would_take_along_or_lose_is_refused(void **state)
 {
 	WORLD = { .options = BLUE_GREEN,
@@ -513,6 +570,8 @@ int main(void)
 		cmocka_unit_test(an_audit_must_not_overwrite_a_model_of_the_default_schema),
 		cmocka_unit_test(the_shared_layer_of_an_audit_is_listed),
 		cmocka_unit_test(schemas_that_are_exchanged_map_one_to_one),
+		cmocka_unit_test(sides_that_differ_by_databases_exchange_these_whole),
+		cmocka_unit_test(databases_that_do_not_map_are_refused),
 		cmocka_unit_test(what_an_exchange_would_take_along_or_lose_is_refused),
 		cmocka_unit_test(an_exchanged_view_must_not_go_on_reading_staging),
 		cmocka_unit_test(blue_green_of_files_keeps_all_names),

@@ -70,16 +70,17 @@ enum option_id {
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/
 	OPTION_SELECT, /* -s, selection words */
-	OPTION_SELECTOR,   /* a name of selectors.yml, instead of select and exclude */
-	OPTION_SHARED,     /* list | refuse; default list */
-	OPTION_SKIP_TESTS, /* list of test names */
-	OPTION_STALE_OK,   /* list */
-	OPTION_TAGS,       /* list */
-	OPTION_TO,         /* target of the production side */
-	OPTION_TO_ENV,     /* as from_env */
-	OPTION_VERIFY,     /* none | counts | test; default test */
-	OPTION_VIEWS,      /* rebuild | skip | refuse; rebuild with `to`, else skip */
-	OPTION_YES,        /* -y, flag; command line only */
+	OPTION_SELECTOR,       /* a name of selectors.yml, instead of select and exclude */
+	OPTION_SHARED,         /* list | refuse; default list */
+	OPTION_SKIP_TESTS,     /* list of test names */
+	OPTION_STALE_OK,       /* list */
+	OPTION_STATE_DATABASE, /* where the records are; default: production's */
+	OPTION_TAGS,           /* list */
+	OPTION_TO,             /* target of the production side */
+	OPTION_TO_ENV,         /* as from_env */
+	OPTION_VERIFY,         /* none | counts | test; default test */
+	OPTION_VIEWS,          /* rebuild | skip | refuse; rebuild with `to`, else skip */
+	OPTION_YES,            /* -y, flag; command line only */
 	OPTION_COUNT,
 };
 

@@ -45,6 +45,7 @@ struct sides {
 	struct manifest *from_manifest; /* after sides_parse() */
 	struct manifest *to_manifest;   /* NULL without `to` */
 	const struct dialect *dialect;
+	char *state_database;             /* as the catalog has it; NULL: production's */
 	struct ops_connection connection; /* of the side that publishes */
 };
 

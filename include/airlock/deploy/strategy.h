@@ -27,7 +27,7 @@ struct strategy_input {
 	const struct strv *build_options; /* the user's dbt options for the build */
 	const struct strv *build_select;  /* selection words of the build; empty: everything */
 	const struct strv *options;       /* the user's dbt options for every start; NULL: none */
-	const char *database; /* of the connection that publishes: where the state tables are */
+	const char *database;             /* where the state tables are */
 	const json_t *rolled_back; /* of a rollback: the deployment, as history.h shapes it */
 	bool is_resumed;           /* another process had begun to publish */
 	const json_t *begun;       /* what the beginning records; NULL: printed as <...> */

@@ -1,6 +1,6 @@
 /*
- * container: what the warehouse's catalog says of a schema that is exchanged whole, as observe
- * read it.
+ * container: what the warehouse's catalog says of a schema, a database or a file that is exchanged
+ * whole, as observe read it. Of what is in a database or a file the names are "schema.name".
  *
  * `makes` and `removes` were written by the warehouse itself and are SQL.
  * Ownership: everything belongs to the picture (struct observed) that holds it.
@@ -22,8 +22,9 @@ struct container_object {
 
 /* A privilege on it, or on something in it. */
 struct container_grant {
-	const char *on;   /* "schema", "table", "view", ... */
-	const char *name; /* of what it is on */
+	const char *on;     /* "database", "schema", "table", "view", ... */
+	const char *schema; /* of what it is on; "" of a database */
+	const char *name;   /* of what it is on */
 	const char *privilege;
 	const char *to; /* "ROLE", "SHARE", ... */
 	const char *grantee;
@@ -37,8 +38,18 @@ struct container_dependent {
 	const char *makes;   /* after it, over the new objects; NULL: it cannot be made again */
 };
 
+/* In a database that is exchanged. */
+struct container_schema {
+	const char *name;
+	const char *owner;
+	const char *comment;
+	bool is_transient;
+	bool is_managed;
+	int64_t retention_days;
+};
+
 struct container {
-	struct relation schema; /* no identifier */
+	struct relation schema; /* no identifier; of a database or a file "" */
 	bool is_production;
 	const char *object; /* identity */
 	const char *owner;
@@ -56,6 +67,9 @@ struct container {
 	bool is_transient;
 	bool is_managed; /* only its owner grants */
 	int64_t retention_days;
+	int64_t bytes; /* of a database */
+	struct container_schema *schemas;
+	size_t schema_count;
 	struct container_grant *grants; /* where the warehouse does not carry them itself */
 	size_t grant_count;
 	const char *const *refuses; /* what an exchange would lose, by name */
@@ -63,6 +77,8 @@ struct container {
 };
 
 /* Whether it holds an object of that name; "table" and "view" are one kind of name. */
+const struct container_schema *container_schema(const struct container *container,
+						const char *name);
 bool container_has(const struct container *container, const struct container_object *object);
 bool container_has_relation(const struct container *container, const char *name);
 

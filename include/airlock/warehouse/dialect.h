@@ -69,6 +69,9 @@ enum dialect_template {
 	 * like the one above. */
 	DIALECT_ASIDE_CHECK,
 	DIALECT_ASIDE_DROP,
+	/* The same of a database; NULL where none are exchanged. */
+	DIALECT_ASIDE_DATABASE_CHECK,
+	DIALECT_ASIDE_DATABASE_DROP,
 	/* Owners and privileges of what dbt makes anew; NULL where there are none. log, names,
 	 * configured:literal: records them, [["schema", "identifier"], ..] of those whose
 	 * privileges the project sets itself */
@@ -80,7 +83,8 @@ enum dialect_template {
 	DIALECT_TAG,
 	DIALECT_RUNNING,
 	/* log, detail:literal: records the schemas that were put aside, [{"number", "of", "prefix",
-	 * "made", ..}]; their name is the prefix and the deployment. NULL like the one above. */
+	 * "kind", "bytes", "made", ..}]; their name is the prefix and the deployment. NULL like the
+	 * one above. */
 	DIALECT_LOG_ASIDE,
 	DIALECT_SCHEMA_CREATE,     /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,        /* log: unless it exists */
@@ -241,10 +245,12 @@ struct dialect {
 	 * each of their schemas where it says {dataset}, joined by "union all". */
 	bool catalog_per_database;
 	bool names_database;     /* statements carry the database part */
+	bool crosses_databases;  /* a publish may write several databases */
 	bool moves_objects;      /* a table can change its schema and keep all it has */
 	bool views_follow_names; /* a view reads what has the name, and not the object */
 	bool one_writer;         /* one process at a time may have the database open */
 	bool swaps_schemas;      /* whole schemas can change places */
+	bool swaps_databases;    /* databases too, where the sides differ by these */
 	/* Behind that views still name the schemas of staging, and are made again. */
 	bool remakes_views;
 	/* One database file can take the place of another; staging's has the name

@@ -6,7 +6,7 @@
  *
  *   relation    "db"."schema"."identifier", or "schema"."identifier" where the dialect's
  *               statements cannot name a database
- *   schema      the first two parts of a relation, likewise
+ *   schema      the first two parts of a relation, likewise; the first alone where the second is ""
  *   ident       one quoted identifier
  *   idents      a comma list of quoted identifiers
  *   relations   a comma list of relations
