@@ -56,6 +56,71 @@ static int push_containers(const struct routes *routes, struct strv *queries, st
 	return result;
 }
 
+static int push_future_of(const struct routes *routes, const struct relation *of, const char *side,
+			  struct strv *queries, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("of", side),
+		SQL_ARG_LITERAL("database", of->database),
+		SQL_ARG_LITERAL("identifier", of->schema),
+		SQL_ARG_STATEMENT("kind", *of->schema ? "schema" : "database"),
+		SQL_ARG_SCHEMA("schema", of),
+	};
+
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_FUTURE, args, ARRAY_LEN(args),
+			    err);
+}
+
+/* Of a database those of its schemas too, on both sides: all but those that staging lacks. */
+static int push_future_inside(const struct routes *routes, const struct route_container *c,
+			      const struct container *to_seen, struct strv *queries,
+			      struct err *err)
+{
+	struct strv done CLEANUP(strv_release) = STRV_INIT;
+
+	for (size_t i = 0; i < to_seen->schema_count; i++) {
+		const struct relation to = { c->to.database, to_seen->schemas[i].name, NULL };
+
+		if (push_future_of(routes, &to, "to", queries, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct relation from = { c->from.database, routes->items[i].from.schema,
+					       NULL };
+
+		if (!routes->items[i].in_scope ||
+		    strcmp(from.database, routes->items[i].from.database) != 0 ||
+		    strv_contains(&done, from.schema))
+			continue;
+		strv_push(&done, from.schema);
+		if (push_future_of(routes, &from, "from", queries, err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Both sides have to be there: after the build, and before they change places. */
+static int push_future(const struct routes *routes, const struct observed *before,
+		       struct strv *queries, struct err *err)
+{
+	if (!before || routes->is_rollback || !routes->dialect->templates[DIALECT_OBSERVE_FUTURE])
+		return 0;
+	for (size_t i = 0; i < routes->container_count; i++) {
+		const struct route_container *c = &routes->containers[i];
+		const struct container *from =
+			observed_container(before, routes->dialect, &c->from);
+		const struct container *to = observed_container(before, routes->dialect, &c->to);
+
+		if (!to || (from && from->is_swapped))
+			continue;
+		if (push_future_of(routes, &c->from, "from", queries, err) < 0 ||
+		    push_future_of(routes, &c->to, "to", queries, err) < 0 ||
+		    (!*c->to.schema && push_future_inside(routes, c, to, queries, err) < 0))
+			return -1;
+	}
+	return 0;
+}
+
 int observe_push_rows(const struct routes *routes, const struct relation *relation, bool content,
 		      struct strv *queries, struct err *err)
 {
@@ -190,13 +255,37 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 	if (result == 0)
 		result = push_containers(routes, queries, err);
 	if (result == 0 && rows != OBSERVE_NO_ROWS)
+		result = push_future(routes, before, queries, err);
+	if (result == 0 && rows != OBSERVE_NO_ROWS)
 		result = push_counts(routes, before, rows == OBSERVE_CONTENT, queries, err);
 	return result;
 }
 
-/* Both kinds of rows come behind the first answers; only a container has two sides. */
+/* Its container came before it. */
+static void collect_future(const json_t *row, json_t *containers)
+{
+	for (size_t i = 0; i < json_array_size(containers); i++) {
+		json_t *container = json_array_get(containers, i);
+		const char *schema = js_get_string(container, "schema");
+
+		if (!js_text_is(container, "side", js_get_string(row, "future_of")) ||
+		    !js_text_is(row, "database", js_get_string(container, "database")) ||
+		    (schema && *schema && !js_text_is(row, "schema", schema)))
+			continue;
+		if (!json_object_get(container, "grants"))
+			json_object_set_new(container, "grants", json_array());
+		json_array_extend(json_object_get(container, "grants"),
+				  json_object_get(row, "grants"));
+	}
+}
+
+/* All kinds of rows come behind the first answers; only a container has two sides. */
 static void collect_row(json_t *row, json_t *rows, json_t *containers)
 {
+	if (json_object_get(row, "future_of")) {
+		collect_future(row, containers);
+		return;
+	}
 	json_array_append(json_object_get(row, "side") ? containers : rows, row);
 }
 

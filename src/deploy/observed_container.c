@@ -80,6 +80,7 @@ static void read_schemas(struct observed *o, const json_t *object, struct contai
 			.name = copy(o, item, "name"),
 			.owner = copy(o, item, "owner"),
 			.comment = copy(o, item, "comment"),
+			.owned = js_get_bool(item, "owned", true),
 			.is_transient = js_get_bool(item, "transient", false),
 			.is_managed = js_get_bool(item, "managed", false),
 			.retention_days = js_get_integer(item, "retention", 0),

@@ -53,6 +53,15 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"on n.catalog_name = w.d and n.schema_name = w.s",
 	[DIALECT_OBSERVE_RELATIONS] = snowflake_observe_sql,
 	[DIALECT_OBSERVE_CONTAINERS] = snowflake_containers_sql,
+	[DIALECT_OBSERVE_FUTURE] =
+		"show future grants in {kind:statement} {schema:schema}; "
+		"select to_json(object_construct('future_of', {of:literal}, 'database', "
+		"{database:literal}, 'schema', {identifier:literal}, 'grants', coalesce(array_agg("
+		"object_construct('on', 'future ' || lower(\"grant_on\"), 'schema', "
+		"{identifier:literal}, "
+		"'name', '', 'privilege', \"privilege\", 'to', \"grant_to\", 'grantee', "
+		"\"grantee_name\", 'option', \"grant_option\" = 'true')), array_construct()))) "
+		"from table(result_scan(last_query_id()))",
 	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
 	[DIALECT_ASIDE_DROP] = "drop schema {aside:schema}",
 	[DIALECT_ASIDE_DATABASE_CHECK] = ASIDE_DATABASE_CHECK,

@@ -60,7 +60,8 @@ cross join (
     ) m
 ) o
 cross join (
-    select array_agg(object_construct('name', h.schema_name, 'owner', h.schema_owner, 'comment', h.comment,
+    select array_agg(object_construct('name', h.schema_name, 'owner', h.schema_owner, 'owned', is_role_in_session(h.schema_owner),
+        'comment', h.comment,
         'transient', h.is_transient = 'YES', 'managed', h.is_managed_access = 'YES', 'retention', h.retention_time)) as found
     from {catalog}.information_schema.schemata h where h.schema_name <> 'INFORMATION_SCHEMA'
 ) s

@@ -340,15 +340,12 @@ static int check_owner(const struct push *p, const struct publish_table *t)
 	const struct table *from = t->from_table;
 	const struct table *to = t->to_table;
 
-	if (!t->decided || !from || !to || !from->owner || !to->owner ||
-	    strcmp(from->owner, to->owner) == 0)
+	if (!t->decided || !from || !to)
 		return 0;
-	char *what CLEANUP(mem_free_string) = mem_printf(
-		"it belongs to '%s' in staging and to '%s' in production", from->owner, to->owner);
-
-	return snowflake_refuse_swap(
-		p, t->to, what,
-		"let one role build and own both, or use production-rollback or wac");
+	if (snowflake_check_owned(p, t->to, to->owner, to->owned) < 0 ||
+	    snowflake_check_owned(p, t->from, from->owner, from->owned) < 0)
+		return -1;
+	return snowflake_check_owner(p, t->to, from->owner, to->owner);
 }
 
 static int push_exchange(const struct push *p, const struct publish_container *c)

@@ -40,6 +40,12 @@ int snowflake_push_container(const struct push *p, const struct relation *contai
 int snowflake_refuse_swap(const struct push *p, const struct relation *container, const char *what,
 			  const char *hint);
 
+/* One role owns it on both sides, and it is one of this session's. */
+int snowflake_check_owner(const struct push *p, const struct relation *it, const char *from,
+			  const char *to);
+int snowflake_check_owned(const struct push *p, const struct relation *it, const char *owner,
+			  bool owned);
+
 typedef int container_fn(const struct push *p, const struct publish_container *c);
 
 /* Privileges and settings of production's, on staging's. */

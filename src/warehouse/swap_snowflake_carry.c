@@ -27,9 +27,19 @@ static bool is_on(const struct container_grant *grant, const char *kind)
 	return strcmp(grant->on, kind) == 0;
 }
 
+/* Of what it will be on: "table"; NULL: it is on something that is there. */
+static const char *future_of(const struct container_grant *grant)
+{
+	static const char prefix[] = "future ";
+
+	return strncmp(grant->on, prefix, strlen(prefix)) == 0 ? grant->on + strlen(prefix) : NULL;
+}
+
 /* A table of production may be a view in staging: their names are of one kind. */
 static bool same_object(const struct container_grant *a, const struct container_grant *b)
 {
+	if (future_of(a) || future_of(b))
+		return strcmp(a->on, b->on) == 0;
 	if (is_on(a, "database") || is_on(b, "database"))
 		return is_on(a, "database") && is_on(b, "database");
 	if (is_on(a, "schema") != is_on(b, "schema"))
@@ -87,23 +97,42 @@ static bool has_schema(const struct push *p, const struct publish_container *c,
 	return false;
 }
 
-/* NULL: it is on nothing that is exchanged. */
-static const char *object_of(const struct push *p, const struct publish_container *c,
-			     const struct container_grant *grant, const struct relation *place)
+/* "future tables in schema {schema}": a kind of the catalog's in its plural. */
+static void add_future(const char *kind, const struct relation *place, struct buf *out)
 {
-	if (is_on(grant, "database"))
-		return "database {schema}";
-	if (is_on(grant, "schema"))
-		return has_schema(p, c, place) ? "schema {schema}" : NULL;
-	const struct publish_table *t = table_at(p, place);
+	size_t len = strlen(kind);
+	bool in_y = len > 1 && kind[len - 1] == 'y';
 
-	return !t ? NULL : snowflake_is_view(t) ? "view {object}" : "table {object}";
+	buf_add_str(out, "future ");
+	for (size_t i = 0; i < len - (in_y ? 1 : 0); i++)
+		buf_add_char(out, kind[i] == '_' ? ' ' : kind[i]);
+	buf_printf(out, "%s in %s {schema}", in_y ? "ies" : "s",
+		   *place->schema ? "schema" : "database");
+}
+
+/* Nothing: it is on nothing that is exchanged. */
+static void add_object(const struct push *p, const struct publish_container *c,
+		       const struct container_grant *grant, const struct relation *place,
+		       struct buf *out)
+{
+	const char *kind = future_of(grant);
+	const struct publish_table *t = kind ? NULL : table_at(p, place);
+
+	if (kind && (!*place->schema || has_schema(p, c, place)))
+		add_future(kind, place, out);
+	else if (is_on(grant, "database"))
+		buf_add_str(out, "database {schema}");
+	else if (is_on(grant, "schema") && has_schema(p, c, place))
+		buf_add_str(out, "schema {schema}");
+	else if (t)
+		buf_add_str(out, snowflake_is_view(t) ? "view {object}" : "table {object}");
 }
 
 /* A word of the catalog's goes into a statement as it is. */
 static bool is_word(const char *text)
 {
-	return *text && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ ")] == '\0';
+	return *text && text[strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ "
+					  "abcdefghijklmnopqrstuvwxyz_")] == '\0';
 }
 
 /* A database role is in the database that is exchanged. */
@@ -111,24 +140,27 @@ static bool can_be_given(const struct publish_container *c, const struct contain
 {
 	bool of_database = strncmp(grant->to, "DATABASE", strlen("DATABASE")) == 0;
 
-	return is_word(grant->privilege) && (strcmp(grant->to, "ROLE") == 0 ||
-					     (of_database && !snowflake_is_database(&c->from)));
+	return is_word(grant->privilege) && is_word(grant->on) &&
+	       (strcmp(grant->to, "ROLE") == 0 ||
+		(of_database && !snowflake_is_database(&c->from)));
 }
 
 static int push_grant(const struct push *p, const struct publish_container *c,
 		      const struct container_grant *grant, bool gives)
 {
 	const struct relation place = place_of(c, grant);
-	const char *object = object_of(p, c, grant, &place);
 	bool of_role = strcmp(grant->to, "ROLE") == 0;
+	struct buf object CLEANUP(buf_release) = BUF_INIT;
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
-	if (!object)
+	add_object(p, c, grant, &place, &object);
+	if (object.len == 0)
 		return 0;
 	if (!can_be_given(c, grant)) {
 		char *what CLEANUP(mem_free_string) = mem_printf(
 			"%s on %s is granted to the %s '%s', which an exchange would take it from",
-			grant->privilege, grant->name, grant->to, grant->grantee);
+			grant->privilege, *grant->name ? grant->name : grant->on, grant->to,
+			grant->grantee);
 
 		return snowflake_refuse_swap(p, &c->to, what, KEEPS_TABLES);
 	}
@@ -141,11 +173,57 @@ static int push_grant(const struct push *p, const struct publish_container *c,
 	};
 
 	buf_printf(&text, "%s {privilege:statement} on %s %s %s{grantee}%s",
-		   gives ? "grant" : "revoke", object, gives ? "to" : "from",
+		   gives ? "grant" : "revoke", buf_cstr(&object), gives ? "to" : "from",
 		   of_role ? "role " : "database role {database}.",
 		   gives && grant->with_option ? " with grant option" : "");
 	return dialect_push_text(p->statements, p->dialect, buf_cstr(&text), args, ARRAY_LEN(args),
 				 p->err);
+}
+
+/* Those of a schema stand instead of those of its database. */
+static bool has_future(const struct container *production, const char *on, const char *schema)
+{
+	for (size_t i = 0; i < production->grant_count; i++)
+		if (strcmp(production->grants[i].on, on) == 0 &&
+		    strcmp(production->grants[i].schema, schema) == 0)
+			return true;
+	return false;
+}
+
+/* What production does not have yet gets what would be granted on it if it were made there. */
+static int push_new(const struct push *p, const struct publish_container *c,
+		    const struct publish_table *t)
+{
+	const char *kind = snowflake_is_view(t) ? "view" : "table";
+	char *on CLEANUP(mem_free_string) = mem_printf("future %s", kind);
+	const char *schema = has_future(c->to_seen, on, t->to->schema) ? t->to->schema : "";
+
+	for (size_t i = 0; i < c->to_seen->grant_count; i++) {
+		const struct container_grant *future = &c->to_seen->grants[i];
+		struct container_grant own = *future;
+
+		if (strcmp(future->on, on) != 0 || strcmp(future->schema, schema) != 0 ||
+		    strcmp(future->privilege, "OWNERSHIP") == 0)
+			continue;
+		own.on = kind;
+		own.schema = t->to->schema;
+		own.name = t->from->identifier;
+		if (push_grant(p, c, &own, true) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static int push_all_new(const struct push *p, const struct publish_container *c)
+{
+	for (size_t i = 0; c->to_seen && i < p->set->n; i++) {
+		const struct publish_table *t = &p->set->tables[i];
+
+		if (t->from && !t->to_table && snowflake_holds(p->dialect, &c->from, t->from) &&
+		    push_new(p, c, t) < 0)
+			return -1;
+	}
+	return 0;
 }
 
 static int push_grants(const struct push *p, const struct publish_container *c)
@@ -160,7 +238,7 @@ static int push_grants(const struct push *p, const struct publish_container *c)
 	for (size_t i = 0; to && i < to->grant_count; i++)
 		if (!has_grant(from, &to->grants[i]) && push_grant(p, c, &to->grants[i], true) < 0)
 			return -1;
-	return 0;
+	return push_all_new(p, c);
 }
 
 /* --- settings --- */
@@ -177,8 +255,19 @@ static int refuse_transience(const struct push *p, const struct relation *contai
 					       "then");
 }
 
-static int check_owner(const struct push *p, const struct relation *container, const char *from,
-		       const char *to)
+/* Whoever owns it sees all that is granted on it, and others may not. */
+static int refuse_unseen(const struct push *p, const struct relation *it, const char *owner)
+{
+	char *what CLEANUP(mem_free_string) = mem_printf(
+		"it belongs to '%s', and this session, which is not of that role, may not see all "
+		"that is granted on it",
+		owner ? owner : "nobody");
+
+	return snowflake_refuse_swap(p, it, what, "grant that role to the role of this target");
+}
+
+int snowflake_check_owner(const struct push *p, const struct relation *it, const char *from,
+			  const char *to)
 {
 	if (!from || !to || strcmp(from, to) == 0)
 		return 0;
@@ -186,9 +275,17 @@ static int check_owner(const struct push *p, const struct relation *container, c
 		mem_printf("it belongs to '%s' in staging and to '%s' in production", from, to);
 
 	return snowflake_refuse_swap(
-		p, container, what,
-		"let one role own both: 'grant ownership on .. to role .. copy "
-		"current grants'");
+		p, it, what,
+		"let one role build and own both ('grant ownership on .. to role .. copy current "
+		"grants'), or use production-rollback or wac");
+}
+
+int snowflake_check_owned(const struct push *p, const struct relation *it, const char *owner,
+			  bool owned)
+{
+	bool runs = p->set->n > 0 && p->set->tables[0].runs;
+
+	return owned || !runs ? 0 : refuse_unseen(p, it, owner);
 }
 
 static int push_retention(const struct push *p, const struct relation *container, int64_t from,
@@ -224,7 +321,8 @@ static int push_schema(const struct push *p, const struct relation *schema,
 	    snowflake_push_container(p, schema, to->comment, NULL,
 				     "comment on schema {it} is {comment:literal}") < 0)
 		return -1;
-	if (check_owner(p, schema, from->owner, to->owner) < 0)
+	if (snowflake_check_owned(p, schema, to->owner, to->owned) < 0 ||
+	    snowflake_check_owner(p, schema, from->owner, to->owner) < 0)
 		return -1;
 	return push_retention(p, schema, from->retention_days, to->retention_days);
 }
@@ -233,6 +331,7 @@ static struct container_schema as_schema(const struct container *container)
 {
 	return (struct container_schema) {
 		.owner = container->owner,
+		.owned = true, /* publication_choose_containers() */
 		.is_transient = container->is_transient,
 		.is_managed = container->is_managed,
 		.retention_days = container->retention_days,
@@ -246,7 +345,7 @@ static int push_database(const struct push *p, const struct publish_container *c
 
 	if (from->is_transient != to->is_transient)
 		return refuse_transience(p, &c->from, to->is_transient);
-	if (check_owner(p, &c->from, from->owner, to->owner) < 0 ||
+	if (snowflake_check_owner(p, &c->from, from->owner, to->owner) < 0 ||
 	    push_retention(p, &c->from, from->retention_days, to->retention_days) < 0)
 		return -1;
 	for (size_t i = 0; i < to->schema_count; i++) {

@@ -107,19 +107,45 @@ privileges() {
     from shop.information_schema.object_privileges order by all"
 }
 
+future() {
+  "$PYTHON" - <<'END'
+import sys
+sys.path.insert(0, f"{__import__('os').environ['ROOT']}/test/support")
+import warehouse
+cursor = warehouse.connect().cursor()
+for where in ("database shop", "schema shop.mart", "schema shop.utils"):
+    for row in cursor.execute(f"show future grants in {where}").fetchall():
+        print(where, *row[1:])
+END
+}
+
+remember_future() {
+  future >"$BATS_TEST_TMPDIR/future"
+  [ "$(wc -l <"$BATS_TEST_TMPDIR/future")" -eq 2 ]
+}
+
+assert_future_is_what_it_was() {
+  future | diff "$BATS_TEST_TMPDIR/future" -
+}
+
 @test "who could do what before can do it after, and nobody more" {
   sql 'grant usage on database shop to role analyst'
   sql 'grant usage on schema shop.mart to role analyst with grant option'
   sql 'grant select on table shop.mart.orders to role analyst'
   sql 'grant select on view shop.mart.open_orders to role analyst'
   sql 'grant usage on database shop_green to role builder'
+  sql 'grant select on future tables in schema shop.mart to role analyst'
+  sql 'grant select on future views in database shop to role analyst'
+  sql 'grant insert on future tables in database shop_green to role builder'
   sql "comment on schema shop.mart is 'the marts'"
   sql 'alter schema shop.utils set data_retention_time_in_days = 4'
   privileges >"$BATS_TEST_TMPDIR/before"
+  remember_future
   blue_green
   assert_status 0
   privileges >"$BATS_TEST_TMPDIR/after"
   diff "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after"
+  assert_future_is_what_it_was
   assert_sql "select comment from shop.information_schema.schemata where schema_name = 'MART'" 'the marts'
   assert_sql "select retention_time from shop.information_schema.schemata where schema_name = 'UTILS'" 4
 }

@@ -94,9 +94,9 @@ fault() { # fault PATTERN KIND [SECONDS]
     "http://127.0.0.1:$SHOP_SF_PORT/standin/fault" >/dev/null
 }
 
-@test "stopped between two schemas, it is resumed from another directory" {
+@test "its reply lost between two schemas, it is resumed from another directory" {
   sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,FR/' seeds/raw_customers.csv
-  fault 'alter schema .*UTILS. swap' error
+  fault 'alter schema .*MART. swap' lost
   blue_green
   assert_status 70
   assert_says 'airlock resume'
@@ -116,6 +116,43 @@ fault() { # fault PATTERN KIND [SECONDS]
   assert_status 0
   assert_sql 'select country from mart.customers where customer_id = 4' CH
   sed -i 's/^4,Dario Rossi,FR/4,Dario Rossi,CH/' "$WORK/project/seeds/raw_customers.csv"
+}
+
+running() {
+  sql "select count(*) from table(information_schema.query_history_by_user())
+    where execution_status = 'RUNNING' and query_tag like 'airlock:%'"
+}
+
+@test "killed between two schemas, it is resumed from another directory when the swap has ended" {
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,SE/' seeds/raw_customers.csv
+  fault 'alter schema .*UTILS. swap' long 40
+  airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh >/dev/null 2>&1 3>&- &
+  pid=$!
+  for _ in $(seq 1000); do
+    [ "$(running)" = 0 ] || break
+    sleep 0.2
+  done
+  kill -9 "$pid"
+  assert_sql 'select country from mart.customers where customer_id = 4' SE
+  cp -R "$WORK/project" "$BATS_TEST_TMPDIR/elsewhere"
+  cd "$BATS_TEST_TMPDIR/elsewhere" || return
+  rm -rf target
+  run airlock resume --from green --to prod
+  if [ "$status" -eq 71 ]; then
+    assert_says 'the service still has 1 statement'
+    for _ in $(seq 1000); do
+      [ "$(running)" != 0 ] || break
+      sleep 0.2
+    done
+    run airlock resume --from green --to prod
+  fi
+  assert_status 0
+  green_is_gone
+  [ "$(comment_of UTILS)" = "[airlock: published $(last_id)]" ]
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  sed -i 's/^4,Dario Rossi,SE/4,Dario Rossi,CH/' "$WORK/project/seeds/raw_customers.csv"
 }
 
 @test "a swap that runs late is waited for, and not done again" {

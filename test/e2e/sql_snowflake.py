@@ -39,10 +39,15 @@ class BlueGreen(Deployment):
             answers = [[json.loads(row) for row in query(sql)]
                        for sql in self.render("queries", before)["queries"]]
             rows = [row for answer in answers[3:] for row in answer]
+            containers = [row for row in rows if "side" in row]
+            for row in rows:
+                for container in containers:
+                    if row.get("future_of") == container["side"] and row["schema"] == container["schema"]:
+                        container["grants"] += row["grants"]
             self.picture = {
                 "session": answers[0][0], "schemas": answers[1], "relations": answers[2],
-                "rows": [row for row in rows if "side" not in row],
-                "containers": [row for row in rows if "side" in row], "built": turn == "built",
+                "rows": [row for row in rows if "side" not in row and "future_of" not in row],
+                "containers": containers, "built": turn == "built",
             }
             self.write("picture", self.picture)
             before = self.path("picture")
@@ -141,6 +146,22 @@ class Swap(unittest.TestCase):
                                    "where schema_name = 'UTILS'"), [(5, "YES")])
         self.assertEqual(self.one("select comment from information_schema.tables where table_schema = 'MART' "
                                   "and table_name = 'ORDERS'"), "by hand")
+
+    def future(self, schema):
+        return {row[1:] for row in self.rows(f"show future grants in schema {schema}")}
+
+    def test_future_grants_come_along_and_are_given_on_what_is_new(self):
+        self.sql("drop view mart.paid")
+        self.sql("grant select on future tables in schema mart to role reader with grant option")
+        self.sql("grant select, references on future views in schema mart to role reader")
+        self.build("green_mart", "green_utils", 2)
+        self.sql("grant insert on future tables in schema green_mart to role builder")
+        before = self.future("mart")
+        self.deploy()
+        self.assertEqual(self.future("mart"), before)
+        self.assertEqual({(name, privilege) for _, name, privilege, grantee, _ in self.granted("MART")
+                          if grantee == "READER"}, {("PAID", "SELECT"), ("PAID", "REFERENCES")})
+        self.assertFalse({row for row in self.granted("MART") if row[3] == "BUILDER"})
 
     def granted(self, schema):
         return set(self.rows(

@@ -20,7 +20,8 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_OBSERVE_PUBLISHED:
 		return true;
 	default:
-		if (template == DIALECT_ASIDE_DATABASE_CHECK ||
+		if (template == DIALECT_OBSERVE_FUTURE ||
+		    template == DIALECT_ASIDE_DATABASE_CHECK ||
 		    template == DIALECT_ASIDE_DATABASE_DROP)
 			return !d->swaps_databases;
 		return template >= DIALECT_OBSERVE_CONTAINERS && template <= DIALECT_LOG_ASIDE &&

@@ -247,9 +247,9 @@ static void privileges_and_settings_inside_a_database_come_along(void **state)
 	};
 	static struct container_grant more = { "table", "MART",    "ORDERS", "INSERT",
 					       "ROLE",  "BUILDER", false };
-	static struct container_schema of_green = { .name = "MART", .owner = "R" };
+	static struct container_schema of_green = { .name = "MART", .owned = true, .owner = "R" };
 	static struct container_schema of_production = {
-		.name = "MART", .owner = "R", .is_managed = true, .retention_days = 3
+		.name = "MART", .owned = true, .owner = "R", .is_managed = true, .retention_days = 3
 	};
 	const struct container green = { .seen = "s",
 					 .schema = { "STG", "", NULL },
@@ -285,12 +285,95 @@ static void privileges_and_settings_inside_a_database_come_along(void **state)
 			fail_msg("%s", statements.v[i]);
 }
 
+static void what_will_be_granted_there_comes_along_and_is_given_on_what_is_new(void **state)
+{
+	static const struct relation in_green = { "STG", "MART", "ORDERS" };
+	static struct container_grant grants[] = {
+		{ "future table", "MART", "", "SELECT", "ROLE", "ANALYST", true },
+		{ "future materialized_view", "", "", "SELECT", "ROLE", "ANALYST", false },
+		{ "future table", "", "", "INSERT", "ROLE", "LOADER", false },
+		{ "future table", "MART", "", "OWNERSHIP", "ROLE", "BOSS", false },
+		{ "future masking_policy", "MART", "", "APPLY", "ROLE", "BOSS", false },
+	};
+	static struct container_grant more = { "future view", "MART",    "",   "SELECT",
+					       "ROLE",        "BUILDER", false };
+	static struct container_schema schema = { .name = "MART", .owned = true };
+	const struct container green = { .seen = "s",
+					 .schema = { "STG", "", NULL },
+					 .schemas = &schema,
+					 .schema_count = 1,
+					 .grants = &more,
+					 .grant_count = 1 };
+	const struct container production = { .seen = "t",
+					      .schema = { "DB", "", NULL },
+					      .schemas = &schema,
+					      .schema_count = 1,
+					      .grants = grants,
+					      .grant_count = 5 };
+	static const char *const expected[] = {
+		"revoke SELECT on future views in schema \"STG\".\"MART\" from role \"BUILDER\"",
+		"grant SELECT on future tables in schema \"STG\".\"MART\" to role \"ANALYST\" with "
+		"grant option",
+		"grant SELECT on future materialized views in database \"STG\" to role \"ANALYST\"",
+		"grant APPLY on future masking policies in schema \"STG\".\"MART\" to role "
+		"\"BOSS\"",
+		/* Those of the schema, and not those of the database, nor a new owner. */
+		"grant SELECT on table \"STG\".\"MART\".\"ORDERS\" to role \"ANALYST\" with grant "
+		"option",
+	};
+	struct publish_table table = one_table(&in_green, &to, &permanent, NULL);
+	struct publish_container container = {
+		.from = { "STG", "", NULL },
+		.to = { to.database, "", NULL },
+		.restore = { "DB__airlock_x", "", NULL },
+		.from_seen = &green,
+		.to_seen = &production,
+	};
+	const struct publish_set set = {
+		.tables = &table, .n = 1, .containers = &container, .container_count = 1
+	};
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	table.way = PUBLISH_SWAP;
+	dialect_find("snowflake")->publish(dialect_find("snowflake"), &set, &statements, &err);
+	assert_false(err_is_set(&err));
+	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
+		if (!strv_contains(&statements, expected[i]))
+			fail_msg("%s", expected[i]);
+	for (size_t i = 0; i < statements.n; i++)
+		if (strstr(statements.v[i], "on table \"STG\"") &&
+		    !strstr(statements.v[i], "SELECT"))
+			fail_msg("%s", statements.v[i]);
+}
+
+static void whose_privileges_cannot_all_be_seen_is_refused(void **state)
+{
+	static struct container_schema mine = { .name = "MART", .owned = true };
+	static struct container_schema another = { .name = "MART", .owner = "OTHER" };
+	const struct container green = {
+		.seen = "s", .schema = { "STG", "", NULL }, .schemas = &mine, .schema_count = 1
+	};
+	const struct container production = {
+		.seen = "t", .schema = { "DB", "", NULL }, .schemas = &another, .schema_count = 1
+	};
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	(void)state;
+	swaps_databases(&green, &production, &statements, &err);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "belongs to 'OTHER'"));
+	assert_non_null(strstr(err.message, "may not see all"));
+}
+
 static void what_leaves_with_a_database_is_refused(void **state)
 {
 	static struct container_grant of_role = { "table",         "MART",   "ORDERS", "SELECT",
 						  "DATABASE_ROLE", "READER", false };
-	static struct container_schema owned = { .name = "MART", .owner = "OTHER" };
-	static struct container_schema mine = { .name = "MART", .owner = "R" };
+	static struct container_schema owned = { .name = "MART", .owned = true, .owner = "OTHER" };
+	static struct container_schema mine = { .name = "MART", .owned = true, .owner = "R" };
 	const struct container green = {
 		.seen = "s", .schema = { "STG", "", NULL }, .schemas = &mine, .schema_count = 1
 	};
@@ -343,6 +426,9 @@ int main(void)
 		cmocka_unit_test(what_a_swap_would_lose_is_refused),
 		cmocka_unit_test(a_database_leaves_an_empty_one_in_its_place),
 		cmocka_unit_test(privileges_and_settings_inside_a_database_come_along),
+		cmocka_unit_test(
+			what_will_be_granted_there_comes_along_and_is_given_on_what_is_new),
+		cmocka_unit_test(whose_privileges_cannot_all_be_seen_is_refused),
 		cmocka_unit_test(what_leaves_with_a_database_is_refused),
 		cmocka_unit_test(a_lost_connection_is_no_answer),
 	};

@@ -22,7 +22,8 @@ struct container_object {
 
 /* A privilege on it, or on something in it. */
 struct container_grant {
-	const char *on;     /* "database", "schema", "table", "view", ... */
+	/* "database", "schema", "table", "view", ...; of those to come: "future table", ... */
+	const char *on;
 	const char *schema; /* of what it is on; "" of a database */
 	const char *name;   /* of what it is on */
 	const char *privilege;
@@ -43,6 +44,7 @@ struct container_schema {
 	const char *name;
 	const char *owner;
 	const char *comment;
+	bool owned; /* this session may act as its owner */
 	bool is_transient;
 	bool is_managed;
 	int64_t retention_days;

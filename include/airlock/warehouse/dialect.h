@@ -64,6 +64,10 @@ enum dialect_template {
 	/* ? names with 'from' or 'to' as identifier; struct container as JSON of each that exists;
 	 * NULL where there are no containers that can be exchanged */
 	DIALECT_OBSERVE_CONTAINERS,
+	/* ? of:literal, database:literal, identifier:literal, kind:statement, schema: what those
+	 * that are made there will be granted; {"future_of", "database", "schema", "grants"}; NULL
+	 * where an exchange brings it along or nothing is */
+	DIALECT_OBSERVE_FUTURE,
 	/* As DIALECT_RESTORE_CHECK and DIALECT_RESTORE_DROP, of a schema that was put aside: the
 	 * objects in it that were recorded are dropped one by one, anything else stops it. NULL
 	 * like the one above. */

@@ -114,7 +114,8 @@ cross join (
     ) m
 ) o
 cross join (
-    select array_agg(object_construct('name', h.schema_name, 'owner', h.schema_owner, 'comment', h.comment,
+    select array_agg(object_construct('name', h.schema_name, 'owner', h.schema_owner, 'owned', is_role_in_session(h.schema_owner),
+        'comment', h.comment,
         'transient', h.is_transient = 'YES', 'managed', h.is_managed_access = 'YES', 'retention', h.retention_time)) as found
     from "Wh".information_schema.schemata h where h.schema_name <> 'INFORMATION_SCHEMA'
 ) s
@@ -126,6 +127,9 @@ cross join (
     where p.privilege_type <> 'OWNERSHIP' and p.object_catalog = 'Wh'
 ) g
 ;
+
+-- observe_future
+show future grants in schema "Wh"."ma""rt"; select to_json(object_construct('future_of', '20260102030405_abcdef', 'database', 'Wh', 'schema', 'r_20260102030405_abcdef_1', 'grants', coalesce(array_agg(object_construct('on', 'future ' || lower("grant_on"), 'schema', 'r_20260102030405_abcdef_1', 'name', '', 'privilege', "privilege", 'to', "grant_to", 'grantee', "grantee_name", 'option', "grant_option" = 'true')), array_construct()))) from table(result_scan(last_query_id()));
 
 -- aside_check
 select to_number(case when (select count(*) from "Wh".information_schema.schemata n join (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r on r.e:schema::varchar = n.schema_name and r.id = '20260102030405_abcdef' and r.e:object::varchar = date_part(epoch_microsecond, n.created)::varchar where n.schema_name = 'r_20260102030405_abcdef_1' and endswith(coalesce(n.comment, ''), 'airlock: it''s ours')) > 0 and (select count(*) from (select t.s as table_schema, listagg(t.n, ', ') within group (order by t.n) as names from (select t.table_catalog as d, t.table_schema as s, case t.table_type when 'BASE TABLE' then 'table' else lower(t.table_type) end as k, t.table_name as n, date_part(epoch_microsecond, t.created)::varchar as c from "Wh".information_schema.tables t union all select p.object_catalog, p.object_schema, lower(p.object_type), p.object_name, null from "Wh".information_schema.object_privileges p where p.privilege_type = 'OWNERSHIP' and p.object_schema is not null and p.object_type not in ('TABLE', 'VIEW', 'MATERIALIZED VIEW', 'EXTERNAL TABLE', 'DYNAMIC TABLE', 'EVENT TABLE', 'HYBRID TABLE', 'ICEBERG TABLE', 'SCHEMA')) t left join (select r.e:schema::varchar as s, to_json(r.e:objects) as made from (select l.id, l.logged_at, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r ) m on m.s = t.s where contains(t.s, '__airlock_') and not contains(coalesce(m.made, ''), to_json(to_variant(t.k || ' ' || t.n || coalesce('/' || t.c, '')))) group by t.s) o where o.table_schema = 'r_20260102030405_abcdef_1') = 0 then '1' else 'airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says' end);

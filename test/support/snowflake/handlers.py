@@ -472,6 +472,9 @@ SHOWN = ("created_on", "privilege", "granted_on", "name", "granted_to", "grantee
          "granted_by")
 
 
+SHOWN_FUTURE = ("created_on", "privilege", "grant_on", "name", "grant_to", "grantee_name", "grant_option")
+
+
 def show_grant_rows(session, where, *params):
     columns = ("'2026-01-01 00:00:00' as created_on", "privilege as privilege",
                "upper(kind) as granted_on",
@@ -508,8 +511,11 @@ def show_grants_to(session, grantee):
 @statement(r"show future grants in (schema|database) (<name>)")
 def show_future_grants(session, scope, name):
     parts = session.name(name, 1 if scope.lower() == "database" else 2)
-    return show_grant_rows(session, "future is not null and db = ? and sch = ?", parts[0],
-                           (*parts, "")[1])
+    found = show_grant_rows(session, "future is not null and db = ? and sch = ?", parts[0],
+                            (*parts, "")[1])
+    renamed = dict(zip(SHOWN, SHOWN_FUTURE))
+    rows = [{renamed[k]: v for k, v in row.items() if k in renamed} for row in found]
+    return rows or Nothing(SHOWN_FUTURE)
 
 
 # --- sessions, texts
@@ -564,10 +570,16 @@ def show_like(session, what, pattern, db):
              "comment": r[3]} for r in found]
 
 
+class Nothing(tuple):
+    """The columns of an answer without rows."""
+
+
 def as_select(result):
     """A SELECT whose answer is what the statement answers."""
     if isinstance(result, str):
         return f"select {literal(result)} as \"status\""
+    if isinstance(result, Nothing):
+        return "select " + ", ".join(f"'' as \"{c}\"" for c in result) + " where 1 = 0"
     if not result:
         return "select " + ", ".join(f"'' as \"{c}\"" for c in SHOWN) + " where 1 = 0"
     return " union all ".join(

@@ -15,7 +15,7 @@ Emulated by us (a test of each in test_standin.py):
     (the client's text), schemata, databases, object_privileges; get_ddl of a view
   create and drop of a sequence, stage, stream, task: that it is there, and goes with its schema; not what it does
   query_history_by_user: statements that run late, with their tag
-  show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
+  result_scan(last_query_id()) behind a SHOW; show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
   hash_agg(*); is_role_in_session (the session's role, or an administrator's)
   an error of whatever kind is an SQL error, where fakesnow answers 500 and the connector retries for ever
   faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late (the client
@@ -81,6 +81,8 @@ def prepare(cursor, text):
                   f"('{session.role}' in ('ACCOUNTADMIN', 'SYSADMIN', \\1))", text, flags=re.IGNORECASE)
     text = re.sub(r"\btable\s*\(\s*(?:[\w\".]+\.)?information_schema\.query_history_by_user\s*\([^()]*\)\s*\)",
                   lambda _: late_statements(), text, flags=re.IGNORECASE)
+    text = re.sub(r"\btable\s*\(\s*result_scan\s*\(\s*last_query_id\s*\(\s*\)\s*\)\s*\)",
+                  lambda _: f"({cursor._conn.standin_shown})", text, flags=re.IGNORECASE)
     made = CREATE.match(text)
     if not made:
         return text, None
@@ -137,7 +139,8 @@ def run_one(cursor, command, params, args, kwargs):
         found = pattern.match(text)
         if found:
             result = handler(handlers.Session(CATALOG, cursor._conn), *found.groups())
-            return PLAIN_EXECUTE(cursor, handlers.as_select(result))
+            cursor._conn.standin_shown = handlers.as_select(result)
+            return PLAIN_EXECUTE(cursor, cursor._conn.standin_shown)
     sent, made = prepare(cursor, text)
     PLAIN_EXECUTE(cursor, sent, params, *args, **kwargs)
     note(cursor, text, made)

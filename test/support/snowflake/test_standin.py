@@ -93,6 +93,19 @@ def test_what_is_temporary_is_not_in_the_information_schema(sf):
     assert sf.one(listed) == 1
 
 
+def test_what_a_show_said_can_be_selected_from(sf):
+    scan = 'select "privilege", "grant_on", "grant_to", "grantee_name", "grant_option" from ' \
+           "table(result_scan(last_query_id()))"
+    sf("show future grants in schema PROD.MART")
+    assert sf(scan) == []
+    sf("grant select on future tables in schema PROD.MART to role READER with grant option")
+    sf("grant select on future views in database PROD to role READER")
+    sf("show future grants in schema PROD.MART")
+    assert sf(scan) == [("SELECT", "TABLE", "ROLE", "READER", "true")]
+    sf("show future grants in database PROD")
+    assert sf(scan) == [("SELECT", "VIEW", "ROLE", "READER", "false")]
+
+
 def test_a_view_without_its_database_follows_a_swap(sf):
     sf("use schema STG.MART")
     sf("create or replace view STG.MART.W as select id from MART.T")
