@@ -5,6 +5,7 @@
 
 #include "airlock/base/host.h"
 #include "airlock/deploy/history.h"
+#include "airlock/deploy/route_check.h"
 #include "airlock/deploy/strategy_rows.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -123,19 +124,24 @@ static bool was_view(const json_t *table)
 	return kind && strcmp(kind, "view") == 0;
 }
 
-/* The schema that a swap put aside, with everything in it. */
-static int add_demoted_route(struct deploy *deploy, struct route *route, const char *id)
+static const struct route_container *container_of(const struct routes *routes,
+						  const struct route *route)
 {
-	struct arena *arena = &deploy->routes.arena;
+	for (size_t i = 0; i < routes->container_count; i++)
+		if (route_container_holds(routes->dialect, &routes->containers[i].to, &route->to))
+			return &routes->containers[i];
+	return &routes->containers[0];
+}
 
-	if (*deploy->routes.containers[0].from.schema)
-		route->from.schema =
-			arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.schema, id);
-	else if (deploy->sides.dialect->swaps_databases)
-		route->from.database =
-			arena_printf(arena, "%s" STATE_DEMOTED "%s", route->to.database, id);
+/* What a swap put aside, with everything in it. */
+static int add_demoted_route(struct deploy *deploy, struct route *route)
+{
+	const struct route_container *c = container_of(&deploy->routes, route);
+
+	if (*c->from.schema)
+		route->from.schema = c->from.schema;
 	else
-		route->from.database = DIALECT_STAGING_FILE;
+		route->from.database = c->from.database;
 	deploy->routes.n++;
 	deploy->routes.scope_count++;
 	return 0;
@@ -205,8 +211,9 @@ static int add_route(struct deploy *deploy, const json_t *table, const char *id,
 	if (!route->to.schema || !route->to.identifier)
 		return err_set(err, ERR_NO_ANSWER, "the history of '%s' is not whole", id);
 	if (routes->container_count > 0)
-		return add_demoted_route(deploy, route, id);
+		return add_demoted_route(deploy, route);
 	if (restore > 0) {
+		route->from.database = arena_strdup(arena, deploy_database(deploy));
 		route->from.schema = STATE_RESTORE_SCHEMA;
 		route->from.identifier = arena_printf(arena, "r_%s_%lld", id, (long long)restore);
 	} else if (js_get_object(table, "before") && !was_view(table)) {

@@ -104,7 +104,7 @@ go_elsewhere() {
 
 privileges() {
   sql "select object_type, object_schema, object_name, privilege_type, grantee, is_grantable
-    from shop.information_schema.object_privileges order by all"
+    from shop.information_schema.object_privileges order by 1, 2, 3, 4, 5"
 }
 
 future() {
@@ -247,4 +247,18 @@ assert_future_is_what_it_was() {
   assert_sql "select count(*) from shop_airlock.information_schema.databases
     where database_name like '%airlock_2%'" 0
   assert_sql 'select count(*) from shop.mart.orders' 14
+}
+
+@test "table by table, from one database into another, with restore points in a third" {
+  before=$(sql 'select country from shop.mart.customers where customer_id = 4')
+  sed -i 's/^4,Dario Rossi,../4,Dario Rossi,PT/' seeds/raw_customers.csv
+  run airlock deploy wac "${SIDES[@]}" --tags mart --yes
+  assert_status 0
+  assert_sql 'select country from shop.mart.customers where customer_id = 4' PT
+  assert_sql "select count(*) from shop.information_schema.schemata where schema_name ilike 'airlock%'" 0
+  assert_sql "select count(*) > 0 from shop_airlock.information_schema.tables
+    where table_schema = 'airlock_restore'" t
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+  assert_sql 'select country from shop.mart.customers where customer_id = 4' "$before"
 }
