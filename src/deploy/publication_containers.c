@@ -183,7 +183,7 @@ static int check_foreign(struct publication *w, const struct publish_container *
 				   "%s '%s' is made by no node%s and leaves production with the "
 				   "old %s",
 				   object->kind, name, is_orphan(w, c, object) ? " any more" : "",
-				   *c->to.schema		     ? "schema"
+				   *c->to.schema                     ? "schema"
 				   : w->in->dialect->swaps_databases ? "database"
 								     : "file");
 		else
