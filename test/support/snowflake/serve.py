@@ -294,7 +294,8 @@ OWN_VIEWS = {
         db as "OBJECT_CATALOG", nullif(sch, '') as "OBJECT_SCHEMA",
         coalesce(nullif(name, ''), nullif(sch, ''), db) as "OBJECT_NAME", upper(kind) as "OBJECT_TYPE",
         privilege as "PRIVILEGE_TYPE", case when grantable then 'YES' else 'NO' end as "IS_GRANTABLE"
-        from {META}.grants where future is null and (db = '${{catalog}}')
+        from {META}.grants g where future is null and (db = '${{catalog}}') and not exists (select 1 from
+        {META}.objects o where o.temporary and (o.kind, o.db, o.sch, o.name) = (g.kind, g.db, g.sch, g.name))
         union all select owner, owner, 'ROLE', db, nullif(sch, ''),
         coalesce(nullif(name, ''), nullif(sch, ''), db), upper(kind), 'OWNERSHIP', 'YES'
         from {META}.objects where db = '${{catalog}}' and not temporary""",

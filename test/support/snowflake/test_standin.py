@@ -89,6 +89,9 @@ def test_what_is_temporary_is_not_in_the_information_schema(sf):
     assert sf.one("select a from PROD.MART.SHORT") == 1
     listed = "select count(*) from PROD.information_schema.tables where table_name = 'SHORT'"
     assert sf.one(listed) == 0
+    sf("grant select on table PROD.MART.SHORT to role READER")
+    assert sf.one("select count(*) from PROD.information_schema.object_privileges "
+                  "where object_name = 'SHORT'") == 0
     sf("create or replace table PROD.MART.SHORT as select 2 as a")
     assert sf.one(listed) == 1
 
