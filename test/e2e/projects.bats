@@ -62,3 +62,15 @@ both_ways() { # both_ways STRATEGY OPTION...
 @test "wac: versions, groups, a package and a snapshot are published" {
   both_ways wac --from dev
 }
+
+@test "production-rollback: the snapshot goes on from production's, below it all is built" {
+  both_ways production-rollback --from dev --build +tag:published
+}
+
+# The snapshot of the audit side has a history of its own, and none can be made once more.
+@test "wap by copy and by rebuild: the audit side has source and staging in common with production" {
+  LEFT_OUT=(--exclude resource_type:snapshot)
+  both_ways wap --from audit --publish-by copy "${LEFT_OUT[@]}"
+  sed -i 's/^2,Ben,Bern/2,Ben,Biel/' seeds/members.csv
+  both_ways wap --from audit "${LEFT_OUT[@]}"
+}
