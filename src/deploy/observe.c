@@ -163,7 +163,7 @@ static int push_privileges_of(const struct routes *routes, const struct relation
 	char *region CLEANUP(mem_free_string) = DIALECT_REGION_OF(relation);
 	const struct sql_arg args[] = {
 		SQL_ARG_LITERAL("database", relation->database),
-		SQL_ARG_LITERAL("dataset", relation->schema),
+		SQL_ARG_LITERAL("in_dataset", relation->schema),
 		SQL_ARG_LITERAL("identifier", relation->identifier),
 		SQL_ARG_IDENT("project", relation->database),
 		SQL_ARG_IDENT("region", region),

@@ -81,7 +81,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"declare located string; begin set located = " BIGQUERY_PRIVILEGES "; "
 		"exception when error then set located = null; end; "
 		"select to_json_string(struct({database:literal} as `database`, "
-		"{dataset:literal} as `schema`, {identifier:literal} as `identifier`, "
+		"{in_dataset:literal} as `schema`, {identifier:literal} as `identifier`, "
 		"located as `privileges`))",
 	[DIALECT_OBSERVE_RESTORES] = OF_ONE(
 		"select to_json_string(struct(t.table_name as `identifier`, " OBJECT

@@ -383,7 +383,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_NUMBER("seen", 41),
 		SQL_ARG_NUMBER("dead_for_sure", 0),
 		SQL_ARG_LITERAL("doing", "build"),
-		SQL_ARG_LITERAL("dataset", "mart"),
+		SQL_ARG_LITERAL("in_dataset", "mart"),
 		SQL_ARG_IDENT("project", "Wh"),
 		SQL_ARG_IDENT("region", "region-of Wh.mart"),
 		SQL_ARG_SCHEMA("states", &log),
