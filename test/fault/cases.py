@@ -150,10 +150,15 @@ def _case(commands, verb, nth, call, when, kind):
     return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,), is_whole=not call)
 
 
+def special(calls):
+    """The first, the middle and the last call, from 1."""
+    return {1, (len(calls) + 1) // 2, len(calls)} if calls else set()
+
+
 def told_apart(verb, calls):
     """The first, the middle and the last call; of an operation also the first and the last of those
     statements that differ in names alone. From 1."""
-    places = {1, (len(calls) + 1) // 2, len(calls)} if calls else set()
+    places = special(calls)
     if verb == "run-operation":
         shapes = {}
         for call, sql in enumerate(calls, 1):
@@ -182,14 +187,16 @@ def in_transaction(calls, call):
 
 
 def _faults_of_call(engine, verb, call, calls):
-    is_special = call in (1, (len(calls) + 1) // 2, len(calls))
+    is_special = call in special(calls)
     yield "before", "error"
     if verb != "run-operation":
         yield "after", "crash"
-    elif is_special or not (only_reads(calls[call - 1]) or in_transaction(calls, call)):
+    elif is_special:
         yield from EACH_STATEMENT + EACH_STATEMENT_OF[engine]
     elif in_transaction(calls, call):
         yield from UNCOMMITTED
+    elif not only_reads(calls[call - 1]):
+        yield from EACH_STATEMENT + EACH_STATEMENT_OF[engine]
     if is_special:
         yield from [*itertools.product(WHENS, SIGNALS), *SPECIAL_CALL]
     if call == 1:

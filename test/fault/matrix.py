@@ -56,7 +56,7 @@ def choose_tries(cases, options):
     if not options.all:
         return list(zip(cases, itertools.cycle(FOLLOWUPS)))
     whole = [case for case in cases if case.is_whole or options.only]
-    inside = [case for case in cases if case not in whole]
+    inside = [] if options.only else [case for case in cases if not case.is_whole]
     tries = [*itertools.product(whole, FOLLOWUPS), *zip(inside, itertools.cycle(FOLLOWUPS))]
     random.Random(len(tries)).shuffle(tries)
     return tries

@@ -176,6 +176,13 @@ static void what_a_swap_would_lose_is_refused(void **state)
 	}
 }
 
+static void assert_has(const struct strv *statements, const char *const *expected, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (!strv_contains(statements, expected[i]))
+			fail_msg("%s", expected[i]);
+}
+
 /* The same of two databases. */
 static void swaps_databases(const struct container *green, const struct container *production,
 			    struct strv *statements, struct err *err)
@@ -277,9 +284,7 @@ static void privileges_and_settings_inside_a_database_come_along(void **state)
 	(void)state;
 	swaps_databases(&green, &production, &statements, &err);
 	assert_false(err_is_set(&err));
-	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
-		if (!strv_contains(&statements, expected[i]))
-			fail_msg("%s", expected[i]);
+	assert_has(&statements, expected, sizeof(expected) / sizeof(*expected));
 	for (size_t i = 0; i < statements.n; i++)
 		if (strstr(statements.v[i], "\"OLD\""))
 			fail_msg("%s", statements.v[i]);
@@ -339,9 +344,7 @@ static void what_will_be_granted_there_comes_along_and_is_given_on_what_is_new(v
 	table.way = PUBLISH_SWAP;
 	dialect_find("snowflake")->publish(dialect_find("snowflake"), &set, &statements, &err);
 	assert_false(err_is_set(&err));
-	for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++)
-		if (!strv_contains(&statements, expected[i]))
-			fail_msg("%s", expected[i]);
+	assert_has(&statements, expected, sizeof(expected) / sizeof(*expected));
 	for (size_t i = 0; i < statements.n; i++)
 		if (strstr(statements.v[i], "on table \"STG\"") &&
 		    !strstr(statements.v[i], "SELECT"))
