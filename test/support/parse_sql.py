@@ -6,6 +6,7 @@ file. The body of `do '...'` is a string to sqlfluff: test/e2e/sql_postgres.py r
 identifier, or for a column with its type.
 """
 
+import functools
 import json
 import pathlib
 import re
@@ -14,6 +15,13 @@ import sys
 from sqlfluff.core import FluffConfig, Linter
 
 QUOTED_OR_PLACEHOLDER = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|(?<!struct)(?<!array)<[^<>=]+>")
+
+# A text and a name as each database reads them; plain() has made `""` an underscore before.
+DOUBLED, ESCAPED = r"'(?:[^']|'')*'", r"'(?:[^'\\]|''|\\.)*'"
+QUOTED = {
+    dialect: re.compile(text + r"|\"(?:[^\"\\]|\\.)*\"|`[^`]*`")
+    for dialect, text in (("bigquery", ESCAPED), ("duckdb", DOUBLED), ("postgres", DOUBLED), ("snowflake", ESCAPED))
+}
 
 # What a database takes and sqlfluff does not: (dialect, how the statement begins, why).
 ALLOWED = (("bigquery", "grant `", "it has no GRANT in this dialect"),)
@@ -45,20 +53,31 @@ def statements(path):
         yield f"template {name}", sql.rstrip().removesuffix(";")
 
 
+@functools.cache
+def linter(dialect):
+    return Linter(FluffConfig(overrides={"dialect": dialect, "templater": "raw"}))
+
+
+@functools.cache
+def violations(dialect, sql):
+    return [violation.desc() for violation in linter(dialect).parse_string(sql).violations]
+
+
+def shape(dialect, sql):
+    """The statement with one name and one text for all: a parser sees no more of what is quoted, and
+    of ten statements nine differ in that alone."""
+    return QUOTED[dialect].sub(lambda match: match[0][0] + "_" + match[0][0], sql)
+
+
 def problems(path):
     dialect = re.match(r"[a-z]+", path.stem)[0]
-    linter = Linter(FluffConfig(overrides={"dialect": dialect, "templater": "raw"}))
-    seen = set()
     for where, sql in statements(path):
-        if sql in seen or any(
-            dialect == name and sql.startswith(begin) for name, begin, _ in ALLOWED
-        ):
+        if any(dialect == name and sql.startswith(begin) for name, begin, _ in ALLOWED):
             continue
-        seen.add(sql)
         if dialect in LEFT_OUT and not where.startswith("template"):
             sql = LEFT_OUT[dialect].sub("", sql)
-        for violation in linter.parse_string(QUOTED_OR_PLACEHOLDER.sub(plain, sql)).violations:
-            yield f"{where}: {violation.desc()}\n{sql}"
+        for violation in violations(dialect, shape(dialect, QUOTED_OR_PLACEHOLDER.sub(plain, sql))):
+            yield f"{where}: {violation}\n{sql}"
 
 
 def main(root):
