@@ -41,7 +41,8 @@ def connect(read_only=True):
     if engine() == "duckdb":
         import _duckdb  # the package around it takes longer to import than most statements take
 
-        return _duckdb.connect(os.environ["SHOP_DUCKDB"], read_only=read_only)
+        settings = {"threads": "1", "async_threads": "0"}  # to start more costs more than they save
+        return _duckdb.connect(os.environ["SHOP_DUCKDB"], read_only, settings)
     if engine() == "snowflake":
         import snowflake.connector
 

@@ -43,7 +43,7 @@ def psycopg():
 class Postgres:
     name = "postgres"
     text_type = "text"
-    load = staticmethod(psycopg)
+    prepare = staticmethod(psycopg)
 
     def __init__(self, prefix, _target):
         driver = psycopg()
@@ -83,23 +83,33 @@ class Postgres:
 class DuckDB:
     name = "duckdb"
     text_type = "varchar"
+    # Of more threads a start costs more than these few rows do, and with none a process may fork.
+    settings = {"threads": "1", "async_threads": "0"}
+    empty = None  # an open database without a file, the only thing that takes time at a start
 
-    @staticmethod
-    def load():
+    @classmethod
+    def prepare(cls):
         import _duckdb
 
-        return _duckdb
+        cls.empty = _duckdb.connect(":memory:", False, cls.settings)
 
     def __init__(self, prefix, target):
-        _duckdb = self.load()
+        import _duckdb
+
         self.error = _duckdb.Error
         self.prefix = prefix
+        path = self.path(target)
         try:
-            # Of a thread for each core a start costs more than these few rows do.
-            self.connection = _duckdb.connect(self.path(target), False, {"threads": "1"})
+            if self.empty:
+                self.connection = self.empty
+                self.cursor = self.connection.cursor()
+                self.cursor.execute(f"attach '{path}' as \"{self.database(target)}\"")
+                self.cursor.execute(f'use "{self.database(target)}"')
+            else:
+                self.connection = _duckdb.connect(path, False, self.settings)
+                self.cursor = self.connection.cursor()
         except _duckdb.Error as error:
             raise NoConnection(str(error)) from error
-        self.cursor = self.connection.cursor()
 
     @staticmethod
     def path(target="prod"):
@@ -108,8 +118,8 @@ class DuckDB:
         return os.environ.get("SHOP_DUCKDB", "warehouse.duckdb")
 
     @classmethod
-    def database(cls):
-        return os.path.basename(cls.path()).partition(".")[0]
+    def database(cls, target="prod"):
+        return os.path.basename(cls.path(target)).partition(".")[0]
 
     def execute(self, sql):
         try:

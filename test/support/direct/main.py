@@ -40,5 +40,6 @@ if sys.argv[1:2] == ["--serve"]:
     import server
 
     server.serve(run, *sys.argv[2:])
+    os._exit(0)
 else:
     run(sys.argv[1:])

@@ -102,7 +102,7 @@ def finish(connection, pid):
 
 def serve(run, path, profile):
     """run(words) does not return."""
-    ENGINES[profile].load()
+    ENGINES[profile].prepare()
     gc.disable()
     gc.freeze()
     events = selectors.DefaultSelector()
