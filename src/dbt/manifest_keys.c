@@ -40,6 +40,7 @@ static const struct key_row config_rows[] = {
 	KEY("post_hook", SLOT_CONFIG_POST_HOOK_2, NULL),
 	KEY("full_refresh", SLOT_CONFIG_FULL_REFRESH, NULL),
 	KEY("materialized", SLOT_CONFIG_MATERIALIZED, NULL),
+	KEY("snapshot_meta_column_names", SLOT_CONFIG_SNAPSHOT_COLUMNS, NULL),
 };
 static const struct key_row depends_on_rows[] = { KEY("nodes", SLOT_DEPENDS_ON_NODES, NULL) };
 static const struct key_row test_metadata_rows[] = { KEY("name", SLOT_TEST_METADATA_NAME, NULL) };

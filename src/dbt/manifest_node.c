@@ -155,6 +155,23 @@ static int read_grants(struct reader *x, struct manifest_node *node)
 	return 0;
 }
 
+static int read_snapshot_key(struct reader *x, struct manifest_node *node)
+{
+	json_t *columns CLEANUP(js_free) = NULL;
+	const char *name;
+
+	node->snapshot_key = "dbt_scd_id";
+	if (is_empty(x->slots[SLOT_CONFIG_SNAPSHOT_COLUMNS]))
+		return 0;
+	columns = parse(x, SLOT_CONFIG_SNAPSHOT_COLUMNS);
+	if (!columns)
+		return -1;
+	name = js_get_string(columns, "dbt_scd_id");
+	if (name && *name)
+		node->snapshot_key = arena_strdup(x->texts.arena, name);
+	return 0;
+}
+
 static enum manifest_type type_of(const char *resource_type)
 {
 	static const char *const names[] = {
@@ -223,6 +240,9 @@ static int read_kind(struct reader *x, struct manifest_node *node)
 	node->operation_sql = "";
 	node->test_name = NULL;
 	node->access = "";
+	node->snapshot_key = NULL;
+	if (node->type == MANIFEST_SNAPSHOT)
+		return read_snapshot_key(x, node);
 	if (node->type == MANIFEST_SOURCE)
 		node->freshness = texts_keep(&x->texts, x->slots[SLOT_FRESHNESS]);
 	if (node->type == MANIFEST_TEST && x->slots[SLOT_TEST_METADATA].at &&

@@ -220,6 +220,33 @@ static bool has_rows(const struct routes *routes, const struct route *route,
 				    relation_equal(routes->dialect, &route->from, &route->to));
 }
 
+/* A snapshot of another history has as many rows and is yet another one. */
+static int push_history(const struct routes *routes, const struct route *route,
+			const struct observed *before, struct strv *queries, struct err *err)
+{
+	const struct table *to = observed_table(before, routes->dialect, &route->to);
+
+	const struct table_column *key;
+
+	if (routes->is_rollback || !route->node->snapshot_key || !to || to->is_gone ||
+	    strcmp(to->kind, "table") != 0)
+		return 0;
+	key = table_column(routes->dialect, to, route->node->snapshot_key);
+	if (!key)
+		return 0;
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("from", &route->from),
+		SQL_ARG_RELATION("to", &route->to),
+		SQL_ARG_IDENT("key", key->name),
+		SQL_ARG_LITERAL("database", to->relation.database),
+		SQL_ARG_LITERAL("in_schema", to->relation.schema),
+		SQL_ARG_LITERAL("identifier", to->relation.identifier),
+	};
+
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_HISTORY, args,
+			    ARRAY_LEN(args), err);
+}
+
 static int push_counts(const struct routes *routes, const struct observed *before, bool content,
 		       struct strv *queries, struct err *err)
 {
@@ -228,7 +255,8 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 
 		if (route->in_scope &&
 		    ((has_rows(routes, route, before) &&
-		      observe_push_rows(routes, &route->from, content, queries, err) < 0) ||
+		      (observe_push_rows(routes, &route->from, content, queries, err) < 0 ||
+		       push_history(routes, route, before, queries, err) < 0)) ||
 		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
 		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
 			return -1;

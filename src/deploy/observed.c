@@ -163,6 +163,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->privileges = copy(o, object, "privileges");
 	table->definition = definition_of(o, object);
 	table->rows = -1;
+	table->lost = -1;
 	read_columns(o, object, table);
 	table->indexes = read_parts(o, object, "indexes", &table->index_count);
 	table->constraints = read_parts(o, object, "constraints", &table->constraint_count);
@@ -213,6 +214,10 @@ static void read_rows(struct observed *o, const json_t *object)
 			continue;
 		if (json_object_get(object, "privileges")) {
 			read_privileges(o, object, table);
+			continue;
+		}
+		if (json_object_get(object, "lost")) {
+			table->lost = js_get_integer(object, "lost", -1);
 			continue;
 		}
 		table->rows = js_get_integer(object, "rows", -1);

@@ -195,6 +195,11 @@ static int check_shrink(const struct publication *w, const struct publish_table 
 	    strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
 	    strv_contains(accepted, node->unique_id))
 		return 0;
+	if (snapshot && t->to_table->lost > 0)
+		return err_set(err, ERR_SHRUNK,
+			       "'%s' has %lld rows in production that staging's snapshot does not "
+			       "have: a publish would lose what production gathered",
+			       node->unique_id, (long long)t->to_table->lost);
 	if (t->from_table->rows >= t->to_table->rows ||
 	    (t->to_table->rows - t->from_table->rows) * 100 <= t->to_table->rows * percent)
 		return 0;

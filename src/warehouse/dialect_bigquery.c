@@ -76,6 +76,12 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				      "from {relation:relation} as x) as q",
 	[DIALECT_OBSERVE_ROWS] =
 		OBSERVE_ROWS("") "cross join (select count(*) as n from {relation:relation}) as q",
+	[DIALECT_OBSERVE_HISTORY] =
+		"select to_json_string(struct({database:literal} as `database`, "
+		"{in_schema:literal} as `schema`, {identifier:literal} as `identifier`, "
+		"count(*) as `lost`)) "
+		"from {to:relation} as t where not exists "
+		"(select 1 from {from:relation} as f where f.{key:ident} = t.{key:ident})",
 	/* That of a region, whose name the operation finds out (ops.sql). */
 	[DIALECT_OBSERVE_PRIVILEGES] =
 		"declare located string; begin set located = " BIGQUERY_PRIVILEGES "; "

@@ -87,6 +87,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTAINERS] = duckdb_files_sql,
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS,
 	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS,
+	[DIALECT_OBSERVE_HISTORY] =
+		"select json_object('database', {database:literal}, 'schema', {in_schema:literal}, "
+		"'identifier', {identifier:literal}, 'lost', count(*))::varchar "
+		"from {to:relation} as t where not exists "
+		"(select 1 from {from:relation} as f where f.{key:ident} = t.{key:ident})",
 	[DIALECT_OBSERVE_RESTORES] =
 		"select json_object('identifier', t.table_name, 'object', null, "
 		"'comment', t.comment, 'bytes', t.estimated_size * " ROW_WIDTH ", 'id', r.id, "

@@ -75,6 +75,12 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_CONTENT] = OBSERVE_ROWS("'content', (select " POSTGRES_CONTENT
 						 " from {relation:relation} x), "),
 	[DIALECT_OBSERVE_ROWS] = OBSERVE_ROWS(""),
+	[DIALECT_OBSERVE_HISTORY] =
+		"select json_build_object('database', {database:literal}, "
+		"'schema', {in_schema:literal}, 'identifier', {identifier:literal}, "
+		"'lost', count(*))::text "
+		"from {to:relation} as t where not exists "
+		"(select 1 from {from:relation} as f where f.{key:ident} = t.{key:ident})",
 	[DIALECT_OBSERVE_RESTORES] =
 		"select q from (select json_build_object('identifier', c.relname, "
 		"'object', c.oid::text || '/' || c.relfilenode::text, "

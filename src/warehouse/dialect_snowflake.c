@@ -78,6 +78,12 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				    "from {relation:relation}) q",
 	[DIALECT_OBSERVE_ROWS] =
 		OBSERVE_ROWS("") "cross join (select count(*) as n from {relation:relation}) q",
+	[DIALECT_OBSERVE_HISTORY] =
+		"select to_json(object_construct('database', {database:literal}, "
+		"'schema', {in_schema:literal}, 'identifier', {identifier:literal}, "
+		"'lost', count(*))) "
+		"from {to:relation} as t where not exists "
+		"(select 1 from {from:relation} as f where f.{key:ident} = t.{key:ident})",
 	[DIALECT_OBSERVE_RESTORES] =
 		"select to_json(object_construct('identifier', t.table_name, 'object', " OBJECT
 		", 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', " UTC(

@@ -44,3 +44,21 @@ assert_keeps_shape() {
   assert_keeps_shape
   assert_sql 'select answer from mart.by_hand' 42
 }
+
+# bats test_tags=engine:any
+@test "the history of a snapshot does not give way to another one with as many rows" {
+  history=(airlock deploy wac --from staging --to prod --tags 'mart,utils,history' --yes)
+  run "${history[@]}"
+  assert_status 0
+  run "${history[@]}" # the same history goes on
+  assert_status 0
+  sql 'drop table stage.customers_history'
+  remember_production
+  run "${history[@]}"
+  assert_status 125
+  assert_says "'snapshot.shop.customers_history' has" "rows in production that staging's snapshot does not have" \
+    --accept 'production was not changed'
+  assert_production_unchanged
+  run "${history[@]}" --accept customers_history
+  assert_status 0
+}

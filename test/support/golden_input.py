@@ -71,7 +71,7 @@ WHOLE = "production-rollback --tags mart,utils,history --parents copy".split()
 NODE = (
     "unique_id resource_type name package_name database schema alias relation_name tags fqn"
 ).split()
-CONFIG = "materialized tags enabled grants pre-hook post-hook severity".split()
+CONFIG = "materialized tags enabled grants pre-hook post-hook severity snapshot_meta_column_names".split()
 
 
 def kept(document, keys):

@@ -207,6 +207,13 @@ static void read_node(struct oracle *oracle, struct manifest_node *node, const c
 	node->severity =
 		node->type == MANIFEST_TEST ? lower(oracle, text(oracle, config, "severity")) : "";
 	node->group = text(oracle, config, "group");
+	if (node->type == MANIFEST_SNAPSHOT) {
+		const json_t *columns = js_get_object(config, "snapshot_meta_column_names");
+
+		node->snapshot_key = text(oracle, columns, "dbt_scd_id");
+		if (!*node->snapshot_key)
+			node->snapshot_key = "dbt_scd_id";
+	}
 	node->source_name = text(oracle, json, "source_name");
 	node->access = "";
 	node->operation_sql = "";
@@ -434,6 +441,7 @@ static char *compare_texts(const struct manifest_node *a, const struct manifest_
 		{ "test_name", a->test_name, b->test_name },
 		{ "operation_sql", a->operation_sql, b->operation_sql },
 		{ "severity", a->severity, b->severity },
+		{ "snapshot_key", a->snapshot_key, b->snapshot_key },
 	};
 
 	for (size_t i = 0; i < ARRAY_LEN(rows); i++)

@@ -330,6 +330,14 @@ static void what_was_built_must_be_seen(void **state)
 	.picture = "{" BUILT "'relations': [" TABLE("stage", "days", "") "," TABLE(                \
 		"mart", "days", "") "], 'rows': [" COUNT("stage", "days",                          \
 							 FROM) "," COUNT("mart", "days", TO) "]}"
+#define OTHER_HISTORY                                                                              \
+	.picture = "{" BUILT "'relations': [" TABLE("stage", "days", "") "," TABLE(                \
+		"mart", "days",                                                                    \
+		"") "], 'rows': [" COUNT("stage", "days",                                          \
+					 "100") "," COUNT("mart", "days",                          \
+							  "100") ", {'database': 'db', 'schema': " \
+								 "'mart', 'identifier': 'days', "  \
+								 "'lost': 3}]}"
 #define DAYS(KIND, TYPE)                                                                           \
 	.from = NODES({ .name = "days", .type = TYPE, .materialized = KIND }),                     \
 	.to = NODES({ .name = "days", .schema = "mart", .type = TYPE, .materialized = KIND })
@@ -345,8 +353,17 @@ static void what_production_gathered_is_not_lost(void **state)
 	CLEANUP(world_release)
 	struct world s = { DAYS("snapshot", "snapshot"), SHRUNK("99", "100"),
 			   .options = "--accept days" };
+	CLEANUP(world_release)
+	struct world h = { DAYS("snapshot", "snapshot"), OTHER_HISTORY };
+	CLEANUP(world_release)
+	struct world a = { DAYS("snapshot", "snapshot"), OTHER_HISTORY,
+			   .options = "--accept days" };
 
 	(void)state;
+	refused(&h, ERR_SHRUNK,
+		"'snapshot.shop.days' has 3 rows in production that staging's snapshot does not "
+		"have: a publish would lose what production gathered");
+	planned(&a);
 	refused(&w, ERR_SHRUNK,
 		"'model.shop.days' has 89 rows in staging and 100 in production: a publish would "
 		"lose what production gathered");

@@ -70,9 +70,12 @@ struct manifest_node {
 	bool sets_grants;          /* config.grants says something, be it that nobody may read */
 	const char *severity;      /* of a test: "error", "warn"; "" otherwise */
 	const char *full_refresh;  /* config.full_refresh: "true", "false"; "" when it is not set */
-	struct jslice config;      /* as it stands in the file: for manifest_json() */
-	struct jslice freshness;   /* of a source, the same way */
-	struct jslice json;        /* the whole node, of a manifest that is there as a whole */
+	/* Of a snapshot: the column that tells its rows apart, "dbt_scd_id" or what
+	 * config.snapshot_meta_column_names calls it; NULL otherwise. */
+	const char *snapshot_key;
+	struct jslice config;    /* as it stands in the file: for manifest_json() */
+	struct jslice freshness; /* of a source, the same way */
+	struct jslice json;      /* the whole node, of a manifest that is there as a whole */
 };
 
 struct manifest;

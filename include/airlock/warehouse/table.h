@@ -62,8 +62,9 @@ struct table {
 	size_t refuse_exchange_count;
 	/* "role grantee" of each that was given for itself, sorted, in lines; NULL: not known. */
 	const char *privileges;
-	int64_t rows;        /* -1: not counted */
-	json_t *json;        /* as the catalog answered; borrowed from the picture */
+	int64_t rows; /* -1: not counted */
+	int64_t lost; /* rows of a snapshot that the one in its place lacks; -1: not counted */
+	json_t *json; /* as the catalog answered; borrowed from the picture */
 	const char *version; /* changes with every write, where no hash is made; NULL otherwise */
 	const char *content; /* hash of the rows where the identity needs one; NULL otherwise */
 };

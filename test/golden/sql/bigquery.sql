@@ -58,6 +58,9 @@ select to_json_string(struct(t.table_catalog as `database`, t.table_schema as `s
 -- observe_rows
 select to_json_string(struct(t.table_catalog as `database`, t.table_schema as `schema`, t.table_name as `identifier`, cast(unix_millis(t.creation_time) as string) as `object`, cast(m.last_modified_time as string) as `version`, q.n as `rows`)) from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$')]) as w inner join `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLES as t on t.table_schema = w.s and t.table_name = w.i inner join `Wh`.`ma"rt`.__TABLES__ as m on m.table_id = t.table_name cross join (select count(*) as n from `Wh`.`ma"rt`.`it's {{ all }} $$`) as q;
 
+-- observe_history
+select to_json_string(struct('Wh' as `database`, 'mart' as `schema`, 'r_20260102030405_abcdef_1' as `identifier`, count(*) as `lost`)) from `Wh`.`mart`.`orders` as t where not exists (select 1 from `Wh`.`ma"rt`.`it's {{ all }} $$` as f where f.`dbt_scd_id` = t.`dbt_scd_id`);
+
 -- observe_privileges
 declare located string; begin set located = coalesce((select string_agg(g, '\n' order by g) from (select distinct privilege_type || ' ' || grantee as g from `Wh`.`region-of Wh.mart`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_schema = 'mart' and object_name = 'r_20260102030405_abcdef_1')), ''); exception when error then set located = null; end; select to_json_string(struct('Wh' as `database`, 'mart' as `schema`, 'r_20260102030405_abcdef_1' as `identifier`, located as `privileges`));
 
