@@ -236,6 +236,7 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	size_t locks = deploy->state.held_count;
 	bool asks = deploy_asks_orphans(deploy);
+	bool had_some = deploy->holds_lock; /* taken over from who is dead */
 	size_t picture_at;
 	int ran;
 
@@ -259,7 +260,7 @@ static int lock_and_observe(struct deploy *deploy, bool *ret_again, struct err *
 		 * records the beginning. */
 		if (executor_sent_nothing(&deploy->executor, &reply, err) ||
 		    (err->code == ERR_WAREHOUSE && reply.calls_done < begin.n - locks - 1))
-			deploy->holds_lock = false;
+			deploy->holds_lock = had_some;
 		return -1;
 	}
 	if (check_locks(deploy, reply.rows + begin.n, ret_again, err) < 0)

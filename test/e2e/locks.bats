@@ -54,6 +54,11 @@ let_go() {
   holding=
 }
 
+fault() { # fault PLACE: a deployment that meets it
+  rm -f "$BATS_TEST_TMPDIR/trace"
+  DIRECT_TRACE=$BATS_TEST_TMPDIR/trace DIRECT_FAULT=$1 deploy
+}
+
 @test "a writer keeps a published table locked for longer than the timeout" {
   if [ "$ENGINE" = duckdb ]; then
     hold 'select 1' # the file itself is locked
@@ -81,5 +86,18 @@ let_go() {
   [ "$status" -ne 0 ]
   assert_says "$holder"
   let_go
+  assert_production_unchanged
+}
+
+@test "who took the lock of a dead deployment and failed then gives it back" {
+  fault run-operation/4.3:before:crash-airlock
+  assert_status 137
+  fault run-operation/3.1:before:error
+  assert_status 125
+  assert_says 'died and is settled'
+  local lock
+  for lock in $(sql "select table_name from information_schema.tables where table_name like 'airlock_lock_%'"); do
+    assert_sql "select count(*) from airlock.$lock where nonce <> ''" 0
+  done
   assert_production_unchanged
 }

@@ -1,7 +1,8 @@
 """The faults, as TAP: run matrix|together|killed ENGINE.
 
   matrix    each fault at each place; without --all (or AIRLOCK_TEST_ALL) one of each kind. A step or a
-            command is followed by the next deployment, by resume and by abort; a statement by one of them
+            command is followed by the next deployment, by resume and by abort, and then by another
+            deployment and gc; a statement by one of the three
   together  20 deployments started at once (without --all on PostgreSQL: 6)
   killed    airlock, its dbt or both killed at random moments
 

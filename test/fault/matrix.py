@@ -69,7 +69,7 @@ def try_case(world, case, followup):
     try:
         world.thaw()
         _fault(world, case, outcome)
-        _follow(world, followup, outcome)
+        _follow(world, case, followup, outcome)
     except Exception as error:  # the next case begins anew in any case
         outcome.problems.append(f"{type(error).__name__}: {error}")
     outcome.seconds = time.monotonic() - began
@@ -110,25 +110,29 @@ def _of_meeting(environment, run, trace):
     return [] if met else [f"the fault was not met: exit {run.status} {run.errors[-300:]}"]
 
 
-def _follow(world, followup, outcome):
+def _follow(world, case, followup, outcome):
+    """What is inside a step ends with what settled it, if that did; anything else with the next deployment
+    and gc, of which a sample leaves gc to some."""
     run, expected, problems = FOLLOWUPS[followup](world, outcome.state)
     outcome.settled = world.state()
     if problems or outcome.settled != expected:
         outcome.problems += [*problems,
                              f"after {followup} production is {outcome.settled}: {run.errors[-1500:]}"]
     outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world.strategy)
-    if followup != "deploy":  # one that never got its lock has no history: the next deployment settles it
+    goes_on = case.is_whole or not world.is_exhaustive
+    # One that never got its lock has no history: the next deployment settles it.
+    if followup != "deploy" and (goes_on or run.status):
         after = world.deploy()
         if after.status or world.state() != "new":
             outcome.problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
     outcome.problems += checks.of_rest(world)
-    if world.always_collects or followup == "deploy":
+    if followup == "deploy" or world.is_exhaustive and case.is_whole:
         outcome.problems += checks.of_gc(world)
 
 
-def _work(engine, strategy, always_collects, todo, done):
+def _work(engine, strategy, is_exhaustive, todo, done):
     with World(engine, strategy) as world:
-        world.always_collects = always_collects
+        world.is_exhaustive = is_exhaustive
         for case, followup in iter(todo.get, None):
             done.put(try_case(world, case, followup))
 
@@ -136,7 +140,7 @@ def _work(engine, strategy, always_collects, todo, done):
 def run(engine, strategy, options, report):
     """Each outcome goes to report() as it is known."""
     with World(engine, strategy) as world:
-        world.always_collects = options.all
+        world.is_exhaustive = options.all
         cases = list(all_cases(world))
         for number, case in enumerate(cases):
             case.number = number

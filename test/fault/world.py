@@ -101,7 +101,7 @@ class World:
         self.connection = None  # of several questions; while airlock runs there is none
         self.seen = None  # production, until somebody may have changed it
         self.is_read_by_name = False
-        self.always_collects = True  # each case ends with gc, which a sample does after some
+        self.is_exhaustive = True  # not a sample of the cases
 
     # --- its life
 
