@@ -191,7 +191,7 @@ assert_future_is_what_it_was() {
 @test "killed while the service has the swap, it is resumed when that has ended" {
   sed -i 's/^4,Dario Rossi,FR/4,Dario Rossi,NL/' seeds/raw_customers.csv
   fault 'alter database .SHOP. swap' long 40
-  airlock deploy blue-green "${SIDES[@]}" --prepare clone --yes >/dev/null 2>&1 3>&- &
+  "$AIRLOCK_BIN" deploy blue-green "${SIDES[@]}" --prepare clone --yes >/dev/null 2>&1 3>&- &
   pid=$!
   for _ in $(seq 600); do
     [ "$(running)" = 0 ] || break

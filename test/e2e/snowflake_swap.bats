@@ -126,7 +126,7 @@ running() {
 @test "killed between two schemas, it is resumed from another directory when the swap has ended" {
   sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,SE/' seeds/raw_customers.csv
   fault 'alter schema .*UTILS. swap' long 40
-  airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh >/dev/null 2>&1 3>&- &
+  "$AIRLOCK_BIN" deploy blue-green "${SIDES[@]}" --yes -- --full-refresh >/dev/null 2>&1 3>&- &
   pid=$!
   for _ in $(seq 1000); do
     [ "$(running)" = 0 ] || break
