@@ -9,7 +9,8 @@ from sqltext import literal, quoted
 
 META = "_fs_global.standin"
 HIDDEN = "('memory', 'system', 'temp', '_fs_global')"
-NOTED = "('sequence', 'stage', 'stream', 'task')"  # the catalog has them, the engine does not
+# The catalog has them, the engine does not.
+NOTED = ("sequence", "stage", "stream", "task", "masking policy", "row access policy", "tag")
 TABLES = """
 create schema if not exists _fs_global.standin;
 create table if not exists _fs_global.standin.objects (kind varchar, db varchar, sch varchar,
@@ -19,6 +20,9 @@ create table if not exists _fs_global.standin.objects (kind varchar, db varchar,
 create table if not exists _fs_global.standin.grants (kind varchar, db varchar, sch varchar,
   name varchar, privilege varchar, grantee_kind varchar, grantee varchar, grantable boolean,
   grantor varchar, future varchar);
+create table if not exists _fs_global.standin.assignments (db varchar, sch varchar, name varchar,
+  col varchar, kind varchar, assigned varchar, rest varchar);
+create table if not exists _fs_global.standin.account_grants (privilege varchar, grantee varchar);
 create table if not exists _fs_global.standin.statements (serial bigint, began timestamptz,
   session varchar, tag varchar, role varchar, text varchar, failed boolean);
 create sequence if not exists _fs_global.standin.serial;
@@ -93,13 +97,15 @@ class Catalog:
     def sync(self, role):
         """After a statement of the engine: what appeared and what is gone."""
         there = set(self.engine_objects())
-        known = set(self.rows(f"select kind, db, sch, name from {META}.objects where kind not in {NOTED} or sch not in "
-                              f"(select sch from {META}.objects where kind = 'schema')"))
+        schemas = {row[1:3] for row in there if row[0] == "schema"}
+        known = {row for row in self.rows(f"select kind, db, sch, name from {META}.objects")
+                 if row[0] not in NOTED or row[1:3] not in schemas}
         for row in known - there:
             self.run(f"delete from {META}.objects where kind = ? and db = ? and sch = ? and name = ?",
                      *row)
             self.run(f"delete from {META}.grants where kind = ? and db = ? and sch = ? and name = ? "
                      "and future is null", *row)
+            self.unassign_all(*row[1:])
         for row in sorted(there - known):
             self.note(*row, role)
             self.apply_future(*row)
@@ -114,6 +120,7 @@ class Catalog:
                  f"created = get_current_timestamp(), altered = get_current_timestamp(), "
                  f"serial = nextval('{META}.serial') where kind = ? and db = ? and sch = ? "
                  "and name = ?", transient, text, role, comment, kind, db, sch, name)
+        self.unassign_all(db, sch, name)
         if not keep_grants:
             self.run(f"delete from {META}.grants where kind = ? and db = ? and sch = ? and name = ? "
                      "and future is null", kind, db, sch, name)
@@ -144,6 +151,26 @@ class Catalog:
         self.run(f"insert into {META}.grants select kind, ?, ?, ?, privilege, grantee_kind, grantee, "
                  f"grantable, grantor, null from {META}.grants where future is null and kind = ? "
                  "and db = ? and sch = ? and name = ?", *target, kind, *source)
+
+    # --- policies and tags of a table or view (col is ''), or of one of its columns
+
+    def unassign_all(self, db, sch, name):
+        self.run(f"delete from {META}.assignments where db = ? and sch = ? and name = ?", db, sch, name)
+
+    def unassign(self, place, col, kind, assigned=None):
+        self.run(f"delete from {META}.assignments where db = ? and sch = ? and name = ? and col = ? and kind = ? "
+                 "and (? is null or assigned = ?)", *place, col, kind, assigned, assigned)
+
+    def assign(self, place, col, kind, assigned, rest):
+        self.run(f"insert into {META}.assignments values (?, ?, ?, ?, ?, ?, ?)", *place, col, kind, assigned, rest)
+
+    def assignments(self, place, col, kind):
+        return self.rows(f"select assigned, rest from {META}.assignments where db = ? and sch = ? and name = ? "
+                         "and col = ? and kind = ? order by assigned", *place, col, kind)
+
+    def copy_assignments(self, source, target):
+        self.run(f"insert into {META}.assignments select ?, ?, ?, col, kind, assigned, rest from {META}.assignments "
+                 "where db = ? and sch = ? and name = ?", *target, *source)
 
     # --- the engine's objects
 
@@ -208,7 +235,7 @@ class Catalog:
     def moved(self, mapping):
         """Rows of the metadata get their new place: (db, sch) or db -> the same of the new one."""
         self.run("begin")
-        for table in ("objects", "grants"):
+        for table in ("objects", "grants", "assignments"):
             cases_db = " ".join(f"when db = {literal(a)} then {literal(b)}" for a, b in
                                 mapping.items() if isinstance(a, str))
             if cases_db:

@@ -102,6 +102,7 @@ def clone_table(session, replace, transient, unless, target, source, copy_grants
     catalog.sync(session.role)
     catalog.replaced("table", *target, bool(transient), None, session.role, bool(copy_grants),
                      from_["comment"])
+    catalog.copy_assignments(source, target)
     if copy_grants and not there:
         catalog.copy_grants("table", source, target)
     return f"Table {target[-1]} successfully created."
@@ -115,12 +116,14 @@ def clone_schema_into(catalog, source, target, role):
         catalog.sync(role)
         catalog.replaced("table", *target, name, transient, None, role, False, comment)
         catalog.copy_grants("table", (*source, name), (*target, name))
+        catalog.copy_assignments((*source, name), (*target, name))
     views = catalog.views_of(*source)
     catalog.make_views([(*target, v[2], v[3]) for v in views])
     catalog.sync(role)
     for v in views:
         catalog.replaced("view", *target, v[2], False, v[3], role, False)
         catalog.copy_grants("view", (*source, v[2]), (*target, v[2]))
+        catalog.copy_assignments((*source, v[2]), (*target, v[2]))
 
 
 def remove_schema(catalog, db, sch, role):
@@ -282,7 +285,7 @@ def move_object(session, kind, old, new):
         catalog.copy_table(old, new)
         catalog.run(f"drop table {quoted(*old)}")
     catalog.run(f"delete from {META}.grants where db = ? and sch = ? and name = ?", *new)
-    for table in ("objects", "grants"):
+    for table in ("objects", "grants", "assignments"):
         catalog.run(f"update {META}.{table} set db = ?, sch = ?, name = ? where db = ? and sch = ? "
                     "and name = ?", *new, *old)
 
@@ -542,19 +545,6 @@ def use_role(session, role):
 @statement(r"use (secondary roles|warehouse) (<word>)")
 def use_warehouse(session, _what, _name):
     return "Statement executed successfully."
-
-
-@statement(r"select get_ddl\s*\(\s*'(view|table)'\s*,\s*'([^']+)'\s*(?:,\s*(?:true|false)\s*)?\)(?:\s+as \S+)?")
-def get_ddl(session, kind, name):
-    parts = session.name(name)
-    found = session.catalog.need(kind.lower(), *parts)
-    if kind.lower() == "view":
-        return [{"DDL": (found["text"] or "") + ";"}]
-    columns = ", ".join(f"{c} {t}" for c, t in session.catalog.rows(
-        "select column_name, data_type from duckdb_columns() where database_name = ? and schema_name "
-        "= ? and table_name = ? order by column_index", *parts))
-    what = "TRANSIENT TABLE" if found["transient"] else "TABLE"
-    return [{"DDL": f"create or replace {what} {parts[-1]} ({columns});"}]
 
 
 @statement(r"show (databases|schemas) like '((?:[^']|'')*)'(?: in database (<word>))?")

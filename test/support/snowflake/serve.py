@@ -12,8 +12,11 @@ Emulated by us (a test of each in test_standin.py):
   create or replace table|view with and without copy grants; TRANSIENT kept; what is TEMPORARY
     is not in the information schema, whoever asks
   information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
-    (the client's text), schemata, databases, object_privileges; get_ddl of a view
+    (the client's text), schemata, databases, object_privileges; get_ddl of a table or view
   create and drop of a sequence, stage, stream, task: that it is there, and goes with its schema; not what it does
+  masking policies, row access policies and tags: that they are there and what they are assigned to (tables, views,
+    columns); a clone brings its source's, create or replace loses them; get_ddl names them, or #UNKNOWN_POLICY and
+    #UNKNOWN_TAG to a role without APPLY on the account; not what a policy hides
   query_history_by_user: statements that run late, with their tag
   result_scan(last_query_id()) behind a SHOW; show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
   hash_agg(*); is_role_in_session (the session's role, or an administrator's)
@@ -22,7 +25,7 @@ Emulated by us (a test of each in test_standin.py):
     is told that the connection was lost) or long (the client waits, or dies)
 
 Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, what tasks and streams do, pipes, dynamic, hybrid and external
-tables, policies, tags, shares, waiting for another session's lock (a conflict is an error at once), names
+tables, other policies, policies of tags, inherited tags, shares, waiting for another session's lock (a conflict is an error at once), names
 that differ in case only (the engine takes them for one), SELECT privileges (everybody may read),
 division by zero (inf), TEMPORARY objects ending with their session, primary keys after a clone.
 
@@ -53,8 +56,9 @@ from starlette.routing import Route
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import handlers  # noqa: E402
+import policies  # noqa: E402
 from catalog import META, Catalog, error  # noqa: E402
-from sqltext import NAME, strip_comments  # noqa: E402
+from sqltext import NAME, literal, strip_comments  # noqa: E402
 
 LOCK = threading.RLock()
 CATALOG = None
@@ -83,6 +87,9 @@ def prepare(cursor, text):
                   lambda _: late_statements(), text, flags=re.IGNORECASE)
     text = re.sub(r"\btable\s*\(\s*result_scan\s*\(\s*last_query_id\s*\(\s*\)\s*\)\s*\)",
                   lambda _: f"({cursor._conn.standin_shown})", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bget_ddl\s*\(\s*'(view|table)'\s*,\s*'((?:[^']|'')*)'\s*(?:,\s*(true|false)\s*)?\)",
+                  lambda m: literal(policies.ddl(session, m[1], m[2].replace("''", "'"), (m[3] or "").lower() == "true")
+                                    .replace("\\", "\\\\")), text, flags=re.IGNORECASE)
     made = CREATE.match(text)
     if not made:
         return text, None

@@ -301,6 +301,105 @@ def test_the_information_schema_knows_kinds_times_and_texts(sf):
     assert "PROD.MART.T" in sf.one("select get_ddl('view', 'PROD.MART.V')")
 
 
+def ddl_of(client, name, kind="table"):
+    return client.one(f"select get_ddl('{kind}', '{name}', true)")
+
+
+@pytest.fixture
+def governed(sf):
+    """A policy of each kind and a tag, in a schema of their own."""
+    sf("create schema PROD.GOV")
+    sf("create masking policy PROD.GOV.HIDE as (v int) returns int -> null")
+    sf("create row access policy PROD.GOV.OWN as (v int) returns boolean -> true")
+    sf("create tag PROD.GOV.PII allowed_values 'yes', 'no'")
+    return sf
+
+
+def test_policies_and_tags_are_in_the_text_of_what_they_are_assigned_to(governed):
+    sf = governed
+    assert ddl_of(sf, "PROD.MART.T") == "create or replace TRANSIENT TABLE PROD.MART.T (\n\tID INTEGER\n);"
+    sf("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.HIDE")
+    sf("alter table PROD.MART.T modify column ID set tag PROD.GOV.PII = 'b''q'")
+    sf("alter table PROD.MART.T add row access policy PROD.GOV.OWN on (ID)")
+    sf("alter table PROD.MART.T set tag PROD.GOV.PII = 'no'")
+    assert ddl_of(sf, "PROD.MART.T") == (
+        "create or replace TRANSIENT TABLE PROD.MART.T (\n\tID INTEGER WITH MASKING POLICY PROD.GOV.HIDE "
+        "WITH TAG (PROD.GOV.PII='b'q')\n) WITH ROW ACCESS POLICY PROD.GOV.OWN ON (ID)\n WITH TAG (PROD.GOV.PII='no')"
+        "\n;")
+    sf("alter table PROD.MART.T modify column ID unset masking policy")
+    sf("alter table PROD.MART.T modify column ID unset tag PROD.GOV.PII")
+    sf("alter table PROD.MART.T drop all row access policies")
+    sf("alter table PROD.MART.T unset tag PROD.GOV.PII")
+    assert " WITH " not in ddl_of(sf, "PROD.MART.T")
+
+
+def test_policies_of_a_view_are_in_its_text_and_go_when_it_is_made_anew(governed):
+    sf = governed
+    sf("alter view PROD.MART.V modify column ID set masking policy PROD.GOV.HIDE using (ID)")
+    sf("alter view PROD.MART.V add row access policy PROD.GOV.OWN on (ID)")
+    text = ddl_of(sf, "PROD.MART.V", "view")
+    assert text.startswith("create or replace view PROD.MART.V(\n\tID WITH MASKING POLICY PROD.GOV.HIDE USING (ID)\n)"
+                           " WITH ROW ACCESS POLICY PROD.GOV.OWN ON (ID)\n as ")
+    sf("create or replace view PROD.MART.V copy grants as (select id from PROD.MART.T)")
+    assert "POLICY" not in ddl_of(sf, "PROD.MART.V", "view")
+
+
+def test_one_policy_at_a_time_unless_it_is_forced(governed):
+    sf = governed
+    sf("create masking policy PROD.GOV.OTHER as (v int) returns int -> v")
+    sf("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.HIDE")
+    sf.fails("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.OTHER", "already attached")
+    sf("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.OTHER force")
+    assert "PROD.GOV.OTHER" in ddl_of(sf, "PROD.MART.T")
+    sf("alter table PROD.MART.T add row access policy PROD.GOV.OWN on (ID)")
+    sf.fails("alter table PROD.MART.T add row access policy PROD.GOV.OWN on (ID)", "already has a ROW_ACCESS_POLICY")
+    sf.fails("alter table PROD.MART.T modify column NONE set masking policy PROD.GOV.HIDE force", "NONE")
+    sf.fails("alter table PROD.MART.T set tag PROD.GOV.NONE = 'a'", "NONE")
+
+
+def test_a_clone_has_the_policies_of_its_source_and_no_others(governed):
+    sf = governed
+    sf("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.HIDE")
+    sf("alter table STG.MART.T set tag PROD.GOV.PII = 'no'")
+    sf("create transient table PROD.GOV.T clone PROD.MART.T")
+    sf("create or replace transient table PROD.MART.T clone STG.MART.T copy grants")
+    assert "HIDE" in ddl_of(sf, "PROD.GOV.T")
+    assert "HIDE" not in ddl_of(sf, "PROD.MART.T") and "PII" in ddl_of(sf, "PROD.MART.T")
+    sf("create schema PROD.COPIED clone PROD.GOV")
+    assert "HIDE" in ddl_of(sf, "PROD.COPIED.T")
+    sf("create or replace transient table PROD.GOV.T as select 1 as id")
+    assert "HIDE" not in ddl_of(sf, "PROD.GOV.T")
+
+
+def test_policies_go_with_what_changes_places(governed):
+    sf = governed
+    sf("create schema PROD.NEXT")
+    sf("create table PROD.NEXT.T as select 5 as id")
+    sf("alter table PROD.NEXT.T modify column ID set masking policy PROD.GOV.HIDE")
+    sf("alter schema PROD.MART swap with PROD.NEXT")
+    assert "HIDE" in ddl_of(sf, "PROD.MART.T")
+    sf("alter table PROD.MART.T rename to PROD.NEXT.MOVED")
+    assert "HIDE" in ddl_of(sf, "PROD.NEXT.MOVED")
+    sf("drop table PROD.NEXT.MOVED")
+    sf("create table PROD.NEXT.MOVED as select 5 as id")
+    assert "HIDE" not in ddl_of(sf, "PROD.NEXT.MOVED")
+
+
+def test_a_role_without_apply_sees_that_something_is_there_and_not_what(governed):
+    sf = governed
+    sf("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.HIDE")
+    sf("alter table PROD.MART.T set tag PROD.GOV.PII = 'no'")
+    sf("grant ownership on table PROD.MART.T to role ETL")
+    other = Client(sf.port, "PROD", role="ETL")
+    text = ddl_of(other, "PROD.MART.T")
+    assert "WITH MASKING POLICY #UNKNOWN_POLICY" in text and "WITH TAG (#UNKNOWN_TAG='#UNKNOWN_VALUE')" in text
+    other.fails("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.HIDE force", "privileges")
+    sf("grant apply masking policy on account to role ETL")
+    sf("grant apply tag on account to role ETL")
+    assert "UNKNOWN" not in ddl_of(other, "PROD.MART.T")
+    other("alter table PROD.MART.T modify column ID set masking policy PROD.GOV.HIDE force")
+
+
 def test_merge_updates_and_inserts(sf):
     sf("create table PROD.MART.M as select 1 as id, 'a' as v")
     sf("merge into PROD.MART.M as DBT_INTERNAL_DEST using (select 1 as id, 'b' as v union all "
