@@ -75,6 +75,12 @@ class Swap(unittest.TestCase):
     def rows(self, text):
         return self.cursor.execute(text).fetchall()
 
+    def query(self, call):
+        """The first column of what the last statement answers: the connector takes one at a time, as dbt
+        splits them."""
+        found = [self.rows(statement) for statement in split(call)]
+        return [row[0] for row in found[-1]]
+
     def one(self, text):
         return self.rows(text)[0][0]
 
@@ -92,7 +98,7 @@ class Swap(unittest.TestCase):
         deployment = BlueGreen("snowflake", "SHOP", TABLES, self.number, ["--foreign-objects", "MART.OLD"])
         deployment.options.insert(0, "blue-green")
         self.build("green_mart", "green_utils", rows)
-        deployment.observe(lambda sql: [row[0] for row in self.rows(sql)])
+        deployment.observe(self.query)
         for call in deployment.planned["steps"]["lock"]:
             self.sql(call)
         self.publish(deployment, stop)
@@ -102,9 +108,7 @@ class Swap(unittest.TestCase):
         for call in deployment.planned["steps"]["publish"]:
             if stop and call.startswith(stop):
                 return
-            # The connector takes one statement at a time, as dbt splits them.
-            for statement in split(call):
-                self.sql(statement)
+            self.query(call)
 
     def comment(self, schema):
         return self.one(f"select comment from information_schema.schemata where schema_name = '{schema}'")
