@@ -175,6 +175,30 @@ static int push_privileges_of(const struct routes *routes, const struct relation
 			    ARRAY_LEN(args), err);
 }
 
+/* Its name is the argument of a function: a literal of what a statement would say. */
+static int push_ddl_of(const struct routes *routes, const struct relation *relation,
+		       const struct observed *before, struct strv *queries, struct err *err)
+{
+	const struct table *table = observed_table(before, routes->dialect, relation);
+	const struct sql_arg it = SQL_ARG_RELATION("it", relation);
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+
+	if (!table || table->is_gone || !routes->dialect->templates[DIALECT_OBSERVE_DDL])
+		return 0;
+	if (sql_render(&name, routes->dialect, "{it}", &it, 1, err) < 0)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("database", relation->database),
+		SQL_ARG_LITERAL("in_dataset", relation->schema),
+		SQL_ARG_LITERAL("identifier", relation->identifier),
+		SQL_ARG_LITERAL("type", table_is_view(table) ? "view" : "table"),
+		SQL_ARG_LITERAL("it", buf_cstr(&name)),
+	};
+
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_DDL, args, ARRAY_LEN(args),
+			    err);
+}
+
 int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
 			bool content, struct strv *queries, struct err *err)
 {
@@ -185,7 +209,8 @@ int observe_push_tables(const struct routes *routes, const struct observed *befo
 		    ((staging &&
 		      push_rows_of(routes, &route->from, before, content, queries, err) < 0) ||
 		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
-		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
+		     push_privileges_of(routes, &route->to, before, queries, err) < 0 ||
+		     push_ddl_of(routes, &route->to, before, queries, err) < 0))
 			return -1;
 	}
 	return push_orphans(routes, before, content, queries, err);
@@ -258,7 +283,10 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 		      (observe_push_rows(routes, &route->from, content, queries, err) < 0 ||
 		       push_history(routes, route, before, queries, err) < 0)) ||
 		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
-		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
+		     push_privileges_of(routes, &route->to, before, queries, err) < 0 ||
+		     push_ddl_of(routes, &route->to, before, queries, err) < 0 ||
+		     (has_rows(routes, route, before) &&
+		      push_ddl_of(routes, &route->from, before, queries, err) < 0)))
 			return -1;
 	}
 	return push_orphans(routes, before, content, queries, err);

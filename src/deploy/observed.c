@@ -161,6 +161,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->options = copy(o, object, "options");
 	table->layout = copy(o, object, "layout");
 	table->privileges = copy(o, object, "privileges");
+	table->ddl = copy(o, object, "ddl");
 	table->definition = definition_of(o, object);
 	table->rows = -1;
 	table->lost = -1;
@@ -218,6 +219,10 @@ static void read_rows(struct observed *o, const json_t *object)
 		}
 		if (json_object_get(object, "lost")) {
 			table->lost = js_get_integer(object, "lost", -1);
+			continue;
+		}
+		if (js_get_string(object, "ddl")) {
+			table->ddl = copy(o, object, "ddl");
 			continue;
 		}
 		table->rows = js_get_integer(object, "rows", -1);

@@ -84,6 +84,11 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"'lost', count(*))) "
 		"from {to:relation} as t where not exists "
 		"(select 1 from {from:relation} as f where f.{key:ident} = t.{key:ident})",
+	/* Policies that a role may not see it names as unknown (assigned_snowflake.h). */
+	[DIALECT_OBSERVE_DDL] =
+		"select to_json(object_construct('database', {database:literal}, 'schema', "
+		"{in_dataset:literal}, 'identifier', {identifier:literal}, 'ddl', "
+		"get_ddl({type:literal}, {it:literal}, true)))",
 	[DIALECT_OBSERVE_RESTORES] =
 		"select to_json(object_construct('identifier', t.table_name, 'object', " OBJECT
 		", 'comment', t.comment, 'bytes', t.bytes, 'id', r.id, 'at', " UTC(
@@ -288,7 +293,7 @@ const struct dialect dialect_snowflake = {
 		"moments before it is replaced",
 	.unseen_by_content = "a change of comments, grants or policies, and what is written to a "
 			     "table in the moments before it is replaced",
-	.not_compared = "policies, tags and streams",
+	.not_compared = "streams",
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,
 	.transient = transient,

@@ -140,7 +140,11 @@ static int verify(const struct push *p, const struct publish_table *t)
 
 static int freeze(const struct push *p, const struct publish_table *t)
 {
-	return has_rows(t) ? p->how->push(p, t, p->how->freeze) : 0;
+	if (!has_rows(t))
+		return 0;
+	if (p->how->push(p, t, p->how->freeze) < 0)
+		return -1;
+	return p->how->frozen ? p->how->frozen(p, t) : 0;
 }
 
 static int restore(const struct push *p, const struct publish_table *t)

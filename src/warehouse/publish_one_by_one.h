@@ -46,6 +46,7 @@ struct one_by_one {
 
 	int (*push)(const struct push *p, const struct publish_table *t, const char *text);
 	const char *freeze; /* a clone {stage} of {from} */
+	push_fn *frozen;    /* behind it; NULL: nothing */
 	push_fn *restore;   /* a restore point */
 	push_fn *table;     /* a table replaced or made */
 	push_fn *view;

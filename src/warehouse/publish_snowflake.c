@@ -11,7 +11,7 @@
 #include <strings.h>
 
 #include "airlock/warehouse/marker.h"
-#include "publish_snowflake.h"
+#include "assigned_snowflake.h"
 
 #define RAISE_UNLESS SNOWFLAKE_RAISE_UNLESS
 #define TABLE_IS SNOWFLAKE_TABLE_IS
@@ -46,7 +46,7 @@ static int check_staging(const struct publish_table *table, struct err *err)
 	const struct table *from = table->from_table;
 
 	if (!table->decided || !from)
-		return 0;
+		return snowflake_check_assigned(table, err);
 	if (from->refuse_count > 0) {
 		char *what CLEANUP(mem_free_string) =
 			publish_list(from->refuses, from->refuse_count);
@@ -55,6 +55,8 @@ static int check_staging(const struct publish_table *table, struct err *err)
 		return publish_refuse(table, why, "take the node out of the scope with --exclude",
 				      err);
 	}
+	if (snowflake_check_assigned(table, err) < 0)
+		return -1;
 	if (table->view || !table->to_table || !from->is_transient || table->to_table->is_transient)
 		return 0;
 	return publish_refuse(
@@ -103,6 +105,12 @@ int snowflake_push(const struct push *p, const struct publish_table *t, const ch
 	};
 
 	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+}
+
+/* What replaces a table is a clone of this, policies and tags included, in one statement. */
+static int push_frozen(const struct push *p, const struct publish_table *t)
+{
+	return snowflake_push_assigned(p, t, &t->stage);
 }
 
 static int push_restore(const struct push *p, const struct publish_table *t)
@@ -226,10 +234,13 @@ static const struct one_by_one how = {
 	ONE_BY_ONE_CHECKS,
 	.own_view = " or contains(v.view_definition, {view:literal})",
 	.view_reason = "the view gets its new text and keeps its grants",
-	.table_reason = "replaced by a clone of the tested table, with the grants that it had",
+	.table_reason =
+		"replaced by a clone of the tested table, with the grants, policies and tags "
+		"that it had",
 	.check = check_staging,
 	.push = snowflake_push,
 	.freeze = "create {from_transient:statement}table if not exists {stage} clone {from}",
+	.frozen = push_frozen,
 	.restore = push_restore,
 	.table = push_table,
 	.view = push_view,

@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "assigned_snowflake.h"
 #include "snowflake_aside.h"
 #include "swap_snowflake.h"
 
@@ -348,6 +349,49 @@ static int check_owner(const struct push *p, const struct publish_table *t)
 	return snowflake_check_owner(p, t->to, from->owner, to->owner);
 }
 
+/* It would be another one under its name, and go with the restore point. */
+static int check_place(const struct push *p, const struct publish_table *t,
+		       const struct assignment *one)
+{
+	struct relation in = assignment_schema(one);
+	bool is_inside = false;
+
+	for (size_t i = 0; i < p->set->container_count; i++)
+		is_inside =
+			is_inside || snowflake_holds(p->dialect, &p->set->containers[i].to, &in);
+	free((char *)(uintptr_t)in.database);
+	free((char *)(uintptr_t)in.schema);
+	if (!is_inside)
+		return 0;
+	char *what CLEANUP(mem_free_string) =
+		mem_printf("%s is set on it, and is itself in what is exchanged", one->name);
+
+	return publish_refuse(t, what,
+			      "move it to a schema or database of its own, or use "
+			      "production-rollback or wac, which keep the tables",
+			      p->err);
+}
+
+static int check_assigned(const struct push *p, const struct publish_table *t)
+{
+	struct assigned to CLEANUP(assigned_release) = { .columns = STRV_INIT };
+
+	if (t->is_exact || !t->to_table || !t->to_table->ddl)
+		return 0;
+	if (snowflake_check_assigned(t, p->err) < 0 ||
+	    assigned_from_ddl(t->to_table->ddl, &to, p->err) < 0)
+		return -1;
+	for (size_t i = 0; i < to.n; i++)
+		if (to.items[i].name && check_place(p, t, &to.items[i]) < 0)
+			return -1;
+	return 0;
+}
+
+static int push_assigned(const struct push *p, const struct publish_table *t)
+{
+	return t->from && !is_there(p, t) ? snowflake_push_assigned(p, t, t->from) : 0;
+}
+
 static int push_exchange(const struct push *p, const struct publish_container *c)
 {
 	if (snowflake_is_swapped(c))
@@ -426,10 +470,12 @@ int snowflake_swap(const struct push *p)
 {
 	bool returns = is_return(p->set);
 
-	if (each_table(p, check_owner) < 0 || each_container(p, check_container) < 0 ||
-	    each_table(p, check_from) < 0 || each_table(p, check_to) < 0)
+	if (each_table(p, check_owner) < 0 || each_table(p, check_assigned) < 0 ||
+	    each_container(p, check_container) < 0 || each_table(p, check_from) < 0 ||
+	    each_table(p, check_to) < 0)
 		return -1;
-	if (!returns && each_container(p, snowflake_carry) < 0)
+	if (!returns &&
+	    (each_container(p, snowflake_carry) < 0 || each_table(p, push_assigned) < 0))
 		return -1;
 	if (each_container(p, push_exchange) < 0)
 		return -1;

@@ -58,6 +58,47 @@ stages() {
   [ "$(stages)" -eq 0 ]
 }
 
+govern() { # once
+  sql 'create schema if not exists gov'
+  sql 'create masking policy gov.hide as (v varchar) returns varchar -> null'
+  sql 'create masking policy gov.show as (v varchar) returns varchar -> v'
+  sql 'create row access policy gov.own as (v int) returns boolean -> true'
+  sql 'create tag gov.pii'
+}
+
+ddl_of() { # ddl_of TABLE
+  sql "select get_ddl('table', 'shop.$1', true)"
+}
+
+@test "policies and tags of production stay, and what only staging has stops the publish by name" {
+  govern
+  sql 'alter table mart.customers modify column customer_name set masking policy gov.hide using (customer_name, country)'
+  sql 'alter table mart.customers add row access policy gov.own on (customer_id)'
+  sql "alter table mart.customers set tag gov.pii = 'it''s'"
+  sql "alter table mart.customers modify column country set tag gov.pii = 'no'"
+  before=$(ddl_of mart.customers)
+  deploy
+  assert_status 0
+  [ "$(ddl_of mart.customers)" = "$before" ]
+  sed -i '1i {{ config(post_hook="alter table {{ this }} modify column country set masking policy gov.show") }}' \
+    models/mart/customers.sql
+  deploy --allow-hooks '*'
+  assert_status 125
+  assert_says 'the masking policy SHOP.GOV.SHOW on column COUNTRY is staging' 'production was not changed'
+  sed -i 1d models/mart/customers.sql
+  [ "$(ddl_of mart.customers)" = "$before" ]
+  # What a table comes back with is what production has.
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(ddl_of mart.customers)" = "$before" ]
+  sql 'alter table mart.customers drop all row access policies'
+  sql 'alter table mart.customers modify column customer_name unset masking policy'
+  sql 'alter table mart.customers unset tag gov.pii'
+  sql 'alter table mart.customers modify column country unset tag gov.pii'
+  deploy
+  assert_status 0
+}
+
 @test "a rollback puts back rows and the text of views" {
   run airlock rollback --yes
   assert_status 0

@@ -92,10 +92,10 @@ class Swap(unittest.TestCase):
         self.sql(f"create or replace table {utils}.calendar as select {rows} as days")
         self.sql(f"create or replace view {mart}.paid as ({PAID.format(mart)})")
 
-    def deploy(self, rows=2, stop=None):
+    def deploy(self, rows=2, stop=None, options=("--foreign-objects", "MART.OLD")):
         """Up to the statement that begins with `stop`."""
         self.number += 1
-        deployment = BlueGreen("snowflake", "SHOP", TABLES, self.number, ["--foreign-objects", "MART.OLD"])
+        deployment = BlueGreen("snowflake", "SHOP", TABLES, self.number, options)
         deployment.options.insert(0, "blue-green")
         self.build("green_mart", "green_utils", rows)
         deployment.observe(self.query)
@@ -150,6 +150,37 @@ class Swap(unittest.TestCase):
                                    "where schema_name = 'UTILS'"), [(5, "YES")])
         self.assertEqual(self.one("select comment from information_schema.tables where table_schema = 'MART' "
                                   "and table_name = 'ORDERS'"), "by hand")
+
+    def govern(self, schema="gov"):
+        self.sql(f"create schema if not exists {schema}")
+        self.sql(f"create masking policy {schema}.hide as (v boolean) returns boolean -> null")
+        self.sql(f"create row access policy {schema}.own as (v int) returns boolean -> true")
+        self.sql(f"create tag {schema}.pii")
+
+    def ddl(self, table):
+        return self.one(f"select get_ddl('table', 'shop.{table}', true)")
+
+    def test_policies_and_tags_of_production_are_on_what_takes_its_place(self):
+        self.govern()
+        self.sql("alter table mart.orders modify column paid set masking policy gov.hide using (paid, id)")
+        self.sql("alter table mart.orders add row access policy gov.own on (id)")
+        self.sql("alter table mart.orders set tag gov.pii = 'it''s'")
+        self.sql("alter table mart.orders modify column id set tag gov.pii = 'no'")
+        before = self.ddl("mart.orders")
+        self.deploy()
+        self.assertEqual(self.one("select count(*) from mart.orders"), 2)
+        self.assertEqual(self.ddl("mart.orders"), before)
+
+    def test_a_policy_that_only_one_side_has_or_of_a_view_is_refused(self):
+        self.govern()
+        self.sql("alter view mart.paid add row access policy gov.own on (id)")
+        self.assert_refused("SHOP.MART.PAID", "the row access policy SHOP.GOV.OWN ON (ID)", "made anew")
+        self.sql("alter view mart.paid drop all row access policies")
+        self.sql("create masking policy mart.own as (v boolean) returns boolean -> null")
+        self.sql("alter table mart.orders modify column paid set masking policy mart.own")
+        with self.assertRaises(Refused) as caught:
+            self.deploy(options=["--foreign-objects", "MART.OWN"])
+        self.assertIn("SHOP.MART.OWN is set on it, and is itself in what is exchanged", str(caught.exception))
 
     def future(self, schema):
         return {row[1:] for row in self.rows(f"show future grants in schema {schema}")}

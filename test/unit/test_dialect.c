@@ -15,6 +15,7 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_GRANTS_KEEP:
 	case DIALECT_GRANTS_BACK:
 	case DIALECT_OBSERVE_PRIVILEGES:
+	case DIALECT_OBSERVE_DDL:
 	case DIALECT_TAG:
 	case DIALECT_RUNNING:
 	case DIALECT_OBSERVE_PUBLISHED:

@@ -322,6 +322,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_ROWS] = "observe_rows",
 	[DIALECT_OBSERVE_HISTORY] = "observe_history",
 	[DIALECT_OBSERVE_PRIVILEGES] = "observe_privileges",
+	[DIALECT_OBSERVE_DDL] = "observe_ddl",
 	[DIALECT_OBSERVE_EXISTING] = "observe_existing",
 	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
 	[DIALECT_OBSERVE_FUTURE] = "observe_future",
@@ -405,6 +406,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_LITERAL("only", ""),
 		SQL_ARG_LITERAL("of", "20260102030405_abcdef"),
 		SQL_ARG_STATEMENT("kind", "schema"),
+		SQL_ARG_LITERAL("type", "table"),
+		SQL_ARG_LITERAL("it", "\"Wh.\".\"it's\".\"r\""),
 		SQL_ARG_LITERAL("configured", "[[\"mart\",\"orders\"]]"),
 		SQL_ARG_RELATION("restore", &restore),
 		SQL_ARG_SCHEMA("aside", &restore),
@@ -430,7 +433,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 
 	if (!template_names[which])
 		fail_msg("template %zu has no name here", which);
-	if (which == DIALECT_OBSERVE_PRIVILEGES && !dialect->templates[which])
+	if ((which == DIALECT_OBSERVE_PRIVILEGES || which == DIALECT_OBSERVE_DDL) &&
+	    !dialect->templates[which])
 		return;
 	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
 	    (!dialect->templates[which] || !dialect->swaps_schemas))

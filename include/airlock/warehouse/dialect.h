@@ -44,6 +44,10 @@ enum dialect_template {
 	 * given for itself: {"database", .., "privileges"}, struct table's, or null: it cannot be
 	 * read. NULL where no publish can lose them unseen. */
 	DIALECT_OBSERVE_PRIVILEGES,
+	/* ? database:literal, in_dataset:literal, identifier:literal, type:literal (table, view),
+	 * it:literal (its name as a statement has it): {"database", .., "ddl"}, struct table's.
+	 * NULL where what replaces a relation has its policies too, or there are none. */
+	DIALECT_OBSERVE_DDL,
 	/* ? log, restore_schema:literal: every table there, and what the history recorded of it;
 	 * {"identifier", "object", "comment", "bytes", "id", "at", "age", "restore"}; a schema that
 	 * was put aside by an exchange has "schema" for identifier, and as "others" what is in it

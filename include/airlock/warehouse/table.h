@@ -62,6 +62,8 @@ struct table {
 	size_t refuse_exchange_count;
 	/* "role grantee" of each that was given for itself, sorted, in lines; NULL: not known. */
 	const char *privileges;
+	/* The statement that makes it, with its policies and tags; NULL: it was not read. */
+	const char *ddl;
 	int64_t rows; /* -1: not counted */
 	int64_t lost; /* rows of a snapshot that the one in its place lacks; -1: not counted */
 	json_t *json; /* as the catalog answered; borrowed from the picture */
