@@ -4,7 +4,8 @@ what INFORMATION_SCHEMA and __TABLES__ show of it."""
 import re
 from datetime import datetime, timedelta, timezone
 
-from bqemulator.catalog.models import Clustering, RangePartitioning, TableMeta, TimePartitioning
+from bqemulator.catalog.models import (Clustering, RangePartitioning, TableFieldSchema, TableMeta,
+                                       TimePartitioning)
 from bqemulator.domain.errors import (AlreadyExistsError, InvalidQueryError, NotFoundError,
                                       PermissionDeniedError)
 from bqemulator.storage.sql_identifiers import quoted_table_ref
@@ -12,6 +13,12 @@ from sqltext import literal, quote, split_commas, unquote
 
 VIEWS = ("VIEW", "MATERIALIZED_VIEW", "EXTERNAL")
 KINDS = {"TABLE": "BASE TABLE", "CLONE": "CLONE", "MATERIALIZED_VIEW": "MATERIALIZED VIEW"}
+
+
+class Field(TableFieldSchema):
+    """A column with what the emulator does not keep of it."""
+
+    policy_tags: tuple[str, ...] = ()
 
 
 class RateLimited(PermissionDeniedError):
@@ -28,6 +35,8 @@ class Catalog:
         self.grants = {}  # (project, dataset, table) -> {(role, grantee)}
         self.history_on = set()
         self.unreadable = False  # OBJECT_PRIVILEGES
+        self.jobs = {}  # that run, by id
+        self.job_id = ""  # the one that asks
 
     def now(self):
         """Of milliseconds, as all times there are."""
@@ -208,6 +217,26 @@ class Catalog:
         if time and time.expiration_ms:
             yield "partition_expiration_days", "FLOAT64", str(time.expiration_ms / 86400000)
 
+    # --- columns
+
+    def describe_column(self, key, name, options):
+        """Of the table itself: no statement reaches a field inside a column."""
+        meta = self.need(key)
+        if set(options) != {"description"}:
+            raise InvalidQueryError(f"Unknown option of a column: {', '.join(options)}")
+        if name not in [f.name for f in meta.schema_.fields]:
+            raise InvalidQueryError(f"Column {name} was not found in {shown(key)}")
+        text = unquote(options["description"])
+        self.set_fields(key, [f.model_copy(update={"description": text}) if f.name == name else f
+                              for f in meta.schema_.fields])
+
+    def untag(self, key):
+        self.set_fields(key, [f.model_copy(update={"policy_tags": ()}) if isinstance(f, Field) else f
+                              for f in self.need(key).schema_.fields])
+
+    def set_fields(self, key, fields):
+        self.change(key, schema_=self.need(key).schema_.model_copy(update={"fields": tuple(fields)}))
+
     # --- what is shown
 
     def information(self, view, project, dataset):
@@ -217,6 +246,8 @@ class Catalog:
             return select(("catalog_name", "schema_name", "location"), rows)
         if view == "OBJECT_PRIVILEGES":
             return self.privileges(project)
+        if view == "JOBS_BY_USER":
+            return self.running()
         self.dataset(project, dataset)
         tables = sorted(self.ctx.catalog.list_tables(project, dataset), key=lambda t: t.table_id)
         return getattr(self, "show_" + view.strip("_").lower() + ("_meta" if view[0] == "_" else ""))(tables)
@@ -234,6 +265,17 @@ class Catalog:
                 for key, given in self.grants.items() for role, whom in sorted(given) if key[0] == project]
         return select(("object_catalog", "object_schema", "object_name", "object_type", "privilege_type",
                        "grantee"), rows)
+
+    def running(self):
+        rows = [(name, None, "PENDING" if job["task"] else "RUNNING", [f"{k}={v}" for k, v in job["labels"].items()])
+                for name, job in self.jobs.items()]
+        jobs = select(("job_id", "parent_job_id", "state", "written array<string>"), rows)
+        return ("(select job_id, parent_job_id, state, array(select as struct split(w, '=')[offset(0)] as key, "
+                f"split(w, '=')[offset(1)] as value from unnest(written) as w) as labels from {jobs})")
+
+    def cancel(self, name):
+        if name in self.jobs and self.jobs[name]["task"]:
+            self.jobs.pop(name)["task"].cancel()
 
     def show_tables(self, tables):
         return select(
@@ -262,6 +304,20 @@ class Catalog:
                        "option_value"),
                       [(t.project_id, t.dataset_id, t.table_id, *option)
                        for t in tables for option in self.options_of(t)])
+
+
+    def show_column_field_paths(self, tables):
+        rows = [(t.project_id, t.dataset_id, t.table_id, path.split(".")[0], path, field.type,
+                 field.description, list(getattr(field, "policy_tags", ())))
+                for t in tables for path, field in paths_of(t.schema_.fields)]
+        return select(("table_catalog", "table_schema", "table_name", "column_name", "field_path",
+                       "data_type", "description", "policy_tags array<string>"), rows)
+
+
+def paths_of(fields, before=""):
+    for field in fields:
+        yield before + field.name, field
+        yield from paths_of(field.fields, f"{before}{field.name}.")
 
 
 def select(columns, rows):

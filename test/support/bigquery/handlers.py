@@ -68,6 +68,18 @@ def alter_options(catalog, project, if_exists, name, options):
         catalog.set_options(key, take_options(options)[0])
 
 
+@statement(r"alter table (<name>) alter column (if exists )?(<name>) set (options~\(.*\))", "ALTER_TABLE")
+def alter_column(catalog, project, name, if_exists, column, options):
+    key, column = split_name(name, project), column.strip("`")
+    if not if_exists or column in [f.name for f in catalog.need(key).schema_.fields]:
+        catalog.describe_column(key, column, take_options(options)[0])
+
+
+@statement(r"call bq\.jobs\.cancel~\((.+)\)", "CALL")
+def cancel(catalog, project, job):
+    catalog.cancel(unquote(job).split(".")[-1])
+
+
 @statement(r"(grant|revoke) (.+?) on (table|view|schema) (<name>) (?:to|from) (.+)", "GRANT")
 def grant(catalog, project, word, roles, kind, name, whom):
     key = split_name(name, project)
@@ -160,7 +172,7 @@ def note(catalog, project, text, made):
 
 REFERENCE = re.compile(
     r"(?:`?(?P<first>[\w-]+)`?\s*\.\s*)?(?:`?(?P<second>[\w-]+)`?\s*\.\s*)?"
-    r"(?:`?INFORMATION_SCHEMA`?\s*\.\s*`?(?P<view>TABLES|TABLE_OPTIONS|VIEWS|SCHEMATA|OBJECT_PRIVILEGES)\b`?"
+    r"(?:`?INFORMATION_SCHEMA`?\s*\.\s*`?(?P<view>TABLES|TABLE_OPTIONS|COLUMN_FIELD_PATHS|VIEWS|SCHEMATA|OBJECT_PRIVILEGES|JOBS_BY_USER)\b`?"
     r"|`?(?P<meta>__TABLES__)`?)", re.IGNORECASE)
 
 
@@ -190,11 +202,12 @@ def expand(catalog, project, sql):
         if not names:
             raise InvalidQueryError(f"{view} must be qualified with a dataset or a region")
         dataset = names.pop()
-        if view == "OBJECT_PRIVILEGES":
+        if view in ("OBJECT_PRIVILEGES", "JOBS_BY_USER"):
             catalog.need_region(project, dataset.lower())
         return catalog.information(view, names[0] if names else project, dataset)
 
     def change(text):
+        text = re.sub(r"@@script\.job_id\b", f"'{catalog.job_id}'", text, flags=re.IGNORECASE)
         text = re.sub(r"@@project_id\b", f"'{project}'", text, flags=re.IGNORECASE)
         # Of 38 digits there; the engine's own has 18.
         text = re.sub(r"\bas\s+numeric\s*\)", "as numeric(38, 9))", text, flags=re.IGNORECASE)

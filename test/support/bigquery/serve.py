@@ -11,18 +11,24 @@ Emulated by us (a test of each in test_standin.py):
     require_partition_filter, enable_change_history, by create and by alter .. set options; what has
     expired is gone; a dataset's default expiration is that of its new tables
   partitioning and clustering of create table, kept and shown; `or replace` with another is refused
+  alter table .. alter column [if exists] .. set options (description); policy tags of columns, which
+    tables.patch sets, and which come along with a copy
   grant and revoke on tables and views; OBJECT_PRIVILEGES
-  INFORMATION_SCHEMA: TABLES (ddl, creation time), TABLE_OPTIONS, VIEWS, SCHEMATA; __TABLES__; each an
-    error where the dataset is missing
+  INFORMATION_SCHEMA: TABLES (ddl, creation time), TABLE_OPTIONS, COLUMN_FIELD_PATHS, VIEWS, SCHEMATA;
+    __TABLES__; each an error where the dataset is missing
+  jobs with their labels while they run: INFORMATION_SCHEMA.JOBS_BY_USER, @@script.job_id,
+    call bq.jobs.cancel of what has not begun
+  the partitions that a dynamic insert_overwrite of dbt's replaces
   scripts of several statements: @@row_count, begin transaction .. commit transaction (all or nothing),
     no DDL of permanent objects inside one
   faults on demand (POST /standin/fault): an error of the service, "Exceeded rate limits", a refusal,
-    a lost reply, a statement that runs late, a script that stops in front of its last statement,
+    a lost reply, a statement that runs late with a lost reply or while its client waits, a script that stops in front of its last statement,
     a statement behind which no table has privileges of its own any more, or before which each of them
-    has one more, or that may not read OBJECT_PRIVILEGES
+    has one more, or that may not read OBJECT_PRIVILEGES, or behind which the table that it made has no
+    policy tags
 
-Not emulated: time travel, column policies, authorized views, what a copy does to row access policies,
-quotas and prices, regions, locations, job cancellation, materialized views behind a copy, names that
+Not emulated: time travel, what policy tags do to a reader, authorized views, what a copy does to row access policies,
+quotas and prices, regions, locations, materialized views behind a copy, names that
 differ in case only (the engine takes them for one), privileges (everybody may do everything).
 
 usage: serve.py [--ready FILE] [--owner PID]
@@ -39,10 +45,12 @@ import time
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
 import bqemulator.api.routes.jobs as jobs  # noqa: E402
+import bqemulator.api.routes.tables as tables  # noqa: E402
 import bqemulator.jobs.executor as executor  # noqa: E402
 import bqemulator.scripting.interpreter as interpreter  # noqa: E402
 import bqemulator.sql.inner_query as inner_query  # noqa: E402
 import pyarrow as pa  # noqa: E402
+from bqemulator.catalog.models import DatasetMeta  # noqa: E402
 from bqemulator.config import Settings  # noqa: E402
 from bqemulator.domain.errors import DomainError, InvalidQueryError, PermissionDeniedError  # noqa: E402
 from bqemulator.server import EmulatorServer  # noqa: E402
@@ -52,10 +60,12 @@ from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
 
 import handlers  # noqa: E402
-from catalog import Catalog, RateLimited  # noqa: E402
-from sqltext import statements  # noqa: E402
+from catalog import Catalog, Field, RateLimited  # noqa: E402
+from sqltext import split_name, statements  # noqa: E402
 
 FAULTS = []
+LABELS = {}  # of jobs that are about to run
+JOBS = {}  # that run: their labels, and the task of one that waits
 LOG = []
 CATALOG = None
 LOCK = asyncio.Lock()
@@ -65,6 +75,10 @@ PLAIN_EXPAND = inner_query.expand_information_schema
 # What only the emulator's own interpreter of scripts understands.
 PROGRAM = re.compile(r"(declare|set|if|while|loop|for|call|execute|create\s+(or\s+replace\s+)?(temp\s+)?"
                      r"(function|procedure)|begin(?!\s+transaction\b|$))\b", re.IGNORECASE)
+# Of dbt's insert_overwrite: the translator does not know a struct of one, nor IGNORE NULLS with DISTINCT.
+PARTITIONS = re.compile(r"\bset\s*\((\w+)\)\s*=\s*\(\s*select\s+as\s+struct\s+(?:--[^\n]*\n\s*)*array_agg\(\s*"
+                        r"distinct\s+(.+?)\s+ignore\s+nulls\s*\)\s*from\s+([^\s;]+)\s*\)\s*;",
+                        re.IGNORECASE | re.DOTALL)
 TRANSACTION = re.compile(r"(begin|commit|rollback)(\s+transaction)?", re.IGNORECASE)
 DDL = re.compile(r"(create|drop|alter)\b", re.IGNORECASE)
 
@@ -73,6 +87,7 @@ def catalog_of(ctx):
     global CATALOG
     if CATALOG is None:
         CATALOG = Catalog(ctx)
+        CATALOG.jobs = JOBS
     return CATALOG
 
 
@@ -136,8 +151,12 @@ async def run(job, text):
 
 async def run_text(job, text):
     texts = statements(text)
+    if len(texts) == 1 and texts[0].lower().startswith("call "):
+        return await run_one(job, texts[0])
     if any(PROGRAM.match(t) for t in texts) or not texts:
         text = text.replace("@@error.message", "__error_message__")
+        text = PARTITIONS.sub(r"set \1 = (select array_agg(x) from (select distinct \2 as x from \3) "
+                              r"where x is not null);", text)
         return await PLAIN_QUERY(*job[:2], text, None, job[2], caller=job[3])
     if len(texts) == 1:
         return await run_one(job, texts[0])
@@ -163,27 +182,52 @@ def fail(kind):
 
 
 async def run_late(job, text, seconds):
-    await asyncio.sleep(seconds)
-    async with LOCK:
-        LOG.append("late: " + text)
-        try:
-            await run(job, text)
-        except Exception as e:  # as on a server: nobody is there to be told
-            LOG.append(f"late: {e}")
+    """Whoever waits for it gets its end; where nobody does it is only written down."""
+    try:
+        await asyncio.sleep(seconds)
+        async with LOCK:
+            LOG.append("late: " + text)
+            return await run(job, text)
+    except Exception as e:
+        LOG.append(f"late: {e}")
+        return e
+    finally:
+        JOBS.pop(job[1], None)
+
+
+def start_late(job, text, seconds):
+    task = asyncio.create_task(run_late(job, text, seconds))
+    JOBS[job[1]]["task"] = task
+    return task
 
 
 async def execute(project_id, job_id, bq_sql, query_params, ctx, *, use_cache=True, caller=None):
     job = (project_id, job_id, ctx, caller)
+    JOBS[job_id] = {"labels": LABELS.pop(job_id, {}), "task": None}
+    try:
+        return await execute_now(job, bq_sql, query_params)
+    finally:
+        if not JOBS.get(job_id, {"task": True})["task"]:
+            JOBS.pop(job_id)
+
+
+async def execute_now(job, bq_sql, query_params):
+    project_id, job_id, ctx, caller = job
+    fault = take_fault(bq_sql)
+    if fault["kind"] == "slow":
+        meta = await asyncio.shield(start_late(job, bq_sql, fault["seconds"]))
+        if isinstance(meta, Exception):
+            raise meta
+        return meta
     async with LOCK:
+        catalog_of(ctx).job_id = job_id
         catalog_of(ctx).drop_expired()
         LOG.append(bq_sql)
         if query_params:
             return await PLAIN_QUERY(project_id, job_id, bq_sql, query_params, ctx, caller=caller)
-        fault = take_fault(bq_sql)
         fail(fault["kind"])
         if fault["kind"] == "late":
-            fault["task"] = asyncio.create_task(run_late(job, bq_sql, fault["seconds"]))
-            LATE.add(fault["task"])
+            start_late(job, bq_sql, fault["seconds"])
         elif fault["kind"] == "more":
             for key in catalog_of(ctx).grants:
                 catalog_of(ctx).grants[key].add(("roles/bigquery.dataEditor", "user:eve@example.org"))
@@ -199,15 +243,15 @@ async def execute(project_id, job_id, bq_sql, query_params, ctx, *, use_cache=Tr
             fail("error")
         else:
             meta = await run(job, bq_sql)
+        if fault["kind"] == "untag":
+            catalog_of(ctx).untag(split_name(handlers.CREATE.match(statements(bq_sql)[0])["name"], project_id))
+            return meta
         if fault["kind"] == "forget":
             catalog_of(ctx).grants.clear()
             return meta
         if fault["kind"]:
             raise HTTPException(504, "the reply was lost")
         return meta
-
-
-LATE = set()
 
 
 async def exec_sql(self, sql):
@@ -228,6 +272,37 @@ def expand(bq_sql, project_id, catalog):
     return PLAIN_EXPAND(handlers.expand(CATALOG, project_id, bq_sql), project_id, catalog)
 
 
+PLAIN_HANDLE = jobs._handle_query_job
+
+
+async def handle_query_job(project_id, job_id, config, **others):
+    LABELS[job_id] = config.get("labels") or {}
+    return await PLAIN_HANDLE(project_id, job_id, config, **others)
+
+
+PLAIN_FIELD = tables._field_to_rest
+PLAIN_META = tables._rest_to_table_meta
+
+
+def fields_of(raw):
+    """Columns of a table that the API writes, with their policy tags."""
+    return tuple(Field(name=f["name"], type=f.get("type", "STRING"), mode=f.get("mode", "NULLABLE"),
+                       description=f.get("description"), fields=fields_of(f.get("fields", ())),
+                       policy_tags=tuple(f.get("policyTags", {}).get("names", ()))) for f in raw)
+
+
+def field_to_rest(field):
+    tags = getattr(field, "policy_tags", ())
+    return {**PLAIN_FIELD(field), **({"policyTags": {"names": list(tags)}} if tags else {})}
+
+
+def meta_of(project, dataset, body, clock, existing=None):
+    """What the body does not name stays."""
+    meta = PLAIN_META(project, dataset, body, clock, existing)
+    kept = ("expiration_time", "range_partitioning", "base_table", "snapshot_time")
+    return meta.model_copy(update={k: getattr(existing, k) for k in kept}) if existing else meta
+
+
 async def nothing(*_):
     return None
 
@@ -242,12 +317,19 @@ async def list_statements(_request):
 
 
 def patch():
+    # That of the job, which is that of the profile.
+    DatasetMeta.model_fields["location"].default = "EU"
+    DatasetMeta.model_rebuild(force=True)
     # It would be downloaded.
     DuckDBEngine._load_spatial = lambda self: None
     DuckDBEngine._load_format_extensions = lambda self: None
     # Time travel: a copy of the table for every change of it.
     executor._capture_dml_snapshots = nothing
     jobs.execute_query_job = execute
+    jobs._handle_query_job = handle_query_job
+    tables._parse_schema_fields = fields_of
+    tables._field_to_rest = field_to_rest
+    tables._rest_to_table_meta = meta_of
     interpreter.ScriptInterpreter._exec_sql = exec_sql
     inner_query.expand_information_schema = expand
 

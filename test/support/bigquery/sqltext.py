@@ -100,4 +100,6 @@ def quote(text):
 
 
 def literal(value):
+    if isinstance(value, list):
+        return f"[{', '.join(map(quote, value))}]"
     return "null" if value is None else quote(value)

@@ -5,6 +5,7 @@ import os
 import re
 import subprocess
 import sys
+import threading
 import time
 import urllib.request
 
@@ -13,6 +14,7 @@ from google.api_core.client_options import ClientOptions
 from google.api_core.exceptions import GoogleAPICallError
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
+from tag import tag
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 OPTION = "select option_value from shop.INFORMATION_SCHEMA.TABLE_OPTIONS where table_name = '{}' and option_name = '{}'"
@@ -123,12 +125,12 @@ def test_a_table_gets_another_name_with_all_that_it_has(bq):
     bq.fails("select * from shop.P", "Not found")
     assert "\nPARTITION BY d\n" in bq.one("select ddl from shop.INFORMATION_SCHEMA.TABLES where table_name = 'Q'")
     assert bq.one(OPTION.format("Q", "labels")) == '[STRUCT("team", "sales")]'
-    assert bq.one("select grantee from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
+    assert bq.one("select grantee from `region-eu`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
                   "where object_name = 'Q'") == "user:a@example.com"
 
 
 def test_privileges_get_lost_are_more_or_are_hidden_on_demand(bq):
-    shown = "select count(*) from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_name = 'P'"
+    shown = "select count(*) from `region-eu`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_name = 'P'"
     bq("grant `roles/bigquery.dataViewer` on table shop.P to 'user:a@example.com'")
     bq.fault(pattern="select count", kind="more")
     assert bq.one(shown) == 2
@@ -138,7 +140,28 @@ def test_privileges_get_lost_are_more_or_are_hidden_on_demand(bq):
     bq.fault(pattern="create or replace", kind="forget")
     bq("create or replace table shop.P copy shop.P")
     assert bq.one(shown) == 0
-    bq.fails(shown.replace("region-us", "region-of shop"), "Not found")
+    bq.fails(shown.replace("region-eu", "region-of shop"), "Not found")
+
+
+def test_columns_have_descriptions_and_policy_tags_which_a_copy_brings(bq):
+    shown = ("select field_path, description, array_to_string(policy_tags, ',') "
+             "from shop.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS where table_name = '{}' order by 1")
+    bq("alter table shop.P alter column id set options (description = 'it\\'s the key')")
+    bq("alter table shop.P alter column if exists nothing set options (description = 'x')")
+    bq.fails("alter table shop.P alter column nothing set options (description = 'x')", "not found")
+    bq.fails("alter table shop.P alter column id set options (policy_tags = ['x'])", "Unknown option")
+    tag(f"http://127.0.0.1:{bq.port}", f"{bq.client.project}.shop.P", "d",
+        ["projects/p/locations/eu/taxonomies/1/policyTags/2"])
+    assert bq(shown.format("P")) == [("d", None, "projects/p/locations/eu/taxonomies/1/policyTags/2"),
+                                     ("id", "it's the key", "")]
+    bq("create table shop.A copy shop.P")
+    assert bq(shown.format("A")) == bq(shown.format("P"))
+    assert bq.one(OPTION.format("P", "labels")) == '[STRUCT("team", "sales")]'
+    bq.fault(pattern="copy shop.P", kind="untag")
+    bq("create or replace table shop.A copy shop.P")
+    assert bq(shown.format("A")) == [("d", None, ""), ("id", "it's the key", "")]
+    bq("create or replace table shop.T as select struct(1 as b) as a")
+    assert [path for path, _, _ in bq(shown.format("T"))] == ["a", "a.b"]
 
 
 def test_a_script_that_stops_in_its_middle_has_done_what_is_in_front(bq):
@@ -200,7 +223,7 @@ def test_partitions_of_every_kind_are_shown(bq):
 
 
 def test_privileges_are_granted_revoked_and_shown_and_stay_with_a_replaced_table(bq):
-    shown = ("select privilege_type, grantee from `region-us`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
+    shown = ("select privilege_type, grantee from `region-eu`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "
              "where object_schema = 'shop' and object_name = 'T' order by 2")
     bq("grant `roles/bigquery.dataViewer` on table shop.T to 'user:a@x.org', 'group:b@x.org'")
     bq("create or replace table shop.T as select 9 as id")
@@ -213,7 +236,7 @@ def test_privileges_are_granted_revoked_and_shown_and_stay_with_a_replaced_table
 
 def test_a_dataset_that_is_missing_has_no_catalog(bq):
     for view in ("INFORMATION_SCHEMA.TABLES", "INFORMATION_SCHEMA.VIEWS", "__TABLES__",
-                 "INFORMATION_SCHEMA.TABLE_OPTIONS"):
+                 "INFORMATION_SCHEMA.TABLE_OPTIONS", "INFORMATION_SCHEMA.COLUMN_FIELD_PATHS"):
         bq.fails(f"select * from missing.{view}", "Not found: Dataset")
     assert bq.one("select view_definition from shop.INFORMATION_SCHEMA.VIEWS") == "select id from shop.T"
     assert bq.one("select schema_name from `region-eu`.INFORMATION_SCHEMA.SCHEMATA") == "shop"
@@ -274,6 +297,56 @@ def test_a_statement_runs_late_on_demand(bq):
     bq.fails("select * from shop.A", "(?i)not found")
     time.sleep(1.2)
     assert bq.one("select count(*) from shop.A") == 2
+
+
+def test_a_dynamic_insert_overwrite_replaces_just_the_partitions_that_it_has(bq):
+    bq("create table shop.O partition by d as select date '2026-01-01' as d, 1 as n union all select date '2026-01-02', 2")
+    bq("""declare dbt_partitions_for_replacement array<date>;
+        create or replace table shop.O__dbt_tmp partition by d options (expiration_timestamp = timestamp_add(
+            current_timestamp(), interval 12 hour))
+          as (select date '2026-01-02' as d, 7 as n union all select date '2026-01-03', 3);
+        set (dbt_partitions_for_replacement) = (
+            select as struct
+                -- IGNORE NULLS: this needs to be aligned to _dbt_max_partition, which ignores null
+                array_agg(distinct date(d) IGNORE NULLS)
+            from shop.O__dbt_tmp
+        );
+        merge into shop.O as DBT_INTERNAL_DEST using (select * from shop.O__dbt_tmp) as DBT_INTERNAL_SOURCE on FALSE
+          when not matched by source and date(DBT_INTERNAL_DEST.d) in unnest(dbt_partitions_for_replacement) then delete
+          when not matched then insert (`d`, `n`) values (`d`, `n`);
+        drop table if exists shop.O__dbt_tmp""")
+    assert [n for _, n in bq("select d, n from shop.O order by d")] == [1, 7, 3]
+    bq.fails("select * from shop.O__dbt_tmp", "(?i)not found")
+
+
+RUNNING = ("declare found array<string>; set found = array(select j.job_id from "
+           "`p`.`region-eu`.INFORMATION_SCHEMA.JOBS_BY_USER as j where j.state != 'DONE' and j.parent_job_id is null "
+           "and j.job_id != @@script.job_id and exists (select 1 from unnest(j.labels) as l where l.key = 'airlock' "
+           "and l.value = 'x1')); select to_json_string(struct(array_length(found) as n, found as jobs))")
+
+
+def test_jobs_are_found_by_their_labels_while_they_run_and_cancelled_before_they_begin(bq):
+    running = RUNNING.replace("`p`", f"`{bq.client.project}`")
+    labelled = bigquery.QueryJobConfig(labels={"airlock": "x1"})
+    assert json.loads(bq.one(running)) == {"n": 0, "jobs": []}
+    bq.fault(pattern="copy shop.T", kind="slow", seconds=1.5)
+    waits = threading.Thread(target=lambda: bq.client.query(
+        "create table shop.A copy shop.T", job_config=labelled, job_retry=None).result(retry=None))
+    waits.start()
+    time.sleep(0.7)
+    found = json.loads(bq.one(running))
+    assert found["n"] == 1
+    waits.join()
+    assert json.loads(bq.one(running))["n"] == 0
+    assert bq.one("select count(*) from shop.A") == 2
+    bq.fault(pattern="copy shop.T", kind="late", seconds=1)
+    with pytest.raises(GoogleAPICallError):
+        bq.client.query("create table shop.B copy shop.T", job_config=labelled, retry=None, job_retry=None).result()
+    job = json.loads(bq.one(running))["jobs"][0]
+    bq(f"call bq.jobs.cancel('{job}')")
+    assert json.loads(bq.one(running))["n"] == 0
+    time.sleep(1.2)
+    bq.fails("select * from shop.B", "(?i)not found")
 
 
 if __name__ == "__main__":
