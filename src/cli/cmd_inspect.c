@@ -70,6 +70,21 @@ static void add_options(struct columns *columns, const json_t *deployment)
 	columns_end_row(columns);
 }
 
+static void add_not_checked(struct columns *columns, const json_t *deployment)
+{
+	const json_t *list = js_get_array(deployment, "not_checked");
+	CLEANUP(buf_release) struct buf line = BUF_INIT;
+
+	for (size_t i = 0; i < json_array_size(list); i++)
+		buf_printf(&line, "%s%s", i ? ", " : "",
+			   json_string_value(json_array_get(list, i)));
+	if (line.len == 0)
+		return;
+	columns_add(columns, "not_checked");
+	columns_add(columns, "%s", buf_cstr(&line));
+	columns_end_row(columns);
+}
+
 static void write_stay(const json_t *restore, struct buf *line)
 {
 	const char *dropped = js_get_string(restore, "dropped_at");
@@ -165,6 +180,7 @@ static void write_text(const json_t *deployment, struct buf *out)
 	add_number(&columns, deployment, "dbt_starts");
 	add_number(&columns, deployment, "exit");
 	add_options(&columns, deployment);
+	add_not_checked(&columns, deployment);
 	columns_write(&columns, "", out);
 	write_tables(deployment, out);
 	write_asides(deployment, out);

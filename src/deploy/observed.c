@@ -58,6 +58,7 @@ static void read_columns(struct observed *o, const json_t *object, struct table 
 			.not_null = js_get_bool(column, "not_null", false),
 			.value = copy(o, column, "default"),
 			.comment = copy(o, column, "comment"),
+			.tags = copy(o, column, "tags"),
 		};
 	}
 }
@@ -126,7 +127,8 @@ static int check_marks(const struct table *table, struct err *err)
 		const struct table_column *column = &table->columns[i];
 
 		marked = marked || is_marked(column->name) || is_marked(column->type) ||
-			 is_marked(column->value) || is_marked(column->comment);
+			 is_marked(column->value) || is_marked(column->comment) ||
+			 is_marked(column->tags);
 	}
 	if (!marked)
 		return 0;
@@ -166,6 +168,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->rows = -1;
 	table->lost = -1;
 	read_columns(o, object, table);
+	table->fields = strings_of(o, object, "fields", &table->field_count);
 	table->indexes = read_parts(o, object, "indexes", &table->index_count);
 	table->constraints = read_parts(o, object, "constraints", &table->constraint_count);
 	table->refuses = strings_of(o, object, "refuses", &table->refuse_count);

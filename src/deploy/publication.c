@@ -44,11 +44,16 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 			"that; future grants, policies and tags are compared after the build, "
 			"streams elsewhere are not");
 	else
-		strv_take(&plan->warnings,
-			  mem_printf("readers may see some tables new and some old while they "
-				     "change one at "
-				     "a time; %s of production's tables are not compared",
-				     input->dialect->not_compared));
+		strv_take(
+			&plan->warnings,
+			mem_printf("readers may see some tables new and some old while they "
+				   "change one at a time%s%s%s",
+				   input->dialect->not_compared ? "; " : "",
+				   input->dialect->not_compared ? input->dialect->not_compared : "",
+				   input->dialect->not_compared
+					   ? " of production's tables are not compared"
+					   : ""));
+	publication_warn_undeclared(w);
 }
 
 void publication_release(struct publication *w)
@@ -89,20 +94,26 @@ static bool is_one_by_one(const struct publication *w)
 	return w->in->dialect->transaction == DIALECT_TRANSACTION_NONE;
 }
 
+void publication_warn_missed(const struct publication *w, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	strv_pushf(
+		&w->plan->warnings,
+		"readers find no table '%s' for a moment: its partitioning or clustering changes",
+		name);
+}
+
 /* It has the schema of what it will be called. */
 static void choose_side(const struct publication *w, struct publish_table *t, const char *suffix)
 {
 	char *name CLEANUP(mem_free_string) = sql_bind_mark("airlock_", "id", suffix);
-	char *display CLEANUP(mem_free_string) = relation_display(t->to);
 
 	if (t->way != PUBLISH_EXCHANGE)
 		return;
 	t->side = (struct relation) { t->to->database, t->to->schema,
 				      arena_strdup(&w->plan->arena, name) };
-	strv_pushf(
-		&w->plan->warnings,
-		"readers find no table '%s' for a moment: its partitioning or clustering changes",
-		display);
+	publication_warn_missed(w, t);
 }
 
 /* Where there is no transaction the new rows are frozen before the first statement. */
@@ -251,6 +262,10 @@ json_t *publication_detail(const struct publication *w)
 				  !*c->to.schema && w->in->dialect->swaps_files, "is_database",
 				  !*c->to.schema && w->in->dialect->swaps_databases));
 	}
+	json_t *not_checked = publication_not_checked(w);
+
+	if (not_checked)
+		json_object_set_new(detail, "not_checked", not_checked);
 	if (w->plan->kept_count > 0)
 		json_object_set_new(detail, "kept", plan_kept_json(w->plan));
 	if (w->rebuilds)

@@ -103,3 +103,16 @@ void publication_warn_unreadable(struct publication *w, const struct publish_tab
 		"'grants:' of the node nor default privileges of its schema name anybody",
 		name, w->in->observed->user ? w->in->observed->user : "its owner");
 }
+
+void publication_warn_unread(struct publication *w, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (w->in->dialect->templates[DIALECT_OBSERVE_PRIVILEGES] && t->to_table &&
+	    !t->to_table->privileges)
+		strv_pushf(
+			&w->plan->warnings,
+			"the permissions that were given for '%s' itself cannot be read, and are "
+			"not checked",
+			name);
+}

@@ -123,17 +123,22 @@ static void warn_of_left(struct publication *w, const struct publish_table *t)
 	}
 }
 
-static void warn_of_unread(struct publication *w, const struct publish_table *t)
+/* Who may read a column that had no policy tag is not known. */
+static void warn_of_tags(struct publication *w, const struct publish_table *t)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
 
-	if (w->in->dialect->templates[DIALECT_OBSERVE_PRIVILEGES] && t->to_table &&
-	    !t->to_table->privileges)
-		strv_pushf(
-			&w->plan->warnings,
-			"the permissions that were given for '%s' itself cannot be read, and are "
-			"not checked",
-			name);
+	for (size_t i = 0; t->decided && t->to_table && i < t->from_table->column_count; i++) {
+		const struct table_column *column = &t->from_table->columns[i];
+		const struct table_column *was =
+			table_column(w->in->dialect, t->to_table, column->name);
+
+		if (column->tags && !(was && was->tags))
+			strv_pushf(&w->plan->warnings,
+				   "column '%s' of '%s' gets the policy tags '%s', and who may not "
+				   "read what has these will not read it any more",
+				   column->name, name, column->tags);
+	}
 }
 
 static void warn_of_parts(struct publication *w, const struct publish_table *t)
@@ -146,12 +151,13 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 			   t->to_table->owner ? t->to_table->owner
 					      : "a database that is only read");
 	publication_warn_unreadable(w, t);
-	warn_of_unread(w, t);
+	publication_warn_unread(w, t);
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)
 		warn_of_lost(w, t);
 	warn_of_left(w, t);
+	warn_of_tags(w, t);
 }
 
 static int choose_ways(struct publication *w, struct err *err)
@@ -159,6 +165,7 @@ static int choose_ways(struct publication *w, struct err *err)
 	bool keep = config_bool(w->in->config, OPTION_RESTORE_POINT);
 
 	publication_sort(w);
+	publication_link_routes(w);
 	for (size_t i = 0; i < w->set.n; i++) {
 		struct publish_table *t = &w->set.tables[i];
 		struct plan_table *row = &w->plan->tables[i];
@@ -170,6 +177,8 @@ static int choose_ways(struct publication *w, struct err *err)
 				      : keep ? "it is moved to a restore point"
 					     : "it is dropped";
 		else if (w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
+			return -1;
+		if (publication_refuse_declared(w, t, row->route->node, err) < 0)
 			return -1;
 		publication_choose_restore(w, t, keep);
 		row->way = t->way;
@@ -249,9 +258,8 @@ int publication_choose_tables(struct publication *w, struct err *err)
 
 int publication_settle_tables(struct publication *w, struct err *err)
 {
-	if (choose_ways(w, err) < 0)
+	if (publication_check_declared(w, err) < 0 || choose_ways(w, err) < 0)
 		return -1;
-	publication_link_routes(w);
 	if (w->in->runs && publication_check_privileges(w, err) < 0)
 		return -1;
 	if (publication_order_views(w, err) < 0)

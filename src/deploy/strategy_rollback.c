@@ -295,6 +295,22 @@ static int add_table(struct publication *w, const struct past *past, const struc
 	return check_unchanged(w, past, t, record, err);
 }
 
+/* What is dropped takes along what nobody could read. */
+static int check_unread(const struct publication *w, const struct publish_table *t, struct err *err)
+{
+	if (!w->in->dialect->templates[DIALECT_OBSERVE_PRIVILEGES] || t->way != PUBLISH_EXCHANGE ||
+	    !t->to_table || t->to_table->privileges || config_bool(w->in->config, OPTION_FORCE))
+		return 0;
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' had another partitioning or clustering before, for which it is dropped, and "
+		"the permissions that go with it cannot be read",
+		name);
+	return err_hint(err, "let the user of this target read them; --force drops it all the "
+			     "same, and gives it those that the history has");
+}
+
 static int choose_ways(struct publication *w, const struct past *past, struct err *err)
 {
 	publication_sort(w);
@@ -304,8 +320,12 @@ static int choose_ways(struct publication *w, const struct past *past, struct er
 		struct plan_table *row = &w->plan->tables[i];
 
 		t->number = i + 1;
-		if (choose_way(w, past, t, find_record(past, row->route), &row->reason, err) < 0)
+		if (choose_way(w, past, t, find_record(past, row->route), &row->reason, err) < 0 ||
+		    check_unread(w, t, err) < 0 ||
+		    publication_refuse_declared(w, t, row->route->node, err) < 0)
 			return -1;
+		if (t->way != PUBLISH_REMOVE)
+			publication_warn_unread(w, t);
 		publication_choose_restore(w, t, true);
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
@@ -423,6 +443,8 @@ static int rollback_plan(const struct strategy_input *input, struct plan *plan, 
 	const struct routes *routes = input->routes;
 
 	publication_init(&w, input, plan);
+	if (publication_check_declared(&w, err) < 0)
+		return -1;
 	if (read_past(input, &past, err) < 0)
 		return -1;
 	w.set.tables = arena_alloc(&plan->arena, (routes->n + 1) * sizeof(*w.set.tables));

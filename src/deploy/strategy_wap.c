@@ -115,6 +115,32 @@ static int check_lost(const struct publication *w, const struct publish_table *t
 	return err_hint(err, "%s;", grant);
 }
 
+/* No statement replaces a table by one of another layout: dbt drops it. */
+static int check_layout(struct publication *w, const struct publish_table *t,
+			const struct manifest_node *node, struct err *err)
+{
+	const struct table *was = t->to_table;
+
+	if (!t->decided || !was || !t->from_table || table_same_layout(t->from_table, was) ||
+	    !is_made_anew(w, node, was))
+		return 0;
+	publication_warn_missed(w, t);
+	if (!was->privileges || !*was->privileges)
+		return 0;
+	struct strv lines CLEANUP(strv_release) = STRV_INIT;
+
+	strv_split(&lines, was->privileges, "\n");
+	char *given CLEANUP(mem_free_string) = strv_join(&lines, ", ");
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	err_set(err, ERR_UNSUPPORTED,
+		"dbt would drop '%s', whose partitioning or clustering changes, and the "
+		"permissions that were given for it itself: %s",
+		name, given);
+	return err_hint(err, "say publish_by: copy, which gives them again; or revoke them, "
+			     "deploy, and give them again");
+}
+
 /* What cannot be replaced at all cannot be rebuilt either. */
 static int choose_way(struct publication *w, struct publish_table *t, struct plan_table *row,
 		      struct err *err)
@@ -123,16 +149,21 @@ static int choose_way(struct publication *w, struct publish_table *t, struct pla
 	    check_lost(w, t, err) < 0)
 		return -1;
 	if (!row->route->is_view && !(t->to_table && table_is_view(t->to_table)) &&
-	    w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0)
+	    (w->in->dialect->choose_way(t, &t->way, &row->reason, err) < 0 ||
+	     check_layout(w, t, row->route->to_node, err) < 0))
 		return -1;
 	t->way = t->to_table ? PUBLISH_REBUILD : PUBLISH_NEW;
 	row->reason = t->to_table ? "dbt builds it again where it is"
 				  : "production has none yet: dbt builds it";
+	if (t->to_table && is_made_anew(w, row->route->to_node, t->to_table) &&
+	    publication_refuse_declared(w, t, row->route->node, err) < 0)
+		return -1;
 	publication_choose_restore(w, t, config_bool(w->in->config, OPTION_RESTORE_POINT));
 	row->way = t->way;
 	row->replaces = t->to_table != NULL;
 	row->restore = t->restore;
 	publication_warn_unreadable(w, t);
+	publication_warn_unread(w, t);
 	if (t->to_table)
 		warn_of_lost(w, t);
 	return 0;
@@ -150,6 +181,8 @@ static int choose_tables(struct publication *w, struct err *err)
 			return -1;
 	publication_sort(w);
 	publication_link_routes(w);
+	if (publication_check_declared(w, err) < 0)
+		return -1;
 	for (size_t i = 0; i < w->set.n; i++) {
 		w->set.tables[i].number = i + 1;
 		if (choose_way(w, &w->set.tables[i], &w->plan->tables[i], err) < 0)

@@ -295,7 +295,7 @@ const struct dialect dialect_bigquery = {
 			      "what is written to a table in the moments before it is replaced",
 	.unseen_by_content = "a change of row access policies or authorized views, and "
 			     "what is written to a table in the moments before it is replaced",
-	.not_compared = "row access policies, policy tags and authorized views",
+	.hides_policies = true,
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,
 	.transient = transient,

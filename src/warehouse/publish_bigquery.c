@@ -12,7 +12,7 @@
 
 #include "airlock/format/json.h"
 #include "airlock/warehouse/marker.h"
-#include "publish_one_by_one.h"
+#include "publish_bigquery.h"
 
 /* A restore point is dropped by the rule of `keep`; the service does it for one that is forgotten.
  */
@@ -82,11 +82,13 @@ static bool changes_layout(const struct publish_table *t)
 	       !table_same_layout(t->from_table, t->to_table);
 }
 
-static int check_layout(const struct publish_table *table, struct err *err)
+static int check(const struct publish_table *table, struct err *err)
 {
 	const struct table *from = table->from_table;
 	const struct table *to = table->to_table;
 
+	if (bigquery_check_columns(table, err) < 0)
+		return -1;
 	if (!changes_layout(table) || (table->may_be_missed && to->privileges))
 		return 0;
 	if (table->may_be_missed)
@@ -210,11 +212,14 @@ static int push_role(const struct push *p, const struct publish_table *t, const 
 				 args, ARRAY_LEN(args), p->err);
 }
 
-/* `grants:` of the node, as dbt gives them, else what was given to the table that is replaced. */
+/* `grants:` of the node, as dbt gives them, else what was given to the table that is replaced; of
+ * a rollback that could not read that, what the history has. */
 static void wanted_privileges(const struct publish_table *t, bool with_others, struct strv *lines)
 {
 	const char *before = t->to_table ? t->to_table->privileges : NULL;
 
+	if (!before && t->is_exact && t->way == PUBLISH_EXCHANGE)
+		before = t->from_table->privileges;
 	for (size_t i = 0; i < t->grant_count; i++)
 		strv_pushf(lines, "%s %s", t->grants[2 * i], t->grants[2 * i + 1]);
 	if (before && *before && (with_others || !t->sets_grants))
@@ -312,7 +317,8 @@ static int push_exchange(const struct push *p, const struct publish_table *t)
 
 	beside.to = &t->side;
 	if (push(p, t, "create table if not exists {side} copy {stage} options ({options})") < 0 ||
-	    push_settings(p, &beside) < 0 || one_by_one_check_to(p, t) < 0)
+	    bigquery_push_tags_check(p, t, &t->side) < 0 || push_settings(p, &beside) < 0 ||
+	    one_by_one_check_to(p, t) < 0)
 		return -1;
 	return push(
 		p, t,
@@ -331,20 +337,77 @@ static int push_table(const struct push *p, const struct publish_table *t)
 	if (t->way == PUBLISH_REMOVE)
 		return one_by_one_remove(p, t);
 	if (push(p, t,
-		 t->to_table
-			 ? "create or replace table {to} copy {stage} options ({options})"
-			 : "create table if not exists {to} copy {stage} options ({options})") < 0)
+		 t->to_table ? "create or replace table {to} copy {stage} options ({options})"
+			     : "create table if not exists {to} copy {stage} options ({options})") <
+		    0 ||
+	    bigquery_push_tags_check(p, t, t->to) < 0)
 		return -1;
 	return push_settings(p, t);
 }
 
+/* Labels come last but for what only partitions have. A new view does not expire as staging's does.
+ */
+static const char *options_of_view(const struct publish_table *t)
+{
+	const struct table *settings = settings_of(t);
+
+	if (settings)
+		return settings->options;
+	return says(t->from_table, "labels = ") ? strstr(t->from_table->options, "labels = ")
+						: NULL;
+}
+
+/* The project's, and where it has none production's own; a rollback puts back what there was. */
+static const char *description_of_view(const struct publish_table *t)
+{
+	const char *own = t->to_table ? t->to_table->comment : NULL;
+
+	if (t->is_exact)
+		return t->from_table->comment;
+	return t->from_table && t->from_table->comment ? t->from_table->comment : own;
+}
+
+/* What is not said in the statement is gone behind it. */
 static int push_view(const struct push *p, const struct publish_table *t)
 {
-	if (push(p, t,
-		 t->to_table || p->set->is_resumed ? "create or replace view {to} {query:query}"
-						   : "create view {to} {query:query}") < 0)
+	const char *options = options_of_view(t);
+	char *display CLEANUP(mem_free_string) = relation_display(t->to);
+	char *undecided CLEANUP(mem_free_string) = mem_printf("description of %s", display);
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_CATALOG("options", options ? options : ""),
+		SQL_ARG_STATEMENT("and", options && *options ? ", " : ""),
+		{ .name = "comment",
+		  .kind = SQL_LITERAL,
+		  .text = description_of_view(t),
+		  .undecided = t->is_exact || t->decided ? NULL : undecided },
+		SQL_ARG_QUERY("query", t->view),
+	};
+
+	if (dialect_push_text(
+		    p->statements, p->dialect,
+		    t->to_table || p->set->is_resumed
+			    ? "create or replace view {to} options ({options}{and:statement}"
+			      "description = {comment:literal}) {query:query}"
+			    : "create view {to} options ({options}{and:statement}"
+			      "description = {comment:literal}) {query:query}",
+		    args, ARRAY_LEN(args), p->err) < 0)
 		return -1;
 	return push_grants(p, t);
+}
+
+/* All that production shall get is in what was frozen. */
+static int push_frozen(const struct push *p, const struct publish_table *t)
+{
+	if (t->is_exact && bigquery_check_columns(t, p->err) < 0)
+		return -1;
+	return bigquery_push_descriptions(p, t) < 0 ? -1
+						    : bigquery_push_tags_check(p, t, &t->stage);
+}
+
+static int push_kept(const struct push *p, const struct publish_table *t)
+{
+	return bigquery_push_descriptions_check(p, t) < 0 ? -1 : push_privileges_check(p, t);
 }
 
 static const struct one_by_one how = {
@@ -353,15 +416,16 @@ static const struct one_by_one how = {
 	.view_reason = "the view gets its new text; authorized views are not checked",
 	.table_reason = "replaced by a copy of the tested table, with the expiration and the "
 			"labels that it had; row access policies are not checked",
-	.check = check_layout,
+	.check = check,
 	.push = push,
 	/* Not to vanish before it is published, whatever staging says of itself. */
 	.freeze = "create table if not exists {stage} clone {from} "
 		  "options (expiration_timestamp = null)",
+	.frozen = push_frozen,
 	.restore = push_restore,
 	.table = push_table,
 	.view = push_view,
-	.kept = push_privileges_check,
+	.kept = push_kept,
 };
 
 int bigquery_choose_way(const struct publish_table *table, enum publish_way *ret_way,

@@ -36,6 +36,7 @@ copy_of() { # copy_of TABLE: the pattern of its copy
 
 @test "a deployment keeps labels, expiration, description and grants, and makes views anew" {
   sql "alter table mart.customers set options (labels = [('team', 'sales')], description = 'it\\'s the report\\'s')"
+  sql "alter view mart.open_orders set options (labels = [('team', 'ops')], description = 'on their way')"
   sql "alter table utils.currencies set options (expiration_timestamp = timestamp '2099-01-01 00:00:00 UTC')"
   sql "grant \`roles/bigquery.dataViewer\` on table mart.customers to 'group:analysts@example.org'"
   sql "alter table stage.currencies set options (expiration_timestamp = timestamp '2098-01-01 00:00:00 UTC')"
@@ -49,6 +50,8 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   [ "$(option_of mart.customers description)" = "\"it's the report's\"" ]
   [ "$(option_of utils.currencies expiration_timestamp)" = 'TIMESTAMP "2099-01-01T00:00:00.000Z"' ]
   [ -z "$(option_of mart.customers expiration_timestamp)" ]
+  [ "$(option_of mart.open_orders labels)" = '[STRUCT("team", "ops")]' ]
+  [ "$(option_of mart.open_orders description)" = '"on their way"' ]
   assert_sql "select grantee from \`region-eu\`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES
                where object_schema = 'mart' and object_name = 'customers'" group:analysts@example.org
   assert_sql "select count(*) from mart.open_orders where status = 'shipped'" 0
@@ -172,6 +175,10 @@ EOT
   [ "$(option_of mart.orders labels)" = '[STRUCT("team", "sales")]' ]
   [ "$(option_of mart.orders description)" = '"the orders"' ]
   [ "$(left_beside)" -eq 0 ]
+  fault 'OBJECT_PRIVILEGES.*orders' unreadable
+  run airlock rollback --yes
+  assert_status 125
+  assert_says 'mart.orders' 'the permissions that go with it cannot be read' '--force'
   run airlock rollback --yes
   assert_status 0
   [ "$(rows_of mart.orders)" -eq "$before" ]
@@ -211,6 +218,68 @@ EOT
   assert_sql "select count(*) from mart.revenue_by_day where ordered_on = date '2024-12-31'" 1
   assert_sql "select count(*) from stage.revenue_by_day where ordered_on = date '2024-12-31'" 1
   [ "$(stages)" -eq 0 ]
+}
+
+column_says() { # column_says DATASET.TABLE COLUMN: its description|its policy tags
+  sql "select description, array_to_string(policy_tags, ',')
+        from ${1%.*}.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS
+        where table_name = '${1#*.}' and field_path = '$2'"
+}
+
+@test "descriptions of columns stay, and a column that loses its policy tags stops a publish" {
+  local tag=projects/shop-eu/locations/eu/taxonomies/1/policyTags/2
+  "$PYTHON" "$ROOT/test/support/bigquery/tag.py" "$SHOP_BQ_ENDPOINT" shop-eu.mart.customers country "$tag"
+  sql "alter table mart.customers alter column segment set options (description = 'it\\'s by hand')"
+  before=$(rows_of mart.customers)
+  add_customer 140
+  deploy
+  assert_status 125
+  assert_says "its column 'country' has the policy tags '$tag' in production" persist_docs \
+    'production was not changed'
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+  sed -i "/name: customers/,/name: revenue/s|^    columns:|&\n      - {name: country, policy_tags: ['$tag']}|" \
+    models/mart/_mart.yml
+  sed -i "1i {{ config(persist_docs={'columns': true}) }}" models/mart/customers.sql
+  fault "$(copy_of customers)" untag
+  deploy
+  assert_status 70
+  assert_says 'the policy tags of columns of "shop-eu".mart.customers are not those' 'airlock resume'
+  run airlock resume
+  assert_status 0
+  [ "$(rows_of mart.customers)" -gt "$before" ]
+  [ "$(column_says mart.customers country)" = "|$tag" ]
+  [ "$(column_says mart.customers segment)" = "it's by hand|" ]
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+  [ "$(column_says mart.customers country)" = "|$tag" ]
+  [ "$(column_says mart.customers segment)" = "it's by hand|" ]
+}
+
+@test "declared row access policies stop a replace, and what nobody declares is recorded as not checked" {
+  before=$(rows_of mart.customers)
+  add_customer 150
+  deploy --row-access-policies customers
+  assert_status 125
+  assert_says "'\"shop-eu\".mart.customers' cannot be published: it has row access policies" \
+    'production was not changed'
+  deploy --row-access-policies none --authorized-views open_orders
+  assert_status 125
+  assert_says 'it is an authorized view' 'production was not changed'
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+  deploy
+  assert_status 0
+  assert_says 'row access policies are not checked' 'authorized views are not checked'
+  run --separate-stderr airlock inspect --json
+  assert_json 'd["deployment"]["not_checked"]' '["row access policies", "authorized views"]'
+  run airlock inspect
+  assert_says 'not_checked  row access policies, authorized views'
+  AIRLOCK_ROW_ACCESS_POLICIES=customers run airlock rollback --yes
+  assert_status 125
+  assert_says 'it has row access policies' 'production was not changed'
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq "$before" ]
 }
 
 @test "gc lists the restore points and drops the expired ones" {

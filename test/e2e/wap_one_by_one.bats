@@ -126,3 +126,36 @@ prices_take() { # prices_take SECONDS
   assert_status 0
   prices_take 129
 }
+
+layout_of_pages() {
+  sql "select regexp_replace(ddl, '(?s)^.*[)]|;|\n', '') from mart.INFORMATION_SCHEMA.TABLES
+        where table_name = 'pages'"
+}
+
+# bats test_tags=engine:bigquery
+@test "rebuild: another clustering follows on_spec_change, unless permissions would go with the table" {
+  before=$(mart)
+  sed -i "1i {{ config(cluster_by='page') }}" models/mart/pages.sql
+  sed -i 's/^5,prices,.*/5,prices,91/' seeds/raw_visits.csv
+  wap
+  assert_status 125
+  assert_says mart.pages 'CLUSTER BY page' 'on_spec_change: replace' 'production was not changed'
+  sql "grant \`roles/bigquery.dataViewer\` on table mart.pages to 'group:analysts@example.org'"
+  wap --on-spec-change replace
+  assert_status 125
+  assert_says "would drop '\"shop-eu\".mart.pages'" 'roles/bigquery.dataViewer group:analysts@example.org' \
+    'publish_by: copy' 'production was not changed'
+  [ "$(mart)" = "$before" ]
+  [ -z "$(layout_of_pages)" ]
+  sql "revoke \`roles/bigquery.dataViewer\` on table mart.pages from 'group:analysts@example.org'"
+  wap --on-spec-change replace
+  assert_status 0
+  assert_says "readers find no table '\"shop-eu\".mart.pages' for a moment"
+  [ "$(layout_of_pages)" = 'CLUSTER BY page' ]
+  prices_take 139
+  run airlock rollback --from prod_audit --to prod --yes
+  sed -i 1d models/mart/pages.sql
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+  [ -z "$(layout_of_pages)" ]
+}

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -135,6 +136,32 @@ static void names_of_role(struct publish_table table, const char *role, bool is_
 						       "'user:it\\'s@example.com'"));
 }
 
+static void cannot_be_stated(struct publish_table table, const char *why)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	const struct publish_set set = { .tables = &table, .n = 1 };
+
+	assert_int_equal(dialect->publish(dialect, &set, &statements, &err), -1);
+	assert_non_null(strstr(err.message, why));
+}
+
+/* This statement among the others, where the way is known. */
+static void states(struct publish_table table, enum publish_way way, const char *statement)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	const struct publish_set set = { .tables = &table, .n = 1, .turns = 2 };
+
+	table.way = way;
+	table.turn = table.view ? 1 : 0;
+	assert_int_equal(dialect->publish(dialect, &set, &statements, &err), 0);
+	if (!strv_contains(&statements, statement))
+		fail_msg("no '%s'", statement);
+}
+
 #define ROLE "roles/bigquery.dataViewer"
 
 /* What a replaced table may lose is given again, one statement for each role, and then compared. */
@@ -161,12 +188,142 @@ static void permissions_of_the_replaced_table_are_given_again_and_compared(void 
 		  "grant `" ROLE "` on table `shop-eu`.`mart`.`orders` to 'group:a@example.com', "
 		  "'user:b@example.com'");
 	publishes("bigquery", table, false, PUBLISH_REPLACE, compares);
+	/* A rollback that drops the table could not read who may: the history has it. */
+	struct table as_it_was = by_day;
+
+	as_it_was.privileges = ROLE " group:d@example.com";
+	table = published(&as_it_was, &plain);
+	table.is_exact = true;
+	table.may_be_missed = true;
+	table.side = (struct relation) { to.database, to.schema, "airlock_x_1" };
+	states(table, PUBLISH_EXCHANGE,
+	       "grant `" ROLE "` on table " SIDE " to 'group:d@example.com'");
+	table = published(&plain, &read_by);
 	/* The project says who may: no others are given it. */
 	table.grants = grants;
 	table.grant_count = 1;
 	table.sets_grants = true;
 	publishes("bigquery", table, false, PUBLISH_REPLACE,
 		  "grant `" ROLE "` on table `shop-eu`.`mart`.`orders` to 'user:c@example.com'");
+}
+
+static const char *const fields[] = { "id", "Mail", "who", "who.name", "new" };
+
+static struct table with_columns(struct table_column *columns, size_t n)
+{
+	return (struct table) {
+		.kind = "table",
+		.owned = true,
+		.columns = columns,
+		.column_count = n,
+		.fields = fields,
+		.field_count = ARRAY_LEN(fields),
+	};
+}
+
+#define STAGE "`shop-eu`.`airlock`.`airlock_stage_x_1`"
+#define TAGS_OF(DATASET, TABLE, WANTED, DISPLAY)                                                   \
+	"select if(coalesce((select string_agg(l, '\\n' order by l) from (select c.field_path "    \
+	"|| ' ' || array_to_string(array(select x from unnest(c.policy_tags) as x order by x), "   \
+	"',') as l from `shop-eu`.`" DATASET "`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as c where " \
+	"c.table_name = '" TABLE "' and array_length(c.policy_tags) > 0)), '') = '" WANTED         \
+	"', 1, error('airlock-count: ' || 'the policy tags of columns of " DISPLAY                 \
+	" are not those that it shall have'))"
+
+/* On what was frozen, so that production changes once. */
+static void what_production_alone_says_of_a_column_stays(void **state)
+{
+	struct table_column tested[] = { { .name = "mail", .comment = "to write to" } };
+	struct table_column before[] = { { .name = "id", .comment = "it's the key" },
+					 { .name = "Mail", .comment = "an address" },
+					 { .name = "gone", .comment = "no longer there" } };
+	struct table staging = with_columns(tested, ARRAY_LEN(tested));
+	struct table production = with_columns(before, ARRAY_LEN(before));
+	struct publish_table table = published(&staging, &production);
+
+	(void)state;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "alter table " STAGE " alter column `id` set options (description = 'it\\'s the "
+		  "key')");
+	publishes(
+		"bigquery", table, false, PUBLISH_REPLACE,
+		"select if(coalesce((select string_agg(l, '\\n' order by l) from (select "
+		"c.field_path || ' ' || c.description as l from "
+		"`shop-eu`.`mart`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as c where c.table_name = "
+		"'orders' and coalesce(c.description, '') != '')), '') = 'id it\\'s the key\\nmail "
+		"to write to', 1, error('airlock-count: ' || 'the descriptions of columns of "
+		"\"shop-eu\".mart.orders are not those that it shall have'))");
+	before[0].name = "who.name";
+	table.way = PUBLISH_REPLACE;
+	cannot_be_stated(table, "its field 'who.name' has a description in production");
+}
+
+static void a_column_does_not_lose_its_policy_tags(void **state)
+{
+	struct table_column tested[] = { { .name = "mail", .tags = "t/1,t/2" },
+					 { .name = "new", .tags = "t/3" } };
+	struct table_column before[] = { { .name = "Mail", .tags = "t/1,t/2" },
+					 { .name = "gone", .tags = "t/4" } };
+	struct table staging = with_columns(tested, ARRAY_LEN(tested));
+	struct table production = with_columns(before, ARRAY_LEN(before));
+	struct publish_table table = published(&staging, &production);
+
+	(void)state;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  TAGS_OF("airlock", "airlock_stage_x_1", "mail t/1,t/2\\nnew t/3",
+			  "\"shop-eu\".airlock.airlock_stage_x_1"));
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  TAGS_OF("mart", "orders", "mail t/1,t/2\\nnew t/3", "\"shop-eu\".mart.orders"));
+	publishes("bigquery", published(&staging, NULL), false, PUBLISH_NEW,
+		  TAGS_OF("mart", "orders", "mail t/1,t/2\\nnew t/3", "\"shop-eu\".mart.orders"));
+	tested[0].tags = "t/1";
+	has_no_way("bigquery", table,
+		   "its column 'Mail' has the policy tags 't/1,t/2' in production, and what is "
+		   "published has 't/1' there");
+	tested[0].tags = NULL;
+	has_no_way("bigquery", table, "has 'none' there: without them everybody would read it");
+	/* What a rollback puts back has what it had then. */
+	table.is_exact = true;
+	table.way = PUBLISH_REPLACE;
+	cannot_be_stated(table, "its column 'Mail' has the policy tags");
+	staging.field_count = 0; /* of a record that does not name them */
+	cannot_be_stated(table, "its column 'Mail' has the policy tags");
+}
+
+/* A view that is replaced has what the statement says, and nothing else. */
+static void a_view_keeps_its_labels_and_its_description(void **state)
+{
+	static const struct table before = { .kind = "view",
+					     .owned = true,
+					     .options = "labels = [STRUCT(\"team\", \"x\")]",
+					     .comment = "it's ours" };
+	static const struct table described = { .kind = "view",
+						.owned = true,
+						.options =
+							"expiration_timestamp = TIMESTAMP \"x\", "
+							"labels = [STRUCT(\"a\", \"b\")]",
+						.comment = "the project's" };
+	struct publish_table view = published(&a_view, &before);
+
+	(void)state;
+	view.view = "as select 1";
+	states(view, PUBLISH_VIEW,
+	       "create or replace view `shop-eu`.`mart`.`orders` options (labels = "
+	       "[STRUCT(\"team\", \"x\")], description = 'it\\'s ours') as select 1");
+	view.from_table = &described;
+	states(view, PUBLISH_VIEW,
+	       "create or replace view `shop-eu`.`mart`.`orders` options (labels = "
+	       "[STRUCT(\"team\", \"x\")], description = 'the project\\'s') as select 1");
+	view.to_table = NULL;
+	states(view, PUBLISH_NEW,
+	       "create view `shop-eu`.`mart`.`orders` options (labels = [STRUCT(\"a\", \"b\")], "
+	       "description = 'the project\\'s') as select 1");
+	view = published(&a_view, &before);
+	view.view = "as select 1";
+	view.is_exact = true;
+	states(view, PUBLISH_VIEW,
+	       "create or replace view `shop-eu`.`mart`.`orders` options (description = null) as "
+	       "select 1");
 }
 
 static void only_what_the_service_says_ends_a_statement(void **state)
@@ -200,6 +357,9 @@ int main(void)
 		cmocka_unit_test(another_layout_takes_the_name_where_the_user_says_so),
 		cmocka_unit_test(a_rollback_puts_options_and_description_back),
 		cmocka_unit_test(permissions_of_the_replaced_table_are_given_again_and_compared),
+		cmocka_unit_test(what_production_alone_says_of_a_column_stays),
+		cmocka_unit_test(a_column_does_not_lose_its_policy_tags),
+		cmocka_unit_test(a_view_keeps_its_labels_and_its_description),
 		cmocka_unit_test(only_what_the_service_says_ends_a_statement),
 		cmocka_unit_test(a_role_cannot_end_its_quotes),
 	};

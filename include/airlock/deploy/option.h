@@ -12,14 +12,15 @@
 #include <stddef.h>
 
 enum option_id {
-	OPTION_ACCEPT,         /* list of names or unique_ids that may shrink */
-	OPTION_AFTER_FAILURE,  /* a command of the shell */
-	OPTION_AFTER_PUBLISH,  /* the same, or run-operation MACRO [--args YAML] */
-	OPTION_ALLOW_HOOKS,    /* list of unique_ids or names; "*" for all */
-	OPTION_ALLOW_SHARED,   /* selection words */
-	OPTION_ALLOW_UNTESTED, /* list of test names */
-	OPTION_BEFORE_PUBLISH, /* a command of the shell */
-	OPTION_BLOCK_ON,       /* error | warn; default error */
+	OPTION_ACCEPT,           /* list of names or unique_ids that may shrink */
+	OPTION_AFTER_FAILURE,    /* a command of the shell */
+	OPTION_AFTER_PUBLISH,    /* the same, or run-operation MACRO [--args YAML] */
+	OPTION_ALLOW_HOOKS,      /* list of unique_ids or names; "*" for all */
+	OPTION_ALLOW_SHARED,     /* selection words */
+	OPTION_ALLOW_UNTESTED,   /* list of test names */
+	OPTION_AUTHORIZED_VIEWS, /* list of unique_ids or names, or "none" */
+	OPTION_BEFORE_PUBLISH,   /* a command of the shell */
+	OPTION_BLOCK_ON,         /* error | warn; default error */
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,      /* seconds; no limit by default */
 	OPTION_CONFLICT,           /* identity | content; the default is the strategy's */
@@ -69,18 +70,19 @@ enum option_id {
 	OPTION_ROUTE,              /* target | tag; default: target with `to`, else tag */
 	OPTION_ROUTES, /* map of tag to schema: `routes: {mart: analytics}`, --routes mart=analytics
 			*/
-	OPTION_SELECT, /* -s, selection words */
-	OPTION_SELECTOR,       /* a name of selectors.yml, instead of select and exclude */
-	OPTION_SHARED,         /* list | refuse; default list */
-	OPTION_SKIP_TESTS,     /* list of test names */
-	OPTION_STALE_OK,       /* list */
-	OPTION_STATE_DATABASE, /* where the records are; default: production's */
-	OPTION_TAGS,           /* list */
-	OPTION_TO,             /* target of the production side */
-	OPTION_TO_ENV,         /* as from_env */
-	OPTION_VERIFY,         /* none | counts | test; default test */
-	OPTION_VIEWS,          /* rebuild | skip | refuse; rebuild with `to`, else skip */
-	OPTION_YES,            /* -y, flag; command line only */
+	OPTION_ROW_ACCESS_POLICIES, /* list of unique_ids or names, or "none" */
+	OPTION_SELECT,              /* -s, selection words */
+	OPTION_SELECTOR,            /* a name of selectors.yml, instead of select and exclude */
+	OPTION_SHARED,              /* list | refuse; default list */
+	OPTION_SKIP_TESTS,          /* list of test names */
+	OPTION_STALE_OK,            /* list */
+	OPTION_STATE_DATABASE,      /* where the records are; default: production's */
+	OPTION_TAGS,                /* list */
+	OPTION_TO,                  /* target of the production side */
+	OPTION_TO_ENV,              /* as from_env */
+	OPTION_VERIFY,              /* none | counts | test; default test */
+	OPTION_VIEWS,               /* rebuild | skip | refuse; rebuild with `to`, else skip */
+	OPTION_YES,                 /* -y, flag; command line only */
 	OPTION_COUNT,
 };
 

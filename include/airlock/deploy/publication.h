@@ -77,6 +77,21 @@ int publication_plan_lock(struct publication *w, struct err *err);
 int publication_check_privileges(const struct publication *w, struct err *err);
 /* Warns of what is new to production and can be read by its owner alone. */
 void publication_warn_unreadable(struct publication *w, const struct publish_table *t);
+/* Warns of permissions of a relation itself that the session cannot read. */
+void publication_warn_unread(struct publication *w, const struct publish_table *t);
+/* Warns of a table that is dropped before the new one has its name. */
+void publication_warn_missed(const struct publication *w, const struct publish_table *t);
+
+/* publication_declared.c: what the project says of row access policies and authorized views, where
+ * no statement reads them. Whether its names are nodes, and the warehouse one that has these:
+ * ERR_CONFIG_INVALID. */
+int publication_check_declared(const struct publication *w, struct err *err);
+/* When a way is chosen: ERR_UNSUPPORTED for what would lose them. */
+int publication_refuse_declared(struct publication *w, const struct publish_table *t,
+				const struct manifest_node *node, struct err *err);
+/* Of what the project does not say. A new reference; NULL: nothing. */
+void publication_warn_undeclared(struct publication *w);
+json_t *publication_not_checked(const struct publication *w);
 
 /* `defer`: dbt's options that say where parents that are not built are read; NULL-ended. */
 void publication_plan_build(struct publication *w, const char *reason, const char *const *defer);

@@ -268,12 +268,15 @@ struct dialect {
 	/* One database file can take the place of another; staging's has the name
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;
+	/* Row access policies and authorized views are lost by a replace, and no statement reads
+	 * them. */
+	bool hides_policies;
 	bool changes_set_atomically; /* all tables of a publish in one transaction */
 	/* What a comparison with an earlier picture does not notice. */
 	const char *unseen_by_identity;
 	const char *unseen_by_content;
-	/* What nobody compares where tables change one at a time; NULL where a set changes at once.
-	 */
+	/* What nobody compares where tables change one at a time; NULL: nothing else than the
+	 * project may say. */
 	const char *not_compared;
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */

@@ -21,6 +21,7 @@ struct table_column {
 	bool not_null;
 	const char *value;   /* its default; NULL without */
 	const char *comment; /* NULL without */
+	const char *tags;    /* policy tags, sorted, with commas between; NULL without */
 };
 
 /* An index, or a constraint (PRIMARY KEY, UNIQUE, CHECK, FOREIGN KEY). */
@@ -49,8 +50,12 @@ struct table {
 	/* Of a view: what stands behind its name when it is created, "AS SELECT ..". NULL
 	 * otherwise, and where the catalog's text is not understood. */
 	const char *definition;
+	/* All; on BigQuery fields by their path, those with a comment or tags. */
 	struct table_column *columns;
 	size_t column_count;
+	/* There: the paths of all fields. */
+	const char *const *fields;
+	size_t field_count;
 	struct table_part *indexes;
 	size_t index_count;
 	struct table_part *constraints;

@@ -19,6 +19,14 @@ declare found array<string> default []; begin set found = array_concat(found, ar
             and o.option_name in ('expiration_timestamp', 'partition_expiration_days', 'labels')) as `options`,
     (select json_value(o.option_value) from `Wh`.`ma"rt`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
         where o.table_name = t.table_name and o.option_name = 'description') as `comment`,
+    array(select f.field_path from `Wh`.`ma"rt`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as f
+        where f.table_name = t.table_name order by f.field_path) as `fields`,
+    array(select as struct f.field_path as `name`, f.data_type as `type`, nullif(f.description, '') as `comment`,
+            nullif(array_to_string(array(select p from unnest(f.policy_tags) as p order by p), ','), '') as `tags`
+        from `Wh`.`ma"rt`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as f
+        where f.table_name = t.table_name
+            and (coalesce(f.description, '') != '' or array_length(f.policy_tags) > 0)
+        order by f.field_path) as `columns`,
     true as `owned`,
     array(select 'its change history is on' from unnest([1]) where t.is_change_history_enabled = 'YES') as `refuses`))
 from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w
@@ -41,6 +49,14 @@ exception when error then if strpos(@@error.message, 'Not found: Dataset') = 0 t
             and o.option_name in ('expiration_timestamp', 'partition_expiration_days', 'labels')) as `options`,
     (select json_value(o.option_value) from `Wh`.`mart`.INFORMATION_SCHEMA.TABLE_OPTIONS as o
         where o.table_name = t.table_name and o.option_name = 'description') as `comment`,
+    array(select f.field_path from `Wh`.`mart`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as f
+        where f.table_name = t.table_name order by f.field_path) as `fields`,
+    array(select as struct f.field_path as `name`, f.data_type as `type`, nullif(f.description, '') as `comment`,
+            nullif(array_to_string(array(select p from unnest(f.policy_tags) as p order by p), ','), '') as `tags`
+        from `Wh`.`mart`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as f
+        where f.table_name = t.table_name
+            and (coalesce(f.description, '') != '' or array_length(f.policy_tags) > 0)
+        order by f.field_path) as `columns`,
     true as `owned`,
     array(select 'its change history is on' from unnest([1]) where t.is_change_history_enabled = 'YES') as `refuses`))
 from unnest(array<struct<d string, s string, i string>>[('Wh', 'ma"rt', 'it\'s {{ all }} $$'), ('Wh', 'mart', 'orders')]) as w
