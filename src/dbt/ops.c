@@ -13,6 +13,7 @@
 
 #define NONCE_SIZE 17 /* 16 digits and NUL */
 #define SLOTS 64
+#define JOB_LABEL "AIRLOCK_JOB_LABEL"
 
 /* ops.sql */
 extern const char ops_macro[];
@@ -274,9 +275,19 @@ static int write_file(const struct slot *slot, const char *name, const struct bu
 	return fs_write_atomic(path, buf_cstr(content), content->len, 0600, err);
 }
 
-static int write_project(const struct slot *slot, const char *profile, const struct buf *macro,
-			 struct err *err)
+/* What it says is in the environment, so that the project stays the same and dbt reads it anew only
+ * when the macro changes. */
+static void write_job_label(struct buf *project)
 {
+	buf_add_str(project, "query-comment:\n"
+			     "  comment: \"{{ env_var('" JOB_LABEL "', '{}') }}\"\n"
+			     "  job-label: true\n");
+}
+
+static int write_project(const struct slot *slot, const struct ops_connection *connection,
+			 const struct buf *macro, struct err *err)
+{
+	const char *profile = connection->profile;
 	char *macros CLEANUP(mem_free_string) = fs_join(slot->directory, "macros");
 	struct buf project CLEANUP(buf_release) = BUF_INIT;
 
@@ -287,6 +298,8 @@ static int write_project(const struct slot *slot, const char *profile, const str
 		ops_jinja_literal(&project, profile);
 		buf_add_char(&project, '\n');
 	}
+	if (connection->job_label)
+		write_job_label(&project);
 	if (fs_make_directories(macros, err) < 0 ||
 	    write_file(slot, "dbt_project.yml", &project, err) < 0)
 		return -1;
@@ -365,6 +378,8 @@ static void write_environment(const struct ops_connection *connection, struct st
 	for (size_t i = 0; i < ARRAY_LEN(unwanted); i++)
 		env_unset(environment, unwanted[i]);
 	env_set(environment, "DBT_SEND_ANONYMOUS_USAGE_STATS", "false");
+	if (connection->job_label)
+		env_set(environment, JOB_LABEL, connection->job_label);
 }
 
 static int no_answer(const char *what, const char *problem, struct err *err)
@@ -426,7 +441,7 @@ static int run_in_slot(const struct ops_connection *connection, const struct slo
 	int rc;
 
 	write_macro(answer->ops, answer->nonce, answer->spaced, &macro);
-	if (write_project(slot, connection->profile, &macro, err) < 0)
+	if (write_project(slot, connection, &macro, err) < 0)
 		return -1;
 	write_command(connection, slot, &arguments);
 	write_environment(connection, &environment);

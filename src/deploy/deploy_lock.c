@@ -70,6 +70,9 @@ void deploy_identify(struct deploy *deploy)
 								      OPTION_LEASE))) },
 	};
 
+	if (deploy->sides.dialect && deploy->sides.dialect->labels_jobs)
+		deploy->sides.connection.job_label =
+			arena_printf(&deploy->arena, "{\"airlock\": \"%s\"}", deploy->id);
 	memcpy(deploy->bindings, bindings, sizeof(bindings));
 	memcpy(deploy->result.id, deploy->id, sizeof(deploy->result.id));
 }

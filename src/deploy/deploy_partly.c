@@ -11,6 +11,12 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
+enum {
+	JOB_FIRST_WAIT_MS = 500,
+	JOB_LONGEST_WAIT_MS = 4000,
+	JOB_CANCEL_LIMIT_MS = 15000,
+};
+
 static bool is_one_by_one(const struct deploy *deploy)
 {
 	return deploy->sides.dialect->transaction == DIALECT_TRANSACTION_NONE;
@@ -258,32 +264,103 @@ static bool is_same(const struct table *a, const struct table *b)
 				      js_get_string(b->json, "modified")));
 }
 
-/* A swap that it still has may change production after any look at it; a clone finds nothing to
- * clone (disarm). */
+/* ? how many statements of the deployment the service still has; -1: it cannot be asked. */
+static int ask_running(struct deploy *deploy, const struct strv *queries, json_int_t *ret_running,
+		       json_t **ret_jobs, struct err *err)
+{
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	if (executor_run_queries(&deploy->executor, queries, &reply, err) < 0)
+		return -1;
+	const json_t *row = json_array_get(reply.rows[0], 0);
+
+	*ret_running = json_is_null(json_object_get(row, "running"))
+			       ? -1
+			       : js_get_integer(row, "running", 1);
+	*ret_jobs = json_incref(js_get_array(row, "jobs"));
+	return 0;
+}
+
+static int cancel(struct deploy *deploy, const json_t *jobs, struct err *err)
+{
+	struct strv statements CLEANUP(strv_release) = STRV_INIT;
+	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+
+	for (size_t i = 0; i < json_array_size(jobs); i++)
+		if (state_push_cancel(&deploy->state, json_string_value(json_array_get(jobs, i)),
+				      &statements, err) < 0)
+			return -1;
+	if (executor_add_statements(&deploy->executor, &statements, false, &ops, err) < 0)
+		return -1;
+	return executor_run_ops(&deploy->executor, &ops, true, &reply, err);
+}
+
+/* What can be cancelled is waited for first, then cancelled, and its end waited for. */
+static int settle_jobs(struct deploy *deploy, const struct strv *queries, json_int_t *ret_running,
+		       struct err *err)
+{
+	int64_t limit = config_number(deploy->request.config, OPTION_PUBLISH_TIMEOUT) * 1000;
+	struct reporter *reporter = deploy->request.reporter;
+	bool is_cancelled = false;
+	struct backoff backoff;
+
+	backoff_init(&backoff, JOB_FIRST_WAIT_MS, JOB_LONGEST_WAIT_MS, limit);
+	backoff.is_deaf = true;
+	for (;;) {
+		json_t *jobs CLEANUP(js_free) = NULL;
+
+		if (ask_running(deploy, queries, ret_running, &jobs, err) < 0)
+			return -1;
+		if (*ret_running <= 0 || !deploy->sides.dialect->templates[DIALECT_CANCEL])
+			return 0;
+		if (backoff.tries == 0 && !is_cancelled)
+			reporter->note(reporter, "waiting for what the service still has of it");
+		if (backoff_wait(&backoff))
+			continue;
+		if (is_cancelled)
+			return 0;
+		reporter->note(reporter, "cancelling what the service still has of it");
+		if (cancel(deploy, jobs, err) < 0)
+			return -1;
+		is_cancelled = true;
+		backoff_init(&backoff, JOB_FIRST_WAIT_MS, JOB_LONGEST_WAIT_MS, JOB_CANCEL_LIMIT_MS);
+		backoff.is_deaf = true;
+	}
+}
+
+/* A swap that it still has may change production after any look at it, and so may a copy that has
+ * begun; a clone finds nothing to clone (disarm). */
 int deploy_check_at_rest(struct deploy *deploy, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
-	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	bool labels = deploy->sides.dialect->labels_jobs;
+	json_int_t running;
 
-	if (deploy->routes.container_count > 0 &&
+	if ((deploy->routes.container_count > 0 || labels) &&
 	    state_push_running(&deploy->state, &queries, err) < 0)
 		return -1;
 	if (queries.n == 0)
 		return 0;
-	if (executor_run_queries(&deploy->executor, &queries, &reply, err) < 0)
+	if (settle_jobs(deploy, &queries, &running, err) < 0)
 		return -1;
-	json_int_t running = js_get_integer(json_array_get(reply.rows[0], 0), "running", 1);
-
-	if (running == 0)
+	if (running < 0)
+		deploy->request.reporter->warning(deploy->request.reporter,
+						  "whether the service still has statements of "
+						  "this deployment cannot be read "
+						  "(bigquery.jobs.list)");
+	if (running <= 0)
 		return 0;
 	err->production = ERR_PRODUCTION_UNKNOWN;
 	err_set(err, ERR_OUTCOME_UNKNOWN,
 		"the service still has %lld statement(s) of deployment '%s'", (long long)running,
 		deploy->id);
 	return err_hint(err,
-			"wait until they have ended, or cancel them (their query tag is "
-			"'airlock:%s'); then 'airlock resume %s'",
-			deploy->id, deploy->id);
+			"wait until they have ended, or cancel them (their %s '%s'); then 'airlock "
+			"resume %s'",
+			labels ? "label 'airlock' is" : "query tag is",
+			arena_printf(&deploy->arena, labels ? "%s" : "airlock:%s", deploy->id),
+			deploy->id);
 }
 
 /* It was to be published under its name, and has none: it stopped between the two. */

@@ -202,6 +202,26 @@ static void write_side(const char *target, const char *variables, struct buf *ou
 		buf_printf(out, " with %s", variables);
 }
 
+static void write_updates(const struct plan *plan, struct buf *out)
+{
+	const struct plan_update *most = plan->updates;
+	size_t n = 0;
+
+	if (plan->update_count == 0)
+		return;
+	for (size_t i = 0; i < plan->update_count; i++) {
+		n += plan->updates[i].n;
+		if (plan->updates[i].n > most->n)
+			most = &plan->updates[i];
+	}
+	buf_printf(
+		out,
+		"metadata updates: %zu, most of '%s': %zu; the service takes %zu of one table or "
+		"dataset in %zu seconds, and %zu of a table in a day\n",
+		n, most->of, most->n, plan->dialect->updates_at_once,
+		plan->dialect->updates_within_s, plan->dialect->updates_a_day);
+}
+
 void plan_write_text(const struct plan *plan, const struct routes *routes, struct buf *out)
 {
 	size_t tables = routes->scope_count - routes->view_count;
@@ -228,6 +248,7 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 	if (plan->conflict)
 		buf_printf(out, "conflict: %s; not seen: %s\n", plan->conflict,
 			   plan->conflict_unseen);
+	write_updates(plan, out);
 	restore_write_summary(&plan->restores, out);
 	for (size_t i = 0; i < plan->warnings.n; i++)
 		buf_printf(out, "warning: %s\n", plan->warnings.v[i]);
@@ -355,6 +376,16 @@ static json_t *orphans_json(const struct routes *routes)
 	return list;
 }
 
+static json_t *updates_json(const struct plan *plan)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < plan->update_count; i++)
+		json_array_append_new(list, json_pack("{s:s, s:I}", "of", plan->updates[i].of,
+						      "updates", (json_int_t)plan->updates[i].n));
+	return list;
+}
+
 json_t *plan_json(const struct plan *plan, const struct routes *routes)
 {
 	json_t *steps = json_array();
@@ -375,6 +406,8 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 		json_object_set_new(document, "to_env", json_string(plan->to_env));
 	if (routes->orphan_count > 0)
 		json_object_set_new(document, "orphans", orphans_json(routes));
+	if (plan->updates)
+		json_object_set_new(document, "metadata_updates", updates_json(plan));
 	if (plan->copies)
 		add_copies(plan, document);
 	if (plan->kept)

@@ -380,6 +380,7 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0)
 		return -1;
 	w->set.guards = NULL;
+	publication_count_updates(w, &step->sql);
 	/* Without a transaction they are there for who goes on, until nothing is left to do. */
 	if (is_one_by_one(w))
 		return push_record_whole(w, &step->sql, err) < 0

@@ -197,6 +197,8 @@ int sides_parse(struct sides *sides, struct err *err)
 	if (rc == 0)
 		rc = sides_check_adapters(sides->config, sides->from_manifest, sides->to_manifest,
 					  &sides->dialect, err);
+	if (rc == 0 && sides->dialect->labels_jobs && !sides->connection.job_label)
+		sides->connection.job_label = "{}";
 	if (rc == 0)
 		rc = name_state_database(sides, err);
 	if (rc == 0 && !sides->connection.directory)

@@ -432,24 +432,37 @@ int state_push_history(const struct state *state, const char *id, struct strv *q
 	return dialect_push(queries, state->dialect, DIALECT_LOG_READ, args, ARRAY_LEN(args), err);
 }
 
-static int push_tagged(const struct state *state, enum dialect_template which,
-		       struct strv *statements, struct err *err)
+int state_push_tag(const struct state *state, struct strv *statements, struct err *err)
 {
 	const struct sql_arg id = SQL_ARG_BIND("id");
 
-	if (!state->dialect->templates[which])
+	if (!state->dialect->templates[DIALECT_TAG])
 		return 0;
-	return dialect_push(statements, state->dialect, which, &id, 1, err);
-}
-
-int state_push_tag(const struct state *state, struct strv *statements, struct err *err)
-{
-	return push_tagged(state, DIALECT_TAG, statements, err);
+	return dialect_push(statements, state->dialect, DIALECT_TAG, &id, 1, err);
 }
 
 int state_push_running(const struct state *state, struct strv *queries, struct err *err)
 {
-	return push_tagged(state, DIALECT_RUNNING, queries, err);
+	char *region CLEANUP(mem_free_string) = DIALECT_REGION_OF(&state->schema);
+	const struct sql_arg args[] = {
+		SQL_ARG_BIND("id"),
+		SQL_ARG_IDENT("project", state->schema.database),
+		SQL_ARG_IDENT("region", region),
+	};
+
+	if (!state->dialect->templates[DIALECT_RUNNING])
+		return 0;
+	return dialect_push(queries, state->dialect, DIALECT_RUNNING, args, ARRAY_LEN(args), err);
+}
+
+int state_push_cancel(const struct state *state, const char *job, struct strv *statements,
+		      struct err *err)
+{
+	const struct sql_arg arg = SQL_ARG_LITERAL("job", job);
+
+	if (!state->dialect->templates[DIALECT_CANCEL])
+		return 0;
+	return dialect_push(statements, state->dialect, DIALECT_CANCEL, &arg, 1, err);
 }
 
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err)

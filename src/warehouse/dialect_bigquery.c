@@ -89,6 +89,17 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"select to_json_string(struct({database:literal} as `database`, "
 		"{in_dataset:literal} as `schema`, {identifier:literal} as `identifier`, "
 		"located as `privileges`))",
+	/* Of this user, and not the one that asks. */
+	[DIALECT_RUNNING] =
+		"declare located array<string>; begin set located = array(select j.job_id "
+		"from {project}.{region}.INFORMATION_SCHEMA.JOBS_BY_USER as j "
+		"where j.state != 'DONE' and j.parent_job_id is null "
+		"and j.job_id != @@script.job_id and exists (select 1 from unnest(j.labels) as l "
+		"where l.key = 'airlock' and l.value = '{id:bind}') order by j.job_id); "
+		"exception when error then set located = null; end; "
+		"select to_json_string(struct(array_length(located) as `running`, "
+		"located as `jobs`))",
+	[DIALECT_CANCEL] = "call bq.jobs.cancel({job:literal})",
 	[DIALECT_OBSERVE_RESTORES] = OF_ONE(
 		"select to_json_string(struct(t.table_name as `identifier`, " OBJECT
 		" as `object`, json_value(o.option_value) as `comment`, m.size_bytes as `bytes`, "
@@ -267,6 +278,7 @@ static const char *const transient[] = {
 	"Could not serialize access to table",
 	"Transaction is aborted due to concurrent update",
 	"Exceeded rate limits",
+	"Job exceeded rate limits",
 	NULL,
 };
 
@@ -295,6 +307,10 @@ const struct dialect dialect_bigquery = {
 			      "what is written to a table in the moments before it is replaced",
 	.unseen_by_content = "a change of row access policies or authorized views, and "
 			     "what is written to a table in the moments before it is replaced",
+	.labels_jobs = true,
+	.updates_at_once = 5,
+	.updates_within_s = 10,
+	.updates_a_day = 1500,
 	.hides_policies = true,
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,

@@ -53,6 +53,7 @@ bool bigquery_is_answer(const char *message)
 		"Cannot replace a table",
 		"Exceeded rate limits",
 		"Invalid value",
+		"Job exceeded rate limits",
 		"Not found:",
 		"Query error:",
 		"Quota exceeded",

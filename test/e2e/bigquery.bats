@@ -130,6 +130,31 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   done
 }
 
+@test "what the service still has of a dead client is waited for, or cancelled, before anything is decided" {
+  local id=115
+  add_customer $id
+  fault "$(copy_of orders)" slow 20
+  "$AIRLOCK_BIN" deploy wac --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/log" 2>&1 3>&- &
+  for _ in $(seq 300); do
+    [ "$(sql "select count(*) from \`region-eu\`.INFORMATION_SCHEMA.JOBS_BY_USER where state = 'PENDING'")" = 0 ] || break
+    sleep 0.5
+  done
+  kill -9 $!
+  run airlock resume
+  assert_status 0
+  assert_says 'waiting for what the service still has of it'
+  assert_sql "select count(*) from mart.customers where customer_id = $id" 1
+  add_customer $((id + 1))
+  fault "$(copy_of orders)" late 600
+  deploy --publish-timeout 1
+  assert_status 70
+  assert_says 'cancelling what the service still has of it' 'airlock resume'
+  run airlock resume
+  assert_status 0
+  assert_sql "select count(*) from mart.customers where customer_id = $((id + 1))" 1
+  [ "$(stages)" -eq 0 ]
+}
+
 @test "a rate limit between two tables is waited out" {
   add_customer 120
   fault "$(copy_of orders)" rate

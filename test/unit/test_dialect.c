@@ -20,6 +20,8 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_RUNNING:
 	case DIALECT_OBSERVE_PUBLISHED:
 		return true;
+	case DIALECT_CANCEL:
+		return !d->labels_jobs;
 	default:
 		if (template == DIALECT_OBSERVE_FUTURE ||
 		    template == DIALECT_ASIDE_DATABASE_CHECK ||

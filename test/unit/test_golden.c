@@ -352,6 +352,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOCK_RELEASE] = "lock_release",
 	[DIALECT_TAG] = "tag",
 	[DIALECT_RUNNING] = "running",
+	[DIALECT_CANCEL] = "cancel",
 	[DIALECT_FENCE_RAISE] = "fence_raise",
 	[DIALECT_FENCE_CHECK] = "fence_check",
 	[DIALECT_FENCE_PRODUCTION] = "fence_production",
@@ -413,6 +414,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_SCHEMA("aside", &restore),
 		SQL_ARG_LITERAL("identifier", restore.identifier),
 		SQL_ARG_LITERAL("marker", "airlock: it's ours"),
+		SQL_ARG_LITERAL("job", "it's-4711"),
 		SQL_ARG_LITERAL("maker", "20260102030405_abcdef"),
 		SQL_ARG_LITERAL("going", "[\"utils__airlock_20260102030405_abcdef\"]"),
 		SQL_ARG_LITERAL("shown", "Wh.airlock_restore.r"),
@@ -437,7 +439,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 	    !dialect->templates[which])
 		return;
 	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
-	    (!dialect->templates[which] || !dialect->swaps_schemas))
+	    (!dialect->templates[which] || !(dialect->swaps_schemas || dialect->labels_jobs)))
 		return;
 	if (which == DIALECT_OBSERVE_PUBLISHED && !dialect->templates[which])
 		return;

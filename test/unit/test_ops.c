@@ -393,6 +393,28 @@ static void a_profile_name_is_quoted(void **state)
 			    "profile: \"my: \\\"shop\\\"\"\n");
 }
 
+/* In the environment, so that the project is the same for each deployment. */
+static void statements_are_labelled_where_the_service_keeps_that(void **state)
+{
+	struct world *world = *state;
+	struct buf project CLEANUP(buf_release) = BUF_INIT;
+	char *path CLEANUP(mem_free_string) = fs_join(world->operations, "0/dbt_project.yml");
+
+	world->connection.job_label = "{\"airlock\": \"x1\"}";
+	ops_add_query(&world->ops, "select 1");
+	assert_int_equal(run(world, "good"), 0);
+	assert_int_equal(fs_read(path, 4096, &project, &world->err), 0);
+	assert_non_null(strstr(buf_cstr(&project),
+			       "query-comment:\n  comment: \"{{ env_var('AIRLOCK_JOB_LABEL', "
+			       "'{}') }}\"\n  job-label: true\n"));
+
+	json_t *record CLEANUP(js_free) = read_record(world);
+	const json_t *environment = js_get_object(record, "env");
+
+	assert_string_equal(js_get_string(environment, "AIRLOCK_JOB_LABEL"),
+			    "{\"airlock\": \"x1\"}");
+}
+
 static void a_target_that_is_no_file_name_has_a_directory_all_the_same(void **state)
 {
 	struct world *world = *state;
@@ -520,6 +542,7 @@ int main(void)
 		CASE(the_environment_cannot_lose_the_answer),
 		CASE(the_answer_is_spaced_where_dbt_hides_secrets),
 		CASE(a_profile_name_is_quoted),
+		CASE(statements_are_labelled_where_the_service_keeps_that),
 		CASE(a_target_that_is_no_file_name_has_a_directory_all_the_same),
 		CASE(two_users_never_share_a_macro_file),
 		CASE(text_that_dbt_could_not_read_is_refused),

@@ -5,8 +5,11 @@
 
 #include <cmocka.h>
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "airlock/base/fs.h"
 #include "airlock/deploy/publication.h"
 #include "airlock/format/json.h"
 #include "planned.h"
@@ -127,6 +130,105 @@ static void names_are_those_of_nodes(void **state)
 		"'row_access_policies' is for BigQuery, and this is PostgreSQL");
 }
 
+/* --- what the service limits --- */
+
+static size_t updates_of(const struct planned *planned, const char *of)
+{
+	for (size_t i = 0; i < planned->plan.update_count; i++)
+		if (strcmp(planned->plan.updates[i].of, of) == 0)
+			return planned->plan.updates[i].n;
+	return 0;
+}
+
+/* What is built on BigQuery, but for what `change` does to its picture. */
+static void plans_changed(struct planned *planned, void (*change)(json_t *picture))
+{
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	CLEANUP(js_free)
+	json_t *picture = js_read_file(INPUT "bigquery/built.json", 1 << 20, ERR_FILE, &err);
+	char path[] = "/tmp/airlock-quota.XXXXXX";
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0 && close(fd) == 0);
+	change(picture);
+
+	CLEANUP(mem_free_string) char *text = json_dumps(picture, 0);
+
+	assert_int_equal(fs_write_atomic(path, text, strlen(text), 0600, &err), 0);
+
+	CLEANUP(mem_free_string) char *message = planned_of(planned, "bigquery", path, "");
+
+	unlink(path);
+	assert_string_equal(message, "");
+}
+
+static void stays(json_t *picture)
+{
+	(void)picture;
+}
+
+static void lacks_utils(json_t *picture)
+{
+	json_array_remove(js_get_array(picture, "schemas"), 2);
+}
+
+static void describes_six_columns(json_t *picture)
+{
+	json_t *columns = json_array();
+
+	for (int i = 0; i < 6; i++) {
+		char name[] = { 'c', (char)('0' + i), 0 };
+
+		json_array_append_new(columns, json_pack("{s:s, s:s, s:s}", "name", name, "type",
+							 "INT64", "comment", "by hand"));
+	}
+	json_object_set_new(json_array_get(js_get_array(picture, "relations"), 0), "columns",
+			    columns);
+}
+
+/* A copy, its expiration and its description; a copy, its grants and its description. */
+static void each_change_of_a_table_is_counted(void **state)
+{
+	CLEANUP(planned_release) struct planned planned;
+
+	(void)state;
+	plans_changed(&planned, stays);
+	assert_int_equal(updates_of(&planned, "\"shop-eu\".mart.orders"), 3);
+	assert_int_equal(updates_of(&planned, "\"shop-eu\".mart.customers"), 3);
+	assert_int_equal(updates_of(&planned, "\"shop-eu\".mart.open_orders"), 1);
+	assert_int_equal(updates_of(&planned, "\"shop-eu\".utils"), 0);
+	assert_false(warns(&planned, "the service takes"));
+}
+
+static void a_dataset_that_is_made_is_counted(void **state)
+{
+	CLEANUP(planned_release) struct planned planned;
+
+	(void)state;
+	plans_changed(&planned, lacks_utils);
+	assert_int_equal(updates_of(&planned, "\"shop-eu\".utils"), 1);
+}
+
+/* Of the frozen table, which gets the descriptions of six columns before it is copied. */
+static void more_than_the_service_takes_at_once_is_said(void **state)
+{
+	CLEANUP(planned_release) struct planned planned;
+
+	(void)state;
+	plans_changed(&planned, describes_six_columns);
+	assert_true(warns(&planned, "is changed 7 times, and the service takes 5 in 10 seconds"));
+}
+
+static void nothing_is_counted_where_nothing_is_limited(void **state)
+{
+	CLEANUP(planned_release) struct planned planned;
+	CLEANUP(mem_free_string) char *message = planned_with(&planned, "postgres", "");
+
+	(void)state;
+	assert_string_equal(message, "");
+	assert_null(planned.plan.updates);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -135,6 +237,10 @@ int main(void)
 		cmocka_unit_test(a_replace_that_would_lose_them_is_refused),
 		cmocka_unit_test(what_is_new_has_nothing_to_lose),
 		cmocka_unit_test(names_are_those_of_nodes),
+		cmocka_unit_test(each_change_of_a_table_is_counted),
+		cmocka_unit_test(a_dataset_that_is_made_is_counted),
+		cmocka_unit_test(more_than_the_service_takes_at_once_is_said),
+		cmocka_unit_test(nothing_is_counted_where_nothing_is_limited),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

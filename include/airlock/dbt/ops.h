@@ -72,6 +72,9 @@ struct ops_connection {
 	const struct strv *environment;
 	struct runner *runner;
 	int64_t timeout_ms; /* 0: none of its own */
+	/* JSON of the labels that the service keeps of each statement, {"key": "value"}. NULL: it
+	 * keeps none. */
+	const char *job_label;
 	/* SQL in front of each statement while that file is there. NULL: none. */
 	const char *prologue;
 	const char *prologue_file;

@@ -64,6 +64,12 @@ struct plan_kept {
 	const char *why;
 };
 
+/* How often a publish changes the metadata of one table or dataset of production. */
+struct plan_update {
+	const char *of; /* as messages name it */
+	size_t n;
+};
+
 struct plan {
 	struct arena arena;
 	const char *strategy;
@@ -87,7 +93,9 @@ struct plan {
 	const struct route **reads; /* from production, by the build */
 	size_t read_count;
 	struct restore_list
-		restores; /* those of its relations, judged; what it uses is not in it */
+		restores;            /* those of its relations, judged; what it uses is not in it */
+	struct plan_update *updates; /* where the service limits them; NULL elsewhere */
+	size_t update_count;
 	struct strv warnings;
 	struct strv disarms; /* behind these no statement of the publish finds what it publishes */
 };

@@ -119,6 +119,9 @@ json_t *publication_detail(const struct publication *w);
 int publication_plan_file(struct publication *w, const char *reason, struct err *err);
 /* The copies, into the file of staging; through production's connection. */
 int publication_push_file_copies(struct publication *w, struct strv *statements, struct err *err);
+/* publication_quota.c: of the statements of a publish, and a warning of what is too many at once.
+ */
+void publication_count_updates(struct publication *w, const struct strv *statements);
 int publication_plan_publish(struct publication *w, const char *reason, struct err *err);
 /* publication_rebuild.c: of strategy wap. The whole of its restore points; the steps `rebuild`,
  * `grants` and `verify`. */

@@ -137,6 +137,8 @@ int state_push_raise(const struct state *state, struct strv *statements, struct 
 /* Nothing where the dialect has no tags. */
 int state_push_tag(const struct state *state, struct strv *statements, struct err *err);
 int state_push_running(const struct state *state, struct strv *queries, struct err *err);
+int state_push_cancel(const struct state *state, const char *job, struct strv *statements,
+		      struct err *err);
 int state_push_probe(const struct state *state, struct strv *queries, struct err *err);
 
 /* A lock as it was read back. Strings belong to the answer. */

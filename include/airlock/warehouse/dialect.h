@@ -90,10 +90,14 @@ enum dialect_template {
 	DIALECT_GRANTS_KEEP,
 	DIALECT_GRANTS_BACK, /* log, of:literal: what that deployment recorded, no more and no less
 			      */
-	/* Marks the statements of the session with the deployment; ? {"running": n}: how many of
-	 * these the service still has, whoever sent them. NULL where a lock waits for them. */
+	/* Marks the statements of the session with the deployment; NULL where a lock waits for
+	 * them, or the operation labels each (`labels_jobs`). */
 	DIALECT_TAG,
+	/* ? project, region: {"running": n}: how many of these the service still has, whoever sent
+	 * them; null: it cannot be asked. "jobs" of those that can be cancelled. NULL where a lock
+	 * waits for them. */
 	DIALECT_RUNNING,
+	DIALECT_CANCEL, /* job:literal: one of them; NULL where it is not done */
 	/* log, detail:literal: records the schemas that were put aside, [{"number", "of", "prefix",
 	 * "kind", "bytes", "made", ..}]; their name is the prefix and the deployment. NULL like the
 	 * one above. */
@@ -268,6 +272,13 @@ struct dialect {
 	/* One database file can take the place of another; staging's has the name
 	 * DIALECT_STAGING_FILE in statements. */
 	bool swaps_files;
+	/* The service keeps labels of each statement, and has those of a dead client still. */
+	bool labels_jobs;
+	/* How many changes of one table's or dataset's metadata the service takes at once, within
+	 * how many seconds; and of a table in a day. 0: no limit that matters. */
+	size_t updates_at_once;
+	size_t updates_within_s;
+	size_t updates_a_day;
 	/* Row access policies and authorized views are lost by a replace, and no statement reads
 	 * them. */
 	bool hides_policies;

@@ -98,6 +98,12 @@ drop snapshot table `Wh`.`airlock_restore`.`r_20260102030405_abcdef_1`;
 -- restore_dropped
 insert into `Wh`.`airlock`.`airlock_log` (id, logged_at, event, detail) select '20260102030405_abcdef', current_timestamp(), 'expired', '{"a":"it\'s \\"b\\""}';
 
+-- running
+declare located array<string>; begin set located = array(select j.job_id from `Wh`.`region-of Wh.mart`.INFORMATION_SCHEMA.JOBS_BY_USER as j where j.state != 'DONE' and j.parent_job_id is null and j.job_id != @@script.job_id and exists (select 1 from unnest(j.labels) as l where l.key = 'airlock' and l.value = '<id>') order by j.job_id); exception when error then set located = null; end; select to_json_string(struct(array_length(located) as `running`, located as `jobs`));
+
+-- cancel
+call bq.jobs.cancel('it\'s-4711');
+
 -- schema_create
 create schema if not exists `Wh`.`ma"rt`;
 
