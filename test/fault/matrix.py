@@ -112,14 +112,14 @@ def _of_meeting(environment, run, trace):
 
 def _follow(world, case, followup, outcome):
     """What is inside a step ends with what settled it, if that did; anything else with the next deployment
-    and gc, of which a sample leaves gc to some."""
+    and gc, of which a sample leaves gc to some. The lock of a second one that died is for the next too."""
     run, expected, problems = FOLLOWUPS[followup](world, outcome.state)
     outcome.settled = world.state()
     if problems or outcome.settled != expected:
         outcome.problems += [*problems,
                              f"after {followup} production is {outcome.settled}: {run.errors[-1500:]}"]
     outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world.strategy)
-    goes_on = case.is_whole or not world.is_exhaustive
+    goes_on = case.is_whole or len(case.faults) > 1 or not world.is_exhaustive
     # One that never got its lock has no history: the next deployment settles it.
     if followup != "deploy" and (goes_on or run.status):
         after = world.deploy()
