@@ -343,15 +343,22 @@ void assigned_release(struct assigned *assigned)
 	*assigned = (struct assigned) { .columns = STRV_INIT };
 }
 
+/* Of a name that was read whole: a quoted word of it ends. */
+static size_t word_len(const char *name)
+{
+	const char *end = skip_word(name);
+
+	return end ? (size_t)(end - name) : strlen(name);
+}
+
 struct relation assignment_schema(const struct assignment *one)
 {
-	const char *database_end = skip_word(one->name);
-	const char *schema = *database_end ? database_end + 1 : database_end;
-	const char *schema_end = skip_word(schema);
+	size_t database = word_len(one->name);
+	const char *schema = one->name + database + (one->name[database] == '.');
 
 	return (struct relation) {
-		.database = unquoted(one->name, (size_t)(database_end - one->name)),
-		.schema = unquoted(schema, (size_t)(schema_end - schema)),
+		.database = unquoted(one->name, database),
+		.schema = unquoted(schema, word_len(schema)),
 	};
 }
 
