@@ -295,11 +295,12 @@ static int add_table(struct publication *w, const struct past *past, const struc
 	return check_unchanged(w, past, t, record, err);
 }
 
-/* What is dropped takes along what nobody could read. */
+/* What is dropped takes along what nobody could read; they are read under the lock. */
 static int check_unread(const struct publication *w, const struct publish_table *t, struct err *err)
 {
-	if (!w->in->dialect->templates[DIALECT_OBSERVE_PRIVILEGES] || t->way != PUBLISH_EXCHANGE ||
-	    !t->to_table || t->to_table->privileges || config_bool(w->in->config, OPTION_FORCE))
+	if (!w->in->dialect->templates[DIALECT_OBSERVE_PRIVILEGES] || !t->decided ||
+	    t->way != PUBLISH_EXCHANGE || !t->to_table || t->to_table->privileges ||
+	    config_bool(w->in->config, OPTION_FORCE))
 		return 0;
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
 
@@ -324,7 +325,7 @@ static int choose_ways(struct publication *w, const struct past *past, struct er
 		    check_unread(w, t, err) < 0 ||
 		    publication_refuse_declared(w, t, row->route->node, err) < 0)
 			return -1;
-		if (t->way != PUBLISH_REMOVE)
+		if (t->decided && t->way != PUBLISH_REMOVE)
 			publication_warn_unread(w, t);
 		publication_choose_restore(w, t, true);
 		row->way = t->way;

@@ -200,7 +200,7 @@ EOT
   [ "$(option_of mart.orders labels)" = '[STRUCT("team", "sales")]' ]
   [ "$(option_of mart.orders description)" = '"the orders"' ]
   [ "$(left_beside)" -eq 0 ]
-  fault 'OBJECT_PRIVILEGES.*orders' unreadable
+  fault "OBJECT_PRIVILEGES.*object_name = 'orders'" unreadable
   run airlock rollback --yes
   assert_status 125
   assert_says 'mart.orders' 'the permissions that go with it cannot be read' '--force'
