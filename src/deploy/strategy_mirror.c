@@ -27,6 +27,7 @@ static int add_table(struct publication *w, const struct route *route, struct er
 		return -1;
 	struct publish_table *t = &w->set.tables[w->set.n - 1];
 
+	t->is_marked = true;
 	if (t->from_table) {
 		struct table *plain = arena_alloc(&w->plan->arena, sizeof(*plain));
 
@@ -234,7 +235,7 @@ static int mirror_plan(const struct strategy_input *input, struct plan *plan, st
 	return plan_steps(&w, err);
 }
 
-static const char *const one_by_one[] = { "bigquery", NULL };
+static const char *const one_by_one[] = { "bigquery", "snowflake", NULL };
 
 const struct strategy strategy_mirror = {
 	.name = "mirror",

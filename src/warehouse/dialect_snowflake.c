@@ -7,6 +7,7 @@
  * a zone, whatever the session's. Unquoted names are stored in capitals; ours are quoted.
  */
 #include "airlock/warehouse/dialect_rows.h"
+#include "airlock/warehouse/marker.h"
 #include "snowflake_aside.h"
 
 extern const char snowflake_containers_sql[];
@@ -116,6 +117,10 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"select to_json(object_construct('side', table_schema || '.' || table_name)) "
 		"from {home:ident}.information_schema.tables where table_schema = 'airlock' "
 		"and startswith(table_name, 'airlock_stage_') union all "
+		"select to_json(object_construct('copy', table_name)) "
+		"from {home:ident}.information_schema.tables where table_schema = 'airlock' "
+		"and startswith(table_name, 'mirror_') "
+		"and startswith(comment, '" MARKER_MIRROR "') union all "
 		"select to_json(object_construct('unfinished', id)) from {log:relation} "
 		"group by id having count_if(event = 'intent') > 0 "
 		"and count_if(event in ('finished', 'aborted')) = 0",
@@ -254,6 +259,14 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"from {log:relation} where id = '{id:bind}' and event = 'published') > 0))",
 };
 
+/* One statement, so that none is there without its rows or its marker. Permanent: a clone of it may
+ * be either. */
+static const char *const side_copy[] = {
+	"create table if not exists {copy}{layout:catalog} comment = {marker:literal} "
+	"{query:query}",
+	NULL,
+};
+
 static const char *const transaction_settings[] = { NULL };
 
 /* Undone by the service, or of two that create one thing at once. */
@@ -285,6 +298,7 @@ const struct dialect dialect_snowflake = {
 	.views_follow_names = true,
 	.one_writer = false,
 	.changes_set_atomically = false,
+	.replaces_layout = true,
 	.swaps_schemas = true,
 	.swaps_databases = true,
 	.remakes_views = true,
@@ -299,6 +313,7 @@ const struct dialect dialect_snowflake = {
 	.transient = transient,
 	.unreachable = unreachable,
 	.is_answer = snowflake_is_answer,
+	.side_copy = side_copy,
 	.templates = templates,
 	.choose_way = snowflake_choose_way,
 	.publish = snowflake_publish,

@@ -110,7 +110,8 @@ int snowflake_push(const struct push *p, const struct publish_table *t, const ch
 /* What replaces a table is a clone of this, policies and tags included, in one statement. */
 static int push_frozen(const struct push *p, const struct publish_table *t)
 {
-	return snowflake_push_assigned(p, t, &t->stage);
+	return snowflake_check_assigned(t, p->err) < 0 ? -1
+						       : snowflake_push_assigned(p, t, &t->stage);
 }
 
 static int push_restore(const struct push *p, const struct publish_table *t)
@@ -186,7 +187,8 @@ static int push_comment(const struct push *p, const struct publish_table *t)
 {
 	if (!t->decided || !t->from_table)
 		return 0;
-	if (!t->is_exact ? t->from_table->comment || !*comment_of(t) : t->view && !*comment_of(t))
+	if (!t->is_marked &&
+	    (!t->is_exact ? t->from_table->comment || !*comment_of(t) : t->view && !*comment_of(t)))
 		return 0;
 	return snowflake_push(p, t,
 			      t->view ? "comment on view {to} is {comment:literal}"

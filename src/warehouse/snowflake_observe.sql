@@ -4,7 +4,8 @@ select to_json(object_construct(
     'object', case t.table_type when 'VIEW' then md5(v.view_definition)
         else date_part(epoch_microsecond, t.created)::varchar end,
     'text', v.view_definition, 'owner', t.table_owner, 'owned', is_role_in_session(t.table_owner),
-    'comment', t.comment, 'transient', t.is_transient = 'YES',
+    'comment', t.comment, 'layout', 'cluster by ' || nullif(regexp_replace(t.clustering_key, '^LINEAR', ''), ''),
+    'transient', t.is_transient = 'YES',
     'refuses', array_construct_compact(
         case when t.is_iceberg = 'YES' then 'it is an Iceberg table' end,
         case when t.is_dynamic = 'YES' then 'it is a dynamic table' end,

@@ -305,7 +305,7 @@ static void refresh_is_golden(const char *dialect, const char *picture, const ch
 
 static void plans_of_the_mirror(void **state)
 {
-	static const char *const dialects[] = { "bigquery", "duckdb", "postgres" };
+	static const char *const dialects[] = { "bigquery", "duckdb", "postgres", "snowflake" };
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(dialects); i++) {

@@ -185,7 +185,8 @@ struct publish_table {
 	enum publish_way way;
 	/* from_table is all that the table shall be: nothing that to_table has besides is kept. */
 	bool is_exact;
-	bool is_copy; /* into staging: exact, but for foreign keys, comments and index names */
+	bool is_marked; /* the comment that from_table has is a mark of ours */
+	bool is_copy;   /* into staging: exact, but for foreign keys, comments and index names */
 	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
 	struct relation stage;     /* of a dialect that freezes what is published first */
 	struct relation side;      /* there: what PUBLISH_EXCHANGE builds beside `to` */
@@ -254,6 +255,8 @@ struct dialect {
 	 * "text" is a literal too, three quotes and prefixes begin one, # begins a comment; `a.b.c`
 	 * is three names; a name keeps its case without quotes, and a project has hyphens. */
 	bool is_google_sql;
+	/* What replaces a table may be partitioned or clustered otherwise. */
+	bool replaces_layout;
 	/* Characters that are in no name there, besides control characters; NULL: none. */
 	const char *never_in_names;
 	/* Each database has a catalog of its own: what a template says between {each} and {end}, or

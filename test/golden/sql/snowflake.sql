@@ -11,7 +11,8 @@ select to_json(object_construct(
     'object', case t.table_type when 'VIEW' then md5(v.view_definition)
         else date_part(epoch_microsecond, t.created)::varchar end,
     'text', v.view_definition, 'owner', t.table_owner, 'owned', is_role_in_session(t.table_owner),
-    'comment', t.comment, 'transient', t.is_transient = 'YES',
+    'comment', t.comment, 'layout', 'cluster by ' || nullif(regexp_replace(t.clustering_key, '^LINEAR', ''), ''),
+    'transient', t.is_transient = 'YES',
     'refuses', array_construct_compact(
         case when t.is_iceberg = 'YES' then 'it is an Iceberg table' end,
         case when t.is_dynamic = 'YES' then 'it is a dynamic table' end,
@@ -46,7 +47,7 @@ select to_json(object_construct('identifier', t.table_name, 'object', date_part(
 select to_json(object_construct('database', w.d, 'schema', w.s, 'identifier', w.i)) from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join "Wh".information_schema.tables t on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i;
 
 -- observe_left
-select to_json(object_construct('lock', table_name)) from "Wh".information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_lock_') union all select to_json(object_construct('side', table_schema || '.' || table_name)) from "Wh".information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_stage_') union all select to_json(object_construct('unfinished', id)) from "Wh"."airlock"."airlock_log" group by id having count_if(event = 'intent') > 0 and count_if(event in ('finished', 'aborted')) = 0;
+select to_json(object_construct('lock', table_name)) from "Wh".information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_lock_') union all select to_json(object_construct('side', table_schema || '.' || table_name)) from "Wh".information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'airlock_stage_') union all select to_json(object_construct('copy', table_name)) from "Wh".information_schema.tables where table_schema = 'airlock' and startswith(table_name, 'mirror_') and startswith(comment, 'airlock: side copy of refresh ') union all select to_json(object_construct('unfinished', id)) from "Wh"."airlock"."airlock_log" group by id having count_if(event = 'intent') > 0 and count_if(event in ('finished', 'aborted')) = 0;
 
 -- restore_check
 select to_number(case when (select count(*) from "Wh".information_schema.tables t cross join (select l.id, e.value as e from "Wh"."airlock"."airlock_log" l, lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores' and l.id = '20260102030405_abcdef') r where t.table_schema = 'airlock_restore' and t.table_name = 'r_20260102030405_abcdef_1' and t.comment = 'airlock: it''s ours' and 'r_' || r.id || '_' || r.e:number::varchar = t.table_name) > 0 then '1' else 'airlock-conflict: ' || 'Wh.airlock_restore.r' || ' is no longer what the history says' end);
