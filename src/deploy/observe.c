@@ -6,6 +6,8 @@
 #include "airlock/deploy/state.h"
 #include "airlock/format/json.h"
 
+enum { DDLS_AT_ONCE = 50 };
+
 /* The first three queries; counts follow. */
 enum { QUERY_SESSION, QUERY_SCHEMAS, QUERY_RELATIONS, QUERY_ROWS };
 
@@ -175,47 +177,6 @@ static int push_privileges_of(const struct routes *routes, const struct relation
 			    ARRAY_LEN(args), err);
 }
 
-/* Its name is the argument of a function: a literal of what a statement would say. */
-static int push_ddl_of(const struct routes *routes, const struct relation *relation,
-		       const struct observed *before, struct strv *queries, struct err *err)
-{
-	const struct table *table = observed_table(before, routes->dialect, relation);
-	const struct sql_arg it = SQL_ARG_RELATION("it", relation);
-	struct buf name CLEANUP(buf_release) = BUF_INIT;
-
-	if (!table || table->is_gone || !routes->dialect->templates[DIALECT_OBSERVE_DDL])
-		return 0;
-	if (sql_render(&name, routes->dialect, "{it}", &it, 1, err) < 0)
-		return -1;
-	const struct sql_arg args[] = {
-		SQL_ARG_LITERAL("database", relation->database),
-		SQL_ARG_LITERAL("in_dataset", relation->schema),
-		SQL_ARG_LITERAL("identifier", relation->identifier),
-		SQL_ARG_LITERAL("type", table_is_view(table) ? "view" : "table"),
-		SQL_ARG_LITERAL("it", buf_cstr(&name)),
-	};
-
-	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_DDL, args, ARRAY_LEN(args),
-			    err);
-}
-
-int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
-			bool content, struct strv *queries, struct err *err)
-{
-	for (size_t i = 0; i < routes->n; i++) {
-		const struct route *route = &routes->items[i];
-
-		if (route->in_scope &&
-		    ((staging &&
-		      push_rows_of(routes, &route->from, before, content, queries, err) < 0) ||
-		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
-		     push_privileges_of(routes, &route->to, before, queries, err) < 0 ||
-		     push_ddl_of(routes, &route->to, before, queries, err) < 0))
-			return -1;
-	}
-	return push_orphans(routes, before, content, queries, err);
-}
-
 /* A view has no rows of its own. What is about to be built is what the project says; what was put
  * aside is what it was. */
 static bool counts_from(const struct routes *routes, const struct route *route,
@@ -272,6 +233,74 @@ static int push_history(const struct routes *routes, const struct route *route,
 			    ARRAY_LEN(args), err);
 }
 
+/* Its name is the argument of a function: a literal of what a statement would say. */
+static int add_ddl_of(const struct routes *routes, const struct relation *relation,
+		      const struct observed *before, struct strv *selects, struct err *err)
+{
+	const struct table *table = observed_table(before, routes->dialect, relation);
+	const struct sql_arg it = SQL_ARG_RELATION("it", relation);
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+
+	if (!table || table->is_gone)
+		return 0;
+	if (sql_render(&name, routes->dialect, "{it}", &it, 1, err) < 0)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("database", relation->database),
+		SQL_ARG_LITERAL("in_dataset", relation->schema),
+		SQL_ARG_LITERAL("identifier", relation->identifier),
+		SQL_ARG_LITERAL("type", table_is_view(table) ? "view" : "table"),
+		SQL_ARG_LITERAL("it", buf_cstr(&name)),
+	};
+
+	return dialect_push(selects, routes->dialect, DIALECT_OBSERVE_DDL, args, ARRAY_LEN(args),
+			    err);
+}
+
+/* Of production's relations, and of the tables of staging; some in one statement. */
+static int push_ddls(const struct routes *routes, const struct observed *before, bool staging,
+		     struct strv *queries, struct err *err)
+{
+	struct strv selects CLEANUP(strv_release) = STRV_INIT;
+	struct buf text CLEANUP(buf_release) = BUF_INIT;
+
+	for (size_t i = 0; routes->dialect->templates[DIALECT_OBSERVE_DDL] && i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (route->in_scope &&
+		    (add_ddl_of(routes, &route->to, before, &selects, err) < 0 ||
+		     (staging && has_rows(routes, route, before) &&
+		      add_ddl_of(routes, &route->from, before, &selects, err) < 0)))
+			return -1;
+	}
+	for (size_t i = 0; i < selects.n; i++) {
+		buf_printf(&text, "%s%s", text.len ? "\nunion all " : "", selects.v[i]);
+		if ((i + 1) % DDLS_AT_ONCE != 0 && i + 1 < selects.n)
+			continue;
+		strv_push(queries, buf_cstr(&text));
+		buf_clear(&text);
+	}
+	return 0;
+}
+
+int observe_push_tables(const struct routes *routes, const struct observed *before, bool staging,
+			bool content, struct strv *queries, struct err *err)
+{
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (route->in_scope &&
+		    ((staging &&
+		      push_rows_of(routes, &route->from, before, content, queries, err) < 0) ||
+		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
+		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
+			return -1;
+	}
+	return push_ddls(routes, before, staging, queries, err) < 0
+		       ? -1
+		       : push_orphans(routes, before, content, queries, err);
+}
+
 static int push_counts(const struct routes *routes, const struct observed *before, bool content,
 		       struct strv *queries, struct err *err)
 {
@@ -283,13 +312,12 @@ static int push_counts(const struct routes *routes, const struct observed *befor
 		      (observe_push_rows(routes, &route->from, content, queries, err) < 0 ||
 		       push_history(routes, route, before, queries, err) < 0)) ||
 		     push_rows_of(routes, &route->to, before, content, queries, err) < 0 ||
-		     push_privileges_of(routes, &route->to, before, queries, err) < 0 ||
-		     push_ddl_of(routes, &route->to, before, queries, err) < 0 ||
-		     (has_rows(routes, route, before) &&
-		      push_ddl_of(routes, &route->from, before, queries, err) < 0)))
+		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
 			return -1;
 	}
-	return push_orphans(routes, before, content, queries, err);
+	return push_ddls(routes, before, true, queries, err) < 0
+		       ? -1
+		       : push_orphans(routes, before, content, queries, err);
 }
 
 int observe_push_queries(const struct routes *routes, const struct observed *before,

@@ -186,6 +186,22 @@ static void a_view_of_production_that_has_any_is_not_made_anew(void **state)
 	assert_int_equal(dialect_find("snowflake")->choose_way(&table, &way, &reason, &err), 0);
 }
 
+/* A rollback asks for no way. */
+static void cannot_be_published(const char *restored, const char *production, const char *why)
+{
+	const struct dialect *dialect = dialect_find("snowflake");
+	struct publish_table table = published(restored, production);
+	const struct publish_set set = { .tables = &table, .n = 1 };
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	table.is_exact = true;
+	table.way = PUBLISH_REPLACE;
+	assert_int_equal(dialect->publish(dialect, &set, &statements, &err), -1);
+	if (!strstr(err.message, why))
+		fail_msg("%s", err.message);
+}
+
 static void what_comes_back_has_its_own_and_what_production_got_since(void **state)
 {
 	struct publish_table table = published(TABLE(" WITH MASKING POLICY G.P.HIDE", "", ""),
@@ -193,6 +209,12 @@ static void what_comes_back_has_its_own_and_what_production_got_since(void **sta
 
 	(void)state;
 	has_no_way("snowflake", table, "is staging's, and production has none");
+	cannot_be_published(
+		TABLE(" WITH MASKING POLICY G.P.HIDE", "", ""),
+		TABLE(" WITH MASKING POLICY G.P.NEW", "", ""),
+		"the masking policy G.P.NEW on column ID is production's, and staging has");
+	table = published(TABLE(" WITH MASKING POLICY G.P.HIDE", "", ""),
+			  TABLE("", " WITH MASKING POLICY G.P.HIDE", ""));
 	table.is_exact = true;
 	publishes("snowflake", table, false, PUBLISH_REPLACE,
 		  STAGE "modify column \"e mail\" set masking policy G.P.HIDE force");
