@@ -31,16 +31,29 @@
 	"(select l.id, l.logged_at, e.value as e from {log:relation} l, "                          \
 	"lateral flatten(input => parse_json(l.detail)) e where l.event = 'restores') r "
 
+/* What a role has made that this session is not of may be hidden from it, and goes with a schema.
+ */
+#define ASIDE_MAKERS(CATALOG, KINDS)                                                               \
+	"(select p.object_name as s, p.grantee as n from " CATALOG                                 \
+	"information_schema.object_privileges p where p.object_type in (" KINDS                    \
+	") and startswith(p.privilege_type, 'CREATE ') and not is_role_in_session(p.grantee)) "
+
 /* Everything in schemas with such a name that the record of theirs does not list. */
-#define ASIDE_OTHERS                                                                               \
-	"(select t.s as table_schema, listagg(t.n, ', ') within group (order by t.n) as names "    \
-	"from " SNOWFLAKE_MEMBERS(                                                                 \
+#define ASIDE_UNRECORDED                                                                           \
+	"select t.s as s, t.n as n from " SNOWFLAKE_MEMBERS(                                       \
 		"{home:ident}.") "t left join (select r.e:schema::varchar as s, "                  \
 				 "to_json(r.e:objects) as made from " ASIDE_RECORDS                \
-				 ") m on m.s = t.s "                                               \
-				 "where contains(t.s, '__airlock_') and not "                      \
-				 "contains(coalesce(m.made, ''), "                                 \
-				 "to_json(to_variant(" ASIDE_MEMBER "))) group by t.s) o "
+				 ") m on m.s = t.s where contains(t.s, '__airlock_') and not "     \
+				 "contains(coalesce(m.made, ''), to_json(to_variant(" ASIDE_MEMBER \
+				 ")))"
+
+#define ASIDE_HIDDEN                                                                               \
+	"select distinct m.s, 'perhaps what ' || m.n || ' made, which this role may not see' "     \
+	"from " ASIDE_MAKERS("{home:ident}.", "'SCHEMA'") "m where contains(m.s, '__airlock_')"
+
+#define ASIDE_OTHERS                                                                               \
+	"(select u.s as table_schema, listagg(u.n, ', ') within group (order by u.n) as names "    \
+	"from (" ASIDE_UNRECORDED " union all " ASIDE_HIDDEN ") u group by u.s) o "
 
 #define ASIDE_OBSERVE                                                                              \
 	"select to_json(object_construct('schema', n.schema_name, 'object', " ASIDE_CREATED(       \
@@ -96,8 +109,13 @@
 		"n") " where n.database_name = "                                                   \
 		     "{identifier:literal} and endswith(coalesce(n.comment, ''), "                 \
 		     "{marker:literal})) > 0 and " ASIDE_DATABASE_OTHERS                           \
-		     " = 0 then '1' else '" DIALECT_RAISED_CONFLICT                                \
-		     " ' || {shown:literal} || ' is no longer what the history says' end)"
+		     " = 0 and (select count(*) from " ASIDE_MAKERS(                               \
+			     "{catalog:ident}.",                                                   \
+			     "'SCHEMA', 'DATABASE'") "m) = 0 then '1' else "                       \
+						     "'" DIALECT_RAISED_CONFLICT                   \
+						     " ' || {shown:literal} || ' is no longer "    \
+						     "what the history says, or holds what this "  \
+						     "role may not see' end)"
 
 #define ASIDE_DATABASES_OBSERVE                                                                    \
 	"select to_json(object_construct('aside', n.database_name, 'object', " ASIDE_CREATED(      \
