@@ -234,27 +234,39 @@ static int push_history(const struct routes *routes, const struct route *route,
 }
 
 /* Its name is the argument of a function: a literal of what a statement would say. */
-static int add_ddl_of(const struct routes *routes, const struct relation *relation,
-		      const struct observed *before, struct strv *selects, struct err *err)
+static int add_ddl_of(const struct routes *routes, const struct relation *relation, bool is_view,
+		      struct strv *selects, struct err *err)
 {
-	const struct table *table = observed_table(before, routes->dialect, relation);
 	const struct sql_arg it = SQL_ARG_RELATION("it", relation);
 	struct buf name CLEANUP(buf_release) = BUF_INIT;
 
-	if (!table || table->is_gone)
-		return 0;
 	if (sql_render(&name, routes->dialect, "{it}", &it, 1, err) < 0)
 		return -1;
 	const struct sql_arg args[] = {
 		SQL_ARG_LITERAL("database", relation->database),
 		SQL_ARG_LITERAL("in_dataset", relation->schema),
 		SQL_ARG_LITERAL("identifier", relation->identifier),
-		SQL_ARG_LITERAL("type", table_is_view(table) ? "view" : "table"),
+		SQL_ARG_LITERAL("type", is_view ? "view" : "table"),
 		SQL_ARG_LITERAL("it", buf_cstr(&name)),
 	};
 
 	return dialect_push(selects, routes->dialect, DIALECT_OBSERVE_DDL, args, ARRAY_LEN(args),
 			    err);
+}
+
+/* What staging will hold is not in a picture that was taken before. */
+static int add_ddls_of(const struct routes *routes, const struct route *route,
+		       const struct observed *before, bool staging, struct strv *selects,
+		       struct err *err)
+{
+	const struct table *to = observed_table(before, routes->dialect, &route->to);
+
+	if (to && !to->is_gone &&
+	    add_ddl_of(routes, &route->to, table_is_view(to), selects, err) < 0)
+		return -1;
+	return staging && has_rows(routes, route, before)
+		       ? add_ddl_of(routes, &route->from, false, selects, err)
+		       : 0;
 }
 
 /* Of production's relations, and of the tables of staging; some in one statement. */
@@ -264,15 +276,10 @@ static int push_ddls(const struct routes *routes, const struct observed *before,
 	struct strv selects CLEANUP(strv_release) = STRV_INIT;
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
-	for (size_t i = 0; routes->dialect->templates[DIALECT_OBSERVE_DDL] && i < routes->n; i++) {
-		const struct route *route = &routes->items[i];
-
-		if (route->in_scope &&
-		    (add_ddl_of(routes, &route->to, before, &selects, err) < 0 ||
-		     (staging && has_rows(routes, route, before) &&
-		      add_ddl_of(routes, &route->from, before, &selects, err) < 0)))
+	for (size_t i = 0; routes->dialect->templates[DIALECT_OBSERVE_DDL] && i < routes->n; i++)
+		if (routes->items[i].in_scope &&
+		    add_ddls_of(routes, &routes->items[i], before, staging, &selects, err) < 0)
 			return -1;
-	}
 	for (size_t i = 0; i < selects.n; i++) {
 		buf_printf(&text, "%s%s", text.len ? "\nunion all " : "", selects.v[i]);
 		if ((i + 1) % DDLS_AT_ONCE != 0 && i + 1 < selects.n)
@@ -296,7 +303,7 @@ int observe_push_tables(const struct routes *routes, const struct observed *befo
 		     push_privileges_of(routes, &route->to, before, queries, err) < 0))
 			return -1;
 	}
-	return push_ddls(routes, before, staging, queries, err) < 0
+	return push_ddls(routes, before, false, queries, err) < 0
 		       ? -1
 		       : push_orphans(routes, before, content, queries, err);
 }

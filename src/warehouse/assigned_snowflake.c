@@ -525,11 +525,16 @@ int snowflake_check_assigned(const struct publish_table *table, struct err *err)
 		return 0;
 	if (table->view || table->is_view)
 		return check_view(table, err);
-	if (!table->decided || !table->from_table || !table->from_table->ddl ||
-	    !table->to_table->ddl)
+	if (!table->decided || !table->from_table || !table->to_table->ddl)
 		return 0;
-	if (read_of(table, table->from_table->ddl, &from, err) < 0 ||
-	    read_of(table, table->to_table->ddl, &to, err) < 0)
+	if (read_of(table, table->to_table->ddl, &to, err) < 0)
+		return -1;
+	if (!table->from_table->ddl)
+		return to.n == 0 ? 0
+				 : refuse(table, &to.items[0],
+					  "is production's, and what staging has was not read",
+					  TAKE_IT_OUT, err);
+	if (read_of(table, table->from_table->ddl, &from, err) < 0)
 		return -1;
 	return check_both(table, &from, &to, err);
 }

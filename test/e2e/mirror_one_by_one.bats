@@ -127,6 +127,7 @@ layout_of() { # layout_of TABLE
 
 # bats test_tags=engine:snowflake
 @test "a refresh keeps grants, policies and the comment of the raw table, and is as transient as it is" {
+  sql 'create schema if not exists raw'
   sql 'create masking policy shop_source.hide as (v varchar) returns varchar -> null'
   sql 'create or replace transient table raw.orders as select * from shop_source.orders'
   sql 'alter table raw.orders modify column status set masking policy shop_source.hide'

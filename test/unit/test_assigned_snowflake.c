@@ -99,8 +99,9 @@ static void what_both_have_or_whose_column_goes_is_left_alone(void **state)
 	nothing_is_given(whole, whole);
 	nothing_is_given(other_column, TABLE("", " WITH MASKING POLICY #unknown_policy", ""));
 	nothing_is_given(TABLE("", "", ""), TABLE("", " COMMENT 'POLICY, TAG (and all)'", ""));
-	/* Not read, as in a plan. */
-	nothing_is_given(NULL, whole);
+	nothing_is_given(TABLE("", "", " WITH TAG (G.P.COST='a')"), NULL);
+	nothing_is_given(NULL, TABLE("", "", ""));
+	refuses(NULL, whole, "what staging has was not read");
 }
 
 static void a_difference_is_refused_by_name(void **state)
