@@ -103,6 +103,49 @@ static int check_newest(const json_t *deployments, const json_t *chosen, struct 
 	return 0;
 }
 
+static bool is_same_relation(const json_t *a, const json_t *b)
+{
+	static const char *const keys[] = { "database", "schema", "identifier" };
+
+	for (size_t i = 0; i < ARRAY_LEN(keys); i++)
+		if (!json_equal(json_object_get(a, keys[i]), json_object_get(b, keys[i])))
+			return false;
+	return true;
+}
+
+static void take_over(const json_t *later, const json_t *objects)
+{
+	for (size_t i = 0; i < json_array_size(objects); i++)
+		for (size_t k = 0; k < json_array_size(later); k++) {
+			json_t *own = json_array_get(objects, i);
+			const json_t *new = json_array_get(later, k);
+
+			if (is_same_relation(own, new))
+				json_object_set(own, "object", json_object_get(new, "object"));
+		}
+}
+
+/* What a later one replaced and a rollback put back is another object where none can be moved, and
+ * what that deployment left all the same. */
+static void follow_rollbacks(const json_t *deployments, json_t *chosen)
+{
+	size_t i = 0;
+
+	if (was_taken_back(deployments, js_get_string(chosen, "id")))
+		return;
+	while (json_array_get(deployments, i) != chosen)
+		i++;
+	while (i-- > 0) {
+		const json_t *later = json_array_get(deployments, i);
+		const json_t *objects = js_get_array(later, "objects");
+
+		if (!is_rollback(later) || !changed_production(later))
+			continue;
+		take_over(objects, js_get_array(chosen, "objects"));
+		take_over(objects, js_get_array(chosen, "rebuilt"));
+	}
+}
+
 static const struct manifest_node *node_of(struct deploy *deploy, const char *unique_id)
 {
 	const struct manifest_node *node = manifest_find(deploy->sides.from_manifest, unique_id);
@@ -294,6 +337,7 @@ int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *e
 	if (!config_bool(deploy->request.config, OPTION_FORCE) &&
 	    check_newest(deployments, chosen, err) < 0)
 		return -1;
+	follow_rollbacks(deployments, chosen);
 	deploy->rolled_back = json_incref(chosen);
 	deploy->strategy = &strategy_rollback;
 	if (js_get_bool(json_array_get(js_get_array(chosen, "containers"), 0), "is_file", false) &&
