@@ -211,7 +211,6 @@ static int push_history(const struct routes *routes, const struct route *route,
 			const struct observed *before, struct strv *queries, struct err *err)
 {
 	const struct table *to = observed_table(before, routes->dialect, &route->to);
-
 	const struct table_column *key;
 
 	if (routes->is_rollback || !route->node->snapshot_key || !to || to->is_gone ||
