@@ -252,10 +252,11 @@ static int choose_way(const struct publication *w, const struct past *past, stru
 	if (choose_source(w, past, t, record, err) < 0)
 		return -1;
 	if (!moves) {
-		bool replaces = w->in->dialect->replaces_layout ||
-				table_same_layout(t->from_table, t->to_table);
-
-		t->way = !t->to_table ? PUBLISH_NEW : replaces ? PUBLISH_REPLACE : PUBLISH_EXCHANGE;
+		t->way = !t->to_table ? PUBLISH_NEW
+			 : w->in->dialect->replaces_layout ||
+					 table_same_layout(t->from_table, t->to_table)
+				 ? PUBLISH_REPLACE
+				 : PUBLISH_EXCHANGE;
 		*ret_reason = "the table is created as it was, with the rows it had";
 	} else if (strcmp(way, publish_way_name(PUBLISH_REBUILD)) == 0) {
 		t->is_exact = false;
