@@ -210,6 +210,7 @@ static int choose_source(const struct publication *w, const struct past *past,
 	source->version = seen->version;
 	source->rows = seen->rows;
 	source->content = seen->content;
+	source->ddl = seen->ddl;
 	t->from_table = source;
 	return 0;
 }
