@@ -15,6 +15,7 @@ import selectors
 import signal
 import socket
 import struct
+import traceback
 
 from engines import ENGINES
 
@@ -84,6 +85,8 @@ def start(run, connection):
         try:
             become(connection, inherited, passed, environment)
             run(words)
+        except Exception:  # of the harness: whoever asked has its text
+            traceback.print_exc()
         finally:
             os._exit(126)
     for descriptor in passed:
