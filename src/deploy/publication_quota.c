@@ -4,44 +4,76 @@
 
 #include "airlock/deploy/publication.h"
 
-/* A statement that changes what stands behind the name. */
+/* What stands in front of the name of what a statement changes. */
 static const char *const changes[] = {
-	" table {it}", " table if exists {it}", " table if not exists {it}",
-	" view {it}",  " view if exists {it}",
+	" table ", " table if exists ", " table if not exists ",
+	" view ",  " view if exists ",  "create schema if not exists ",
 };
 
-static size_t occurrences(const char *text, const char *words, size_t len)
+/* Behind `a`.`b`.`c`. */
+static const char *skip_name(const char *p)
 {
+	while (*p == '`') {
+		p = strchr(p + 1, '`');
+		if (!p)
+			return NULL;
+		p += p[1] == '.' && p[2] == '`' ? 2 : 1;
+	}
+	return p;
+}
+
+static void add_names(const char *statement, const char *words, struct strv *names)
+{
+	size_t len = strlen(words);
+
+	for (const char *at = strstr(statement, words); at; at = strstr(at + len, words)) {
+		const char *name = at + len;
+		const char *end = skip_name(name);
+
+		if (end && end > name)
+			strv_take(names, mem_strndup(name, (size_t)(end - name)));
+	}
+}
+
+/* The names that the statements change, as often as they do; sorted. */
+static void read_names(const struct strv *statements, struct strv *names)
+{
+	for (size_t i = 0; i < statements->n; i++)
+		for (size_t k = 0; k < ARRAY_LEN(changes); k++)
+			add_names(statements->v[i], changes[k], names);
+	strv_sort(names);
+}
+
+static size_t count(const struct publication *w, const struct strv *names,
+		    const struct sql_arg *arg)
+{
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	size_t first = 0;
+	size_t behind = names->n;
 	size_t n = 0;
 
-	for (const char *at = strstr(text, words); at; at = strstr(at + len, words))
+	if (sql_render(&name, w->in->dialect, "{it}", arg, 1, &ignored) < 0)
+		return 0;
+	while (first < behind) {
+		size_t middle = first + (behind - first) / 2;
+
+		if (strcmp(names->v[middle], buf_cstr(&name)) < 0)
+			first = middle + 1;
+		else
+			behind = middle;
+	}
+	while (first + n < names->n && strcmp(names->v[first + n], buf_cstr(&name)) == 0)
 		n++;
 	return n;
 }
 
-static size_t count(const struct publication *w, const struct strv *statements, const char *what,
-		    const struct sql_arg *arg)
-{
-	struct buf words CLEANUP(buf_release) = BUF_INIT;
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
-	size_t n = 0;
-
-	if (sql_render(&words, w->in->dialect, what, arg, 1, &ignored) < 0)
-		return 0;
-	for (size_t i = 0; i < statements->n; i++)
-		n += occurrences(statements->v[i], buf_cstr(&words), words.len);
-	return n;
-}
-
-static size_t count_table(const struct publication *w, const struct strv *statements,
+static size_t count_table(const struct publication *w, const struct strv *names,
 			  const struct relation *relation)
 {
 	const struct sql_arg arg = SQL_ARG_RELATION("it", relation);
-	size_t n = 0;
 
-	for (size_t i = 0; relation->identifier && i < ARRAY_LEN(changes); i++)
-		n += count(w, statements, changes[i], &arg);
-	return n;
+	return relation->identifier ? count(w, names, &arg) : 0;
 }
 
 static void add(struct publication *w, char *of, size_t n)
@@ -55,14 +87,13 @@ static void add(struct publication *w, char *of, size_t n)
 		(struct plan_update) { arena_strdup(&plan->arena, name), n };
 }
 
-static void add_dataset(struct publication *w, const struct strv *statements,
+static void add_dataset(struct publication *w, const struct strv *names,
 			const struct relation *schema)
 {
 	const struct sql_arg arg = SQL_ARG_SCHEMA("it", schema);
 	const struct relation whole = { schema->database, schema->schema, NULL };
 
-	add(w, relation_display(&whole),
-	    count(w, statements, "create schema if not exists {it}", &arg));
+	add(w, relation_display(&whole), count(w, names, &arg));
 }
 
 static void warn_of_limit(struct publication *w, const struct relation *relation, size_t n)
@@ -80,19 +111,21 @@ static void warn_of_limit(struct publication *w, const struct relation *relation
 void publication_count_updates(struct publication *w, const struct strv *statements)
 {
 	struct plan *plan = w->plan;
+	struct strv names CLEANUP(strv_release) = STRV_INIT;
 
 	if (w->in->dialect->updates_at_once == 0)
 		return;
+	read_names(statements, &names);
 	plan->update_count = 0;
 	plan->updates = arena_alloc(&plan->arena, (2 * w->set.n + 2) * sizeof(*plan->updates));
 	for (size_t i = 0; i < w->set.n; i++) {
 		const struct publish_table *t = &w->set.tables[i];
-		size_t n = count_table(w, statements, t->to) + count_table(w, statements, &t->side);
+		size_t n = count_table(w, &names, t->to) + count_table(w, &names, &t->side);
 
 		if (i == 0 || !relation_same_schema(w->in->dialect, w->set.tables[i - 1].to, t->to))
-			add_dataset(w, statements, t->to);
+			add_dataset(w, &names, t->to);
 		add(w, relation_display(t->to), n);
 		warn_of_limit(w, t->to, n);
-		warn_of_limit(w, &t->stage, count_table(w, statements, &t->stage));
+		warn_of_limit(w, &t->stage, count_table(w, &names, &t->stage));
 	}
 }
