@@ -150,15 +150,13 @@ static int read_policy(struct reader *r)
 
 	if (!end)
 		return not_understood(r);
-	struct assignment *policy = add(r, kind_of_policy(r), name, (size_t)(end - name));
 	const char *with = skip_space(end);
 	const char *behind = skip_with(with);
 
-	policy->with = mem_strdup("");
 	if (!behind)
 		return not_understood(r);
-	free(policy->with);
-	policy->with = mem_strndup(with, (size_t)(behind - with));
+	add(r, kind_of_policy(r), name, (size_t)(end - name))->with =
+		mem_strndup(with, (size_t)(behind - with));
 	r->at = behind == with ? end : behind;
 	r->clauses++;
 	return 0;
@@ -185,9 +183,8 @@ static int read_tag(struct reader *r)
 
 	if (!behind)
 		return not_understood(r);
-	struct assignment *tag = add(r, mem_strdup("TAG"), name, (size_t)(end - name));
-
-	tag->with = mem_strndup(value, (size_t)(behind - value));
+	add(r, mem_strdup("TAG"), name, (size_t)(end - name))->with =
+		mem_strndup(value, (size_t)(behind - value));
 	r->at = behind + (*behind == '\'');
 	return 0;
 }
@@ -371,19 +368,15 @@ static bool is_tag(const struct assignment *one)
 	return strcmp(one->kind, "TAG") == 0;
 }
 
-static bool same_text(const char *a, const char *b)
-{
-	return !a || !b ? a == b : strcmp(a, b) == 0;
-}
-
 /* In the same place: a column has one policy of a kind, and each tag once. */
 static const struct assignment *find(const struct assigned *in, const struct assignment *one)
 {
 	for (size_t i = 0; i < in->n; i++) {
 		const struct assignment *other = &in->items[i];
 
-		if (strcmp(other->kind, one->kind) == 0 && same_text(other->column, one->column) &&
-		    (!is_tag(one) || same_text(other->name, one->name)))
+		if (strcmp(other->kind, one->kind) == 0 &&
+		    table_same_text(other->column, one->column) &&
+		    (!is_tag(one) || table_same_text(other->name, one->name)))
 			return other;
 	}
 	return NULL;
@@ -394,13 +387,21 @@ static bool has_column(const struct assigned *in, const struct assignment *one)
 	return !one->column || strv_contains(&in->columns, one->column);
 }
 
-/* "the masking policy GOV.HIDE on column 'EMAIL'"; free() it. */
-static char *described(const struct assignment *one)
+/* Its kind as messages have it; free() it. */
+static char *kind_of(const struct assignment *one)
 {
-	char *kind CLEANUP(mem_free_string) = mem_strdup(one->kind);
+	char *kind = mem_strdup(one->kind);
 
 	for (char *p = kind; *p; p++)
 		*p = (char)tolower((unsigned char)*p);
+	return kind;
+}
+
+/* "the masking policy GOV.HIDE on column 'EMAIL'"; free() it. */
+static char *described(const struct assignment *one)
+{
+	char *kind CLEANUP(mem_free_string) = kind_of(one);
+
 	return mem_printf("the %s %s%s%s%s%s", kind, one->name ? one->name : "(unknown)",
 			  is_tag(one) && one->name ? " = "
 			  : *one->with             ? " "
@@ -421,10 +422,8 @@ static int refuse(const struct publish_table *table, const struct assignment *on
 static int refuse_hidden(const struct publish_table *table, const struct assignment *one,
 			 struct err *err)
 {
-	char *kind CLEANUP(mem_free_string) = mem_strdup(one->kind);
+	char *kind CLEANUP(mem_free_string) = kind_of(one);
 
-	for (char *p = kind; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
 	refuse(table, one, "cannot be compared: this role may not see which it is", NULL, err);
 	return err_hint(err,
 			"'grant apply %s on account to role ..', and usage on the schema that it "
