@@ -165,7 +165,7 @@ static int push_privileges_of(const struct routes *routes, const struct relation
 	char *region CLEANUP(mem_free_string) = DIALECT_REGION_OF(relation);
 	const struct sql_arg args[] = {
 		SQL_ARG_LITERAL("database", relation->database),
-		SQL_ARG_LITERAL("in_dataset", relation->schema),
+		SQL_ARG_LITERAL("in_schema", relation->schema),
 		SQL_ARG_LITERAL("identifier", relation->identifier),
 		SQL_ARG_IDENT("project", relation->database),
 		SQL_ARG_IDENT("region", region),
@@ -243,7 +243,7 @@ static int add_ddl_of(const struct routes *routes, const struct relation *relati
 		return -1;
 	const struct sql_arg args[] = {
 		SQL_ARG_LITERAL("database", relation->database),
-		SQL_ARG_LITERAL("in_dataset", relation->schema),
+		SQL_ARG_LITERAL("in_schema", relation->schema),
 		SQL_ARG_LITERAL("identifier", relation->identifier),
 		SQL_ARG_LITERAL("type", is_view ? "view" : "table"),
 		SQL_ARG_LITERAL("it", buf_cstr(&name)),

@@ -87,7 +87,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"declare located string; begin set located = " BIGQUERY_PRIVILEGES "; "
 		"exception when error then set located = null; end; "
 		"select to_json_string(struct({database:literal} as `database`, "
-		"{in_dataset:literal} as `schema`, {identifier:literal} as `identifier`, "
+		"{in_schema:literal} as `schema`, {identifier:literal} as `identifier`, "
 		"located as `privileges`))",
 	/* Of this user, and not the one that asks. */
 	[DIALECT_RUNNING] =

@@ -88,7 +88,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	/* Policies that a role may not see it names as unknown (assigned_snowflake.h). */
 	[DIALECT_OBSERVE_DDL] =
 		"select to_json(object_construct('database', {database:literal}, 'schema', "
-		"{in_dataset:literal}, 'identifier', {identifier:literal}, 'ddl', "
+		"{in_schema:literal}, 'identifier', {identifier:literal}, 'ddl', "
 		"get_ddl({type:literal}, {it:literal}, true)))",
 	[DIALECT_OBSERVE_RESTORES] =
 		"select to_json(object_construct('identifier', t.table_name, 'object', " OBJECT

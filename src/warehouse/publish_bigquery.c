@@ -267,7 +267,7 @@ static int push_privileges_check(const struct push *p, const struct publish_tabl
 	char *message CLEANUP(mem_free_string) =
 		mem_printf("the permissions of %s are not those that it had: ", display);
 	const struct sql_arg args[] = {
-		SQL_ARG_LITERAL("in_dataset", t->to->schema),
+		SQL_ARG_LITERAL("in_schema", t->to->schema),
 		SQL_ARG_LITERAL("identifier", t->to->identifier),
 		SQL_ARG_IDENT("project", t->to->database),
 		SQL_ARG_IDENT("region", region),

@@ -389,7 +389,6 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_RELATION("from", &awkward[0]),
 		SQL_ARG_RELATION("to", &awkward[1]),
 		SQL_ARG_IDENT("key", "dbt_scd_id"),
-		SQL_ARG_LITERAL("in_dataset", "mart"),
 		SQL_ARG_LITERAL("in_schema", "mart"),
 		SQL_ARG_IDENT("project", "Wh"),
 		SQL_ARG_IDENT("region", "region-of Wh.mart"),

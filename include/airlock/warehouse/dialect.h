@@ -36,15 +36,15 @@ enum dialect_template {
 	/* ? the same, and a hash of the rows in any order as "content" */
 	DIALECT_OBSERVE_CONTENT,
 	DIALECT_OBSERVE_ROWS, /* ? names, relation; {"database", .., "rows", "content", "object"} */
-	/* ? from:relation, to:relation, key:ident, database, schema, identifier:literal of `to`:
+	/* ? from:relation, to:relation, key:ident, database, in_schema, identifier:literal of `to`:
 	 * {"database", .., "lost"}: how many of the rows of `to` have a key that no row of `from`
 	 * has */
 	DIALECT_OBSERVE_HISTORY,
-	/* ? database, dataset, identifier:literal, project, region: who may what with one relation,
-	 * given for itself: {"database", .., "privileges"}, struct table's, or null: it cannot be
-	 * read. NULL where no publish can lose them unseen. */
+	/* ? database, in_schema, identifier:literal, project, region: who may what with one
+	 * relation, given for itself: {"database", .., "privileges"}, struct table's, or null: it
+	 * cannot be read. NULL where no publish can lose them unseen. */
 	DIALECT_OBSERVE_PRIVILEGES,
-	/* ? database:literal, in_dataset:literal, identifier:literal, type:literal (table, view),
+	/* ? database:literal, in_schema:literal, identifier:literal, type:literal (table, view),
 	 * it:literal (its name as a statement has it): {"database", .., "ddl"}, struct table's.
 	 * NULL where what replaces a relation has its policies too, or there are none. */
 	DIALECT_OBSERVE_DDL,

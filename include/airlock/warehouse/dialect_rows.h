@@ -59,7 +59,7 @@ bool bigquery_is_answer(const char *message);
 	"coalesce((select string_agg(g, '\\n' order by g) from (select distinct "                  \
 	"privilege_type || ' ' || grantee as g "                                                   \
 	"from {project}.{region}.INFORMATION_SCHEMA.OBJECT_PRIVILEGES "                            \
-	"where object_schema = {in_dataset:literal} and object_name = {identifier:literal})), '')"
+	"where object_schema = {in_schema:literal} and object_name = {identifier:literal})), '')"
 int snowflake_publish(const struct dialect *dialect, const struct publish_set *set,
 		      struct strv *statements, struct err *err);
 int snowflake_mark(const struct dialect *dialect, const struct publish_set *set,
