@@ -341,6 +341,11 @@ const struct manifest_node *manifest_node(const struct manifest *manifest, size_
 	return &manifest->nodes[i];
 }
 
+bool manifest_is_named(const struct manifest_node *node, const struct strv *names)
+{
+	return strv_contains(names, node->name) || strv_contains(names, node->unique_id);
+}
+
 const struct manifest_node *manifest_find(const struct manifest *manifest, const char *unique_id)
 {
 	size_t at = find(manifest, unique_id, strlen(unique_id));

@@ -6,14 +6,9 @@
 #include "airlock/deploy/mirror.h"
 #include "airlock/format/json.h"
 
-static bool names(const struct strv *list, const struct manifest_node *test)
-{
-	return strv_contains(list, test->name) || strv_contains(list, test->unique_id);
-}
-
 bool audit_skips(const struct config *config, const struct manifest_node *test)
 {
-	return names(config_list(config, OPTION_SKIP_TESTS), test) ||
+	return manifest_is_named(test, config_list(config, OPTION_SKIP_TESTS)) ||
 	       mirror_leaves_test(config, test);
 }
 
@@ -54,7 +49,7 @@ static int check_skipped(const struct config *config, const struct manifest *fro
 
 		for (size_t k = 0; k < manifest_count(from) && !found; k++)
 			found = manifest_is_test(manifest_node(from, k)) &&
-				names(&one, manifest_node(from, k));
+				manifest_is_named(manifest_node(from, k), &one);
 		if (!found)
 			return err_set(err, ERR_CONFIG_INVALID,
 				       "skip_tests: there is no test '%s' in '%s'", skipped->v[i],
@@ -83,7 +78,7 @@ static int check_tests_of_to(const struct config *config, const struct route *ro
 		const struct manifest_node *test = route->to_node->children[i];
 
 		if (!manifest_is_test(test) || manifest_find(from, test->unique_id) ||
-		    names(allowed, test) || audit_skips(config, test))
+		    manifest_is_named(test, allowed) || audit_skips(config, test))
 			continue;
 		err_set(err, ERR_UNTESTED,
 			"the test '%s' of '%s' exists for '%s' only, so staging would be "
@@ -224,7 +219,8 @@ static int check_node(struct judge *j, const struct config *config, const struct
 	for (size_t i = 0; i < node->child_count; i++) {
 		const struct manifest_node *test = node->children[i];
 
-		if (!manifest_is_test(test) || names(allowed, test) || audit_skips(config, test))
+		if (!manifest_is_test(test) || manifest_is_named(test, allowed) ||
+		    audit_skips(config, test))
 			continue;
 		j->audit->scope_tests++;
 		if (!is_good_test(results_find(j->results, test->unique_id)))
@@ -295,7 +291,7 @@ static bool is_untested_by(const struct judge *j, const struct config *config,
 			   const struct manifest_node *test)
 {
 	return manifest_is_test(test) && !audit_skips(config, test) &&
-	       !names(config_list(config, OPTION_ALLOW_UNTESTED), test) &&
+	       !manifest_is_named(test, config_list(config, OPTION_ALLOW_UNTESTED)) &&
 	       !is_good_test(results_find(j->results, test->unique_id));
 }
 
@@ -414,7 +410,8 @@ size_t audit_scope_tests(const struct config *config, const struct routes *route
 		const struct manifest_node *test = manifest_node(from, i);
 		bool is_of_scope = false;
 
-		if (!manifest_is_test(test) || names(allowed, test) || audit_skips(config, test))
+		if (!manifest_is_test(test) || manifest_is_named(test, allowed) ||
+		    audit_skips(config, test))
 			continue;
 		for (size_t k = 0; k < test->parent_count && !is_of_scope; k++) {
 			const struct route *route =

@@ -209,8 +209,7 @@ static bool is_accepted(const struct config *config, const struct manifest_node 
 {
 	const struct strv *accepted = config_list(config, OPTION_NOT_REFRESHED);
 
-	return strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
-	       strv_contains(accepted, node->unique_id);
+	return strv_contains(accepted, "*") || manifest_is_named(node, accepted);
 }
 
 /* `selected`: NULL for everything. */

@@ -131,7 +131,7 @@ static int judge_tests(const struct deploy *deploy, const struct route *route,
 		const struct results_row *row = results_find(results, test->unique_id);
 
 		if (!manifest_is_test(test) || audit_skips(deploy->request.config, test) ||
-		    strv_contains(allowed, test->name) || strv_contains(allowed, test->unique_id) ||
+		    manifest_is_named(test, allowed) ||
 		    (row && (row->status == RESULTS_SUCCESS || row->status == RESULTS_WARN)))
 			continue;
 		return err_set(err, ERR_AUDIT_FAILED,

@@ -46,8 +46,7 @@ bool mirror_accepts(const struct config *config, const struct manifest_node *raw
 	const struct strv *accepted = config_list(config, OPTION_ACCEPT);
 	char *source CLEANUP(mem_free_string) = mirror_source_name(raw);
 
-	return strv_contains(accepted, raw->name) || strv_contains(accepted, raw->unique_id) ||
-	       strv_contains(accepted, source);
+	return manifest_is_named(raw, accepted) || strv_contains(accepted, source);
 }
 
 void mirror_route(struct routes *routes, const struct manifest_node *raw, const char *database,

@@ -12,11 +12,6 @@ static const struct {
 	{ OPTION_AUTHORIZED_VIEWS, "authorized views" },
 };
 
-static bool names_node(const struct strv *names, const struct manifest_node *node)
-{
-	return strv_contains(names, node->name) || strv_contains(names, node->unique_id);
-}
-
 static bool is_node(const struct routes *routes, const char *name)
 {
 	for (size_t i = 0; i < routes->n; i++)
@@ -113,12 +108,13 @@ int publication_refuse_declared(struct publication *w, const struct publish_tabl
 	if (t->way == PUBLISH_KEEP || t->way == PUBLISH_REMOVE ||
 	    (w->in->rolled_back && config_bool(w->in->config, OPTION_FORCE)))
 		return 0;
-	if (is_view && names_node(config_list(w->in->config, OPTION_AUTHORIZED_VIEWS), node))
+	if (is_view && manifest_is_named(node, config_list(w->in->config, OPTION_AUTHORIZED_VIEWS)))
 		return refuse(t, OPTION_AUTHORIZED_VIEWS,
 			      "it is an authorized view, and another text in its place would show "
 			      "its readers something else, or nothing",
 			      err);
-	if (is_view || !names_node(config_list(w->in->config, OPTION_ROW_ACCESS_POLICIES), node))
+	if (is_view ||
+	    !manifest_is_named(node, config_list(w->in->config, OPTION_ROW_ACCESS_POLICIES)))
 		return 0;
 	if (t->to_table)
 		return refuse(t, OPTION_ROW_ACCESS_POLICIES,

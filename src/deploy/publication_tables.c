@@ -201,8 +201,7 @@ static int check_shrink(const struct publication *w, const struct publish_table 
 
 	if (!t->decided || !t->to_table ||
 	    (!snapshot && strcmp(node->materialized, "incremental") != 0) ||
-	    strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
-	    strv_contains(accepted, node->unique_id))
+	    strv_contains(accepted, "*") || manifest_is_named(node, accepted))
 		return 0;
 	if (snapshot && t->to_table->lost > 0)
 		return err_set(err, ERR_SHRUNK,

@@ -87,8 +87,7 @@ static bool is_stale_ok(const struct config *config, const struct manifest_node 
 {
 	const struct strv *accepted = config_list(config, OPTION_STALE_OK);
 
-	return strv_contains(accepted, "*") || strv_contains(accepted, node->name) ||
-	       strv_contains(accepted, node->unique_id);
+	return strv_contains(accepted, "*") || manifest_is_named(node, accepted);
 }
 
 /* What `node` would be rebuilt from that is neither published with it nor what was audited. */

@@ -74,8 +74,7 @@ static bool is_allowed(const struct config *config, const struct manifest_node *
 {
 	const struct strv *allowed = config_list(config, OPTION_MIRROR_ALLOW);
 
-	return strv_contains(allowed, "*") || strv_contains(allowed, node->name) ||
-	       strv_contains(allowed, node->unique_id);
+	return strv_contains(allowed, "*") || manifest_is_named(node, allowed);
 }
 
 const struct manifest_node *route_past_mirror(const struct config *config,

@@ -84,9 +84,8 @@ static void check_parents(const struct config *config, struct routes *routes,
 			check_parents(config, routes, view, parent, depth + 1);
 		if (!route || route->in_scope || route->is_shared)
 			continue;
-		bool is_accepted = strv_contains(accepted, "*") ||
-				   strv_contains(accepted, parent->name) ||
-				   strv_contains(accepted, parent->unique_id);
+		bool is_accepted =
+			strv_contains(accepted, "*") || manifest_is_named(parent, accepted);
 
 		if (is_accepted)
 			strv_pushf(

@@ -21,6 +21,7 @@
 #include <jansson.h>
 
 #include "airlock/base/err.h"
+#include "airlock/base/strv.h"
 #include "airlock/format/jscan.h"
 #include "airlock/warehouse/relation.h"
 
@@ -105,6 +106,9 @@ const struct manifest_node *manifest_find(const struct manifest *manifest, const
 /* Calls the database of its nodes, where it is `from`, by another name; sources stay. `to` has to
  * live as long. */
 void manifest_rename_database(struct manifest *manifest, const char *from, const char *to);
+
+/* By its name or its unique_id, as options name nodes and tests. */
+bool manifest_is_named(const struct manifest_node *node, const struct strv *names);
 
 /* From 0, as manifest_node() counts. */
 size_t manifest_position(const struct manifest *manifest, const struct manifest_node *node);
