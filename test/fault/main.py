@@ -27,6 +27,12 @@ from report import Report
 from strategies import STRATEGIES
 
 
+def stop(*_):
+    """Once: the servers and folders still go."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    sys.exit(143)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("matrix", "together", "killed"))
@@ -41,7 +47,7 @@ def main():
     parser.add_argument("--table")
     options = parser.parse_args()
     signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # the servers and folders still go
+    signal.signal(signal.SIGTERM, stop)
     strategy = next(s for s in STRATEGIES if s.name == options.strategy and options.engine in s.engines)
     report = Report(f"{strategy.name} on {options.engine}: ", options.all)
     if options.what == "matrix":

@@ -3,6 +3,8 @@
 import itertools
 import multiprocessing
 import random
+import signal
+import sys
 import time
 from dataclasses import dataclass, field
 
@@ -131,10 +133,20 @@ def _follow(world, case, followup, outcome):
 
 
 def _work(engine, strategy, is_exhaustive, todo, done):
+    stopped = []
+
+    def stop(*_):
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        stopped.append(True)  # DuckDB makes an error of its query of what is raised here
+        sys.exit(143)
+
+    signal.signal(signal.SIGTERM, stop)
     with World(engine, strategy) as world:
         world.is_exhaustive = is_exhaustive
         for case, followup in iter(todo.get, None):
             done.put(try_case(world, case, followup))
+            if stopped:
+                return
 
 
 def run(engine, strategy, options, report):
@@ -162,7 +174,9 @@ def _run_parallel(engine, strategy, tries, options, report):
     for item in [*tries, *[None] * options.jobs]:
         todo.put(item)
     arguments = (engine, strategy, options.all, todo, done)
-    workers = [multiprocessing.Process(target=_work, args=arguments) for _ in range(options.jobs)]
+    # A run that is ended early waits neither for them nor for the rest of what there is to do.
+    workers = [multiprocessing.Process(target=_work, args=arguments, daemon=True) for _ in range(options.jobs)]
+    todo.cancel_join_thread()
     for worker in workers:
         worker.start()
     for _ in tries:
