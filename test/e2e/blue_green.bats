@@ -5,6 +5,7 @@
 load ../support/common.bash
 load ../support/blue_green.bash
 load ../support/changes.bash
+load ../support/readers.bash
 
 setup_file() {
   begin_file shop
@@ -325,23 +326,13 @@ refused() { # refused WORDS...: nothing happened
 }
 
 @test "readers of two tables in one query never see one of each set, and no error" {
-  query="select (select sum(amount_eur) from mart.orders where status <> 'returned'),
-                (select sum(revenue_eur) from mart.customers)"
-  "$PYTHON" "$ROOT/test/support/reader.py" "$query" >"$BATS_TEST_TMPDIR/seen.json" 3>&- &
-  reader=$!
+  begin_reading "$ORDERS_AND_CUSTOMERS"
   for round in 1 2 3 4 5 6; do
     sed -i "s/^1001,101,card,.*/1001,101,card,$((50 + round)).25/" seeds/raw_payments.csv
     blue_green
     assert_status 0
   done
-  kill "$reader"
-  wait "$reader"
-  reader=
-  output=$(cat "$BATS_TEST_TMPDIR/seen.json")
-  assert_json 'd["torn"]' 0
-  assert_json 'd["errors"]' '[]'
-  assert_json 'd["states"]' 7
-  assert_json 'd["longest_ms"] < 1000' true
+  assert_read 7
 }
 
 # bats test_tags=exhaustive

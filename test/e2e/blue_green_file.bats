@@ -5,6 +5,7 @@
 load ../support/common.bash
 load ../support/blue_green.bash
 load ../support/changes.bash
+load ../support/readers.bash
 
 setup_file() {
   begin_file shop
@@ -172,42 +173,15 @@ refused() { # refused WORDS...: nothing happened
 }
 
 @test "a reader that opens, reads and closes never sees a mixed set" {
-  query="select (select sum(amount_eur) from mart.orders where status <> 'returned'),
-                (select sum(revenue_eur) from mart.customers)"
-  "$PYTHON" - "$SHOP_DUCKDB" "$query" >"$BATS_TEST_TMPDIR/seen.json" 3>&- <<'READER' &
-import json, signal, sys, time, duckdb
-seen, torn, reads, errors, stop = set(), 0, 0, [], []
-signal.signal(signal.SIGTERM, lambda *_: stop.append(1))
-while not stop:
-    try:
-        with duckdb.connect(sys.argv[1], read_only=True) as connection:
-            a, b = connection.execute(sys.argv[2]).fetchone()
-    except Exception as error:
-        if "Could not set lock" not in str(error):
-            errors.append(str(error))
-        continue
-    finally:
-        time.sleep(0.15)
-    reads += 1
-    torn += abs(a - b) > 0.001
-    seen.add(round(a, 2))
-print(json.dumps({"torn": torn, "reads": reads, "states": len(seen), "errors": errors}))
-READER
-  reader=$!
+  begin_reading "$ORDERS_AND_CUSTOMERS"
+  let_read
   for round in 1 2 3; do
     sed -i "s/^1001,101,card,.*/1001,101,card,$((50 + round)).25/" seeds/raw_payments.csv
     blue_green
     assert_status 0
-    sleep 0.5
+    let_read
   done
-  kill "$reader"
-  wait "$reader"
-  reader=
-  output=$(cat "$BATS_TEST_TMPDIR/seen.json")
-  echo "# $output" >&3
-  assert_json 'd["torn"]' 0
-  assert_json 'd["errors"]' '[]'
-  assert_json 'd["states"] > 1' true
+  assert_read 4
 }
 
 @test "an exchange whose outcome cannot be read at once is read again, and is not taken for done" {

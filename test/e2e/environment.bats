@@ -135,3 +135,51 @@ pages() {
   assert_status 125
   assert_says "a side has no key 'envs'"
 }
+
+# bats test_tags=exhaustive
+@test "production-rollback: production's rows come to the other environment, and what is built there goes back" {
+  echo '4,prices,3' >>seeds/raw_visits.csv
+  run airlock deploy production-rollback --yes "${TO[@]}" --select pages --build raw_visits+
+  assert_status 0
+  [[ $(pages) = *prices?2* ]]
+  run airlock deploy production-rollback --yes "${TO[@]}" --select pages -- --vars '{break_pages: true}'
+  assert_status 1
+  [[ $(pages) = *prices?2* ]]
+  run airlock rollback --yes "${TO[@]}"
+  assert_status 0
+  [[ $(pages) = *prices?1* ]]
+}
+
+# bats test_tags=exhaustive
+@test "wap by copy: audited in one environment, published in the other; a rebuild would read what was not audited" {
+  before=$(pages)
+  echo '4,prices,3' >>seeds/raw_visits.csv
+  run airlock deploy wap --yes "${TO[@]}" --select pages
+  assert_status 125
+  assert_says "'model.byenv.pages' would be rebuilt from" 'which is not what was audited'
+  run airlock deploy wap --yes "${TO[@]}" --publish-by copy --select pages -- --vars '{break_pages: true}'
+  assert_status 1
+  [ "$(pages)" = "$before" ]
+  run airlock deploy wap --yes "${TO[@]}" --publish-by copy --select pages
+  assert_status 0
+  [[ $(pages) = *prices?2* ]]
+  run airlock rollback --yes "${TO[@]}"
+  assert_status 0
+  [ "$(pages)" = "$before" ]
+}
+
+# bats test_tags=engine:postgres,exhaustive
+@test "blue-green: the schema of one environment takes the place of the other's" {
+  before=$(pages)
+  echo '4,prices,3' >>seeds/raw_visits.csv
+  run airlock deploy blue-green --yes "${TO[@]}" -- --full-refresh --vars '{break_pages: true}'
+  assert_status 1
+  [ "$(pages)" = "$before" ]
+  run airlock deploy blue-green --yes "${TO[@]}" -- --full-refresh
+  assert_status 0
+  [[ $(pages) = *prices?2* ]]
+  assert_sql "select count(*) from pg_namespace where nspname ~ '^production__airlock_'" 1
+  run airlock rollback --yes "${TO[@]}"
+  assert_status 0
+  [ "$(pages)" = "$before" ]
+}

@@ -5,10 +5,7 @@ load ../support/common.bash
 
 setup_file() {
   begin_file shop
-  sed -i "s/^vars:/vars:\n  mirror: true/; s/\"{{ var('mirror', false) }}\"/true/" dbt_project.yml
-  dbt seed --quiet --target prod
-  dbt run-operation --quiet make_sources --target prod
-  sed -i "s/^  airlock:/&\n    mirror: {raw: 'tag:raw'}/" dbt_project.yml
+  mirror_sources
   freeze
 }
 

@@ -94,6 +94,14 @@ begin_published() {
   assert_status 0
 }
 
+# The raw layer of the shop copies sources, which are there.
+mirror_sources() {
+  sed -i "s/^vars:/vars:\n  mirror: true/; s/\"{{ var('mirror', false) }}\"/true/" dbt_project.yml
+  dbt seed --quiet --target prod
+  dbt run-operation --quiet make_sources --target prod
+  sed -i "s/^  airlock:/&\n    mirror: {raw: 'tag:raw'}/" dbt_project.yml
+}
+
 end_file() {
   [ -z "${SHOP_PG_DIR-}" ] || pg stop "$SHOP_PG_DIR"
   [ -z "${SHOP_SF_PID-}" ] || standin stop "$SHOP_SF_PID"
