@@ -49,7 +49,7 @@ static void write_found(const json_t *document, struct buf *out)
 	write_names(document, "unfinished",
 		    "no end is recorded of deployment; the next one settles it:", out);
 	write_names(document, "spent_locks",
-		    "expired, the lock of a deployment that has ended:", out);
+		    "expired, the lock of a deployment that has ended, or never began:", out);
 	write_names(document, "directories", "expired", out);
 	if (holder)
 		buf_printf(out, "nothing is dropped while a lock is held: %s\n", holder);
@@ -97,7 +97,9 @@ static void write_text(const json_t *document, struct buf *out)
 
 		write_failed(document, out);
 		if (released > 0)
-			buf_printf(out, "released %lld lock%s of deployments that have ended\n",
+			buf_printf(out,
+				   "released %lld lock%s of deployments that have ended, or never "
+				   "began\n",
 				   (long long)released, released == 1 ? "" : "s");
 		buf_printf(out, "dropped %lld restore points and %lld directories; %lld failed\n",
 			   (long long)js_get_integer(document, "dropped", 0),

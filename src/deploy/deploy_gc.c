@@ -1,7 +1,8 @@
 /*
  * gc: what deployments left and nobody needs. It looks, and drops what it is told to drop: restore
  * points whose comment and history say that they are ours, in transactions that fail while anybody
- * holds a lock, and directories of deployments that ended. Locks of those are given back.
+ * holds a lock, and directories of deployments that ended. Locks of those are given back, and so
+ * are those of who died before it began.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -24,7 +25,7 @@ struct gc {
 	struct strv sides;
 	struct strv copies;      /* side copies of sources */
 	struct strv directories; /* that may go */
-	struct strv spent;       /* locks of deployments that have ended */
+	struct strv spent;       /* locks that nobody needs any more */
 	struct strv releases;    /* statements */
 	char *holder;            /* who holds a lock; NULL nobody */
 };
@@ -96,7 +97,15 @@ static int push_release(struct gc *gc, size_t i, const struct state_lock *lock, 
 	return 0;
 }
 
-/* One that has ended publishes nothing any more, whoever recorded its end: it holds nobody up. */
+/* One that has ended publishes nothing any more, whoever recorded its end: it holds nobody up. Nor
+ * does one that died as it took its lock, which the warehouse may have written after its death. */
+static bool is_spent(const struct gc *gc, const struct state_lock *lock, const json_t *deployments)
+{
+	const json_t *deployment = history_find(deployments, lock->id);
+
+	return deployment ? history_has_ended(deployment) : deploy_holder_is_dead(gc->deploy, lock);
+}
+
 static int judge_lock(struct gc *gc, size_t i, const json_t *rows, const json_t *deployments,
 		      struct err *err)
 {
@@ -106,7 +115,7 @@ static int judge_lock(struct gc *gc, size_t i, const json_t *rows, const json_t 
 		return -1;
 	if (!*lock.nonce)
 		return 0;
-	if (history_has_ended(history_find(deployments, lock.id)))
+	if (is_spent(gc, &lock, deployments))
 		return push_release(gc, i, &lock, err);
 	if (!gc->holder)
 		gc->holder = mem_printf("deployment '%s' of %s on %s since %s", lock.id, lock.user,
@@ -378,6 +387,7 @@ int deploy_gc(struct deploy *deploy, deploy_gc_confirm *confirm, void *context,
 	reporter->note(reporter, "reading the project with dbt");
 	if (sides_parse(&deploy->sides, err) < 0 || lock_project(deploy, err) < 0)
 		return -1;
+	deploy_identify(deploy);
 	state_init(&gc.state, deploy->sides.dialect, deploy_database(deploy), NULL);
 	reporter->note(reporter, "looking for what deployments left");
 	if (look(&gc, err) < 0 || look_for_directories(&gc, home, err) < 0)
