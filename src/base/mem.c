@@ -106,6 +106,14 @@ char *mem_vprintf(const char *format, va_list ap)
 	return s;
 }
 
+char *mem_lower(char *s)
+{
+	for (char *p = s; *p; p++)
+		if (*p >= 'A' && *p <= 'Z')
+			*p = (char)(*p - 'A' + 'a');
+	return s;
+}
+
 void mem_free_string(char **s)
 {
 	free(*s);

@@ -1,6 +1,5 @@
 #include "manifest_internal.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -67,11 +66,7 @@ static const char *behind_scheme(const char *path)
 
 static const char *lower(struct reader *x, const char *s)
 {
-	char *copy = arena_strdup(x->texts.arena, s);
-
-	for (char *p = copy; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return copy;
+	return mem_lower(arena_strdup(x->texts.arena, s));
 }
 
 static bool is_empty(struct jslice slice)

@@ -22,15 +22,6 @@ static void add(json_t *findings, const char *check, const char *file, size_t li
 	json_array_append_new(findings, finding);
 }
 
-static char *lower(const char *text)
-{
-	char *copy = mem_strdup(text);
-
-	for (char *s = copy; *s; s++)
-		*s = (char)tolower((unsigned char)*s);
-	return copy;
-}
-
 /* "dbt_project.yml:12:5" -> 12 */
 static size_t line_of(const char *origin)
 {
@@ -63,7 +54,7 @@ void check_names(const struct routes *routes, struct strv *ret_names)
 			char *name CLEANUP(mem_free_string) =
 				mem_printf("%s.%s", sides[k]->schema, sides[k]->identifier);
 
-			strv_take(ret_names, lower(name));
+			strv_take(ret_names, mem_lower(mem_strdup(name)));
 		}
 	}
 	strv_sort(ret_names);
@@ -149,9 +140,7 @@ static char *take_part(struct text *text)
 		part = mem_strndup(text->at, len);
 		advance(text, len);
 	}
-	for (char *s = part; *s; s++)
-		*s = (char)tolower((unsigned char)*s);
-	return part;
+	return mem_lower(part);
 }
 
 static void take_name(struct text *text, char *first, const char *file, const struct strv *names,

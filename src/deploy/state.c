@@ -1,6 +1,5 @@
 #include "airlock/deploy/state.h"
 
-#include <ctype.h>
 #include <string.h>
 
 #include "airlock/base/buf.h"
@@ -28,8 +27,8 @@ static void add_container(struct state *state, const struct relation *relation, 
 	struct relation schema = { relation->database, relation->schema, NULL };
 	char *name CLEANUP(mem_free_string) = relation_display(&schema);
 
-	for (char *p = name; state->dialect->folds_case && *p; p++)
-		*p = (char)tolower((unsigned char)*p);
+	if (state->dialect->folds_case)
+		mem_lower(name);
 	add_name(state, name, production);
 }
 

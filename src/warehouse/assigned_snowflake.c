@@ -390,11 +390,7 @@ static bool has_column(const struct assigned *in, const struct assignment *one)
 /* Its kind as messages have it; free() it. */
 static char *kind_of(const struct assignment *one)
 {
-	char *kind = mem_strdup(one->kind);
-
-	for (char *p = kind; *p; p++)
-		*p = (char)tolower((unsigned char)*p);
-	return kind;
+	return mem_lower(mem_strdup(one->kind));
 }
 
 /* "the masking policy GOV.HIDE on column 'EMAIL'"; free() it. */

@@ -1,6 +1,5 @@
 /* Who may do what with a table or view that a publish made on PostgreSQL: what the replaced one
  * had, and what the project says. */
-#include <ctype.h>
 #include <string.h>
 #include <strings.h>
 
@@ -102,9 +101,7 @@ static char *grantee_name(const char *written)
 		name[n] = '\0';
 		return name;
 	}
-	for (; name[n]; n++)
-		name[n] = (char)tolower((unsigned char)name[n]);
-	return name;
+	return mem_lower(name);
 }
 
 /* What production has and the node does not name goes, as under dbt. */
