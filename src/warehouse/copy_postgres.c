@@ -104,6 +104,11 @@ static int push_copy(struct strv *statements, const struct dialect *dialect,
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return 0;
+	/* It was not there: what a dead deployment sent may have been executed since. */
+	if (t->way == PUBLISH_NEW &&
+	    postgres_push_pair(statements, dialect, "drop table if exists {a}", t->to, t->to, err) <
+		    0)
+		return -1;
 	if (t->way == PUBLISH_REWRITE
 		    ? postgres_push_pair(statements, dialect, "truncate {a}", t->to, t->to, err) < 0
 		    : postgres_push_pair(statements, dialect,

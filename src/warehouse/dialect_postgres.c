@@ -299,8 +299,11 @@ static const char *const transaction_settings[] = {
  */
 static const char look_setting[] = "set lock_timeout = '100ms'";
 
-/* The statement was undone by the server, and may meet better luck. */
+/* The statement was undone by the server, and may meet better luck. What was dropped in front of it
+ * and exists all the same was made meanwhile, as by a late statement of a dead deployment. */
 static const char *const transient[] = {
+	"\" already exists",
+	"_nsp_index\"", /* the same, told by the catalog's own key */
 	"canceling statement due to lock timeout",
 	"could not open relation with OID", /* dropped while the catalog was read */
 	"could not serialize access",

@@ -197,6 +197,18 @@ seed_both() {
   in_copy dbt seed --target prod --target-path "$BATS_TEST_TMPDIR/target"
 }
 
+# bats test_tags=engine:postgres
+@test "what a dead one sent and the server commits late does not stop the next" {
+  (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
+  sql 'create schema stage'
+  sql 'begin; create table stage.revenue_by_day (late integer); select pg_sleep(4); commit' >/dev/null &
+  sleep 0.5
+  roll
+  assert_status 0
+  assert_says 'trying again for a while'
+  assert_as_in_place
+}
+
 # bats test_tags=exhaustive
 @test "ten in a row, one that fails and one with another writer among them, as by building in place" {
   written="update mart.revenue_by_day set revenue_eur = 7 where ordered_on = date '2024-12-31'"
