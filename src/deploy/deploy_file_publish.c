@@ -230,9 +230,9 @@ int deploy_publish_file(struct deploy *deploy, struct err *err)
 	    deploy_step(deploy, plan, "link", link_production, err) == 0)
 		rc = deploy_step(deploy, plan, "publish", rename_staging, err);
 	unlock_files(deploy);
+	if (rc == 0)
+		rc = read_outcome(deploy, err);
 	if (deploy->result.production_changed)
 		deploy_list_published(deploy);
-	if (rc < 0)
-		return -1;
-	return read_outcome(deploy, err);
+	return rc;
 }

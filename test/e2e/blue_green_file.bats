@@ -199,9 +199,10 @@ refused() { # refused WORDS...: nothing happened
   refute_says 'the lock could not be released'
   rm "$BATS_TEST_TMPDIR/built"
   echo 99 >"$BATS_TEST_TMPDIR/left"
-  blue_green --lock-timeout 1
+  run --separate-stderr airlock deploy blue-green "${SIDES[@]}" --yes --lock-timeout 1 --json -- --full-refresh
   assert_status 71
   assert_says 'cannot be read' 'airlock resume'
+  assert_json '(d["outcome"], d["production_changed"], d["published"])' '["unknown", false, []]'
   echo 0 >"$BATS_TEST_TMPDIR/left"
   run airlock resume "${SIDES[@]}"
   assert_status 0
