@@ -8,7 +8,7 @@ import time
 
 import checks
 from followups import FOLLOWUPS
-from world import World
+from world import REAL, World
 
 VICTIMS = ("airlock", "dbt", "both")
 
@@ -17,7 +17,7 @@ def run(engine, strategy, options, report):
     count = 100 if options.all else 1 if options.real else 5
     seeds = [options.seed] if options.seed else [random.randrange(10**6) for _ in range(count)]
     report.plan(len(seeds))
-    with World(engine, strategy, options.real) as world:
+    with World(engine, strategy, REAL if options.real else None) as world:
         began = time.monotonic()
         world.deploy()
         duration = time.monotonic() - began

@@ -7,7 +7,7 @@
   killed    airlock, its dbt or both killed at random moments
 
   --all         everything; --sample: not, whatever AIRLOCK_TEST_ALL says
-  --real        with the real dbt: together and killed, far fewer of them
+  --real        with the real dbt, far fewer of them; of the matrix one at each step and command
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it, with all three
   --seed N      the one kill at the moment that N stands for

@@ -12,7 +12,7 @@ import checks
 from cases import Case, all_cases
 from followups import FOLLOWUPS
 from strategies import STRATEGIES
-from world import World
+from world import AROUND, World
 
 LATE_S = 2  # the server is done with what a dead client sent
 
@@ -54,10 +54,18 @@ def sample(cases, strategy):
     return found
 
 
+def one_of_each_place(cases):
+    """Each place, and each kind of fault: the next kind of those that it has, each time."""
+    places = {}
+    for case in cases:
+        places.setdefault(case.place, []).append(case)
+    return [found[number % len(found)] for number, found in enumerate(places.values())]
+
+
 def choose_tries(cases, options):
     """What is a step or a command with every follow-up, what is inside one with the next of them. All of
     them in an order of chance, always the same: a run that is ended early has met something of everything."""
-    if not options.all:
+    if not options.all or options.real:
         return list(zip(cases, itertools.cycle(FOLLOWUPS)))
     whole = [case for case in cases if case.is_whole or options.only]
     inside = [] if options.only else [case for case in cases if not case.is_whole]
@@ -134,7 +142,7 @@ def _follow(world, case, followup, outcome):
         outcome.problems += [*problems,
                              f"after {followup} production is {outcome.settled}: {run.errors[-1500:]}"]
     outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world.strategy)
-    goes_on = case.is_whole or len(case.faults) > 1 or not world.is_exhaustive
+    goes_on = not world.is_real and (case.is_whole or len(case.faults) > 1 or not world.is_exhaustive)
     # One that never got its lock has no history: the next deployment settles it.
     if followup != "deploy" and (goes_on or run.status):
         after = world.deploy()
@@ -145,7 +153,7 @@ def _follow(world, case, followup, outcome):
         outcome.problems += checks.of_gc(world)
 
 
-def _work(engine, strategy, is_exhaustive, todo, done):
+def _work(engine, strategy, options, todo, done):
     stopped = []
 
     def stop(*_):
@@ -154,22 +162,28 @@ def _work(engine, strategy, is_exhaustive, todo, done):
         sys.exit(143)
 
     signal.signal(signal.SIGTERM, stop)
-    with World(engine, strategy) as world:
-        world.is_exhaustive = is_exhaustive
+    with _world(engine, strategy, options) as world:
         for case, followup in iter(todo.get, None):
             done.put(try_case(world, case, followup))
             if stopped:
                 return
 
 
+def _world(engine, strategy, options):
+    world = World(engine, strategy, AROUND if options.real else None)
+    world.is_exhaustive = options.all and not options.real
+    return world
+
+
 def run(engine, strategy, options, report):
     """Each outcome goes to report() as it is known."""
-    with World(engine, strategy) as world:
-        world.is_exhaustive = options.all
+    with _world(engine, strategy, options) as world:
         cases = list(all_cases(world))
         for number, case in enumerate(cases):
             case.number = number
-        if not options.all:
+        if options.real:
+            cases = one_of_each_place(cases)
+        elif not options.all:
             cases = sample(cases, strategy)
         cases = [case for case in cases if options.only in case.name]
         tries = choose_tries(cases, options)
@@ -186,7 +200,7 @@ def _run_parallel(engine, strategy, tries, options, report):
     todo, done = multiprocessing.Queue(), multiprocessing.Queue()
     for item in [*tries, *[None] * options.jobs]:
         todo.put(item)
-    arguments = (engine, strategy, options.all, todo, done)
+    arguments = (engine, strategy, options, todo, done)
     # A run that is ended early waits neither for them nor for the rest of what there is to do.
     workers = [multiprocessing.Process(target=_work, args=arguments, daemon=True) for _ in range(options.jobs)]
     todo.cancel_join_thread()

@@ -7,7 +7,7 @@ import shutil
 
 import checks
 from followups import FOLLOWUPS
-from world import World
+from world import REAL, World
 
 
 def run(engine, strategy, options, report):
@@ -15,7 +15,7 @@ def run(engine, strategy, options, report):
     if options.real:
         rounds, at_once = (3, 20) if options.all else (1, 3)
     report.plan(rounds)
-    with World(engine, strategy, options.real) as world:
+    with World(engine, strategy, REAL if options.real else None) as world:
         for number in range(rounds):
             place = "checkouts of their own" if number % 2 else "one checkout"
             problems, note = _round(world, at_once, own_checkouts=number % 2)

@@ -26,6 +26,7 @@ import warehouse  # noqa: E402
 DIRECT = ROOT / "test/support/direct/dbt"
 CLIENT = "test/support/direct_dbt"  # of the build: the same, without a start of Python for each command
 REAL = ROOT / ".cache/dbt/bin/dbt"
+AROUND = ROOT / "test/fault/around/dbt"  # the same, with faults around its commands
 TIMEOUT = 600  # of a command of airlock, with a machine full of others
 SNAPSHOT = "snapshot.shop.customers_history"
 SCENARIO = {"columns": {"model.shop.customers": "1 as weight"}}
@@ -75,8 +76,9 @@ class Run:
 
 
 class World:
-    def __init__(self, engine, strategy, real=False):
-        self.engine, self.strategy, self.is_real = engine, strategy, real
+    def __init__(self, engine, strategy, dbt=None):
+        """`dbt`: REAL or AROUND; the stand-in without it."""
+        self.engine, self.strategy, self.is_real = engine, strategy, dbt is not None
         self.airlock = os.environ.get("AIRLOCK_BIN", str(ROOT / "build/airlock"))
         self.memory = memory()
         self.directory = pathlib.Path(tempfile.mkdtemp(prefix="airlock-fault.", dir=self.memory))
@@ -91,7 +93,7 @@ class World:
         self.server = None
         self.environment |= {
             "ENGINE": engine,
-            "AIRLOCK_DBT": str(REAL if real else pathlib.Path(self.airlock).parent / CLIENT),
+            "AIRLOCK_DBT": str(dbt or pathlib.Path(self.airlock).parent / CLIENT),
             "DIRECT_SOCKET": str(self.directory / "direct.sock"),
             "DIRECT_TRACE": str(self.trace_file),
             "SHOP_DUCKDB": str(self.file),
@@ -149,7 +151,8 @@ class World:
         self.thaw()
 
     def _make_sources(self):
-        self._change("dbt_project.yml", "\n  airlock:\n", "\n  airlock:\n    mirror: {raw: 'tag:raw'}\n")
+        self._change("dbt_project.yml", "\n  airlock:\n", "\n  mirror: true\n  airlock:\n    mirror: {raw: 'tag:raw'}\n")
+        self._change("dbt_project.yml", "\"{{ var('mirror', false) }}\"", "true")
         self.environment["DIRECT_RECORDED"] = str(DIRECT.parent / "recorded/mirror")
         self._build("prod", "--select", "raw_customers", "raw_orders", "raw_payments")
         self.sql("create schema shop_source")
@@ -223,6 +226,7 @@ class World:
         else:
             shutil.copytree(self.data, self.frozen_data)
         if self.is_real:  # what it has parsed saves it half of its time
+            (self.project / "target").mkdir(exist_ok=True)
             shutil.copytree(self.project / "target", self.directory / "frozen_target")
 
     def thaw(self):

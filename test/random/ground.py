@@ -26,8 +26,8 @@ BY_HAND = """
 
 
 class Ground(World):
-    def __init__(self, engine, strategy, real=False):
-        super().__init__(engine, strategy, real)
+    def __init__(self, engine, strategy, dbt=None):
+        super().__init__(engine, strategy, dbt)
         self.is_read_by_name = True  # a rewrite keeps the order of production's columns
         self.recorded = self.directory / "recorded"
         self.copied = self.directory / "copy" / self.file.name

@@ -22,8 +22,9 @@ import session  # noqa: E402
 from ground import Ground  # noqa: E402
 from report import Report  # noqa: E402
 from strategies import STRATEGIES  # noqa: E402
+from world import REAL  # noqa: E402
 
-MANY, REAL = 25, 2
+MANY, FEW = 25, 2
 
 
 def main():
@@ -40,7 +41,7 @@ def main():
     seeds = _seeds(options, strategy)
     report = Report(f"{strategy.name} on {options.engine}: ", False)
     report.plan(len(seeds))
-    with Ground(options.engine, strategy, options.real) as ground:
+    with Ground(options.engine, strategy, REAL if options.real else None) as ground:
         for seed in seeds:
             problems, done = session.run(ground, seed, is_told=options.seed is not None)
             report.case(f"random project, seed {seed}", problems, done)
@@ -51,7 +52,7 @@ def _seeds(options, strategy):
     if options.seed is not None:
         return [options.seed]
     is_random = options.count or options.real or os.environ.get("AIRLOCK_TEST_ALL")
-    count = options.count or (REAL if options.real else MANY)
+    count = options.count or (FEW if options.real else MANY)
     return [random.randrange(10**6) for _ in range(count)] if is_random else [strategy.seed]
 
 
