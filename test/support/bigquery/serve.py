@@ -39,15 +39,15 @@ import asyncio
 import os
 import re
 import sys
-import threading
-import time
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
 import bqemulator.api.routes.jobs as jobs  # noqa: E402
 import bqemulator.api.routes.tables as tables  # noqa: E402
 import bqemulator.jobs.executor as executor  # noqa: E402
 import bqemulator.scripting.interpreter as interpreter  # noqa: E402
+import bqemulator.server as emulator_server  # noqa: E402
 import bqemulator.sql.inner_query as inner_query  # noqa: E402
 import pyarrow as pa  # noqa: E402
 from bqemulator.catalog.models import DatasetMeta  # noqa: E402
@@ -58,7 +58,9 @@ from bqemulator.storage.engine import DuckDBEngine  # noqa: E402
 from starlette.exceptions import HTTPException  # noqa: E402
 from starlette.responses import JSONResponse  # noqa: E402
 from starlette.routing import Route  # noqa: E402
+import uvicorn  # noqa: E402
 
+import frozen  # noqa: E402
 import handlers  # noqa: E402
 from catalog import Catalog, Field, RateLimited  # noqa: E402
 from sqltext import split_name, statements  # noqa: E402
@@ -332,26 +334,48 @@ def patch():
     tables._rest_to_table_meta = meta_of
     interpreter.ScriptInterpreter._exec_sql = exec_sql
     inner_query.expand_information_schema = expand
+    emulator_server.build_grpc_server = lambda _context: (NoGrpc(), 0)
 
 
-def watch(owner):
-    while os.path.exists(f"/proc/{owner}"):
-        time.sleep(0.5)
-    os._exit(0)
+class Service:
+    """The emulator; what is frozen is served again by a server of its own, on the same port."""
+
+    def __init__(self, ready):
+        self.ready, self.server, self.app, self.listener = ready, None, None, None
+
+    def serve(self):
+        asyncio.run(self.begin() if self.app is None else self.go_on())
+
+    async def begin(self):
+        emulator = EmulatorServer(Settings(rest_port=0, grpc_port=0, log_level="error"))
+        await emulator.start()
+        catalog_of(emulator._context)
+        # With no threads of the engine's the process may fork.
+        emulator._context.engine.execute("set threads = 1")
+        self.server = emulator._fastapi_server
+        self.app, self.listener = self.server.config.app, self.server.servers[0].sockets[0].dup()
+        self.app.router.routes[:0] = [Route("/standin/fault", add_fault, methods=["POST"]),
+                                      Route("/standin/statements", list_statements, methods=["GET"]),
+                                      *frozen.routes(self.stop)]
+        if self.ready:
+            with open(self.ready + ".new", "w", encoding="utf-8") as f:
+                f.write(f"{emulator.rest_port}\n")
+            os.replace(self.ready + ".new", self.ready)
+        await emulator._fastapi_task
+
+    async def go_on(self):
+        self.server = uvicorn.Server(uvicorn.Config(self.app, log_config=None, lifespan="off"))
+        await self.server.serve(sockets=[self.listener.dup()])
+
+    def stop(self):
+        self.server.should_exit = True
 
 
-async def serve(ready):
-    server = EmulatorServer(Settings(rest_port=0, grpc_port=0, log_level="error"))
-    await server.start()
-    catalog_of(server._context)
-    app = server._fastapi_server.config.app
-    app.router.routes[:0] = [Route("/standin/fault", add_fault, methods=["POST"]),
-                             Route("/standin/statements", list_statements, methods=["GET"])]
-    if ready:
-        with open(ready + ".new", "w", encoding="utf-8") as f:
-            f.write(f"{server.rest_port}\n")
-        os.replace(ready + ".new", ready)
-    await asyncio.Event().wait()
+class NoGrpc:
+    """Nothing here asks it, and its threads would not survive a fork."""
+
+    async def start(self):
+        pass
 
 
 def main():
@@ -360,9 +384,7 @@ def main():
     arguments.add_argument("--owner", type=int)
     given = arguments.parse_args()
     patch()
-    if given.owner:
-        threading.Thread(target=watch, args=(given.owner,), daemon=True).start()
-    asyncio.run(serve(given.ready))
+    frozen.run(Service(given.ready).serve, given.owner)
 
 
 if __name__ == "__main__":

@@ -17,6 +17,10 @@ from google.cloud import bigquery
 from tag import tag
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+import thaw  # noqa: E402
+
 OPTION = "select option_value from shop.INFORMATION_SCHEMA.TABLE_OPTIONS where table_name = '{}' and option_name = '{}'"
 
 
@@ -349,8 +353,19 @@ def test_jobs_are_found_by_their_labels_while_they_run_and_cancelled_before_they
     bq.fails("select * from shop.B", "(?i)not found")
 
 
+def test_what_is_frozen_is_there_again_after_each_thaw(bq):
+    address = f"http://127.0.0.1:{bq.port}"
+    bq("create or replace table shop.kept as select 1 as i")
+    thaw.freeze(address)
+    for _ in range(2):
+        bq("truncate table shop.kept")
+        bq("create table shop.made (i int64)")
+        thaw.thaw(address)
+        assert bq.one("select count(*) from shop.kept") == 1
+        bq.fails("select * from shop.made", "Not found")
+
+
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(HERE))
     from pytest_tap import Tap
 
     os.environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # that of bqemulator wants containers

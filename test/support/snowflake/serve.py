@@ -53,8 +53,10 @@ from sqlglot import exp
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [HERE, os.path.dirname(HERE)]
 
+import frozen  # noqa: E402
 import handlers  # noqa: E402
 import policies  # noqa: E402
 from catalog import META, Catalog, error  # noqa: E402
@@ -385,6 +387,8 @@ def patch():
 
 def start_catalog(create_on_connect, databases):
     global CATALOG
+    for setting in ("threads", "async_threads"):  # with none of its own the process may fork
+        server.shared_fs.duck_conn.execute(f"set {setting} = {int(setting == 'threads')}")
     server.shared_fs.create_database_on_connect = create_on_connect
     server.shared_fs.create_schema_on_connect = create_on_connect
     CATALOG = Catalog(server.shared_fs)
@@ -392,12 +396,6 @@ def start_catalog(create_on_connect, databases):
         CATALOG.make_database(db.upper())
         CATALOG.run(f'create schema "{db.upper()}"."PUBLIC"')
     CATALOG.sync("SYSADMIN")
-
-
-def watch(owner):
-    while os.path.exists(f"/proc/{owner}"):
-        time.sleep(0.5)
-    os._exit(0)
 
 
 def main():
@@ -410,23 +408,28 @@ def main():
 
     patch()
     start_catalog(given.create_on_connect, given.database)
-    routes = [Route("/session/v1/login-request", login, methods=["POST"]),
-              Route("/standin/fault", add_fault, methods=["POST"]),
-              Route("/standin/statements", list_statements, methods=["GET"])]
-    server.app.router.routes[:0] = routes
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # else answers wait for acknowledgements: 40 ms each
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     listener.bind(("127.0.0.1", 0))
     listener.listen(64)
-    port = listener.getsockname()[1]
+    config = uvicorn.Config(server.app, log_level="warning", lifespan="off")
+    running = []
+    server.app.router.routes[:0] = [
+        Route("/session/v1/login-request", login, methods=["POST"]),
+        Route("/standin/fault", add_fault, methods=["POST"]),
+        Route("/standin/statements", list_statements, methods=["GET"]),
+        *frozen.routes(lambda: setattr(running[-1], "should_exit", True)),
+    ]
+
+    def serve():
+        running.append(uvicorn.Server(config))
+        asyncio.run(running[-1].serve(sockets=[listener.dup()]))
+
     if given.ready:
         with open(given.ready + ".new", "w", encoding="utf-8") as f:
-            f.write(f"{port}\n")
+            f.write(f"{listener.getsockname()[1]}\n")
         os.replace(given.ready + ".new", given.ready)
-    if given.owner:
-        threading.Thread(target=watch, args=(given.owner,), daemon=True).start()
-    config = uvicorn.Config(server.app, log_level="warning", lifespan="off")
-    asyncio.run(uvicorn.Server(config).serve(sockets=[listener]))
+    frozen.run(serve, given.owner)
 
 
 if __name__ == "__main__":

@@ -13,6 +13,9 @@ import snowflake.connector
 from snowflake.connector.errors import Error
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.dirname(HERE))
+
+import thaw  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -506,8 +509,19 @@ def test_a_role_is_in_its_own_session_and_every_role_in_an_administrators(sf):
     assert other("select is_role_in_session('READER'), is_role_in_session('ETL')") == [(True, False)]
 
 
+def test_what_is_frozen_is_there_again_after_each_thaw(sf):
+    address = f"http://127.0.0.1:{sf.port}"
+    thaw.freeze(address)
+    for _ in range(2):
+        Client(sf.port, "PROD")("delete from MART.T")
+        Client(sf.port, "PROD")("create table MART.MADE (i int)")
+        thaw.thaw(address)
+        again = Client(sf.port, "PROD")
+        assert again.one("select count(*) from MART.T") == 1
+        again.fails("select * from MART.MADE", "does not exist")
+
+
 if __name__ == "__main__":
-    sys.path.insert(0, os.path.dirname(HERE))
     from pytest_tap import Tap
 
     sys.exit(pytest.main(["-p", "no:terminal", "-p", "no:cacheprovider", __file__], plugins=[Tap()]))

@@ -1,0 +1,28 @@
+"""Asks a stand-in service to keep what it is now, and to be that again (frozen.py)."""
+
+import http.client
+import time
+import urllib.error
+import urllib.request
+
+
+def freeze(address):
+    _ask(address, "freeze")
+    thaw(address)
+
+
+def thaw(address):
+    """Once it is frozen its server ends without an answer, and the next one begins."""
+    try:
+        while not _ask(address, "thaw"):
+            time.sleep(0.02)
+    except (ConnectionError, http.client.RemoteDisconnected):
+        pass
+
+
+def _ask(address, what):
+    try:
+        urllib.request.urlopen(urllib.request.Request(f"{address}/standin/{what}", b""), timeout=60).close()
+        return True
+    except urllib.error.HTTPError:
+        return False
