@@ -5,7 +5,7 @@
 #   setup()         { thaw; }
 #   teardown_file() { end_file; }
 #
-# ENGINE is duckdb, postgres, snowflake or bigquery (stand-ins, which are not frozen) or none. Tests run in the
+# ENGINE is duckdb, postgres, snowflake or bigquery (stand-ins) or none. Tests run in the
 # project; the project's profile is that of the engine. Every variable that dbt or airlock would
 # read is gone, but for AIRLOCK_DBT.
 # shellcheck shell=bash
@@ -113,6 +113,14 @@ freeze() {
   cd "$BATS_FILE_TMPDIR" || return # thaw removes the other
   cp -a "$WORK" "$BATS_FILE_TMPDIR/frozen"
   [ "$ENGINE" != postgres ] || SHOP_PG_DBNAME=postgres sql 'create database frozen template shop'
+  of_standin freeze
+}
+
+of_standin() { # of_standin freeze|thaw
+  case $ENGINE in
+  snowflake) "$PYTHON" "$ROOT/test/support/thaw.py" "$1" "http://127.0.0.1:$SHOP_SF_PORT" ;;
+  bigquery) "$PYTHON" "$ROOT/test/support/thaw.py" "$1" "$SHOP_BQ_ENDPOINT" ;;
+  esac
 }
 
 thaw() {
@@ -123,6 +131,7 @@ thaw() {
     SHOP_PG_DBNAME=postgres sql 'drop database if exists shop with (force)'
     SHOP_PG_DBNAME=postgres sql 'create database shop template frozen'
   fi
+  of_standin thaw
   cd "$WORK/project" || return
 }
 

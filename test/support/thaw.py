@@ -1,6 +1,8 @@
-"""Asks a stand-in service to keep what it is now, and to be that again (frozen.py)."""
+"""Asks a stand-in service to keep what it is now, and to be that again (frozen.py):
+python3 thaw.py freeze|thaw ADDRESS"""
 
 import http.client
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -26,3 +28,7 @@ def _ask(address, what):
         return True
     except urllib.error.HTTPError:
         return False
+
+
+if __name__ == "__main__":
+    {"freeze": freeze, "thaw": thaw}[sys.argv[1]](sys.argv[2])

@@ -18,7 +18,7 @@ import time
 from arguments import Usage
 from engines import DatabaseError
 from faults import Injected
-from materialize import Materializer
+from materialize import materializer
 from recording import write_json
 from selection import select
 
@@ -50,7 +50,7 @@ class Build:
         before = self._before() if arguments.verb == "retry" else None
         self.verb = before["args"]["which"] if before else arguments.verb
         self.refreshes = before["args"]["full_refresh"] if before else arguments.flag("full-refresh")
-        self.materializer = Materializer(engine, self.project, self.refreshes, self.scenario.get("columns", {}))
+        self.materializer = materializer(engine, self.project, self.refreshes, self.scenario.get("columns", {}))
         self.results = {}
         self.deferred = []
         chosen = select(recording, arguments.words("select"), arguments.words("exclude"))
@@ -109,9 +109,9 @@ class Build:
         return node["config"].get("materialized") != "ephemeral"
 
     def _make_schemas(self, nodes):
-        schemas = {self.recording.nodes[u]["schema"] for u in nodes if not self.recording.is_test(u)}
-        for schema in sorted(schemas):
-            self.engine.execute(f'create schema if not exists "{schema}"')
+        made = [self.recording.nodes[u] for u in nodes if not self.recording.is_test(u)]
+        for node in {node["schema"]: node for node in made}.values():
+            self.materializer.make_schema(node)
 
     def _node(self, number, total, unique_id):
         node = self._resolve(self.recording.nodes[unique_id])

@@ -1,16 +1,22 @@
-"""The two databases, as dbt's adapters use them: each statement is committed by the server unless
-`begin` was sent before, and one that fails ends the connection's transaction.
+"""The databases, as dbt's adapters use them: each statement is committed by the server unless `begin` was
+sent before, and one that fails ends the connection's transaction.
 
-The module of the driver is imported when it is used: the packages around both would take longer
-than all the rest, so their extension modules are asked directly.
+The module of the driver is imported when it is used: the packages around those of DuckDB and PostgreSQL
+would take longer than all the rest, so their extension modules are asked directly.
+
+late(sql, seconds) is a statement whose client dies while the server still has it: as dbt sends it, and
+never answered.
 """
 
+import io
 import json
 import os
 import sys
 import types
 
 from events import heading
+
+ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))))
 
 
 class DatabaseError(Exception):
@@ -38,6 +44,28 @@ def psycopg():
     import psycopg2._psycopg
 
     return psycopg2._psycopg
+
+
+def packages(environment):
+    """Where those of an environment are; all have the same Python."""
+    path = f"{ROOT}/.cache/{environment}/lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    if path not in sys.path:
+        sys.path.append(path)
+
+
+def leave_behind(execute):
+    """Another process goes on with the connection, out of reach of whoever ends this one."""
+    pid = os.fork()
+    if pid:
+        return pid
+    os.setsid()
+    null = os.open("/dev/null", os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(null, descriptor)
+    try:
+        execute()
+    finally:
+        os._exit(0)
 
 
 class Postgres:
@@ -75,6 +103,9 @@ class Postgres:
             return cursor.fetchall() if cursor.description else []
         except self.error as error:
             raise DatabaseError(heading("Database Error", str(error).strip())) from error
+
+    def late(self, sql, seconds):
+        return leave_behind(lambda: self.execute(f"select pg_sleep({seconds}); {sql}"))
 
     def close(self):
         self.connection.close()
@@ -133,4 +164,145 @@ class DuckDB:
         self.connection.close()
 
 
-ENGINES = {"shop": DuckDB, "shop_postgres": Postgres}  # by profile
+class Snowflake:
+    """Against the stand-in. The driver sends one statement at a time: the answer is that of the last."""
+
+    name = "snowflake"
+    text_type = "varchar"
+    answer = "100132 (P0000): {}"  # how it begins tells it from what the driver says
+
+    @staticmethod
+    def prepare():
+        packages("snowflake")
+        import snowflake.connector.util_text
+
+        return snowflake.connector
+
+    def __init__(self, comment, target):
+        driver = self.prepare()
+        self.driver, self.comment = driver, comment
+        get = os.environ.get
+        try:
+            self.connection = driver.connect(
+                account="standin", user="shop", password="shop", host="127.0.0.1", protocol="http",
+                port=int(get("SHOP_SF_PORT", "443")), role=get("SHOP_SF_ROLE", "SYSADMIN"), warehouse="shop",
+                database=self.database(target), schema="stage" if target == "staging" else "analytics",
+                session_parameters={"CLIENT_TELEMETRY_ENABLED": False}, network_timeout=60)
+        except driver.Error as error:
+            raise DatabaseError(heading("Database Error", str(error))) from error
+        self.cursor = self.connection.cursor()
+
+    @staticmethod
+    def database(target="prod"):
+        return "shop_green" if target == "blue_green" else "shop"
+
+    def _statements(self, sql):
+        found = self.driver.util_text.split_statements(io.StringIO(sql))
+        return [text for text, _ in found if text.strip(" \t\n;")]
+
+    def _send(self, text):
+        try:
+            # What dbt adds to each statement stands behind it.
+            return self.cursor.execute(f"{text}\n{self.comment.strip()}").fetchall()
+        except self.driver.ProgrammingError as error:
+            raise DatabaseError(heading("Database Error", str(error))) from error
+        except self.driver.Error as error:
+            raise DatabaseError(heading("Runtime Error", str(error))) from error
+
+    def execute(self, sql):
+        for text in self._statements(sql):
+            rows = self._send(text)
+        return rows
+
+    def late(self, sql, seconds):
+        """The last of several; those in front of it are answered."""
+        *before, last = self._statements(sql)
+        for text in before:
+            self._send(text)
+        address = f"http://127.0.0.1:{os.environ['SHOP_SF_PORT']}"
+        standin_fault(address, {"kind": "late", "pattern": "", "seconds": seconds})
+        try:
+            self._send(last)
+        except DatabaseError:
+            pass  # that the connection was lost
+
+    def close(self):
+        self.connection.close()
+
+
+class BigQuery:
+    """Against the stand-in, without the vendor's client: every statement is a job of its own."""
+
+    name = "bigquery"
+    text_type = "string"
+    answer = "Query error: {}"
+    project = "shop-eu"
+
+    @staticmethod
+    def prepare():
+        import http.client
+
+        return http.client
+
+    def __init__(self, comment, _target):
+        get = os.environ.get
+        self.address = get("SHOP_BQ_ENDPOINT", "http://127.0.0.1:9050")
+        self.comment, self.labels = comment, {}
+        if "AIRLOCK_JOB_LABEL" in os.environ:  # the comment of an operation
+            self.comment = "/* %s */\n" % get("AIRLOCK_JOB_LABEL")
+            self.labels = {key: value.lower() for key, value in json.loads(get("AIRLOCK_JOB_LABEL")).items()}
+        self.connection = self.prepare().HTTPConnection(self.address.rpartition("/")[2], timeout=600)
+
+    @classmethod
+    def database(cls, _target="prod"):
+        return cls.project
+
+    def _ask(self, method, path, body=None):
+        path = f"/bigquery/v2/projects/{self.project}/{path}"
+        try:
+            self.connection.request(method, path, body and json.dumps(body), {"Content-Type": "application/json"})
+            answer = self.connection.getresponse()
+            found = json.loads(answer.read() or "{}")
+        except (OSError, ValueError, self.prepare().HTTPException) as error:
+            raise DatabaseError(heading("Database Error", str(error))) from error
+        problem = found.get("error") or found.get("status", {}).get("errorResult")
+        if problem or answer.status >= 400:
+            message = problem["message"] if problem else f"{answer.status} {found.get('detail', '')}"
+            raise DatabaseError(heading("Database Error", message))
+        return found
+
+    def execute(self, sql):
+        query = {"query": {"query": f"{self.comment}{sql}", "useLegacySql": False}, "labels": self.labels}
+        reference = {"projectId": self.project, "jobId": os.urandom(16).hex(), "location": "EU"}
+        self._ask("POST", "jobs", {"jobReference": reference, "configuration": query})
+        found = self._ask("GET", f"queries/{reference['jobId']}?location=EU&maxResults=100000")
+        kinds = [field["type"] for field in found.get("schema", {}).get("fields", [])]
+        return [tuple(int(cell["v"]) if kind in ("INTEGER", "INT64") and cell["v"] is not None else cell["v"]
+                      for cell, kind in zip(row["f"], kinds)) for row in found.get("rows", [])]
+
+    def late(self, sql, seconds):
+        standin_fault(self.address, {"kind": "late", "pattern": "", "seconds": seconds})
+        try:
+            self.execute(sql)
+        except DatabaseError:
+            pass  # that the reply was lost
+
+    def close(self):
+        self.connection.close()
+
+
+def standin_fault(address, fault):
+    """What a stand-in does with the next statement that it gets."""
+    import urllib.request
+
+    body = json.dumps(fault).encode()
+    request = urllib.request.Request(f"{address}/standin/fault", body, {"Content-Type": "application/json"})
+    urllib.request.urlopen(request, timeout=60).close()
+
+
+ENGINES = {  # by profile
+    "shop": DuckDB,
+    "shop_postgres": Postgres,
+    "shop_snowflake": Snowflake,
+    "shop_bigquery": BigQuery,
+}

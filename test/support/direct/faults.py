@@ -12,10 +12,10 @@ WHEN is before or after the call is executed. After it: before its answer is pri
   crash-airlock  airlock dies by SIGKILL, and this process with it
   lost          ends with 0 at once, and prints no more
   mute          goes on to its end, and prints no more
-  late[=S]      PostgreSQL, before: dies, while its connection lives on, and the server executes the
+  late[=S]      not DuckDB, before: dies, while its connection lives on, and the server executes the
                 call S seconds later
   late-airlock[=S]  the same, and airlock dies too
-  orphan[=S]    as late, and the connection dies too: the server is to notice
+  orphan[=S]    PostgreSQL: as late, and the connection dies too: the server is to notice
   strike=MS     is killed MS milliseconds later, whatever it does then
   hang          waits until it is signalled
   int, term     airlock gets the signal; what it passes on arrives here
@@ -64,8 +64,9 @@ class Faults:
                 self.trace.add(fault=fault.text)
                 getattr(self, f"_{fault.kind.replace('-', '_')}")(fault, engine, sql)
 
-    def _error(self, fault, _engine, _sql):
-        raise Injected(fault.value.replace("_", " ") or "an error was injected")
+    def _error(self, fault, engine, _sql):
+        answer = getattr(engine, "answer", "{}")
+        raise Injected(fault.value.replace("_", " ") or answer.format("an error was injected"))
 
     def _crash(self, *_):
         _die()
@@ -109,15 +110,15 @@ class Faults:
             resource.prlimit(pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def _late(self, fault, engine, sql):
-        _leave_behind(engine, sql, float(fault.value or 1))
+        engine.late(sql, float(fault.value or 1))
         _die()
 
     def _late_airlock(self, fault, engine, sql):
-        _leave_behind(engine, sql, float(fault.value or 1))
+        engine.late(sql, float(fault.value or 1))
         self._crash_airlock()
 
     def _orphan(self, fault, engine, sql):
-        survivor = _leave_behind(engine, sql, float(fault.value or 1))
+        survivor = engine.late(sql, float(fault.value or 1))
         time.sleep(0.2)  # until the server has the statement
         os.kill(survivor, signal.SIGKILL)
         os.waitpid(survivor, 0)
@@ -126,18 +127,3 @@ class Faults:
 
 def _die():
     os.kill(os.getpid(), signal.SIGKILL)
-
-
-def _leave_behind(engine, sql, seconds):
-    """Another process goes on with the connection, out of reach of whoever ends this one."""
-    pid = os.fork()
-    if pid:
-        return pid
-    os.setsid()
-    null = os.open("/dev/null", os.O_RDWR)
-    for descriptor in range(3):
-        os.dup2(null, descriptor)
-    try:
-        engine.execute(f"select pg_sleep({seconds}); {sql}")
-    finally:
-        os._exit(0)

@@ -1,4 +1,5 @@
-"""direct: what airlock asks of dbt, answered in milliseconds against real databases.
+"""direct: what airlock asks of dbt, answered in milliseconds against real databases, or stand-ins of
+services.
 
 It plays what `record` recorded of the sample project, and never imports dbt:
 
@@ -8,7 +9,7 @@ It plays what `record` recorded of the sample project, and never imports dbt:
   run-operation  executes what airlock wrote into its generated project, call by call
 
 with the JSON log of dbt 1.11 on stdout and its exit statuses. The connection is that of the sample
-profiles (SHOP_DUCKDB, SHOP_PG_*). What else it reads:
+profiles (SHOP_DUCKDB, SHOP_PG_*, SHOP_SF_*, SHOP_BQ_*). What else it reads:
 
   DIRECT_RECORDED  a directory with the recordings of another project, ENGINE-TARGET.json
   DIRECT_SCENARIO  a file, or JSON itself: what the project does differently (build.py)

@@ -7,11 +7,19 @@ def literal(text):
     return "null" if text == "" else "'" + text.replace("'", "''") + "'"
 
 
+def materializer(engine, *arguments):
+    kinds = {"snowflake": OnSnowflake, "bigquery": OnBigQuery}
+    return kinds.get(engine.name, Materializer)(engine, *arguments)
+
+
 class Materializer:
     def __init__(self, engine, project, full_refresh, columns):
         self.engine, self.project = engine, project
         self.full_refresh = full_refresh
         self.columns = columns  # more columns: unique id -> expression
+
+    def make_schema(self, node):
+        self.engine.execute(f'create schema if not exists "{node["schema"]}"')
 
     def run(self, node):
         """Makes the relation."""
@@ -22,12 +30,13 @@ class Materializer:
         return self.engine.execute(f"select count(*) from (\n{node['compiled_code']}\n) t")[0][0]
 
     def _kind(self, node):
-        found = self.engine.execute(
-            "select table_type from information_schema.tables"
-            f" where table_catalog = '{node['database']}' and table_schema = '{node['schema']}'"
-            f" and table_name = '{node['alias']}'"
-        )
+        found = self.engine.execute(f"select table_type from {self._catalog(node, 'tables')}")
         return found and ("view" if found[0][0] == "VIEW" else "table")
+
+    def _catalog(self, node, what):
+        """What it says of the node's relation."""
+        return (f"information_schema.{what} where table_catalog = '{node['database']}'"
+                f" and table_schema = '{node['schema']}' and table_name = '{node['alias']}'")
 
     def _sql(self, node, key="compiled_code"):
         more = self.columns.get(node["unique_id"])
@@ -63,12 +72,8 @@ class Materializer:
 
     def _columns(self, node):
         """Name -> type of what is there."""
-        found = self.engine.execute(
-            "select column_name, data_type from information_schema.columns"
-            f" where table_catalog = '{node['database']}' and table_schema = '{node['schema']}'"
-            f" and table_name = '{node['alias']}' order by ordinal_position"
-        )
-        return dict(found)
+        catalog = self._catalog(node, "columns")
+        return dict(self.engine.execute(f"select column_name, data_type from {catalog} order by ordinal_position"))
 
     def _insert_new(self, name, columns):
         """By name: what only the new rows have is left out, as dbt does by default."""
@@ -117,3 +122,62 @@ class Materializer:
             fresh = [f"delete from {name}"]
         values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
         self._run(*fresh, f"insert into {name} ({', '.join(header)}) values {values}")
+
+
+class Replacing(Materializer):
+    """Where a relation is replaced in one statement, and no statement that makes one can be undone."""
+
+    def _make(self, node, kind, sql):
+        there = self._kind(node)
+        if there and there != kind:
+            self.engine.execute(f"drop {there} {node['relation_name']}")
+        made = f"{self._table_kind(node)} table" if kind == "table" else kind
+        self.engine.execute(f"create or replace {made} {node['relation_name']} as (\n{sql}\n)")
+
+    def _incremental(self, node):
+        if self.full_refresh or self._kind(node) != "table":
+            self._make(node, "table", self._sql(node, "compiled_from_nothing"))
+            return
+        key, name = node["config"]["unique_key"], node["relation_name"]
+        columns = list(self._columns(node))
+        names = ", ".join(columns)
+        changes = ", ".join(f"{column} = s.{column}" for column in columns)
+        self.engine.execute(
+            f"merge into {name} as t using (\n{self._sql(node)}\n) as s on t.{key} = s.{key} when matched then"
+            f" update set {changes} when not matched then insert ({names}) values ({names})")
+
+    def _seed(self, node):
+        name, types = node["relation_name"], node["config"]["column_types"]
+        with open(f"{self.project}/{node['original_file_path']}", encoding="utf-8", newline="") as file:
+            header, *rows = csv.reader(file)
+        if self.full_refresh or self._kind(node) != "table":
+            columns = ", ".join(f"{c} {types[c]}" for c in header)
+            self.engine.execute(f"create or replace table {name} ({columns})")
+        else:
+            self.engine.execute(f"truncate table {name}")
+        values = ", ".join(f"({', '.join(map(literal, row))})" for row in rows)
+        self.engine.execute(f"insert into {name} ({', '.join(header)}) values {values}")
+
+
+class OnSnowflake(Replacing):
+    def make_schema(self, node):
+        self.engine.execute(f"create schema if not exists {node['database']}.{node['schema']}")
+
+    def _catalog(self, node, what):
+        return (f"{node['database']}.information_schema.{what} where table_schema = upper('{node['schema']}')"
+                f" and table_name = upper('{node['alias']}')")
+
+    def _table_kind(self, node):
+        return "transient" if node["config"].get("transient", True) else ""
+
+
+class OnBigQuery(Replacing):
+    def make_schema(self, node):
+        self.engine.execute(f"create schema if not exists `{node['database']}`.`{node['schema']}`")
+
+    def _catalog(self, node, what):
+        return (f"`{node['database']}`.`{node['schema']}`.INFORMATION_SCHEMA.{what.upper()}"
+                f" where table_name = '{node['alias']}'")
+
+    def _table_kind(self, _node):
+        return ""
