@@ -27,6 +27,8 @@ UNCOMMITTED = [("after", "crash"), ("before", "late-airlock")]
 EACH_STATEMENT_OF = {
     "postgres": [("before", "late"), ("before", "late-airlock"), ("before", "orphan")],
     "duckdb": [("before", "strike=1"), ("before", "strike=10")],
+    "snowflake": [("before", "late"), ("before", "late-airlock")],
+    "bigquery": [("before", "late"), ("before", "late-airlock")],
 }
 IN_RECOVERY = [("before", "error"), ("after", "crash"), ("after", "crash-airlock")]
 # What a hook does in the place of its work
@@ -37,7 +39,13 @@ HOOKS = {
     "airlock gets int": "kill -INT $PPID; sleep 5",
     "airlock gets term": "kill -TERM $PPID; sleep 5",
 }
-TRANSIENT = ("deadlock_detected", "could_not_serialize_access", "canceling_statement_due_to_lock_timeout")
+# A table of production becomes another one
+REPLACES = re.compile(r'create or replace \w* ?table ["`][\w-]+["`]\.["`](mart|utils)["`]', re.IGNORECASE)
+TRANSIENT = {
+    "postgres": ("deadlock_detected", "could_not_serialize_access", "canceling_statement_due_to_lock_timeout"),
+    "snowflake": ("000625_(57014):_a_statement_has_locked_table",),
+    "bigquery": ("Exceeded_rate_limits", "Could_not_serialize_access_to_table"),
+}
 
 
 @dataclass
@@ -94,10 +102,10 @@ def transient_errors(commands, engine):
     """What the server undid and may have better luck with is tried again: the deployment is none the
     worse."""
     for (verb, nth), calls in commands.calls.items():
-        if verb != "run-operation" or engine != "postgres":
+        if verb != "run-operation":
             continue
         for call in sorted({1, (len(calls) + 1) // 2, len(calls)}):
-            for error in TRANSIENT:
+            for error in TRANSIENT.get(engine, ()):
                 fault = {"DIRECT_FAULT": at(verb, nth, call, "before", f"error={error}")}
                 yield Case(commands.place(verb, nth, call), error.replace("_", " "), (fault,),
                            "transient errors", is_retried=True)
@@ -119,11 +127,17 @@ class Commands:
         publishes = [key for key, calls in self.calls.items() if any(map(is_publish_record, calls))]
         self.publish = publishes[0] if publishes else None
 
-    def commit(self):
-        """The call of the publish that commits it: one of its own, or the string with all of it."""
-        calls = self.calls[self.publish]
-        found = [sql == "commit" or is_publish_record(sql) and is_whole(sql) for sql in calls]
-        return found.index(True) + 1
+    def commits(self):
+        """The calls of the publish that commit it: one of its own, or the string with all of it. Where tables
+        change one at a time the first of them, the middle and the last, and the record."""
+        calls = list(enumerate(self.calls[self.publish], 1))
+        replaces = [call for call, sql in calls if REPLACES.match(sql)]
+        record = [call for call, sql in calls if sql == "commit" or is_publish_record(sql) and is_whole(sql)]
+        return [*(replaces[place - 1] for place in sorted(special(replaces))), record[0]]
+
+    def commit_name(self, call):
+        """The last of them is the record."""
+        return "commit" if call == self.commits()[-1] else f"replacement in call {call}"
 
     def place(self, verb, nth, call):
         calls = self.calls[verb, nth]
@@ -208,8 +222,8 @@ def _faults_of_call(engine, verb, call, calls):
 def unseen_publishes(commands):
     """Nobody heard how the publish ended, and what is to find out, or to clean up, fails as well."""
     verb, nth = commands.publish
-    commit = commands.commit()
-    for when, kind in (("after", "crash"), ("after", "lost"), ("after", "mute"), ("before", "crash")):
+    endings = (("after", "crash"), ("after", "lost"), ("after", "mute"), ("before", "crash"))
+    for commit, (when, kind) in itertools.product(commands.commits(), endings):
         for later in (nth + 1, nth + 2):
             for call, then, second in (
                 *((0, "before", second) for second in ("error", "crash")),
@@ -219,21 +233,25 @@ def unseen_publishes(commands):
             ):
                 faults = f"{at(verb, nth, commit, when, kind)} {at(verb, later, call, then, second)}"
                 what = "the probe" if later == nth + 1 else "the end"
-                yield Case(f"commit: {kind} {when}; then {what}, call {call}", f"{second} {then}",
-                           ({"DIRECT_FAULT": faults},), "the publish ends unseen", may_be_missed=True)
+                place = f"{commands.commit_name(commit)}: {kind} {when}; then {what}, call {call}"
+                yield Case(place, f"{second} {then}", ({"DIRECT_FAULT": faults},), "the publish ends unseen",
+                           may_be_missed=True)
 
 
 def broken_recoveries(world, commands):
     """A deployment died in its publish, and the one that takes over dies while it does so."""
     verb, nth = commands.publish
-    for when in WHENS:
-        first = {"DIRECT_FAULT": at(verb, nth, commands.commit(), when, "crash-airlock")}
+    places = list(itertools.product(commands.commits(), WHENS))
+    if not world.is_exhaustive:  # each of them takes two deployments to know
+        places = places[1:2] if world.is_standin else places[-2:]
+    for commit, when in places:
+        first = {"DIRECT_FAULT": at(verb, nth, commit, when, "crash-airlock")}
         world.thaw()
         world.deploy(**first)
-        world.deploy()
+        world.recover()
         recovery = Commands(world.trace())
         for (other, number), calls in recovery.calls.items():
-            if other == "build" or role(calls) in ("publish", "copy", "prepare"):
+            if other == "build" or not world.is_standin and role(calls) in ("publish", "copy", "prepare"):
                 break  # what comes now is a deployment like the first
             if other != "run-operation":
                 continue
@@ -242,7 +260,8 @@ def broken_recoveries(world, commands):
                     continue
                 for then, kind in IN_RECOVERY[:1] if only_reads(calls[call - 1]) else IN_RECOVERY:
                     second = {"DIRECT_FAULT": at(other, number, call, then, kind)}
-                    yield Case(f"killed {when} the commit; {recovery.place(other, number, call)}",
+                    place = f"killed {when} the {commands.commit_name(commit)}"
+                    yield Case(f"{place}; {recovery.place(other, number, call)}",
                                f"{kind} {then}", (first, second), "a recovery that breaks")
 
 

@@ -9,10 +9,10 @@ KEPT = 75
 
 
 def of_state(world, run):
-    """Production is the old or the new one; only a rebuild of it that failed or died may be between, and a
-    refresh that says that it kept some copies."""
+    """Production is the old or the new one; only where it becomes new one table after the other may one
+    that failed or died have left it between, and a refresh that says that it kept some copies."""
     state = world.state()
-    may_be_between = world.strategy.rebuilds and run.status or world.strategy.mirrors and run.status == KEPT
+    may_be_between = run.status == KEPT if world.strategy.mirrors else world.changes_one_by_one and run.status
     is_between = may_be_between and state == "mixed"
     return [] if state in ("old", "new") or is_between else [f"production is {state}"]
 
@@ -32,7 +32,7 @@ def of_report(run, before, after, strategy):
     changed = report["raw_changed" if "raw_changed" in report else "production_changed"]
     published = report["refreshed" if "refreshed" in report else "published"]
     unchanged, is_new = before == after, after == "new" or strategy.mirrors and after == "mixed"
-    may_be_new = is_new or strategy.rebuilds
+    may_be_new = is_new or after == "mixed" or strategy.rebuilds
     claims = (
         (report["exit"] == status, f"the report says exit {report['exit']}"),
         ((status == 0) <= (outcome in ("published", "aborted")), "exit 0, and neither published nor aborted"),

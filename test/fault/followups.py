@@ -2,19 +2,26 @@
 
 A row is a function of the world and the state that the fault left; it gives the run that settled
 things, the state that production has to have then, and what is wrong besides. `resume` and `abort`
-name the newest deployment; where the history has none, nothing was begun, and both say so.
+name the newest deployment; where the history has none, nothing was begun, and both say so. Where tables
+change one at a time, one that had begun to change them is only resumed: the others say 71, and change
+nothing.
 """
 
+import time
 
-def deploy_again(world, _state):
+
+def deploy_again(world, state):
+    partly = _partly(world)
     run = world.deploy()
+    if partly:
+        return _only_resumed(world, partly, state, run)
     return run, "new", _failed(run)
 
 
 def resume(world, state):
     """What was published stays, what was not is published; one that has ended is left as it is."""
     name, events = _newest(world)
-    run = world.run(["resume", *_id(name), *world.strategy.sides, "--json"])
+    run = _resume(world, _id(name))
     if not name:
         return run, state, _refused(run, "deployment-unknown")
     if "aborted" in events or _ended_rebuild(world, events):
@@ -27,13 +34,40 @@ def abort(world, state):
     """Before the publish production stays; after it, also when the server was still at it, abort says
     that it is too late."""
     name, _ = _newest(world)
+    partly = _partly(world)
     run = world.run(["abort", *_id(name), *world.strategy.sides, "--json"])
     if not name:
         return run, state, _refused(run, "deployment-unknown")
+    if partly:
+        return _only_resumed(world, partly, state, run)
     if run.status == 70:
         expected = state if state == "mixed" or world.strategy.rebuilds else "new"
         return run, expected, _refused(run, "already-published") + _twice(world, "abort", name, 70)
     return run, "old" if state == "old" else state, _failed(run) + _twice(world, "abort", name, 0)
+
+
+def _partly(world):
+    """The newest one, where it died between its first table and its last, as far as its record goes."""
+    name, events = _newest(world)
+    ends = {"published", "finished", "aborted"} & set(events)
+    return name if world.is_standin and "intent" in events and not ends else None
+
+
+def _only_resumed(world, name, state, refused):
+    problems = _refused(refused, "outcome-unknown")
+    if world.state() != state:
+        problems.append("what was refused changed production")
+    run = _resume(world, [name])
+    return run, "new", problems + _failed(run) + _twice(world, "resume", name, 0)
+
+
+def _resume(world, name):
+    """A swap that the service still has is waited for."""
+    run = world.run(["resume", *name, *world.strategy.sides, "--json"])
+    while run.status == 71 and "the service still has" in run.errors:
+        time.sleep(0.5)
+        run = world.run(["resume", *name, *world.strategy.sides, "--json"])
+    return run
 
 
 def _ended_rebuild(world, events):

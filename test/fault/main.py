@@ -36,7 +36,7 @@ def stop(*_):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("matrix", "together", "killed"))
-    parser.add_argument("engine", choices=("duckdb", "postgres"))
+    parser.add_argument("engine", choices=("duckdb", "postgres", "snowflake", "bigquery"))
     parser.add_argument("--strategy", choices={s.name: s for s in STRATEGIES}, default=STRATEGIES[0].name)
     parser.add_argument("--all", action="store_true", default=bool(os.environ.get("AIRLOCK_TEST_ALL")))
     parser.add_argument("--sample", action="store_false", dest="all")

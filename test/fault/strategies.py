@@ -15,16 +15,22 @@ class Strategy:
     in_place: str = ""  # production was built there, all of it; then this SQL
     verb: str = "deploy"  # publish: what staging holds already
     rebuilds: bool = False  # production becomes new one table after the other
+    line: str = "    tags: ['mart', 'utils']\n"  # of dbt_project.yml: without tags all that is built
+    green: str = ""  # what a view that is not made anew yet has in the place of production's name
+    home: str = ""  # the database of airlock's records, where that is not production's
     files: bool = False  # staging is a file of its own, and takes the place of production's
     mirrors: bool = False  # production is the raw layer, which copies its sources
     has_hooks: bool = False  # its faults are those of hooks: FAULT_BEFORE and FAULT_AFTER are run
 
+
+EVERYWHERE = ("duckdb", "postgres", "snowflake", "bigquery")
 
 WAC = Strategy(
     name="wac",
     arguments=("wac", "--from", "staging", "--to", "prod", "--tags", "mart,utils"),
     sides=("--from", "staging", "--to", "prod"),
     own_schemas=("stage", "airlock", "airlock_restore"),
+    engines=EVERYWHERE,
 )
 
 STRATEGIES = (
@@ -39,6 +45,7 @@ STRATEGIES = (
         sides=("--from", "prod_audit", "--to", "prod"),
         # what both sides share is written by the build itself
         own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
+        engines=EVERYWHERE,
     ),
     Strategy(
         name="wap-rebuild",
@@ -47,7 +54,7 @@ STRATEGIES = (
         own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
         in_place="select 1",
         rebuilds=True,
-        engines=("duckdb",),  # elsewhere dbt would drop the view that somebody made by hand
+        engines=("duckdb", "snowflake", "bigquery"),  # PostgreSQL would drop the view that somebody made by hand
     ),
     Strategy(
         name="production-rollback",
@@ -57,6 +64,7 @@ STRATEGIES = (
         own_schemas=("stage", "airlock", "airlock_restore"),
         # a view over a table whose columns will change
         in_place="drop view mart.open_orders",
+        engines=EVERYWHERE,
     ),
     Strategy(
         name="blue-green",
@@ -70,12 +78,36 @@ STRATEGIES = (
     ),
     Strategy(
         name="blue-green",
+        arguments=("blue-green", "--from", "green", "--to", "prod", "--exclude", "customers_history",
+                   "--foreign-objects", "mart.by_hand"),
+        sides=("--from", "green", "--to", "prod"),
+        dbt=("--", "--full-refresh"),
+        own_schemas=("airlock", "airlock_restore"),
+        aside="^green_|__airlock_",
+        green=r"\bgreen_",
+        line="",
+        engines=("snowflake",),
+    ),
+    Strategy(
+        name="blue-green-database",
+        arguments=("blue-green", "--from", "blue_green", "--to", "prod", "--prepare", "clone"),
+        sides=("--from", "blue_green", "--to", "prod"),
+        own_schemas=("airlock", "airlock_restore"),
+        green=r"\bshop_green\b",
+        line="    state_database: shop_airlock\n",
+        home="shop_airlock",
+        in_place="select 1",
+        engines=("snowflake",),
+    ),
+    Strategy(
+        name="blue-green",
         arguments=("blue-green", "--from", "blue_green", "--to", "prod",
                    "--foreign-objects", "mart.by_hand,mart.*_by_c*,reports.*"),
         sides=("--from", "blue_green", "--to", "prod"),
         dbt=("--", "--full-refresh"),
         own_schemas=("airlock", "airlock_restore"),
         files=True,
+        line="",
         engines=("duckdb",),
     ),
     Strategy(
@@ -86,5 +118,6 @@ STRATEGIES = (
         own_schemas=("airlock", "airlock_restore"),
         in_place="select 1",
         mirrors=True,
+        engines=EVERYWHERE,
     ),
 )

@@ -20,11 +20,15 @@ by `scripts/test --all`. Where it says `of`, the run was ended early, in an orde
 Every row is a place in a deployment that replaces rows, changes columns and adds a table in one
 publish, or several places that follow each other. What became of it is the exit status of the
 deployment that met the fault, and what production was afterwards, compared whole: `old` or `new`,
-never anything else; behind it the faults that ended so. What befalls a step or a command is tried three
+never anything else, and where tables change one at a time `mixed`, each table old or new, whole; behind
+it the faults that ended so. What befalls a step or a command is tried three
 times: followed by the next deployment, by `resume`, and by `abort`, each of the last two once more and
 then by a deployment. What befalls a statement is followed by one of the three. What had published
 stayed; what had not was published by `resume` and left alone by `abort`; at the end no lock was held,
-each beginning had one end, and nothing was left behind.
+each beginning had one end, and nothing was left behind. Where tables change one at a time a deployment that
+died between them was refused by the next one and by `abort` with 71, and then published by `resume`.
+
+Snowflake and BigQuery are stand-ins: what they prove of the services is what their headers say.
 
 Of the statements of an operation that differ in names alone the first and the last are taken. What only
 reads and what a transaction has not committed meet fewer kinds: nothing of them stays.
@@ -38,7 +42,7 @@ reads and what a transaction has not committed meet fewer kinds: nothing of them
 - **late**: dbt dies, its connection stays open, and the server executes the statement a second
   later; **late-airlock**: airlock dies as well, and the next deployment begins at once; **orphan**:
   the connection is closed. On DuckDB this cannot happen: the database is part of the process.
-  **strike N**: dbt dies N ms into the statement.
+  **strike N**: dbt dies N ms into the statement. A service executes late what it has, whoever dies.
 - **int**, **term**: airlock gets the signal. **full**: no file can grow any more.
 - *before* and *after* the statement is executed.
 """

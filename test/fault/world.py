@@ -21,6 +21,7 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "test/support"))
 
 import snapshot  # noqa: E402
+import thaw  # noqa: E402
 import warehouse  # noqa: E402
 
 DIRECT = ROOT / "test/support/direct/dbt"
@@ -31,23 +32,39 @@ TIMEOUT = 600  # of a command of airlock, with a machine full of others
 SNAPSHOT = "snapshot.shop.customers_history"
 SCENARIO = {"columns": {"model.shop.customers": "1 as weight"}}
 
+INDEXES = """
+    comment on table mart.orders is 'one row per order';
+    comment on column mart.customers.country is 'ISO 3166';
+    create index orders_by_customer on mart.orders (customer_id);
+    create index customers_by_country on mart.customers (country)"""
 BY_HAND = {
     "any": """
-        comment on table mart.orders is 'one row per order';
-        comment on column mart.customers.country is 'ISO 3166';
-        create index orders_by_customer on mart.orders (customer_id);
-        create index customers_by_country on mart.customers (country);
         create schema reports;
         create view reports.big_orders as select * from mart.orders where amount_eur > 100;
         create table mart.by_hand as select 42 as answer;
         drop table utils.currencies""",
-    "postgres": """
+    "duckdb": INDEXES,
+    "postgres": INDEXES + """;
         create role analyst;
         grant usage on schema mart to analyst;
         grant select on mart.orders to analyst;
         grant select on mart.customers to analyst;
         grant select (order_id, status) on mart.orders to analyst;
         alter default privileges in schema mart grant select on tables to analyst""",
+    "snowflake": """
+        comment on table mart.orders is 'one row per order';
+        grant usage on schema mart to role analyst;
+        grant select on table mart.orders to role analyst;
+        grant select on table mart.customers to role analyst;
+        grant select on view mart.open_orders to role analyst;
+        grant select on future tables in schema mart to role reader""",
+    "bigquery": """
+        alter table mart.orders set options (description = 'one row per order', labels = [('team', 'sales')]);
+        grant `roles/bigquery.dataViewer` on table mart.customers to 'group:analysts@example.org'""",
+}
+STANDINS = {
+    "snowflake": ("--database", "SHOP", "--database", "SHOP_GREEN", "--database", "SHOP_AIRLOCK"),
+    "bigquery": (),
 }
 
 # Of the raw layer: other rows, another column
@@ -55,7 +72,9 @@ NEW_SOURCES = """
     insert into shop_source.orders select 900, customer_id, ordered_on, status, currency
         from shop_source.orders where id = 101;
     update shop_source.payments set amount = amount + 10 where id = 1001;
-    alter table shop_source.customers add column weight integer default 1"""
+    {weight}"""
+WEIGHT = "alter table shop_source.customers add column weight integer default 1"
+WEIGHT_ON_BIGQUERY = "create or replace table shop_source.customers as select *, 1 as weight from shop_source.customers"
 
 
 def memory():
@@ -99,6 +118,8 @@ class World:
             "SHOP_DUCKDB": str(self.file),
             "SHOP_DUCKDB_GREEN": str(self.green),
         }
+        self.is_standin = engine in STANDINS
+        self.standin = self.address = None  # its process, and where it listens
         self.old = self.new = None
         self.connection = None  # of several questions; while airlock runs there is none
         self.seen = None  # production, until somebody may have changed it
@@ -111,12 +132,18 @@ class World:
         made = shutil.ignore_patterns("target", "logs", *(["snapshots"] if self.strategy.files else []))
         self.green.parent.mkdir(parents=True)
         shutil.copytree(ROOT / "test/projects/shop", self.project, ignore=made)
+        self._change("dbt_project.yml", "    tags: ['mart', 'utils']\n", self.strategy.line)
         if self.strategy.files:  # all that is in a file is built, from nothing
-            self._change("dbt_project.yml", "    tags: ['mart', 'utils']\n", "")
             self.environment["DIRECT_WITHOUT"] = SNAPSHOT
         if self.engine == "postgres":
-            self._start_postgres()
-            self._change("dbt_project.yml", "profile: shop", "profile: shop_postgres")
+            self._export(self._pg("start", str(os.getpid())))
+        elif self.is_standin:
+            self._export(self._standin("start", self.engine, *STANDINS[self.engine]))
+            self.standin = self.environment[f"{self._prefix}_PID"]
+            self.address = f"http://127.0.0.1:{self.environment[f'{self._prefix}_PORT']}"
+            self.environment["SHOP_BQ_ENDPOINT"] = self.address
+        if self.engine != "duckdb":
+            self._change("dbt_project.yml", "profile: shop", f"profile: shop_{self.engine}")
         self._here()
         if self.strategy.mirrors:
             self._make_sources()
@@ -125,15 +152,14 @@ class World:
             self.sql(self.strategy.in_place)
         else:
             self._expect(self.run(["deploy", *self.deploy_arguments()[1:]]))
-        for sql in (BY_HAND["any"], BY_HAND.get(self.engine)):
-            if sql:
-                self.sql(sql)
+        self.sql(f"{BY_HAND[self.engine]};{BY_HAND['any']}")
         self._change("seeds/raw_payments.csv", "1001,101,card,49.90", "1001,101,card,59.90")
         new_order = "113,3,2025-01-20,placed,EUR\n112,2,2025-01-15"
         self._change("seeds/raw_orders.csv", "112,2,2025-01-15", new_order)
         self._change("models/mart/customers.sql", "  c.segment,\n", "  c.segment,\n  1 as weight,\n")
         if self.strategy.mirrors:
-            self.sql(NEW_SOURCES)
+            weight = WEIGHT_ON_BIGQUERY if self.engine == "bigquery" else WEIGHT
+            self.sql(NEW_SOURCES.format(weight=weight))
         elif self.strategy.in_place:
             self._build("prod", "--select", "raw_orders", "raw_payments")
         self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)  # says the same to the stand-in
@@ -150,6 +176,11 @@ class World:
             raise RuntimeError("the changes that are waiting do not show in production")
         self.thaw()
 
+    @property
+    def _prefix(self):
+        """Of what a stand-in exports."""
+        return {"snowflake": "SHOP_SF", "bigquery": "SHOP_BQ"}[self.engine]
+
     def _make_sources(self):
         self._change("dbt_project.yml", "\n  airlock:\n", "\n  mirror: true\n  airlock:\n    mirror: {raw: 'tag:raw'}\n")
         self._change("dbt_project.yml", "\"{{ var('mirror', false) }}\"", "true")
@@ -164,6 +195,9 @@ class World:
             self.server.communicate()  # it ends with its input
         if "SHOP_PG_DIR" in self.environment:
             self._pg("stop", self.environment["SHOP_PG_DIR"])
+        if self.standin:
+            self._standin("stop", self.standin)
+            shutil.rmtree(self.environment[f"{self._prefix}_DIR"], ignore_errors=True)
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def __enter__(self):
@@ -188,14 +222,14 @@ class World:
                        capture_output=True)
 
     def _serve(self):
-        profile = "shop_postgres" if self.engine == "postgres" else "shop"
+        profile = "shop" if self.engine == "duckdb" else f"shop_{self.engine}"
         command = [DIRECT, "--serve", self.environment["DIRECT_SOCKET"], profile]
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self.server.stdout.readline() != b"ready\n":
             raise RuntimeError("the stand-in dbt does not serve")
 
-    def _start_postgres(self):
-        for line in self._pg("start", str(os.getpid())).splitlines():
+    def _export(self, text):
+        for line in text.splitlines():
             name, _, value = line.removeprefix("export ").partition("=")
             self.environment[name] = value
 
@@ -205,8 +239,14 @@ class World:
         os.environ.update(here)
 
     def _pg(self, *arguments):
-        command = [ROOT / "test/support/pg", *arguments]
-        environment = {**os.environ, "TMPDIR": self.memory} if self.memory else None
+        return self._support("pg", *arguments)
+
+    def _standin(self, *arguments):
+        return self._support("standin", *arguments)
+
+    def _support(self, script, *arguments):
+        command = [ROOT / "test/support" / script, *arguments]
+        environment = {**os.environ, **({"TMPDIR": self.memory} if self.memory else {})}
         return subprocess.run(command, check=True, text=True, capture_output=True, env=environment).stdout
 
     def _change(self, path, old, new):
@@ -223,6 +263,8 @@ class World:
         self.leave()
         if self.engine == "postgres":
             self._administrate("create database frozen template shop")
+        elif self.is_standin:
+            thaw.freeze(self.address)
         else:
             shutil.copytree(self.data, self.frozen_data)
         if self.is_real:  # what it has parsed saves it half of its time
@@ -235,6 +277,8 @@ class World:
         if self.engine == "postgres":
             self._administrate("drop database if exists shop with (force)")
             self._administrate("create database shop template frozen")
+        elif self.is_standin:
+            thaw.thaw(self.address)
         else:
             shutil.rmtree(self.data)
             shutil.copytree(self.frozen_data, self.data)
@@ -291,6 +335,11 @@ class World:
     def deploy(self, **environment):
         return self.run(self.deploy_arguments(), **environment)
 
+    def recover(self, **environment):
+        """The next deployment; where tables change one at a time only who resumes the dead one goes on."""
+        return self.run(["resume", *self.strategy.sides, "--json"], **environment) if (
+            self.is_standin) else self.deploy(**environment)
+
     def steps(self):
         """Of the plan; publish and mirror refresh have none to show but in their journal."""
         if self.strategy.verb in ("publish", "mirror"):
@@ -310,9 +359,13 @@ class World:
             return [json.loads(line) for line in file if line.endswith("\n")]
 
     def sql(self, sql):
-        if not sql.lstrip().startswith("select"):
+        """What a service is told it is told one by one."""
+        is_question = sql.lstrip().startswith("select")
+        if not is_question:
             self.seen = None
-        return warehouse.rows(self._connected(), sql)
+        for one in [sql] if is_question or not self.is_standin else filter(str.strip, sql.split(";")):
+            rows = warehouse.rows(self._connected(), one)
+        return rows
 
     def _connected(self):
         if not self.connection:
@@ -344,11 +397,8 @@ class World:
         return self.seen
 
     def _production(self):
-        aside = []
-        if self.strategy.aside:
-            sql = f"select nspname from pg_namespace where nspname ~ '{self.strategy.aside}'"
-            aside = [row[0] for row in self.sql(sql)]
-        text = snapshot.text(self._connected(), [*self.strategy.own_schemas, *aside], self.is_read_by_name)
+        hidden = [*self.strategy.own_schemas, *self._schemas_like(self.strategy.aside)]
+        text = snapshot.text(self._connected(), hidden, self.is_read_by_name)
         return re.sub(r" ?\[airlock: [^]]*\]", "", text)
 
     def state(self):
@@ -356,18 +406,35 @@ class World:
         now = self.production()
         if now in (self.old, self.new):
             return "old" if now == self.old else "new"
-        if (self.strategy.rebuilds or self.strategy.mirrors) and self._is_mixed(now):
+        if self.changes_one_by_one and self._is_mixed(now):
             return "mixed"
         lines = set(now.splitlines())
         missing = sorted(set(self.new.splitlines()) - lines)[:10]
         return "\n".join(["neither", *(f"not there: {line}" for line in missing)])
 
+    @property
+    def changes_one_by_one(self):
+        """A deployment that stops leaves some tables new, and the others old."""
+        return self.strategy.rebuilds or self.strategy.mirrors or self.is_standin
+
     def _is_mixed(self, now):
-        """Each relation is the old or the new one, whole; a view goes with the table it reads."""
-        old, new, found = map(by_relation, (self.old, self.new, now))
+        """Each relation is the old or the new one, whole, but for the rows of a view, which are those of what
+        it reads; a view may have gone with its table."""
+        old, new, found = map(by_relation, (self.old, self.new, self._as_production(now)))
+        old, new, found = map(without_rows_of_views, (old, new, found))
         views = {name for name, lines in old.items() if not any(line.startswith("row ") for line in lines)}
         return all(lines in (old.get(name), new.get(name)) for name, lines in found.items()) and (
             old.keys() & new.keys()) <= found.keys() | views
+
+    def _as_production(self, text):
+        """Where containers changed places a view that is to be made anew says green's name still."""
+        if not self.strategy.green:
+            return text
+        return "\n".join(re.sub(self.strategy.green, self._blue, line, flags=re.IGNORECASE)
+                         if line.startswith("view ") else line for line in text.splitlines())
+
+    def _blue(self, _found):
+        return "shop" if self.strategy.home else ""
 
     def trace(self):
         if not self.trace_file.exists():
@@ -380,13 +447,27 @@ class World:
         events = {}
         if not self.relations("table_schema = 'airlock' and table_name = 'airlock_log'"):
             return events
-        for name, event in self.sql("select id, event from airlock.airlock_log order by logged_at"):
+        for name, event in self.sql(f"select id, event from {self._home}airlock.airlock_log order by logged_at"):
             events.setdefault(name, []).append(event)
         return events
 
     def relations(self, where):
         return [tuple(row) for row in self.sql(
-            f"select table_schema, table_name from information_schema.tables where {where} order by 1, 2")]
+            f"select table_schema, table_name from {self._tables()} where {where} order by 1, 2")]
+
+    @property
+    def _home(self):
+        return f"{self.strategy.home}." if self.strategy.home else ""
+
+    def _tables(self):
+        if self._home:
+            return ("(select * from shop.information_schema.tables union all"
+                    f" select * from {self._home}information_schema.tables)")
+        if self.engine != "bigquery":
+            return "information_schema.tables"
+        each = [f"select table_schema, table_name from {dataset}.INFORMATION_SCHEMA.TABLES"
+                for dataset in warehouse.datasets(self._connected())]
+        return f"({' union all '.join(each)})"
 
     def schemas_aside(self):
         """What an exchange put aside: schemas, or files. A publish that died before its rename left
@@ -394,9 +475,17 @@ class World:
         if self.engine == "duckdb":
             found = [*self.directory.glob("*__airlock_*.duckdb"), *self.data.glob("*__airlock_*.duckdb")]
             return [path.name for path in found if not (self.file.exists() and path.samefile(self.file))]
-        if not self.strategy.aside:
+        if self._home:
+            databases = self.sql(f"select database_name from {self._home}information_schema.databases")
+            return [name for (name,) in databases if "__airlock_" in name]
+        return self._schemas_like(self.strategy.aside and "__airlock_")
+
+    def _schemas_like(self, pattern):
+        if not pattern:
             return []
-        return self.sql("select nspname from pg_namespace where nspname ~ '__airlock_'")
+        catalog = {"postgres": "nspname from pg_namespace", "snowflake": "schema_name from information_schema.schemata"}
+        names = [row[0] for row in self.sql(f"select {catalog[self.engine]}")]
+        return [name for name in names if re.search(pattern, name, re.IGNORECASE)]
 
     def lock_tables(self):
         found = self.relations("table_schema = 'airlock' and table_name like 'airlock_lock_%'")
@@ -406,7 +495,7 @@ class World:
         """Who is in them."""
         held = []
         for name in self.lock_tables():
-            held += [row[0] for row in self.sql(f"select id from airlock.{name} where nonce <> ''")]
+            held += [row[0] for row in self.sql(f"select id from {self._home}airlock.{name} where nonce <> ''")]
         return held
 
 
@@ -418,3 +507,8 @@ def by_relation(text):
         name = line.split()[1] if line.startswith("row ") else line.partition(" | ")[0].split()[-1]
         found.setdefault(name, []).append(line)
     return found
+
+
+def without_rows_of_views(relations):
+    return {name: [line for line in lines if not line.startswith("row ")]
+            if any(line.startswith("view ") for line in lines) else lines for name, lines in relations.items()}

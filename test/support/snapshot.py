@@ -108,6 +108,25 @@ DUCKDB = {
           from duckdb_functions() where not internal and {mine}""",
 }
 
+SNOWFLAKE = {
+    "schema": """
+        select schema_name, schema_owner, is_transient, is_managed_access, retention_time, comment
+          from information_schema.schemata where {mine}""",
+    "relation": """
+        select table_schema || '.' || table_name, table_type, table_owner, is_transient, comment
+          from information_schema.tables where {mine}""",
+    "column": """
+        select table_schema || '.' || table_name, ordinal_position, column_name, data_type, is_nullable,
+               column_default
+          from information_schema.columns where {mine}""",
+    "view": """
+        select table_schema || '.' || table_name, view_definition from information_schema.views where {mine}""",
+    "grant": """
+        select coalesce(object_schema || '.', '') || object_name, object_type, privilege_type, granted_to,
+               grantee, is_grantable
+          from information_schema.object_privileges where {mine}""",
+}
+
 
 def literals(names):
     return ", ".join("'" + name.replace("'", "''") + "'" for name in names)
@@ -159,6 +178,66 @@ def duckdb(connection, skip, _by_name):
         yield from content(connection, schema, name, "t::varchar")
 
 
+def snowflake(connection, skip, _by_name):
+    """Without policies and tags."""
+    hidden = literals([*map(str.upper, skip), "INFORMATION_SCHEMA"])
+    of = {"schema": "schema_name", "grant": "coalesce(object_schema, object_name)"}
+    for kind, sql in SNOWFLAKE.items():
+        mine = f"upper({of.get(kind, 'table_schema')}) not in ({hidden})"
+        for row in warehouse.rows(connection, sql.replace("{mine}", mine)):
+            yield line(kind, row)
+    schemas = f"select schema_name from information_schema.schemata where upper(schema_name) not in ({hidden})"
+    for (schema,) in warehouse.rows(connection, schemas):
+        for row in warehouse.rows(connection, f"show future grants in schema {quoted(schema)}"):
+            yield line("future grant", [schema, *row[1:]])
+    readable = ("select table_schema, table_name from information_schema.tables"
+                f" where upper(table_schema) not in ({hidden})")
+    for schema, name in warehouse.rows(connection, readable):
+        yield from whatever_it_holds(connection, schema, name, f"{quoted(schema)}.{quoted(name)}")
+
+
+# {schema} is that of a dataset.
+BIGQUERY = {
+    "relation": """
+        select table_schema || '.' || table_name, table_type, ddl from {schema}.INFORMATION_SCHEMA.TABLES""",
+    "column": """
+        select table_schema || '.' || table_name, ordinal_position, column_name, data_type, is_nullable
+          from {schema}.INFORMATION_SCHEMA.COLUMNS""",
+    "option": """
+        select table_schema || '.' || table_name, option_name, option_value
+          from {schema}.INFORMATION_SCHEMA.TABLE_OPTIONS""",
+    "view": """
+        select table_schema || '.' || table_name, view_definition from {schema}.INFORMATION_SCHEMA.VIEWS""",
+    "grant": """
+        select object_schema || '.' || object_name, privilege_type, grantee
+          from `region-eu`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where object_schema = '{schema}'""",
+}
+
+
+def bigquery(connection, skip, _by_name):
+    """Without policy tags and row access policies."""
+    for schema in warehouse.datasets(connection):
+        if schema in skip:
+            continue
+        yield line("schema", [schema])
+        for kind, sql in BIGQUERY.items():
+            for row in warehouse.rows(connection, sql.replace("{schema}", schema)):
+                yield line(kind, row)
+        names = f"select table_name from {schema}.INFORMATION_SCHEMA.TABLES"
+        for (name,) in warehouse.rows(connection, names):
+            yield from whatever_it_holds(connection, schema, name, f"{schema}.{name}")
+
+
+def whatever_it_holds(connection, schema, name, relation):
+    """A view whose table has gone is there, and has no rows."""
+    try:
+        rows = warehouse.rows(connection, f"select * from {relation}")
+    except Exception as error:
+        rows = [[f"cannot be read: {error}"]]
+    for row in rows:
+        yield line(f"row {schema}.{name}", row)
+
+
 def content(connection, schema, name, row):
     for (text,) in warehouse.rows(connection, f"select {row} from {quoted(schema)}.{quoted(name)} t"):
         yield line(f"row {schema}.{name}", [text])
@@ -167,7 +246,8 @@ def content(connection, schema, name, row):
 def text(connection, skip, by_name=False):
     """Of the warehouse behind the connection; `skip` are schemas to leave out. `by_name`: on PostgreSQL a
     row names its columns, whatever their order."""
-    lines = duckdb if warehouse.engine() == "duckdb" else postgres
+    lines = {"duckdb": duckdb, "postgres": postgres, "snowflake": snowflake, "bigquery": bigquery}
+    lines = lines[warehouse.engine()]
     return "\n".join(sorted(lines(connection, skip, by_name)))
 
 

@@ -31,6 +31,9 @@ class BigQuery:
         self.description = [(f["name"], f["type"]) for f in found["schema"]["fields"]]
         self.found = found.get("rows", [])
 
+    def close(self):
+        """Every question is a connection of its own."""
+
     def fetchall(self):
         return [tuple(cell["v"] == "true" if kind == "BOOLEAN" and cell["v"] else cell["v"]
                       for cell, (_, kind) in zip(row["f"], self.description)) for row in self.found]
@@ -70,3 +73,8 @@ def rows(connection, sql):
     cursor = connection.cursor()
     cursor.execute(sql)
     return cursor.fetchall() if cursor.description else []
+
+
+def datasets(connection):
+    """Of BigQuery's project."""
+    return [row[0] for row in rows(connection, "select schema_name from `region-eu`.INFORMATION_SCHEMA.SCHEMATA")]

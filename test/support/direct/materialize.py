@@ -146,6 +146,24 @@ class Replacing(Materializer):
             f"merge into {name} as t using (\n{self._sql(node)}\n) as s on t.{key} = s.{key} when matched then"
             f" update set {changes} when not matched then insert ({names}) values ({names})")
 
+    def _snapshot(self, node):
+        """Columns are never added."""
+        config, name, now = node["config"], node["relation_name"], self.now
+        key, source = config["unique_key"], f"(\n{self._sql(node)}\n) s"
+        version = self.md5.format(" || ".join(f"cast({it} as {self.engine.text_type})" for it in (f"s.{key}", now)))
+        new = (f"select s.*, {version} as dbt_scd_id, {now} as dbt_updated_at, {now} as dbt_valid_from,"
+               f" cast(null as timestamp) as dbt_valid_to from {source}")
+        if not self._kind(node):
+            self._make(node, "table", new)
+            return
+        names = ", ".join(self._columns(node))
+        changed = " or ".join(f"s.{column} is distinct from t.{column}" for column in config["check_cols"])
+        current = f"(select * from {name} where dbt_valid_to is null) t on s.{key} = t.{key}"
+        self.engine.execute(f"update {name} set dbt_valid_to = {now} where dbt_valid_to is null and {key} in"
+                            f" (select s.{key} from {source} join {current} where {changed})")
+        self.engine.execute(f"insert into {name} ({names}) select {names} from"
+                            f" ({new} left join {current} where t.{key} is null) n")
+
     def _seed(self, node):
         name, types = node["relation_name"], node["config"]["column_types"]
         with open(f"{self.project}/{node['original_file_path']}", encoding="utf-8", newline="") as file:
@@ -160,6 +178,9 @@ class Replacing(Materializer):
 
 
 class OnSnowflake(Replacing):
+    now = "current_timestamp()::timestamp_ntz"
+    md5 = "md5({})"
+
     def make_schema(self, node):
         self.engine.execute(f"create schema if not exists {node['database']}.{node['schema']}")
 
@@ -172,6 +193,9 @@ class OnSnowflake(Replacing):
 
 
 class OnBigQuery(Replacing):
+    now = "current_timestamp()"
+    md5 = "to_hex(md5({}))"
+
     def make_schema(self, node):
         self.engine.execute(f"create schema if not exists `{node['database']}`.`{node['schema']}`")
 
