@@ -30,6 +30,7 @@ EACH_STATEMENT_OF = {
     "snowflake": [("before", "late"), ("before", "late-airlock")],
     "bigquery": [("before", "late"), ("before", "late-airlock")],
 }
+KILLED = "killed"  # so begins the name of a recovery that breaks
 IN_RECOVERY = [("before", "error"), ("after", "crash"), ("after", "crash-airlock")]
 # What a hook does in the place of its work
 HOOKS = {
@@ -64,7 +65,8 @@ class Case:
         return f"{self.place}: {self.fault}"
 
 
-def all_cases(world):
+def all_cases(world, only):
+    """`only`: those whose name does not have it need not be found out."""
     if world.strategy.has_hooks:
         yield from hook_faults(world)
         return
@@ -75,7 +77,8 @@ def all_cases(world):
         return
     yield from transient_errors(good, world.engine)
     yield from unseen_publishes(good)
-    yield from broken_recoveries(world, good)
+    if not only or only.startswith(KILLED):
+        yield from broken_recoveries(world, good)
 
 
 def step_faults(world):
@@ -243,7 +246,7 @@ def broken_recoveries(world, commands):
     verb, nth = commands.publish
     places = list(itertools.product(commands.commits(), WHENS))
     if not world.is_exhaustive:  # each of them takes two deployments to know
-        places = places[1:2] if world.is_standin else places[-2:]
+        places = [] if world.is_standin else places[-2:]
     for commit, when in places:
         first = {"DIRECT_FAULT": at(verb, nth, commit, when, "crash-airlock")}
         world.thaw()
@@ -260,7 +263,7 @@ def broken_recoveries(world, commands):
                     continue
                 for then, kind in IN_RECOVERY[:1] if only_reads(calls[call - 1]) else IN_RECOVERY:
                     second = {"DIRECT_FAULT": at(other, number, call, then, kind)}
-                    place = f"killed {when} the {commands.commit_name(commit)}"
+                    place = f"{KILLED} {when} the {commands.commit_name(commit)}"
                     yield Case(f"{place}; {recovery.place(other, number, call)}",
                                f"{kind} {then}", (first, second), "a recovery that breaks")
 

@@ -10,6 +10,7 @@
   --real        with the real dbt, far fewer of them; of the matrix one at each step and command
   --jobs N      of the matrix, side by side, each with a project and a warehouse of its own
   --only TEXT   the cases whose name has it, with all three
+  --tries N     not more of the matrix, of everything something
   --seed N      the one kill at the moment that N stands for
   --table FILE  writes the outcomes of the matrix into it, as Markdown; ended by SIGTERM, those so far
 """
@@ -43,6 +44,7 @@ def main():
     parser.add_argument("--real", action="store_true")
     parser.add_argument("--jobs", type=int, default=1)
     parser.add_argument("--only", default="")
+    parser.add_argument("--tries", type=int)
     parser.add_argument("--seed", type=int)
     parser.add_argument("--table")
     options = parser.parse_args()

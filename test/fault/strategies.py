@@ -79,7 +79,7 @@ STRATEGIES = (
     Strategy(
         name="blue-green",
         arguments=("blue-green", "--from", "green", "--to", "prod", "--exclude", "customers_history",
-                   "--foreign-objects", "mart.by_hand"),
+                   "--foreign-objects", "MART.BY_HAND"),
         sides=("--from", "green", "--to", "prod"),
         dbt=("--", "--full-refresh"),
         own_schemas=("airlock", "airlock_restore"),
