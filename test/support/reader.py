@@ -5,7 +5,7 @@ again until SECONDS are over or SIGTERM arrives; then prints what it saw, as JSO
 how many were torn (the two values differ) or failed, how many different states, the longest wait.
 
 A file of DuckDB is opened and closed for each read, with a pause behind it for those who write; a file
-that is held is no failure.
+that is held is no failure. The stand-in for BigQuery takes one statement at a time: a pause too.
 """
 
 import json
@@ -41,7 +41,14 @@ def main(query, seconds="inf"):
 
 def connected():
     connection = warehouse.connect()
-    return lambda query: warehouse.rows(connection, query)
+    if warehouse.engine() != "bigquery":
+        return lambda query: warehouse.rows(connection, query)
+
+    def with_pause(query):
+        time.sleep(PAUSE_S)
+        return warehouse.rows(connection, query)
+
+    return with_pause
 
 
 def each_time(query):

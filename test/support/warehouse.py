@@ -55,7 +55,8 @@ def connect(read_only=True):
             role=os.environ.get("SHOP_SF_ROLE", "SYSADMIN"), network_timeout=60,
         )
     if engine() == "bigquery":
-        return BigQuery(os.environ["SHOP_BQ_ENDPOINT"] + "/bigquery/v2/projects/shop-eu/queries")
+        project = os.environ.get("SHOP_BQ_PROJECT", "shop-eu")
+        return BigQuery(f"{os.environ['SHOP_BQ_ENDPOINT']}/bigquery/v2/projects/{project}/queries")
     import psycopg2
 
     connection = psycopg2.connect(
