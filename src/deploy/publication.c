@@ -133,6 +133,26 @@ static void choose_stage(const struct publication *w, struct publish_table *t)
 	choose_side(w, t, suffix);
 }
 
+/* How many snapshots the service has made within a day by then, is known behind the build. */
+static void choose_snapshot(const struct publication *w, struct publish_table *t)
+{
+	size_t most = w->in->dialect->snapshots_a_day;
+	size_t n = restore_snapshots(js_get_array(w->in->observed->json, "restores"),
+				     w->in->dialect, t->to);
+
+	if (most == 0 || 2 * n < most)
+		return;
+	t->restore_is_open = !t->decided;
+	t->restore_is_copy = n >= most;
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (t->restore_is_copy)
+		strv_pushf(&w->plan->warnings,
+			   "the restore point of '%s' is a copy, and takes the storage of one: %zu "
+			   "snapshots of it were made within a day, and the service makes %zu",
+			   name, n, most);
+}
+
 void publication_choose_restore(const struct publication *w, struct publish_table *t, bool keep)
 {
 	struct arena *arena = &w->plan->arena;
@@ -147,6 +167,7 @@ void publication_choose_restore(const struct publication *w, struct publish_tabl
 		.schema = STATE_RESTORE_SCHEMA,
 		.identifier = arena_strdup(arena, name),
 	};
+	choose_snapshot(w, t);
 }
 
 int publication_plan_lock(struct publication *w, struct err *err)
@@ -281,6 +302,20 @@ static bool keeps_any(const struct publication *w)
 	return false;
 }
 
+static json_t *restore_detail(const struct publication *w, const struct publish_table *t)
+{
+	json_t *detail = json_pack(
+		"{s:I, s:[s, s, s], s:I, s:s?, s:I, s:I}", "number", (json_int_t)t->number, "of",
+		t->to->database, t->to->schema, t->to->identifier, "rows",
+		(json_int_t)t->to_table->rows, "content", t->to_table->content, "keep",
+		(json_int_t)config_number(w->in->config, OPTION_KEEP), "keep_for",
+		(json_int_t)config_number(w->in->config, OPTION_KEEP_FOR));
+
+	if (t->restore_is_copy)
+		json_object_set_new(detail, "copy", json_true());
+	return detail;
+}
+
 /* The restore points one by one; the warehouse adds object and size. NULL before the build. */
 static json_t *restores_detail(const struct publication *w)
 {
@@ -288,21 +323,9 @@ static json_t *restores_detail(const struct publication *w)
 		return NULL;
 	json_t *restores = json_array();
 
-	for (size_t i = 0; i < w->set.n; i++) {
-		const struct publish_table *t = &w->set.tables[i];
-
-		if (t->restore.identifier)
-			json_array_append_new(
-				restores,
-				json_pack(
-					"{s:I, s:[s, s, s], s:I, s:s?, s:I, s:I}", "number",
-					(json_int_t)t->number, "of", t->to->database, t->to->schema,
-					t->to->identifier, "rows", (json_int_t)t->to_table->rows,
-					"content", t->to_table->content, "keep",
-					(json_int_t)config_number(w->in->config, OPTION_KEEP),
-					"keep_for",
-					(json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
-	}
+	for (size_t i = 0; i < w->set.n; i++)
+		if (w->set.tables[i].restore.identifier)
+			json_array_append_new(restores, restore_detail(w, &w->set.tables[i]));
 	return restores;
 }
 

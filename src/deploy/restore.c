@@ -93,6 +93,7 @@ static int read_point(struct restore_list *list, const json_t *row, const char *
 		.age_s = js_get_integer(row, "age", 0),
 		.rows = js_get_integer(restore, "rows", -1),
 		.bytes = js_get_integer(row, "bytes", 0),
+		.is_snapshot = js_get_bool(row, "snapshot", false),
 		.keep = js_get_integer(restore, "keep", 1),
 		.keep_for_s = js_get_integer(restore, "keep_for", 0),
 	};
@@ -158,6 +159,25 @@ int restore_parse(const json_t *rows, const struct dialect *dialect, const char 
 	}
 	mem_sort(list.v, list.n, sizeof(*list.v), compare_points, dialect);
 	*ret_list = list;
+	return 0;
+}
+
+/* Each row of the table says the same; its newest restore point is always there. */
+size_t restore_snapshots(const json_t *rows, const struct dialect *dialect,
+			 const struct relation *of)
+{
+	for (size_t i = 0; i < json_array_size(rows); i++) {
+		const json_t *row = json_array_get(rows, i);
+		const json_t *made_of = js_get_array(js_get_object(row, "restore"), "of");
+		const struct relation one = {
+			json_string_value(json_array_get(made_of, 0)),
+			json_string_value(json_array_get(made_of, 1)),
+			json_string_value(json_array_get(made_of, 2)),
+		};
+
+		if (one.identifier && relation_equal(dialect, &one, of))
+			return (size_t)js_get_integer(row, "snapshots", 0);
+	}
 	return 0;
 }
 
@@ -366,6 +386,7 @@ int restore_push_drop(const struct state *state, const struct restore_point *poi
 		SQL_ARG_IDENT("alias", whole ? point->relation.schema : ""),
 		SQL_ARG_IDENT("catalog", point->relation.database),
 		SQL_ARG_LITERAL("detail", text),
+		SQL_ARG_STATEMENT("snapshot", point->is_snapshot ? "snapshot " : ""),
 	};
 
 	if (dialect_push(statements, state->dialect,

@@ -60,6 +60,14 @@ extern const char bigquery_observe_sql[];
 	"select l.id, l.logged_at, e from {log:relation} as l, "                                   \
 	"unnest(json_query_array(l.detail)) as e where l.event = 'restores'"
 
+/* How many snapshots of each table were made within a day, be they dropped by now. */
+#define SNAPSHOTS                                                                                  \
+	"select d.made_of, count(*) as n from (select l.logged_at, json_query(e, '$.of') as "      \
+	"made_of, json_value(e, '$.copy') as is_copy from {log:relation} as l, "                   \
+	"unnest(json_query_array(l.detail)) as e where l.event = 'restores') as d "                \
+	"where d.is_copy is null and d.logged_at > timestamp_sub(current_timestamp(), "            \
+	"interval 1 day) group by d.made_of"
+
 static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_SESSION] = "select to_json_string(struct(session_user() as `user`, "
 				    "@@project_id as `database`, 'BigQuery' as `version`))",
@@ -106,7 +114,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"r.id as `id`, " UTC(
 			"r.logged_at") " as `at`, "
 				       "timestamp_diff(current_timestamp(), r.logged_at, second) "
-				       "as `age`, parse_json(r.e) as `restore`)) "
+				       "as `age`, parse_json(r.e) as `restore`, "
+				       "t.table_type = 'SNAPSHOT' as `snapshot`, "
+				       "s.n as `snapshots`)) "
 				       "from {restores:schema}.INFORMATION_SCHEMA.TABLES as t "
 				       "inner join {restores:schema}.__TABLES__ as m "
 				       "on m.table_id = t.table_name "
@@ -116,6 +126,8 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 				       "and o.option_name = 'description' "
 				       "left join (" RESTORES ") as r on t.table_name = "
 				       "'r_' || r.id || '_' || json_value(r.e, '$.number') "
+				       "left join (" SNAPSHOTS
+				       ") as s on s.made_of = json_query(r.e, '$.of') "
 				       "where t.table_schema = {restore_schema:literal} "
 				       "order by t.table_name"),
 	[DIALECT_OBSERVE_EXISTING] =
@@ -148,7 +160,7 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"and 'r_' || r.id || '_' || json_value(r.e, '$.number') = o.table_name) > 0, 1, "
 		"error('" DIALECT_RAISED_CONFLICT " ' || {shown:literal} "
 		"|| ' is no longer what the history says'))",
-	[DIALECT_RESTORE_DROP] = "drop snapshot table {restore:relation}",
+	[DIALECT_RESTORE_DROP] = "drop {snapshot:statement}table {restore:relation}",
 	[DIALECT_RESTORE_DROPPED] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select {maker:literal}, current_timestamp(), 'expired', {detail:literal}",
@@ -311,6 +323,7 @@ const struct dialect dialect_bigquery = {
 	.updates_at_once = 5,
 	.updates_within_s = 10,
 	.updates_a_day = 1500,
+	.snapshots_a_day = 50,
 	.hides_policies = true,
 	.transaction = DIALECT_TRANSACTION_NONE,
 	.transaction_settings = transaction_settings,

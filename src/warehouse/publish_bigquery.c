@@ -186,12 +186,45 @@ static int push(const struct push *p, const struct publish_table *t, const char 
 	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
 }
 
+#define FORGOTTEN                                                                                  \
+	"expiration_timestamp = timestamp_add(current_timestamp(), "                               \
+	"interval {keep:number} second), description = {marker:literal}"
+
+static int push_open_restore(const struct push *p, const struct publish_table *t)
+{
+	char *display CLEANUP(mem_free_string) = relation_display(t->to);
+	char *what CLEANUP(mem_free_string) = mem_printf(
+		"snapshot of %s, or a copy where the service makes no more today", display);
+	const struct sql_arg arg = { .name = "what", .kind = SQL_STATEMENT, .undecided = what };
+
+	return dialect_push_text(p->statements, p->dialect, "create {what:statement}", &arg, 1,
+				 p->err);
+}
+
+/* A copy would lose partitions over time, as production does; a snapshot loses none. An option that
+ * is null may be read there as one that is not said. */
+static int push_restore_copy(const struct push *p, const struct publish_table *t)
+{
+	if (!says(t->to_table, "partition_expiration_days = "))
+		return push(p, t,
+			    "create table if not exists {restore} copy {to} options (" FORGOTTEN
+			    ")");
+	if (push(p, t,
+		 "create table if not exists {restore} copy {to} options (" FORGOTTEN
+		 ", partition_expiration_days = null)") < 0)
+		return -1;
+	return push(p, t, "alter table {restore} set options (partition_expiration_days = null)");
+}
+
 static int push_restore(const struct push *p, const struct publish_table *t)
 {
+	if (t->restore_is_open)
+		return push_open_restore(p, t);
+	if (t->restore_is_copy)
+		return push_restore_copy(p, t);
 	return push(p, t,
-		    "create snapshot table if not exists {restore} clone {to} options ("
-		    "expiration_timestamp = timestamp_add(current_timestamp(), "
-		    "interval {keep:number} second), description = {marker:literal})");
+		    "create snapshot table if not exists {restore} clone {to} options (" FORGOTTEN
+		    ")");
 }
 
 /* A role, and all whom it is given to: each is a change of the table's metadata. */

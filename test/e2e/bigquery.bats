@@ -307,9 +307,37 @@ column_says() { # column_says DATASET.TABLE COLUMN: its description|its policy t
   [ "$(rows_of mart.customers)" -eq "$before" ]
 }
 
+@test "behind the snapshots that the service makes in a day a restore point is a copy" {
+  sql "insert into airlock.airlock_log (id, logged_at, event, detail)
+       select 'another' || n, current_timestamp(), 'restores',
+         '[{\"number\":1,\"of\":[\"shop-eu\",\"mart\",\"customers\"]}]' from unnest(generate_array(1, 50)) as n"
+  before=$(rows_of mart.customers)
+  add_customer 160
+  run airlock plan wac --from staging --to prod --tags mart,utils
+  assert_status 0
+  assert_says "the restore point of '\"shop-eu\".mart.customers' is a copy" \
+    'create <snapshot of "shop-eu".mart.customers, or a copy where the service makes no more today>'
+  deploy
+  assert_status 0
+  assert_says "the restore point of '\"shop-eu\".mart.customers' is a copy"
+  local made="select i.table_type, o.option_value from airlock_restore.INFORMATION_SCHEMA.TABLES as i
+    inner join airlock_restore.INFORMATION_SCHEMA.TABLE_OPTIONS as d on d.table_name = i.table_name
+      and d.option_name = 'description' and strpos(d.option_value, 'mart.NAME') > 0
+    inner join airlock_restore.INFORMATION_SCHEMA.TABLE_OPTIONS as o on o.table_name = i.table_name
+      and o.option_name = 'expiration_timestamp' order by i.creation_time desc limit 1"
+  [[ $(sql "${made/NAME/customers}") = 'BASE TABLE|TIMESTAMP '* ]] || fail "$(sql "${made/NAME/customers}")"
+  [[ $(sql "${made/NAME/orders}") = 'SNAPSHOT|TIMESTAMP '* ]]
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(rows_of mart.customers)" -eq "$before" ]
+}
+
 @test "gc lists the restore points and drops the expired ones" {
   run --separate-stderr airlock gc --keep 1 --keep-for 0s --yes --json
   assert_status 0
   assert_json 'd["failed"]' 0
   assert_json 'd["dropped"] > 0' true
+  # The newest of each table stays, be it a copy.
+  assert_sql "select count(*) from (select distinct option_value from airlock_restore.INFORMATION_SCHEMA.TABLE_OPTIONS
+               where option_name = 'description' and strpos(option_value, 'mart.customers') > 0) as d" 1
 }

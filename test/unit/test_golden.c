@@ -406,6 +406,7 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 		SQL_ARG_LITERAL("only", ""),
 		SQL_ARG_LITERAL("of", "20260102030405_abcdef"),
 		SQL_ARG_STATEMENT("kind", "schema"),
+		SQL_ARG_STATEMENT("snapshot", "snapshot "),
 		SQL_ARG_LITERAL("type", "table"),
 		SQL_ARG_LITERAL("it", "\"Wh.\".\"it's\".\"r\""),
 		SQL_ARG_LITERAL("configured", "[[\"mart\",\"orders\"]]"),

@@ -219,6 +219,77 @@ static void more_than_the_service_takes_at_once_is_said(void **state)
 	assert_true(warns(&planned, "is changed 7 times, and the service takes 5 in 10 seconds"));
 }
 
+/* Of these tables so many snapshots were made today. */
+static void add_restores(json_t *picture, const char *table, json_int_t snapshots)
+{
+	json_t *restores = json_object_get(picture, "restores");
+
+	if (!restores) {
+		restores = json_array();
+		json_object_set_new(picture, "restores", restores);
+	}
+	json_array_append_new(restores, json_pack("{s:s, s:s, s:s, s:I, s:I, s:{s:I, s:[s, s, s]}}",
+						  "identifier", "r_x_1", "id", "x", "at",
+						  "2026-11-24T00:00:00.000Z", "age", (json_int_t)9,
+						  "snapshots", snapshots, "restore", "number",
+						  (json_int_t)1, "of", "shop-eu", "mart", table));
+}
+
+static void has_many_snapshots(json_t *picture)
+{
+	add_restores(picture, "customers", 49);
+	add_restores(picture, "orders", 50);
+}
+
+static void is_to_be_built(json_t *picture)
+{
+	has_many_snapshots(picture);
+	json_object_set_new(picture, "built", json_false());
+}
+
+static const char *statement_of(const struct planned *planned, const char *begins)
+{
+	const struct step *publish = plan_step(&planned->plan, "publish");
+
+	for (size_t i = 0; i < publish->sql.n; i++)
+		if (strncmp(publish->sql.v[i], begins, strlen(begins)) == 0)
+			return publish->sql.v[i];
+	return "";
+}
+
+static void a_restore_point_is_a_copy_where_the_service_makes_no_more_snapshots(void **state)
+{
+	CLEANUP(planned_release) struct planned planned;
+
+	(void)state;
+	plans_changed(&planned, has_many_snapshots);
+	assert_non_null(strstr(statement_of(&planned, "create snapshot table if not exists "),
+			       " clone `shop-eu`.`mart`.`customers` options ("));
+	assert_non_null(strstr(statement_of(&planned, "create table if not exists "
+						      "`shop-eu`.`airlock_restore`."),
+			       " copy `shop-eu`.`mart`.`orders` options (expiration_timestamp = "
+			       "timestamp_add("));
+	assert_true(warns(&planned, "the restore point of '\"shop-eu\".mart.orders' is a copy"));
+	assert_false(warns(&planned, "mart.customers' is a copy"));
+	/* Only snapshots are counted the next time. */
+	assert_non_null(strstr(statement_of(&planned, "begin;"), "\"copy\":true"));
+}
+
+/* How many there are behind the build nobody knows before it. */
+static void which_of_both_it_is_stays_open_until_the_build(void **state)
+{
+	CLEANUP(planned_release) struct planned planned;
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	(void)state;
+	plans_changed(&planned, is_to_be_built);
+	plan_write_text(&planned.plan, &planned.routes, &text);
+	assert_non_null(strstr(buf_cstr(&text),
+			       "create <snapshot of \"shop-eu\".mart.customers, or "
+			       "a copy where the service makes no more today>"));
+	assert_true(warns(&planned, "the restore point of '\"shop-eu\".mart.orders' is a copy"));
+}
+
 static void nothing_is_counted_where_nothing_is_limited(void **state)
 {
 	CLEANUP(planned_release) struct planned planned;
@@ -241,6 +312,9 @@ int main(void)
 		cmocka_unit_test(a_dataset_that_is_made_is_counted),
 		cmocka_unit_test(more_than_the_service_takes_at_once_is_said),
 		cmocka_unit_test(nothing_is_counted_where_nothing_is_limited),
+		cmocka_unit_test(
+			a_restore_point_is_a_copy_where_the_service_makes_no_more_snapshots),
+		cmocka_unit_test(which_of_both_it_is_stays_open_until_the_build),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

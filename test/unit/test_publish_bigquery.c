@@ -59,6 +59,24 @@ static void a_table_does_not_expire_with_what_it_was_copied_from(void **state)
 		  "(expiration_timestamp = null)");
 }
 
+/* Its partitions would go one by one, as production's do. */
+static void a_restore_point_that_is_a_copy_keeps_all_partitions(void **state)
+{
+	struct publish_table table = published(&by_day, &by_day);
+
+	(void)state;
+	table.restore_is_copy = true;
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "create table if not exists `shop-eu`.`airlock_restore`.`r_x_1` copy "
+		  "`shop-eu`.`mart`.`orders` options (expiration_timestamp = "
+		  "timestamp_add(current_timestamp(), interval 2592000 second), description = "
+		  "'airlock: restore point of deployment \x01id\x01, table 1: "
+		  "\"shop-eu\".mart.orders', partition_expiration_days = null)");
+	publishes("bigquery", table, false, PUBLISH_REPLACE,
+		  "alter table `shop-eu`.`airlock_restore`.`r_x_1` set options "
+		  "(partition_expiration_days = null)");
+}
+
 #define SIDE "`shop-eu`.`mart`.`airlock_x_1`"
 
 /* With all that it needs before the old one goes, and not without the new one. */
@@ -354,6 +372,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_no_statement_can_replace_is_refused),
 		cmocka_unit_test(a_table_does_not_expire_with_what_it_was_copied_from),
+		cmocka_unit_test(a_restore_point_that_is_a_copy_keeps_all_partitions),
 		cmocka_unit_test(another_layout_takes_the_name_where_the_user_says_so),
 		cmocka_unit_test(a_rollback_puts_options_and_description_back),
 		cmocka_unit_test(permissions_of_the_replaced_table_are_given_again_and_compared),

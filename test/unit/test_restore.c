@@ -117,6 +117,27 @@ static void one_of_unknown_age_is_left_alone(void **state)
 	assert_int_equal(state_of(&list, "r_b_1"), RESTORE_FOREIGN);
 }
 
+static void a_snapshot_is_dropped_as_one_and_a_copy_as_a_table(void **state)
+{
+	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
+	CLEANUP(state_release) struct state state_of_it = { 0 };
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	const struct dialect *dialect = dialect_find("bigquery");
+
+	(void)state;
+	read_list("[" OURS("a", "1", "orders", "300") "," OURS("b", "2", "orders", "200") "]",
+		  &list);
+	list.v[1].is_snapshot = true;
+	state_init(&state_of_it, dialect, "db", NULL);
+	for (size_t i = 0; i < list.n; i++)
+		assert_int_equal(
+			restore_push_drop(&state_of_it, &list.v[i], "gc", &statements, &err), 0);
+	assert_true(strv_contains(&statements, "drop table `db`.`airlock_restore`.`r_b_2`"));
+	assert_true(
+		strv_contains(&statements, "drop snapshot table `db`.`airlock_restore`.`r_a_1`"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +145,7 @@ int main(void)
 		cmocka_unit_test(one_that_is_made_now_counts_as_the_newest),
 		cmocka_unit_test(what_is_not_proved_to_be_ours_is_left_alone),
 		cmocka_unit_test(one_of_unknown_age_is_left_alone),
+		cmocka_unit_test(a_snapshot_is_dropped_as_one_and_a_copy_as_a_table),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -34,6 +34,7 @@ enum restore_state {
 struct restore_point {
 	struct relation relation; /* r_<id>_<number> of the restore schema, or a schema */
 	bool is_schema;           /* put aside whole: neither relation nor of have an identifier */
+	bool is_snapshot;         /* a kind of its own, which a statement of its own drops */
 	const char *file;         /* the same of a file: its path; NULL */
 	enum restore_state state;
 	const char *going;  /* EXPIRED schema: a list, as JSON, of what expires with it */
@@ -64,6 +65,9 @@ struct restore_policy {
 int restore_parse(const json_t *rows, const struct dialect *dialect, const char *database,
 		  struct restore_list *ret_list, struct err *err);
 void restore_release(struct restore_list *list);
+/* How many snapshots of a table were made within a day; `rows` may be NULL. */
+size_t restore_snapshots(const json_t *rows, const struct dialect *dialect,
+			 const struct relation *of);
 
 /* `made`: relations that get a newer one right now, n of them. */
 void restore_judge(struct restore_list *list, const struct dialect *dialect,

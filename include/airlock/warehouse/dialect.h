@@ -51,7 +51,8 @@ enum dialect_template {
 	/* ? log, restore_schema:literal: every table there, and what the history recorded of it;
 	 * {"identifier", "object", "comment", "bytes", "id", "at", "age", "restore"}; a schema that
 	 * was put aside by an exchange has "schema" for identifier, and as "others" what is in it
-	 * that no deployment made */
+	 * that no deployment made. Of `snapshots_a_day` also "snapshot": bool, and "snapshots": how
+	 * many were made of that table within a day */
 	DIALECT_OBSERVE_RESTORES,
 	/* ? names; {"database", "schema", "identifier"} of each that can be read */
 	DIALECT_OBSERVE_EXISTING,
@@ -65,7 +66,7 @@ enum dialect_template {
 	DIALECT_OBSERVE_LEFT,
 	/* In one transaction: raises unless the restore point is what `maker` made, drops it,
 	 * records that. log, restore, restore_schema, identifier, marker, maker, shown, detail,
-	 * literals but for the first two. */
+	 * literals but for the first two; snapshot:statement: the word, or nothing of a copy. */
 	DIALECT_RESTORE_CHECK,
 	DIALECT_RESTORE_DROP,
 	DIALECT_RESTORE_DROPPED,
@@ -187,7 +188,10 @@ struct publish_table {
 	bool is_exact;
 	bool is_marked; /* the comment that from_table has is a mark of ours */
 	bool is_copy;   /* into staging: exact, but for foreign keys, comments and index names */
-	struct relation restore;   /* where the replaced rows go; identifier NULL: nowhere */
+	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
+	/* Of `snapshots_a_day`: it is a copy; which of both it is, only the build decides. */
+	bool restore_is_copy;
+	bool restore_is_open;
 	struct relation stage;     /* of a dialect that freezes what is published first */
 	struct relation side;      /* there: what PUBLISH_EXCHANGE builds beside `to` */
 	bool may_be_missed;        /* readers may find no table for a moment: it was said so */
@@ -282,6 +286,9 @@ struct dialect {
 	size_t updates_at_once;
 	size_t updates_within_s;
 	size_t updates_a_day;
+	/* Restore points are snapshots, of which the service makes so many of one table in a day:
+	 * behind that they are copies. 0: they are never snapshots. */
+	size_t snapshots_a_day;
 	/* Row access policies and authorized views are lost by a replace, and no statement reads
 	 * them. */
 	bool hides_policies;
