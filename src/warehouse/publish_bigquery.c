@@ -427,7 +427,7 @@ static int push_view(const struct push *p, const struct publish_table *t)
 			      "description = {comment:literal}) {query:query}",
 		    args, ARRAY_LEN(args), p->err) < 0)
 		return -1;
-	return push_grants(p, t);
+	return bigquery_push_descriptions(p, t) < 0 ? -1 : push_grants(p, t);
 }
 
 /* All that production shall get is in what was frozen. */

@@ -10,8 +10,8 @@
 
 /* ERR_UNSUPPORTED for a column that would lose its policy tags: no statement sets them. */
 int bigquery_check_columns(const struct publish_table *t, struct err *err);
-/* What is published gets the descriptions that production alone has; ERR_UNSUPPORTED for that of a
- * field inside a column, which no statement sets. */
+/* What was frozen gets the descriptions that production alone has, a view those of the project too;
+ * ERR_UNSUPPORTED for that of a field inside a column, which no statement sets. */
 int bigquery_push_descriptions(const struct push *p, const struct publish_table *t);
 /* Raises unless `relation` has the policy tags that the published table has. */
 int bigquery_push_tags_check(const struct push *p, const struct publish_table *t,

@@ -1,7 +1,9 @@
 /*
  * Descriptions and policy tags of columns. A copy brings those of what it is a copy of, and what a
  * build makes anew has those of the project alone. A description that production has besides is set
- * on the frozen table before it is copied, so that production changes once. For policy tags there
+ * on the frozen table before it is copied, so that production changes once. A view has none behind
+ * its replace, and gets all: one statement for each, for a list of columns in the one that makes it
+ * would break the view when a table that it reads all of gets another column. For policy tags there
  * is no statement, and without them everybody reads the column: they are compared before anything
  * changes, and again behind each copy.
  */
@@ -19,15 +21,26 @@ static const struct table_column *field_of(const struct table *table, const char
 	return NULL;
 }
 
-/* Of an old record that does not name them it may have every one. */
-static bool has_field(const struct table *table, const char *path)
+/* How the table itself writes it; NULL: it has none. Of an old record that does not name them it
+ * may have every one. */
+static const char *find_field(const struct table *table, const char *path)
 {
 	if (table->field_count == 0)
-		return true;
+		return path;
 	for (size_t i = 0; i < table->field_count; i++)
 		if (strcasecmp(table->fields[i], path) == 0)
-			return true;
-	return false;
+			return table->fields[i];
+	return NULL;
+}
+
+static bool is_nested(const char *path)
+{
+	return strchr(path, '.') != NULL;
+}
+
+static bool is_described(const struct publish_table *t)
+{
+	return t->decided && t->from_table && t->way != PUBLISH_REMOVE && t->way != PUBLISH_KEEP;
 }
 
 static bool is_compared(const struct publish_table *t)
@@ -57,58 +70,84 @@ int bigquery_check_columns(const struct publish_table *t, struct err *err)
 		const struct table_column *was = &t->to_table->columns[i];
 		const struct table_column *becomes = field_of(t->from_table, was->name);
 
-		if (was->tags && has_field(t->from_table, was->name) &&
+		if (was->tags && find_field(t->from_table, was->name) &&
 		    !table_same_text(was->tags, becomes ? becomes->tags : NULL))
 			return refuse_tags(t, was, becomes, err);
 	}
 	return 0;
 }
 
+/* What the project says of it comes along with a copy, and with a view only by a statement. */
+static bool says_itself(const struct publish_table *t, const struct table_column *column)
+{
+	return column && column->comment && !(t->view && is_nested(column->name));
+}
+
 /* Production's own, where what is published says nothing. A rollback puts back what there was. */
 static bool keeps_description(const struct publish_table *t, const struct table_column *was)
 {
-	const struct table_column *becomes = field_of(t->from_table, was->name);
-
-	return was->comment && !t->is_exact && has_field(t->from_table, was->name) &&
-	       !(becomes && becomes->comment);
+	return was->comment && !t->is_exact && find_field(t->from_table, was->name) &&
+	       !says_itself(t, field_of(t->from_table, was->name));
 }
 
-static int describe(const struct push *p, const struct publish_table *t,
-		    const struct table_column *column)
+static int refuse_nested(const struct push *p, const struct publish_table *t,
+			 const struct table_column *was)
+{
+	char *why CLEANUP(mem_free_string) = mem_printf(
+		"its field '%s' has a description in production%s, and no statement sets that of a "
+		"field inside a column",
+		was->name, t->view ? "" : " and none in what is published");
+
+	return publish_refuse(t, why,
+			      t->view ? "take it from production's"
+				      : "describe it in the project, with 'persist_docs: "
+					"{columns: true}', or take it from production's",
+			      p->err);
+}
+
+/* Of what was frozen, or of the view itself. */
+static int describe(const struct push *p, const struct publish_table *t, const char *name,
+		    const char *comment)
 {
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("stage", &t->stage),
-		SQL_ARG_IDENT("column", column->name),
-		SQL_ARG_LITERAL("comment", column->comment),
+		SQL_ARG_STATEMENT("kind", t->view ? "view" : "table"),
+		SQL_ARG_RELATION("it", t->view ? t->to : &t->stage),
+		SQL_ARG_IDENT("column", name),
+		SQL_ARG_LITERAL("comment", comment),
 	};
 
-	if (strchr(column->name, '.')) {
-		char *why CLEANUP(mem_free_string) =
-			mem_printf("its field '%s' has a description in production and none in "
-				   "what is published, and no statement sets that of a field "
-				   "inside a column",
-				   column->name);
-
-		return publish_refuse(t, why,
-				      "describe it in the project, with 'persist_docs: {columns: "
-				      "true}', or take it from production's",
-				      p->err);
-	}
 	return dialect_push_text(p->statements, p->dialect,
-				 "alter table {stage} alter column {column:ident} "
+				 "alter {kind:statement} {it} alter column {column:ident} "
 				 "set options (description = {comment:literal})",
 				 args, ARRAY_LEN(args), p->err);
 }
 
+static int push_own_descriptions(const struct push *p, const struct publish_table *t)
+{
+	for (size_t i = 0; t->view && i < t->from_table->column_count; i++) {
+		const struct table_column *column = &t->from_table->columns[i];
+
+		if (says_itself(t, column) && describe(p, t, column->name, column->comment) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int bigquery_push_descriptions(const struct push *p, const struct publish_table *t)
 {
-	if (!is_compared(t) || !t->to_table)
+	if (!is_described(t))
 		return 0;
-	for (size_t i = 0; i < t->to_table->column_count; i++)
-		if (keeps_description(t, &t->to_table->columns[i]) &&
-		    describe(p, t, &t->to_table->columns[i]) < 0)
+	for (size_t i = 0; t->to_table && i < t->to_table->column_count; i++) {
+		const struct table_column *was = &t->to_table->columns[i];
+
+		if (!keeps_description(t, was))
+			continue;
+		if (is_nested(was->name))
+			return refuse_nested(p, t, was);
+		if (describe(p, t, find_field(t->from_table, was->name), was->comment) < 0)
 			return -1;
-	return 0;
+	}
+	return push_own_descriptions(p, t);
 }
 
 /* Lines of `path value`, sorted. */
@@ -164,18 +203,24 @@ int bigquery_push_descriptions_check(const struct push *p, const struct publish_
 {
 	struct strv lines CLEANUP(strv_release) = STRV_INIT;
 
-	if (!is_compared(t) || t->way == PUBLISH_KEEP)
+	if (!is_described(t))
 		return 0;
 	for (size_t i = 0; i < t->from_table->column_count; i++)
-		if (t->from_table->columns[i].comment)
+		if (says_itself(t, &t->from_table->columns[i]))
 			strv_pushf(&lines, "%s %s", t->from_table->columns[i].name,
 				   t->from_table->columns[i].comment);
 	for (size_t i = 0; t->to_table && i < t->to_table->column_count; i++)
 		if (keeps_description(t, &t->to_table->columns[i]))
-			strv_pushf(&lines, "%s %s", t->to_table->columns[i].name,
+			strv_pushf(&lines, "%s %s",
+				   find_field(t->from_table, t->to_table->columns[i].name),
 				   t->to_table->columns[i].comment);
 	if (lines.n == 0)
 		return 0;
-	return push_check(p, t->to, &lines, "descriptions of columns",
-			  RAISE_UNLESS_LINES("c.description", "coalesce(c.description, '') != ''"));
+	/* What else a view shows may be of the tables that it reads. */
+	return push_check(
+		p, t->to, &lines, "descriptions of columns",
+		t->view ? RAISE_UNLESS_LINES("c.description",
+					     "strpos('\\n' || {wanted:literal} || '\\n', '\\n' || "
+					     "c.field_path || ' ' || c.description || '\\n') > 0")
+			: RAISE_UNLESS_LINES("c.description", "coalesce(c.description, '') != ''"));
 }

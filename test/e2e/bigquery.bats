@@ -281,6 +281,22 @@ column_says() { # column_says DATASET.TABLE COLUMN: its description|its policy t
   [ "$(column_says mart.customers segment)" = "it's by hand|" ]
 }
 
+@test "columns of a view keep the descriptions of the project, and production's own" {
+  sed -i "1s/.*/{{ config(materialized='view', persist_docs={'columns': true}) }}/" models/mart/open_orders.sql
+  sed -i '/name: open_orders/,/not_null/s/- name: order_id/&\n        description: of the shop/' models/mart/_mart.yml
+  sql "alter view mart.open_orders alter column status set options (description = 'it\\'s by hand')"
+  sed -i "s/^where o.status in .*/where o.status = 'placed'/" models/mart/open_orders.sql
+  before=$(column_says mart.open_orders order_id)
+  deploy
+  assert_status 0
+  [ "$(column_says mart.open_orders status)" = "it's by hand|" ]
+  [ "$(column_says mart.open_orders order_id)" = 'of the shop|' ]
+  run airlock rollback --yes
+  assert_status 0
+  [ "$(column_says mart.open_orders status)" = "it's by hand|" ]
+  [ "$(column_says mart.open_orders order_id)" = "$before" ]
+}
+
 @test "declared row access policies stop a replace, and what nobody declares is recorded as not checked" {
   before=$(rows_of mart.customers)
   add_customer 150

@@ -159,7 +159,7 @@ static void cannot_be_stated(struct publish_table table, const char *why)
 	const struct dialect *dialect = dialect_find("bigquery");
 	CLEANUP(strv_release) struct strv statements = STRV_INIT;
 	CLEANUP(err_release) struct err err = ERR_INIT;
-	const struct publish_set set = { .tables = &table, .n = 1 };
+	const struct publish_set set = { .tables = &table, .n = 1, .turns = 2 };
 
 	assert_int_equal(dialect->publish(dialect, &set, &statements, &err), -1);
 	assert_non_null(strstr(err.message, why));
@@ -344,6 +344,58 @@ static void a_view_keeps_its_labels_and_its_description(void **state)
 	       "select 1");
 }
 
+/* It has none behind its replace: the project's and production's own are set again. */
+static void columns_of_a_view_keep_their_descriptions(void **state)
+{
+	struct table_column tested[] = { { .name = "Mail", .comment = "to write to" } };
+	struct table_column before[] = { { .name = "ID", .comment = "it's the key" },
+					 { .name = "mail", .comment = "an address" },
+					 { .name = "gone", .comment = "no longer there" } };
+	struct table staging = with_columns(tested, ARRAY_LEN(tested));
+	struct table production = with_columns(before, ARRAY_LEN(before));
+	struct publish_table view = published(&staging, &production);
+
+	(void)state;
+	staging.kind = "view";
+	production.kind = "view";
+	view.view = "as select 1";
+	states(view, PUBLISH_VIEW,
+	       "alter view `shop-eu`.`mart`.`orders` alter column `Mail` set options (description "
+	       "= 'to write to')");
+	states(view, PUBLISH_VIEW,
+	       "alter view `shop-eu`.`mart`.`orders` alter column `id` set options (description = "
+	       "'it\\'s the key')");
+	states(view, PUBLISH_VIEW,
+	       "select if(coalesce((select string_agg(l, '\\n' order by l) from (select "
+	       "c.field_path || ' ' || c.description as l from "
+	       "`shop-eu`.`mart`.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS as c where c.table_name = "
+	       "'orders' and strpos('\\n' || 'Mail to write to\\nid it\\'s the key' || '\\n', "
+	       "'\\n' "
+	       "|| c.field_path || ' ' || c.description || '\\n') > 0)), '') = 'Mail to write "
+	       "to\\nid it\\'s the key', 1, error('airlock-count: ' || 'the descriptions of "
+	       "columns of "
+	       "\"shop-eu\".mart.orders are not those that it shall have'))");
+	view.to_table = NULL;
+	states(view, PUBLISH_NEW,
+	       "alter view `shop-eu`.`mart`.`orders` alter column `Mail` set options (description "
+	       "= 'to write to')");
+	/* A rollback gives it those that it had. */
+	view = published(&production, &staging);
+	view.view = "as select 1";
+	view.is_exact = true;
+	states(view, PUBLISH_VIEW,
+	       "alter view `shop-eu`.`mart`.`orders` alter column `ID` set options (description = "
+	       "'it\\'s the key')");
+	/* What the project says of a field inside a column cannot be set either. */
+	before[0].name = "who.name";
+	tested[0].name = "who.name";
+	view = published(&staging, &production);
+	view.view = "as select 1";
+	view.way = PUBLISH_VIEW;
+	view.turn = 1;
+	cannot_be_stated(view, "its field 'who.name' has a description in production, and no");
+}
+
 static void only_what_the_service_says_ends_a_statement(void **state)
 {
 	const struct dialect *dialect = dialect_find("bigquery");
@@ -379,6 +431,7 @@ int main(void)
 		cmocka_unit_test(what_production_alone_says_of_a_column_stays),
 		cmocka_unit_test(a_column_does_not_lose_its_policy_tags),
 		cmocka_unit_test(a_view_keeps_its_labels_and_its_description),
+		cmocka_unit_test(columns_of_a_view_keep_their_descriptions),
 		cmocka_unit_test(only_what_the_service_says_ends_a_statement),
 		cmocka_unit_test(a_role_cannot_end_its_quotes),
 	};

@@ -68,9 +68,11 @@ def alter_options(catalog, project, if_exists, name, options):
         catalog.set_options(key, take_options(options)[0])
 
 
-@statement(r"alter table (<name>) alter column (if exists )?(<name>) set (options~\(.*\))", "ALTER_TABLE")
-def alter_column(catalog, project, name, if_exists, column, options):
+@statement(r"alter (table|view) (<name>) alter column (if exists )?(<name>) set (options~\(.*\))", "ALTER_TABLE")
+def alter_column(catalog, project, word, name, if_exists, column, options):
     key, column = split_name(name, project), column.strip("`")
+    if (catalog.need(key).table_type == "VIEW") != (word.lower() == "view"):
+        raise InvalidQueryError(f"{name} is of type {catalog.need(key).table_type}, which ALTER {word} does not change")
     if not if_exists or column in [f.name for f in catalog.need(key).schema_.fields]:
         catalog.describe_column(key, column, take_options(options)[0])
 

@@ -168,6 +168,17 @@ def test_columns_have_descriptions_and_policy_tags_which_a_copy_brings(bq):
     assert [path for path, _, _ in bq(shown.format("T"))] == ["a", "a.b"]
 
 
+def test_columns_of_a_view_have_descriptions_until_it_is_replaced(bq):
+    shown = ("select field_path, description from shop.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS "
+             "where table_name = 'V'")
+    bq("alter view shop.V alter column id set options (description = 'it\\'s the key')")
+    assert bq(shown) == [("id", "it's the key")]
+    bq.fails("alter table shop.V alter column id set options (description = 'x')", "does not change")
+    bq.fails("alter view shop.T alter column id set options (description = 'x')", "does not change")
+    bq("create or replace view shop.V as select id from shop.T")
+    assert bq(shown) == [("id", None)]
+
+
 def test_a_script_that_stops_in_its_middle_has_done_what_is_in_front(bq):
     bq.fault(pattern="drop table shop.T", kind="half")
     bq.fails("drop table shop.T; alter table shop.P rename to T", "internal error")
