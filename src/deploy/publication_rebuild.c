@@ -124,19 +124,30 @@ static void plan_verify(struct publication *w)
 	step->undo = "nothing";
 }
 
+static int push_given_back(struct publication *w, struct strv *statements, struct err *err)
+{
+	if (w->in->dialect->give_back)
+		return w->in->dialect->give_back(w->in->dialect, &w->set, statements, err);
+	return state_push_grants_back(&w->state, NULL, statements, err);
+}
+
 /* Also where the rebuild failed on its way. */
 static int plan_grants(struct publication *w, struct err *err)
 {
 	struct strv statements CLEANUP(strv_release) = STRV_INIT;
 	struct step *step;
 
-	if (state_push_grants_back(&w->state, NULL, &statements, err) < 0)
+	if (push_given_back(w, &statements, err) < 0)
 		return -1;
 	if (statements.n == 0)
 		return 0;
-	step = plan_add_step(w->plan, "grants", "publish", STEP_TRANSACTION,
-			     "owners and privileges as they were before: what dbt made anew gets "
-			     "them back, no more and no fewer");
+	step = w->in->dialect->give_back
+		       ? plan_add_step(w->plan, "grants", "publish", STEP_OPERATION,
+				       "what dbt made anew gets back what it had and the project "
+				       "does not say, and its permissions are compared")
+		       : plan_add_step(w->plan, "grants", "publish", STEP_TRANSACTION,
+				       "owners and privileges as they were before: what dbt made "
+				       "anew gets them back, no more and no fewer");
 	step->changes_production = true;
 	step->idempotent = true;
 	step->undo = "nothing";

@@ -153,6 +153,7 @@ static int choose_way(struct publication *w, struct publish_table *t, struct pla
 	     check_layout(w, t, row->route->to_node, err) < 0))
 		return -1;
 	t->way = t->to_table ? PUBLISH_REBUILD : PUBLISH_NEW;
+	t->is_view = row->route->is_view;
 	row->reason = t->to_table ? "dbt builds it again where it is"
 				  : "production has none yet: dbt builds it";
 	if (t->to_table && is_made_anew(w, row->route->to_node, t->to_table) &&
@@ -192,7 +193,7 @@ static int choose_tables(struct publication *w, struct err *err)
 }
 
 /* First of all, before whatever else the plan warns of. */
-static void warn_first(struct plan *plan)
+static void warn_first(const struct dialect *dialect, struct plan *plan)
 {
 	struct strv others CLEANUP(strv_release) = plan->warnings;
 
@@ -201,8 +202,10 @@ static void warn_first(struct plan *plan)
 		  "production is not given the tested rows: dbt builds the scope once more, one "
 		  "model at a time, and readers see old and new tables meanwhile; publish_by: copy "
 		  "publishes the tested tables, all or none");
-	strv_push(&plan->warnings, "indexes, comments and labels made by hand on a table that dbt "
-				   "rebuilds are gone, as after any 'dbt run'");
+	if (!dialect->give_back)
+		strv_push(&plan->warnings,
+			  "indexes, comments and labels made by hand on a table that dbt rebuilds "
+			  "are gone, as after any 'dbt run'");
 	strv_push_all(&plan->warnings, &others);
 }
 
@@ -215,7 +218,7 @@ static int plan_rebuild(const struct strategy_input *input, struct plan *plan, s
 	state_hold_production(&w.state);
 	w.rebuilds = true;
 	plan->atomic = false;
-	warn_first(plan);
+	warn_first(input->dialect, plan);
 	if (choose_tables(&w, err) < 0 || publication_plan_lock(&w, err) < 0)
 		return -1;
 	publication_plan_build(&w,

@@ -335,6 +335,7 @@ const struct dialect dialect_bigquery = {
 	.choose_way = bigquery_choose_way,
 	.publish = bigquery_publish,
 	.keep = bigquery_keep,
+	.give_back = bigquery_give_back,
 	.choose_copy = publish_choose_copy,
 	.copy = bigquery_copy,
 };

@@ -19,4 +19,8 @@ int bigquery_push_tags_check(const struct push *p, const struct publish_table *t
 /* Raises unless production has the descriptions that it had and got. */
 int bigquery_push_descriptions_check(const struct push *p, const struct publish_table *t);
 
+/* `grants:` of the node, else what production had, is given again; and raises unless that is so. */
+int bigquery_push_grants(const struct push *p, const struct publish_table *t);
+int bigquery_push_privileges_check(const struct push *p, const struct publish_table *t);
+
 #endif

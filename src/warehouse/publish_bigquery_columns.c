@@ -105,13 +105,13 @@ static int refuse_nested(const struct push *p, const struct publish_table *t,
 			      p->err);
 }
 
-/* Of what was frozen, or of the view itself. */
+/* Of what was frozen; where nothing was, of production itself. */
 static int describe(const struct push *p, const struct publish_table *t, const char *name,
 		    const char *comment)
 {
 	const struct sql_arg args[] = {
-		SQL_ARG_STATEMENT("kind", t->view ? "view" : "table"),
-		SQL_ARG_RELATION("it", t->view ? t->to : &t->stage),
+		SQL_ARG_STATEMENT("kind", t->view || t->is_view ? "view" : "table"),
+		SQL_ARG_RELATION("it", t->view || !t->stage.identifier ? t->to : &t->stage),
 		SQL_ARG_IDENT("column", name),
 		SQL_ARG_LITERAL("comment", comment),
 	};

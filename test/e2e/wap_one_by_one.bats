@@ -5,19 +5,16 @@
 # bats file_tags=exhaustive
 
 load ../support/common.bash
+load ../support/one_by_one.bash
+
+standin_address() {
+  echo "$SHOP_BQ_ENDPOINT"
+}
 
 setup_file() {
   begin_file classic
   dbt --quiet build --target prod
   sed -i 's/^5,prices,31/5,prices,41/' seeds/raw_visits.csv
-}
-
-setup() {
-  cd "$WORK/project" || return
-}
-
-teardown_file() {
-  end_file
 }
 
 wap() { # wap [OPTION...], into $status and $output
@@ -125,6 +122,42 @@ prices_take() { # prices_take SECONDS
   run airlock resume --from prod_audit --to prod
   assert_status 0
   prices_take 129
+}
+
+pages_have() { # pages_have OPTION: its value
+  sql "select option_value from mart.INFORMATION_SCHEMA.TABLE_OPTIONS where table_name = 'pages' and option_name = '$1'"
+}
+
+who_reads_pages() {
+  sql "select grantee from \`region-eu\`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES
+        where object_schema = 'mart' and object_name = 'pages' order by 1"
+}
+
+# bats test_tags=engine:bigquery
+@test "rebuild: what the project does not say stays, permissions are given again and compared" {
+  sql "alter table mart.pages set options (labels = [('team', 'web')], description = 'it\\'s by hand')"
+  sql "grant \`roles/bigquery.dataViewer\` on table mart.pages to 'group:analysts@example.org'"
+  sed -i 's/^5,prices,.*/5,prices,85/' seeds/raw_visits.csv
+  fault 'create or replace table `shop-eu`.`mart`.`pages`' forget
+  wap
+  assert_status 0
+  prices_take 133
+  [ "$(pages_have labels)" = '[STRUCT("team", "web")]' ]
+  [ "$(pages_have description)" = "\"it's by hand\"" ]
+  [ "$(who_reads_pages)" = group:analysts@example.org ]
+  sed -i 's/^5,prices,.*/5,prices,86/' seeds/raw_visits.csv
+  fault 'declare located .*pages.*select if' more
+  wap
+  assert_status 70
+  assert_says 'the permissions of "shop-eu".mart.pages are not those that it had' user:eve@example.org \
+    'airlock rollback'
+  prices_take 134
+  sql "revoke \`roles/bigquery.dataEditor\` on table mart.pages from 'user:eve@example.org'"
+  run airlock rollback --from prod_audit --to prod --yes
+  assert_status 0
+  prices_take 133
+  sql "revoke \`roles/bigquery.dataViewer\` on table mart.pages from 'group:analysts@example.org'"
+  sql "alter table mart.pages set options (labels = null, description = null)"
 }
 
 layout_of_pages() {

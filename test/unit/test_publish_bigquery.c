@@ -396,6 +396,95 @@ static void columns_of_a_view_keep_their_descriptions(void **state)
 	cannot_be_stated(view, "its field 'who.name' has a description in production, and no");
 }
 
+/* What dbt made anew has what the project says; the rest of what it had is set again. */
+static void gives_back(const struct publish_table *table, const char *const *expected)
+{
+	const struct dialect *dialect = dialect_find("bigquery");
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	struct publish_table rebuilt = *table;
+	const struct publish_set set = { .tables = &rebuilt, .n = 1 };
+
+	rebuilt.way = PUBLISH_REBUILD;
+	rebuilt.stage = (struct relation) { NULL, NULL, NULL };
+	assert_int_equal(dialect->give_back(dialect, &set, &statements, &err), 0);
+	for (size_t i = 0; expected[i]; i++) {
+		if (i >= statements.n)
+			fail_msg("no '%s'", expected[i]);
+		assert_string_equal(statements.v[i], expected[i]);
+		if (!expected[i + 1])
+			assert_int_equal(statements.n, i + 1);
+	}
+	if (!expected[0])
+		assert_int_equal(statements.n, 0);
+}
+
+#define UNLESS_SET(KIND, OPTION, VALUE)                                                            \
+	"if not exists (select 1 from `shop-eu`.`mart`.INFORMATION_SCHEMA.TABLE_OPTIONS as o "     \
+	"where o.table_name = 'orders' and o.option_name = '" OPTION "') then alter " KIND         \
+	" `shop-eu`.`mart`.`orders` set options (" VALUE "); end if"
+
+#define PERMISSIONS(WANTED)                                                                        \
+	"declare located string; set located = coalesce((select string_agg(g, '\\n' order by g) "  \
+	"from (select distinct privilege_type || ' ' || grantee as g from "                        \
+	"`shop-eu`.`region-of shop-eu.mart`.INFORMATION_SCHEMA.OBJECT_PRIVILEGES where "           \
+	"object_schema = 'mart' and object_name = 'orders')), ''); select if(located = '" WANTED   \
+	"', 1, error('airlock-count: ' || 'the permissions of \"shop-eu\".mart.orders are not "    \
+	"those that it had: ' || located))"
+
+static void what_dbt_made_anew_gets_back_what_the_project_does_not_say(void **state)
+{
+	static const struct table had = {
+		.kind = "table",
+		.owned = true,
+		.layout = "PARTITION BY day",
+		.comment = "it's ours",
+		.options =
+			"expiration_timestamp = TIMESTAMP \"x\", labels = [STRUCT(\"a\", \"b\")], "
+			"partition_expiration_days = 3.0",
+		.privileges = ROLE " group:a@example.com",
+	};
+	static const struct table view = { .kind = "view",
+					   .owned = true,
+					   .options = "labels = [STRUCT(\"a\", \"b\")]" };
+	const char *grants[] = { ROLE, "user:c@example.com" };
+	struct publish_table table = published(&by_day, &had);
+
+	(void)state;
+	gives_back(&table,
+		   (const char *const[]) {
+			   UNLESS_SET("table", "expiration_timestamp",
+				      "expiration_timestamp = TIMESTAMP \"x\""),
+			   UNLESS_SET("table", "labels", "labels = [STRUCT(\"a\", \"b\")]"),
+			   UNLESS_SET("table", "partition_expiration_days",
+				      "partition_expiration_days = 3.0"),
+			   UNLESS_SET("table", "description", "description = 'it\\'s ours'"),
+			   "grant `" ROLE "` on table `shop-eu`.`mart`.`orders` to "
+			   "'group:a@example.com'",
+			   PERMISSIONS(ROLE " group:a@example.com"), NULL });
+	/* dbt takes away what `grants:` of the node does not say. */
+	table = published(&plain, &had);
+	table.grants = grants;
+	table.grant_count = 1;
+	table.sets_grants = true;
+	gives_back(&table,
+		   (const char *const[]) {
+			   UNLESS_SET("table", "expiration_timestamp",
+				      "expiration_timestamp = TIMESTAMP \"x\""),
+			   UNLESS_SET("table", "labels", "labels = [STRUCT(\"a\", \"b\")]"),
+			   UNLESS_SET("table", "description", "description = 'it\\'s ours'"),
+			   "grant `" ROLE "` on table `shop-eu`.`mart`.`orders` to "
+			   "'user:c@example.com'",
+			   PERMISSIONS(ROLE " user:c@example.com"), NULL });
+	table = published(&a_view, &view);
+	table.is_view = true;
+	gives_back(&table,
+		   (const char *const[]) {
+			   UNLESS_SET("view", "labels", "labels = [STRUCT(\"a\", \"b\")]"), NULL });
+	table = published(&by_day, NULL);
+	gives_back(&table, (const char *const[]) { NULL });
+}
+
 static void only_what_the_service_says_ends_a_statement(void **state)
 {
 	const struct dialect *dialect = dialect_find("bigquery");
@@ -432,6 +521,7 @@ int main(void)
 		cmocka_unit_test(a_column_does_not_lose_its_policy_tags),
 		cmocka_unit_test(a_view_keeps_its_labels_and_its_description),
 		cmocka_unit_test(columns_of_a_view_keep_their_descriptions),
+		cmocka_unit_test(what_dbt_made_anew_gets_back_what_the_project_does_not_say),
 		cmocka_unit_test(only_what_the_service_says_ends_a_statement),
 		cmocka_unit_test(a_role_cannot_end_its_quotes),
 	};

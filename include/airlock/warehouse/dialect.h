@@ -182,7 +182,7 @@ struct publish_table {
 	const struct table *to_table;   /* NULL: production has none */
 	bool decided; /* from_table is the tested one: columns and identities are known */
 	bool runs;    /* by a deployment; otherwise it is only shown, and may lack privileges */
-	bool is_view; /* PUBLISH_SWAP: it has no rows of its own */
+	bool is_view; /* PUBLISH_SWAP, PUBLISH_REBUILD: it has no rows of its own */
 	enum publish_way way;
 	/* from_table is all that the table shall be: nothing that to_table has besides is kept. */
 	bool is_exact;
@@ -328,6 +328,11 @@ struct dialect {
 	 * dbt makes loses the privileges of what was there. */
 	int (*keep)(const struct dialect *dialect, const struct publish_set *set,
 		    struct strv *statements, struct err *err);
+	/* Of a set that dbt made anew, in each table that production had: what it had and has no
+	 * more is set again, and who may what with it is compared. NULL where the templates
+	 * DIALECT_GRANTS_* do that, or there is nothing. */
+	int (*give_back)(const struct dialect *dialect, const struct publish_set *set,
+			 struct strv *statements, struct err *err);
 	/* Of a set with containers: those of staging exist and say whose build they are, which the
 	 * publish asks for. NULL where there are none. */
 	int (*mark)(const struct dialect *dialect, const struct publish_set *set,

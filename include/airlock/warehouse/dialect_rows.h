@@ -73,6 +73,8 @@ int bigquery_publish(const struct dialect *dialect, const struct publish_set *se
 		     struct strv *statements, struct err *err);
 int bigquery_keep(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
+int bigquery_give_back(const struct dialect *dialect, const struct publish_set *set,
+		       struct strv *statements, struct err *err);
 int bigquery_copy(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err);
 
