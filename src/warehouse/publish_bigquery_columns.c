@@ -2,8 +2,8 @@
  * Descriptions and policy tags of columns. A copy brings those of what it is a copy of, and what a
  * build makes anew has those of the project alone. A description that production has besides is set
  * on the frozen table before it is copied, so that production changes once. A view has none behind
- * its replace, and gets all: one statement for each, for a list of columns in the one that makes it
- * would break the view when a table that it reads all of gets another column. For policy tags there
+ * its replace, and gets all: not by a list of columns in the statement that makes it, which would
+ * break the view when a table that it reads all of gets another column. For policy tags there
  * is no statement, and without them everybody reads the column: they are compared before anything
  * changes, and again behind each copy.
  */
@@ -105,38 +105,24 @@ static int refuse_nested(const struct push *p, const struct publish_table *t,
 			      p->err);
 }
 
-/* Of what was frozen; where nothing was, of production itself. */
-static int describe(const struct push *p, const struct publish_table *t, const char *name,
-		    const char *comment)
+static int add_description(const struct push *p, struct buf *actions, const char *name,
+			   const char *comment)
 {
 	const struct sql_arg args[] = {
-		SQL_ARG_STATEMENT("kind", t->view || t->is_view ? "view" : "table"),
-		SQL_ARG_RELATION("it", t->view || !t->stage.identifier ? t->to : &t->stage),
 		SQL_ARG_IDENT("column", name),
 		SQL_ARG_LITERAL("comment", comment),
 	};
 
-	return dialect_push_text(p->statements, p->dialect,
-				 "alter {kind:statement} {it} alter column {column:ident} "
-				 "set options (description = {comment:literal})",
-				 args, ARRAY_LEN(args), p->err);
+	if (actions->len > 0)
+		buf_add_str(actions, ", ");
+	return sql_render(actions, p->dialect,
+			  "alter column {column:ident} set options (description = "
+			  "{comment:literal})",
+			  args, ARRAY_LEN(args), p->err);
 }
 
-static int push_own_descriptions(const struct push *p, const struct publish_table *t)
+static int add_kept(const struct push *p, const struct publish_table *t, struct buf *actions)
 {
-	for (size_t i = 0; t->view && i < t->from_table->column_count; i++) {
-		const struct table_column *column = &t->from_table->columns[i];
-
-		if (says_itself(t, column) && describe(p, t, column->name, column->comment) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-int bigquery_push_descriptions(const struct push *p, const struct publish_table *t)
-{
-	if (!is_described(t))
-		return 0;
 	for (size_t i = 0; t->to_table && i < t->to_table->column_count; i++) {
 		const struct table_column *was = &t->to_table->columns[i];
 
@@ -144,10 +130,46 @@ int bigquery_push_descriptions(const struct push *p, const struct publish_table 
 			continue;
 		if (is_nested(was->name))
 			return refuse_nested(p, t, was);
-		if (describe(p, t, find_field(t->from_table, was->name), was->comment) < 0)
+		if (add_description(p, actions, find_field(t->from_table, was->name),
+				    was->comment) < 0)
 			return -1;
 	}
-	return push_own_descriptions(p, t);
+	return 0;
+}
+
+static int add_own(const struct push *p, const struct publish_table *t, struct buf *actions)
+{
+	for (size_t i = 0; t->view && i < t->from_table->column_count; i++) {
+		const struct table_column *column = &t->from_table->columns[i];
+
+		if (says_itself(t, column) &&
+		    add_description(p, actions, column->name, column->comment) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Of what was frozen; where nothing was, of production itself. All columns in one statement, which
+ * is one change of its metadata. */
+int bigquery_push_descriptions(const struct push *p, const struct publish_table *t)
+{
+	struct buf actions CLEANUP(buf_release) = BUF_INIT;
+
+	if (!is_described(t))
+		return 0;
+	if (add_kept(p, t, &actions) < 0 || add_own(p, t, &actions) < 0)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_STATEMENT("kind", t->view || t->is_view ? "view" : "table"),
+		SQL_ARG_RELATION("it", t->view || !t->stage.identifier ? t->to : &t->stage),
+		SQL_ARG_STATEMENT("actions", buf_cstr(&actions)),
+	};
+
+	return actions.len == 0
+		       ? 0
+		       : dialect_push_text(p->statements, p->dialect,
+					   "alter {kind:statement} {it} {actions:statement}", args,
+					   ARRAY_LEN(args), p->err);
 }
 
 /* Lines of `path value`, sorted. */

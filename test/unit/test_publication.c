@@ -172,18 +172,10 @@ static void lacks_utils(json_t *picture)
 	json_array_remove(js_get_array(picture, "schemas"), 2);
 }
 
-static void describes_six_columns(json_t *picture)
+static void gives_five_roles(json_t *picture)
 {
-	json_t *columns = json_array();
-
-	for (int i = 0; i < 6; i++) {
-		char name[] = { 'c', (char)('0' + i), 0 };
-
-		json_array_append_new(columns, json_pack("{s:s, s:s, s:s}", "name", name, "type",
-							 "INT64", "comment", "by hand"));
-	}
-	json_object_set_new(json_array_get(js_get_array(picture, "relations"), 0), "columns",
-			    columns);
+	json_object_set_new(json_array_get(js_get_array(picture, "relations"), 0), "privileges",
+			    json_string("a user:a\nb user:a\nc user:a\nd user:a\ne user:a"));
 }
 
 /* A copy, its expiration and its description; a copy, its grants and its description. */
@@ -209,13 +201,12 @@ static void a_dataset_that_is_made_is_counted(void **state)
 	assert_int_equal(updates_of(&planned, "\"shop-eu\".utils"), 1);
 }
 
-/* Of the frozen table, which gets the descriptions of six columns before it is copied. */
 static void more_than_the_service_takes_at_once_is_said(void **state)
 {
 	CLEANUP(planned_release) struct planned planned;
 
 	(void)state;
-	plans_changed(&planned, describes_six_columns);
+	plans_changed(&planned, gives_five_roles);
 	assert_true(warns(&planned, "is changed 7 times, and the service takes 5 in 10 seconds"));
 }
 

@@ -68,13 +68,21 @@ def alter_options(catalog, project, if_exists, name, options):
         catalog.set_options(key, take_options(options)[0])
 
 
-@statement(r"alter (table|view) (<name>) alter column (if exists )?(<name>) set (options~\(.*\))", "ALTER_TABLE")
-def alter_column(catalog, project, word, name, if_exists, column, options):
-    key, column = split_name(name, project), column.strip("`")
+COLUMN = re.compile(rf"alter\s+column\s+(if\s+exists\s+)?({NAME})\s+set\s+(options\s*\(.*\))", re.IGNORECASE | re.DOTALL)
+
+
+@statement(r"alter (table|view) (<name>) (alter column .+)", "ALTER_TABLE")
+def alter_columns(catalog, project, word, name, actions):
+    key = split_name(name, project)
     if (catalog.need(key).table_type == "VIEW") != (word.lower() == "view"):
         raise InvalidQueryError(f"{name} is of type {catalog.need(key).table_type}, which ALTER {word} does not change")
-    if not if_exists or column in [f.name for f in catalog.need(key).schema_.fields]:
-        catalog.describe_column(key, column, take_options(options)[0])
+    found = [COLUMN.fullmatch(action) for action in split_commas(actions)]
+    if not all(found):
+        raise InvalidQueryError(f"Syntax error: Unexpected {actions!r}")
+    for if_exists, column, options in [action.groups() for action in found]:
+        column = column.strip("`")
+        if not if_exists or column in [f.name for f in catalog.need(key).schema_.fields]:
+            catalog.describe_column(key, column, take_options(options)[0])
 
 
 @statement(r"call bq\.jobs\.cancel~\((.+)\)", "CALL")

@@ -11,7 +11,7 @@ Emulated by us (a test of each in test_standin.py):
     require_partition_filter, enable_change_history, by create and by alter .. set options; what has
     expired is gone; a dataset's default expiration is that of its new tables
   partitioning and clustering of create table, kept and shown; `or replace` with another is refused
-  alter table|view .. alter column [if exists] .. set options (description); policy tags of columns, which
+  alter table|view .. alter column [if exists] .. set options (description) [, alter column ..]; policy tags of columns, which
     tables.patch sets, and which come along with a copy
   grant and revoke on tables and views; OBJECT_PRIVILEGES
   INFORMATION_SCHEMA: TABLES (ddl, creation time), TABLE_OPTIONS, COLUMN_FIELD_PATHS, VIEWS, SCHEMATA;

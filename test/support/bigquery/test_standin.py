@@ -171,8 +171,12 @@ def test_columns_have_descriptions_and_policy_tags_which_a_copy_brings(bq):
 def test_columns_of_a_view_have_descriptions_until_it_is_replaced(bq):
     shown = ("select field_path, description from shop.INFORMATION_SCHEMA.COLUMN_FIELD_PATHS "
              "where table_name = 'V'")
-    bq("alter view shop.V alter column id set options (description = 'it\\'s the key')")
-    assert bq(shown) == [("id", "it's the key")]
+    bq("create or replace view shop.V as select id, 2 as n from shop.T")
+    bq("alter view shop.V alter column id set options (description = 'it\\'s, the key'), "
+       "alter column if exists n set options (description = 'two'), "
+       "alter column if exists none set options (description = 'x')")
+    assert bq(shown + " order by 1") == [("id", "it's, the key"), ("n", "two")]
+    bq.fails("alter view shop.V alter column id set options (description = 'x'), drop column n", "Syntax error")
     bq.fails("alter table shop.V alter column id set options (description = 'x')", "does not change")
     bq.fails("alter view shop.T alter column id set options (description = 'x')", "does not change")
     bq("create or replace view shop.V as select id from shop.T")
