@@ -109,6 +109,12 @@ bool config_clones(const struct config *config)
 	       config_is(config, OPTION_PREPARE, "clone");
 }
 
+bool config_clones_containers(const struct config *config)
+{
+	return config->strategy && strcmp(config->strategy, "blue-green") == 0 &&
+	       strv_contains(config_list(config, OPTION_FOREIGN_OBJECTS), CONFIG_CLONE);
+}
+
 bool config_is_set(const struct config *config, enum option_id id)
 {
 	return value_of(config, id)->source != OPTION_BY_DEFAULT;

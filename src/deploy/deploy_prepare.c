@@ -67,6 +67,9 @@ static void name_failure(const char *from, bool copies, struct err *err)
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 	const char *used = strstr(message, DIALECT_RAISED_USED);
 
+	deploy_name_raised(err, "the prepare was stopped");
+	if (err->code == ERR_CONFLICT)
+		return;
 	if (used) {
 		used += strlen(DIALECT_RAISED_USED);
 		err_set(err, ERR_UNSUPPORTED, "the prepare was stopped:%.*s",

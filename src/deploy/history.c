@@ -131,6 +131,11 @@ static void add_event(json_t *deployment, const char *event, const char *at, con
 		json_object_set(deployment, "objects", (json_t *)(uintptr_t)detail);
 	} else if (strcmp(event, "expired") == 0) {
 		add_expired(deployment, at, detail);
+	} else if (strcmp(event, "altered") == 0) {
+		if (!json_object_get(deployment, "altered"))
+			json_object_set_new(deployment, "altered", json_array());
+		json_array_append(json_object_get(deployment, "altered"),
+				  (json_t *)(uintptr_t)detail);
 	} else if (strcmp(event, "restores") == 0) {
 		json_object_set(deployment, "restores", (json_t *)(uintptr_t)detail);
 	} else if (strcmp(event, STATE_GRANTS) == 0 || strcmp(event, STATE_GRANTED) == 0) {

@@ -123,6 +123,26 @@ static int push_future(const struct routes *routes, const struct observed *befor
 	return 0;
 }
 
+static int push_dynamic(const struct routes *routes, struct strv *queries, struct err *err)
+{
+	bool asks = routes->clones_containers && routes->dialect->clones_containers;
+
+	for (size_t i = 0; asks && i < routes->container_count; i++) {
+		const struct relation *to = &routes->containers[i].to;
+		const struct sql_arg args[] = {
+			SQL_ARG_LITERAL("database", to->database),
+			SQL_ARG_LITERAL("identifier", to->schema),
+			SQL_ARG_STATEMENT("kind", *to->schema ? "schema" : "database"),
+			SQL_ARG_SCHEMA("schema", to),
+		};
+
+		if (dialect_push(queries, routes->dialect, DIALECT_OBSERVE_DYNAMIC, args,
+				 ARRAY_LEN(args), err) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int observe_push_rows(const struct routes *routes, const struct relation *relation, bool content,
 		      struct strv *queries, struct err *err)
 {
@@ -344,6 +364,8 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 	free(relations);
 	if (result == 0)
 		result = push_containers(routes, queries, err);
+	if (result == 0)
+		result = push_dynamic(routes, queries, err);
 	if (result == 0 && rows != OBSERVE_NO_ROWS)
 		result = push_future(routes, before, queries, err);
 	if (result == 0 && rows != OBSERVE_NO_ROWS)
@@ -369,11 +391,52 @@ static void collect_future(const json_t *row, json_t *containers)
 	}
 }
 
+static json_t *find_object(const json_t *container, const json_t *like)
+{
+	const json_t *objects = js_get_array(container, "objects");
+
+	for (size_t i = 0; i < json_array_size(objects); i++) {
+		json_t *object = json_array_get(objects, i);
+
+		if (js_text_is(object, "schema", js_get_string(like, "schema")) &&
+		    js_text_is(object, "identifier", js_get_string(like, "name")) &&
+		    js_text_is(object, "kind", "dynamic table"))
+			return object;
+	}
+	return NULL;
+}
+
+/* Of production's container, which came before it. */
+static void collect_dynamic(const json_t *row, const json_t *containers)
+{
+	const json_t *dynamic = js_get_array(row, "dynamic");
+
+	for (size_t i = 0; i < json_array_size(containers); i++) {
+		const json_t *container = json_array_get(containers, i);
+
+		if (!js_text_is(container, "side", "to") ||
+		    !js_text_is(container, "database", js_get_string(row, "refreshes")) ||
+		    !js_text_is(container, "schema", js_get_string(row, "schema")))
+			continue;
+		for (size_t k = 0; k < json_array_size(dynamic); k++) {
+			json_t *object = find_object(container, json_array_get(dynamic, k));
+
+			if (object)
+				json_object_set_new(object, "runs_nth",
+						    json_integer((json_int_t)k + 1));
+		}
+	}
+}
+
 /* All kinds of rows come behind the first answers; only a container has two sides. */
 static void collect_row(json_t *row, json_t *rows, json_t *containers)
 {
 	if (json_object_get(row, "future_of")) {
 		collect_future(row, containers);
+		return;
+	}
+	if (json_object_get(row, "refreshes")) {
+		collect_dynamic(row, containers);
 		return;
 	}
 	json_array_append(json_object_get(row, "side") ? containers : rows, row);

@@ -159,6 +159,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->owner = copy(o, object, "owner");
 	table->owned = js_get_bool(object, "owned", true);
 	table->is_transient = js_get_bool(object, "transient", false);
+	table->clusters = js_get_bool(object, "clusters", false);
 	table->comment = copy(o, object, "comment");
 	table->options = copy(o, object, "options");
 	table->layout = copy(o, object, "layout");

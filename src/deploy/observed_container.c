@@ -17,8 +17,16 @@ static void read_objects(struct observed *o, const json_t *object, struct contai
 	container->objects = arena_alloc(&o->arena, (n + 1) * sizeof(*container->objects));
 	for (size_t i = 0; i < n; i++) {
 		const json_t *item = json_array_get(list, i);
-		struct container_object one = { copy(o, item, "kind"), copy(o, item, "name"),
-						copy(o, item, "object") };
+		struct container_object one = {
+			.kind = copy(o, item, "kind"),
+			.name = copy(o, item, "name"),
+			.object = copy(o, item, "object"),
+			.schema = copy(o, item, "schema"),
+			.identifier = copy(o, item, "identifier"),
+			.owner = copy(o, item, "owner"),
+			.clusters = js_get_bool(item, "clusters", false),
+			.runs_nth = (size_t)js_get_integer(item, "runs_nth", 0),
+		};
 
 		if (one.kind && one.name)
 			container->objects[container->object_count++] = one;
@@ -164,6 +172,7 @@ int observed_read_containers(struct observed *o, const json_t *picture, struct e
 			.owned = js_get_bool(object, "owned", true),
 			.comment = copy(o, object, "comment"),
 			.seen = copy(o, object, "seen"),
+			.altered = copy(o, object, "altered"),
 			.is_swapped = js_get_bool(object, "swapped", false),
 			.is_aside = js_get_bool(object, "aside", false),
 			.is_transient = js_get_bool(object, "transient", false),

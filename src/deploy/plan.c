@@ -159,6 +159,17 @@ static void write_copies(const struct plan *plan, struct buf *out)
 	}
 }
 
+static void write_cloned(const struct plan *plan, struct buf *out)
+{
+	for (size_t i = 0; i < plan->cloned_count; i++) {
+		const struct plan_cloned *one = &plan->cloned[i];
+
+		buf_printf(out, "  cloned with production: %s %s.%s -> %s%s\n", one->kind,
+			   one->from, one->name, one->to,
+			   one->is_suspended ? ", suspended until it is production" : "");
+	}
+}
+
 static void write_kept(const struct plan *plan, struct buf *out)
 {
 	for (size_t i = 0; i < plan->kept_count; i++) {
@@ -244,6 +255,7 @@ void plan_write_text(const struct plan *plan, const struct routes *routes, struc
 	for (size_t i = 0; i < plan->table_count; i++)
 		write_table(&plan->tables[i], out);
 	write_copies(plan, out);
+	write_cloned(plan, out);
 	write_kept(plan, out);
 	if (plan->conflict)
 		buf_printf(out, "conflict: %s; not seen: %s\n", plan->conflict,
@@ -345,6 +357,21 @@ static void add_copies(const struct plan *plan, json_t *document)
 	json_object_set_new(document, "reads", reads);
 }
 
+static json_t *cloned_json(const struct plan *plan)
+{
+	json_t *cloned = json_array();
+
+	for (size_t i = 0; i < plan->cloned_count; i++) {
+		const struct plan_cloned *one = &plan->cloned[i];
+
+		json_array_append_new(cloned,
+				      json_pack("{s:s, s:s, s:s, s:s, s:b}", "kind", one->kind,
+						"database", one->from, "name", one->name, "to",
+						one->to, "suspended", (int)one->is_suspended));
+	}
+	return cloned;
+}
+
 json_t *plan_kept_json(const struct plan *plan)
 {
 	json_t *kept = json_array();
@@ -410,6 +437,8 @@ json_t *plan_json(const struct plan *plan, const struct routes *routes)
 		json_object_set_new(document, "metadata_updates", updates_json(plan));
 	if (plan->copies)
 		add_copies(plan, document);
+	if (plan->cloned)
+		json_object_set_new(document, "cloned", cloned_json(plan));
 	if (plan->kept)
 		json_object_set_new(document, "kept", plan_kept_json(plan));
 	return document;

@@ -4,9 +4,9 @@
 
 #include "airlock/deploy/publication.h"
 #include "airlock/deploy/route_check.h"
-#include "airlock/format/glob.h"
 #include "airlock/format/json.h"
 #include "airlock/warehouse/marker.h"
+#include "publication_foreign.h"
 
 static int refuse_name(const char *name, struct err *err)
 {
@@ -39,166 +39,20 @@ static int add_container(struct publication *w, const struct route_container *ro
 		.from_seen = observed_container(w->in->observed, w->in->dialect, &route->from),
 		.to_seen = observed_container(w->in->observed, w->in->dialect, &route->to),
 	};
+	struct publish_container *c = &w->set.containers[w->set.container_count - 1];
+
+	c->is_cloned = w->in->routes->clones_containers && c->to_seen;
+	if (c->is_cloned)
+		foreign_choose(w, c);
 	return 0;
 }
 
-/* A file by its path. */
-static const char *shown(const struct container *container)
-{
-	if (*container->schema.schema)
-		return container->schema.schema;
-	return container->object ? container->object : container->schema.database;
-}
-
-static int refuse(const struct container *container, const char *what, const char *hint,
-		  struct err *err)
-{
-	err_set(err, ERR_UNSUPPORTED, "'%s' cannot be exchanged: %s", shown(container), what);
-	return err_hint(err, "%s", hint);
-}
-
-static int refuse_list(const struct container *container, struct buf *list, const char *format,
-		       const char *hint, struct err *err)
-{
-	char *what CLEANUP(mem_free_string) = NULL;
-
-	if (list->len == 0)
-		return 0;
-	what = mem_printf("%s: %s", format, buf_cstr(list));
-	return refuse(container, what, hint, err);
-}
-
-static void add_to_list(struct buf *list, const char *kind, const char *name)
-{
-	buf_printf(list, "%s%s%s%s", list->len > 0 ? ", " : "", kind, *kind ? " " : "", name);
-}
-
-/* A file has no schema of its own: what is in it has that in its name. free() it. */
-static char *name_in(const char *schema, const char *name)
-{
-	return mem_printf("%s%s%s", schema, *schema ? "." : "", name);
-}
-
-/* Whether a node of the scope makes it. */
-static bool is_made(const struct publication *w, const struct relation *schema, bool in_production,
-		    const struct container_object *object)
-{
-	const struct container one = {
-		.objects = (struct container_object *)(uintptr_t)object,
-		.object_count = 1,
-	};
-
-	for (size_t i = 0; i < w->set.n; i++) {
-		const struct publish_table *t = &w->set.tables[i];
-		const struct relation *relation = in_production ? t->to : t->from;
-
-		if (!relation || !route_container_holds(w->in->dialect, schema, relation))
-			continue;
-		char *name CLEANUP(mem_free_string) =
-			name_in(*schema->schema ? "" : relation->schema, relation->identifier);
-
-		if (container_has_relation(&one, name))
-			return true;
-	}
-	return false;
-}
-
-static bool is_accepted(const struct publication *w, const struct container *container,
+/* Before the build it is what an earlier clone brought, and is replaced with it. */
+static bool is_of_clone(const struct publication *w, const struct publish_container *c,
 			const struct container_object *object)
 {
-	const struct strv *patterns = config_list(w->in->config, OPTION_FOREIGN_OBJECTS);
-	char *name CLEANUP(mem_free_string) = name_in(container->schema.schema, object->name);
-
-	for (size_t i = 0; i < patterns->n; i++)
-		if (glob_match_once(patterns->v[i], name))
-			return true;
-	return false;
-}
-
-/* In a database: dbt makes it for what it builds there. */
-static bool is_schema_of_build(const struct publication *w, const struct publish_container *c,
-			       const struct container_object *object)
-{
-	const struct relation schema = { c->to.database, object->name, NULL };
-
-	for (size_t i = 0; strcmp(object->kind, "schema") == 0 && i < w->set.n; i++)
-		if (w->set.tables[i].from &&
-		    relation_same_schema(w->in->dialect, &schema, w->set.tables[i].to))
-			return true;
-	return false;
-}
-
-/* The build makes it again: a node, or a hook, as of a function. */
-static bool is_of_build(const struct publication *w, const struct publish_container *c,
-			const struct container_object *object)
-{
-	return is_made(w, &c->to, true, object) || is_schema_of_build(w, c, object) ||
-	       container_has(c->from_seen, object);
-}
-
-/* It would run on beside the new production, over the old one. */
-static bool goes_on(const struct container_object *object)
-{
-	static const char *const kinds[] = { "task", "alert", "pipe" };
-
-	for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
-		if (strcmp(object->kind, kinds[i]) == 0)
-			return true;
-	return false;
-}
-
-/* What it is called in its schema; of a file `name` has the schema in front. */
-static bool is_orphan(const struct publication *w, const struct publish_container *c,
-		      const struct container_object *object)
-{
-	const char *dot = *c->to.schema ? NULL : strchr(object->name, '.');
-	char *schema CLEANUP(mem_free_string) =
-		dot ? mem_strndup(object->name, (size_t)(dot - object->name)) : NULL;
-	const struct relation relation = { c->to.database, dot ? schema : c->to.schema,
-					   dot ? dot + 1 : object->name };
-
-	return publication_is_orphan(w, &relation);
-}
-
-/* Objects that no node makes would leave production with the old schema. What the build made too,
- * such as a function, comes again. */
-static int check_foreign(struct publication *w, const struct publish_container *c, struct err *err)
-{
-	struct buf list CLEANUP(buf_release) = BUF_INIT;
-	struct buf running CLEANUP(buf_release) = BUF_INIT;
-	const struct container *seen = c->to_seen;
-
-	for (size_t i = 0; seen && i < seen->object_count; i++) {
-		const struct container_object *object = &seen->objects[i];
-		bool may_return = !w->in->observed->built && strcmp(object->kind, "function") == 0;
-
-		if (is_of_build(w, c, object) || may_return)
-			continue;
-		char *name CLEANUP(mem_free_string) = name_in(c->to.schema, object->name);
-
-		if (goes_on(object))
-			add_to_list(&running, object->kind, object->name);
-		else if (is_orphan(w, c, object) || is_accepted(w, seen, object))
-			strv_pushf(&w->plan->warnings,
-				   "%s '%s' is made by no node%s and leaves production with the "
-				   "old %s",
-				   object->kind, name, is_orphan(w, c, object) ? " any more" : "",
-				   *c->to.schema                     ? "schema"
-				   : w->in->dialect->swaps_databases ? "database"
-								     : "file");
-		else
-			add_to_list(&list, object->kind, object->name);
-	}
-	if (refuse_list(seen, &running, "it would go on, with what was production",
-			"move it elsewhere, or use production-rollback or wac, which keep the "
-			"tables that it works on",
-			err) < 0)
-		return -1;
-	return refuse_list(seen, &list, "production would lose what no node makes (any more)",
-			   "move it elsewhere, or name it in foreign_objects (patterns of "
-			   "schema.name) if production may lose it; what an earlier deployment "
-			   "published goes with orphans: drop",
-			   err);
+	return c->is_cloned && container_has(c->to_seen, object) &&
+	       (w->in->observed->built || marker_is_ours(c->from_seen->comment));
 }
 
 /* Nothing but what was built and tested may become production. */
@@ -208,13 +62,14 @@ static int check_extra(struct publication *w, const struct publish_container *c,
 	const struct container *seen = c->from_seen;
 
 	for (size_t i = 0; seen && i < seen->object_count; i++)
-		if (!is_made(w, &c->from, false, &seen->objects[i]) &&
+		if (!foreign_is_made(w, &c->from, false, &seen->objects[i]) &&
+		    !is_of_clone(w, c, &seen->objects[i]) &&
 		    strcmp(seen->objects[i].kind, "index") != 0 &&
 		    strcmp(seen->objects[i].kind, "schema") != 0 &&
 		    strcmp(seen->objects[i].kind, "function") != 0)
-			add_to_list(&list, seen->objects[i].kind, seen->objects[i].name);
-	return refuse_list(seen, &list, "it holds what no node of this deployment builds",
-			   "it is staging: drop it there, then deploy again", err);
+			foreign_add(&list, seen->objects[i].kind, seen->objects[i].name);
+	return foreign_refuse_list(seen, &list, "it holds what no node of this deployment builds",
+				   "it is staging: drop it there, then deploy again", err);
 }
 
 static int check_around(const struct container *seen, struct err *err)
@@ -223,15 +78,15 @@ static int check_around(const struct container *seen, struct err *err)
 	struct buf bound CLEANUP(buf_release) = BUF_INIT;
 
 	for (size_t i = 0; i < seen->refuse_count; i++)
-		add_to_list(&lost, "", seen->refuses[i]);
+		foreign_add(&lost, "", seen->refuses[i]);
 	for (size_t i = 0; i < seen->dependent_count; i++)
 		if (!seen->dependents[i].makes)
-			add_to_list(&bound, "", seen->dependents[i].what);
-	if (refuse_list(seen, &lost, "the new schema would not have",
-			"remove it, or use wac or production-rollback, which keep the tables",
-			err) < 0)
+			foreign_add(&bound, "", seen->dependents[i].what);
+	if (foreign_refuse_list(
+		    seen, &lost, "the new schema would not have",
+		    "remove it, or use wac or production-rollback, which keep the tables", err) < 0)
 		return -1;
-	return refuse_list(
+	return foreign_refuse_list(
 		seen, &bound,
 		"it stays bound to the old tables and cannot be made again over the new ones",
 		"drop it and create it again after the deployment, or use wac or "
@@ -247,7 +102,7 @@ static int check_owned(const struct publication *w, const struct container *seen
 		return 0;
 	what = mem_printf("this session may not rename it: it belongs to '%s'", seen->owner);
 	if (w->in->runs)
-		return refuse(
+		return foreign_refuse(
 			seen, what,
 			*seen->schema.schema
 				? "let the user of this target own it, and give the user "
@@ -256,8 +111,8 @@ static int check_owned(const struct publication *w, const struct container *seen
 				  "database .. to role .. copy current grants'), and give the "
 				  "role CREATE DATABASE on the account",
 			err);
-	strv_pushf(&w->plan->warnings, "'%s' cannot be exchanged by this session: %s", shown(seen),
-		   what);
+	strv_pushf(&w->plan->warnings, "'%s' cannot be exchanged by this session: %s",
+		   foreign_shown(seen), what);
 	return 0;
 }
 
@@ -265,7 +120,7 @@ static int check_container(struct publication *w, const struct publish_container
 			   struct err *err)
 {
 	if (check_owned(w, c->to_seen, err) < 0 || check_owned(w, c->from_seen, err) < 0 ||
-	    (c->to_seen && check_around(c->to_seen, err) < 0) || check_foreign(w, c, err) < 0)
+	    (c->to_seen && check_around(c->to_seen, err) < 0) || foreign_check(w, c, err) < 0)
 		return -1;
 	/* A rollback brings back whatever the old side held. */
 	return w->in->rolled_back ? 0 : check_extra(w, c, err);
@@ -313,6 +168,14 @@ int publication_choose_containers(struct publication *w, struct err *err)
 	return 0;
 }
 
+bool publication_begins_as_clone(const struct publication *w)
+{
+	for (size_t i = 0; i < w->set.container_count; i++)
+		if (w->set.containers[i].is_cloned && !w->set.is_reused)
+			return true;
+	return false;
+}
+
 /* In the schema that was put aside; of a file in the schema of that file. */
 static struct relation restored(struct publication *w, const struct publish_table *t,
 				const struct publish_container *c)
@@ -351,7 +214,7 @@ static json_t *made_names(const struct publication *w, const struct publish_cont
 	for (size_t i = 0; c->to_seen && i < c->to_seen->object_count; i++) {
 		const struct container_object *object = &c->to_seen->objects[i];
 
-		if (is_of_build(w, c, object) || is_orphan(w, c, object))
+		if (foreign_is_known(w, c, object))
 			json_array_append_new(made,
 					      json_sprintf("%s %s%s%s", object->kind, object->name,
 							   object->object ? "/" : "",
@@ -383,5 +246,9 @@ int publication_push_asides(struct publication *w, const struct state *state,
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP), "keep_for",
 				  (json_int_t)config_number(w->in->config, OPTION_KEEP_FOR)));
 	}
+	for (size_t i = 0; i < w->set.container_count; i++)
+		if (w->set.containers[i].is_cloned &&
+		    state_push_altered(state, &w->set.containers[i].to, statements, err) < 0)
+			return -1;
 	return state_push_asides(state, detail, statements, err);
 }

@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "airlock/deploy/publication.h"
+#include "airlock/deploy/route_check.h"
 #include "airlock/deploy/scope_build.h"
 
 static bool is_built(const struct publication *w, const struct route *route)
@@ -99,11 +100,22 @@ void publication_begin_copies(struct publication *w)
 	list_views(w);
 }
 
+/* All of it begins as a clone: what production does not have is not there then. */
+static bool is_in_clone(const struct publication *w, const struct publish_table *t)
+{
+	for (size_t i = 0; i < w->set.container_count; i++)
+		if (w->set.containers[i].is_cloned &&
+		    route_container_holds(w->in->dialect, &w->set.containers[i].to, t->from))
+			return true;
+	return false;
+}
+
 int publication_add_copy(struct publication *w, const struct route *route, bool full_refresh,
 			 struct err *err)
 {
 	struct publish_table *t = &w->copies.tables[w->copies.n];
-	struct plan_copy *copy = &w->plan->copies[w->copies.n];
+	struct plan_copy *copy = &w->plan->copies[w->plan->copy_count];
+	bool in_clone;
 
 	*t = (struct publish_table) {
 		.from = &route->to,
@@ -120,12 +132,16 @@ int publication_add_copy(struct publication *w, const struct route *route, bool 
 			return refuse_source(t, err);
 		t->from_table = NULL;
 	}
+	in_clone = is_in_clone(w, t);
+	if (in_clone)
+		t->to_table = NULL;
 	if (!t->from_table && !t->to_table)
 		return 0;
 	t->way = w->in->dialect->choose_copy(t);
 	t->number = w->copies.n + 1;
 	*copy = (struct plan_copy) { route, t->way, copy_reason(w, route, t, full_refresh) };
-	w->copies.n++;
+	/* Its rows are compared behind the step, as those of the others. */
+	w->copies.n += in_clone ? 0 : 1;
 	w->plan->copy_count++;
 	if (w->set.container_count > 0 && check_kept(t, err) < 0)
 		return -1;

@@ -286,7 +286,8 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 		   const struct strv *selected, const struct strv *allowed_shared,
 		   const struct strv *raw, struct routes *ret_routes, struct err *err)
 {
-	struct routes routes = { .dialect = dialect };
+	struct routes routes = { .dialect = dialect,
+				 .clones_containers = config_clones_containers(config) };
 	struct resolve r = { .config = config,
 			     .from = from,
 			     .to = to,

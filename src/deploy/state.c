@@ -374,6 +374,21 @@ int state_push_asides(const struct state *state, const json_t *detail, struct st
 	return push_restores(state, DIALECT_LOG_ASIDE, detail, statements, err);
 }
 
+int state_push_altered(const struct state *state, const struct relation *container,
+		       struct strv *statements, struct err *err)
+{
+	const struct sql_arg args[] = {
+		SQL_ARG_RELATION("log", &state->log),
+		SQL_ARG_BIND("id"),
+		SQL_ARG_IDENT("catalog", container->database),
+		SQL_ARG_LITERAL("database", container->database),
+		SQL_ARG_LITERAL("in_schema", container->schema),
+	};
+
+	return dialect_push(statements, state->dialect, DIALECT_LOG_ALTERED, args, ARRAY_LEN(args),
+			    err);
+}
+
 int state_push_restore_list(const struct state *state, struct strv *queries, struct err *err)
 {
 	const struct relation restores = restore_schema(state);

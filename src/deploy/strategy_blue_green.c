@@ -2,7 +2,8 @@
  * blue-green: everything in the containers is built from nothing in staging and tested, then the
  * containers of staging and production change places. The old one is the restore point and is
  * never built into: on top of it the next incremental build would lose what this one added. With
- * `prepare: clone` what is not built from nothing begins as a copy of what production has now.
+ * `prepare: clone` what is not built from nothing begins as a copy of what production has now, and
+ * with `foreign_objects: clone` everything does, with what no node makes.
  */
 #include <string.h>
 
@@ -85,6 +86,14 @@ static int check_options(const struct strategy_input *input, struct err *err)
 		return err_hint(err, "use wac, or production-rollback where incremental models or "
 				     "snapshots are published");
 	}
+	if (input->routes->clones_containers && !input->dialect->clones_containers) {
+		err_set(err, ERR_UNSUPPORTED,
+			"%s has no clone of a whole schema or database, which 'foreign_objects: "
+			"clone' asks for",
+			input->dialect->title);
+		return err_hint(err, "move what no node makes elsewhere, or name what production "
+				     "may lose: foreign_objects: {ignore: [schema.name]}");
+	}
 	if (!config_bool(input->config, OPTION_RESTORE_POINT))
 		return err_set(err, ERR_UNSUPPORTED,
 			       "blue-green keeps the old schema as it is: 'restore_point: false' "
@@ -146,6 +155,7 @@ static int plan_prepare(struct publication *w, struct err *err)
 {
 	bool marks = w->in->dialect->mark != NULL;
 	bool copies = w->copies.n > 0 && !w->in->reuses;
+	bool clones = publication_begins_as_clone(w);
 	struct step *step;
 
 	if (!marks && !copies)
@@ -154,12 +164,14 @@ static int plan_prepare(struct publication *w, struct err *err)
 			     marks && w->in->dialect->transaction != DIALECT_TRANSACTION_NONE
 				     ? STEP_TRANSACTION
 				     : STEP_OPERATION,
-			     copies ? "staging gets from production what the build does not make "
-				      "anew"
-				    : texts(w)->marks);
+			     clones   ? "staging begins as a clone of production, and says whose "
+					"build it is"
+			     : copies ? "staging gets from production what the build does not make "
+					"anew"
+				      : texts(w)->marks);
 	step->idempotent = true;
-	step->undo = copies ? "nothing: staging is filled anew by the next deployment"
-			    : "nothing: the next deployment marks them anew";
+	step->undo = copies || clones ? "nothing: staging is filled anew by the next deployment"
+				      : "nothing: the next deployment marks them anew";
 	if (marks && w->in->dialect->mark(w->in->dialect, &w->set, &step->sql, err) < 0)
 		return -1;
 	if (!copies)

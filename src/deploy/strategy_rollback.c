@@ -401,6 +401,36 @@ static int choose_demoted(const struct publication *w, const struct past *past,
 	return 0;
 }
 
+/* Where staging began as a clone the record says how it left production: what was written since to
+ * what no node makes would be lost. */
+static int check_altered(const struct publication *w, const struct past *past,
+			 struct publish_container *c, struct err *err)
+{
+	const json_t *altered = js_get_array(past->record, "altered");
+
+	if (config_bool(w->in->config, OPTION_FORCE) || !c->to_seen || !c->to_seen->altered)
+		return 0;
+	for (size_t i = 0; i < json_array_size(altered); i++) {
+		const json_t *one = json_array_get(altered, i);
+
+		if (!js_text_is(one, "database", c->to.database) ||
+		    !js_text_is(one, "schema", c->to.schema))
+			continue;
+		c->altered = c->to_seen->altered;
+		if (js_text_is(one, "altered", c->altered))
+			return 0;
+		err_set(err, ERR_CONFLICT,
+			"something in '%s' was written or changed since deployment '%s' published "
+			"it",
+			*c->to.schema ? c->to.schema : c->to.database,
+			js_get_string(past->record, "id"));
+		return err_hint(err, "what was put aside has what no node makes as it was before "
+				     "that deployment; to lose that change all the same, say "
+				     "--force");
+	}
+	return 0;
+}
+
 static int choose_swap(struct publication *w, const struct past *past, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
@@ -416,6 +446,9 @@ static int choose_swap(struct publication *w, const struct past *past, struct er
 			return -1;
 	if (publication_choose_containers(w, err) < 0)
 		return -1;
+	for (size_t i = 0; i < w->set.container_count; i++)
+		if (check_altered(w, past, &w->set.containers[i], err) < 0)
+			return -1;
 	publication_swap_tables(w, "its schema as it was before takes the place of production's");
 	return 0;
 }

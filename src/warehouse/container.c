@@ -5,9 +5,10 @@
 /* Kinds whose names are relations'. */
 static bool is_relation(const char *kind)
 {
-	static const char *const kinds[] = { "table",         "view",     "materialized view",
-					     "foreign table", "sequence", "index",
-					     "composite type" };
+	static const char *const kinds[] = { "table",          "view",          "materialized view",
+					     "foreign table",  "sequence",      "index",
+					     "composite type", "dynamic table", "hybrid table",
+					     "iceberg table",  "external table" };
 
 	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++)
 		if (strcmp(kinds[i], kind) == 0)
@@ -15,17 +16,23 @@ static bool is_relation(const char *kind)
 	return false;
 }
 
-bool container_has(const struct container *container, const struct container_object *object)
+const struct container_object *container_find(const struct container *container,
+					      const struct container_object *like)
 {
 	for (size_t i = 0; container && i < container->object_count; i++) {
 		const struct container_object *own = &container->objects[i];
 
-		if (strcmp(own->name, object->name) == 0 &&
-		    (strcmp(own->kind, object->kind) == 0 ||
-		     (is_relation(own->kind) && is_relation(object->kind))))
-			return true;
+		if (strcmp(own->name, like->name) == 0 &&
+		    (strcmp(own->kind, like->kind) == 0 ||
+		     (is_relation(own->kind) && is_relation(like->kind))))
+			return own;
 	}
-	return false;
+	return NULL;
+}
+
+bool container_has(const struct container *container, const struct container_object *object)
+{
+	return container_find(container, object) != NULL;
 }
 
 bool container_has_relation(const struct container *container, const char *name)

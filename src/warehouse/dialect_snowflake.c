@@ -63,11 +63,23 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"'name', '', 'privilege', \"privilege\", 'to', \"grant_to\", 'grantee', "
 		"\"grantee_name\", 'option', \"grant_option\" = 'true')), array_construct()))) "
 		"from table(result_scan(last_query_id()))",
+	[DIALECT_OBSERVE_DYNAMIC] =
+		"show dynamic tables in {kind:statement} {schema:schema}; "
+		"select to_json(object_construct('refreshes', {database:literal}, 'schema', "
+		"{identifier:literal}, 'dynamic', coalesce(array_agg(object_construct('schema', "
+		"\"schema_name\", 'name', \"name\")) within group (order by \"created_on\"), "
+		"array_construct()))) from table(result_scan(last_query_id())) "
+		"where lower(\"scheduling_state\") <> 'suspended'",
 	[DIALECT_ASIDE_CHECK] = ASIDE_CHECK,
 	[DIALECT_ASIDE_DROP] = "drop schema {aside:schema}",
 	[DIALECT_ASIDE_DATABASE_CHECK] = ASIDE_DATABASE_CHECK,
 	[DIALECT_ASIDE_DATABASE_DROP] = "drop database {aside:schema}",
 	[DIALECT_LOG_ASIDE] = ASIDE_LOG,
+	[DIALECT_LOG_ALTERED] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', sysdate(), 'altered', to_json(object_construct('database', "
+		"{database:literal}, 'schema', {in_schema:literal}, 'altered', " SNOWFLAKE_ALTERED(
+			"{in_schema:literal}") "))",
 	[DIALECT_TAG] = "alter session set query_tag = 'airlock:{id:bind}'",
 	[DIALECT_RUNNING] =
 		"select to_json(object_construct('running', q.n)) from (select count(*) as n from "
@@ -302,6 +314,7 @@ const struct dialect dialect_snowflake = {
 	.swaps_schemas = true,
 	.swaps_databases = true,
 	.remakes_views = true,
+	.clones_containers = true,
 	.unseen_by_identity =
 		"a change of grants or policies, and what is written to a table in the "
 		"moments before it is replaced",

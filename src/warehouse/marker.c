@@ -23,9 +23,14 @@ char *marker_mirror(const char *id, const struct relation *of)
 	return mem_printf(MARKER_MIRROR "%s, for %s", id, name);
 }
 
+bool marker_is_ours(const char *comment)
+{
+	return comment && strstr(comment, MARKER_BEGINS);
+}
+
 char *marker_publisher(const char *comment)
 {
-	static const char before[] = "[airlock: published ";
+	static const char before[] = MARKER_BEGINS "published ";
 	const char *id = comment ? strstr(comment, before) : NULL;
 	const char *end = id ? strchr(id, ']') : NULL;
 
@@ -37,5 +42,5 @@ char *marker_publisher(const char *comment)
 
 char *marker_demoted(const char *id)
 {
-	return mem_printf("[airlock: demoted by %s]", id);
+	return mem_printf(MARKER_BEGINS "demoted by %s]", id);
 }

@@ -195,9 +195,20 @@ static int push_comment(const struct push *p, const struct publish_table *t)
 				      : "comment on table {to} is {comment:literal}");
 }
 
+/* What is or was a clone is not clustered by the service any more. */
+static int push_clustering(const struct push *p, const struct publish_table *t)
+{
+	bool resumes = t->decided && !t->view && t->to_table && t->to_table->clusters &&
+		       t->from_table && t->from_table->layout;
+
+	return resumes ? snowflake_push(p, t, "alter table {to} resume recluster") : 0;
+}
+
 int snowflake_push_kept(const struct push *p, const struct publish_table *t)
 {
-	return push_grants(p, t) < 0 ? -1 : push_comment(p, t);
+	if (push_grants(p, t) < 0 || push_comment(p, t) < 0)
+		return -1;
+	return push_clustering(p, t);
 }
 
 /* What somebody wrote behind its restore point would be nowhere: it is looked at once more. */

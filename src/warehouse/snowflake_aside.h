@@ -14,7 +14,9 @@
 /* Everything in schemas: d and s where, k kind, n name, c creation where it is known. Of what is
  * neither table nor view the owner's privilege says that it is there (snowflake_containers.sql). */
 #define SNOWFLAKE_MEMBERS(CATALOG)                                                                 \
-	"(select t.table_catalog as d, t.table_schema as s, case t.table_type when 'BASE TABLE' "  \
+	"(select t.table_catalog as d, t.table_schema as s, case when t.is_dynamic = 'YES' then "  \
+	"'dynamic table' when t.is_hybrid = 'YES' then 'hybrid table' when t.is_iceberg = 'YES' "  \
+	"then 'iceberg table' when t.table_type = 'BASE TABLE' "                                   \
 	"then 'table' else lower(t.table_type) end as k, t.table_name as n, " ASIDE_CREATED(       \
 		"t") " as c from " CATALOG "information_schema.tables t union all "                \
 		     "select p.object_catalog, p.object_schema, lower(p.object_type), "            \
@@ -23,6 +25,15 @@
 		     "and p.object_type not in ('TABLE', 'VIEW', 'MATERIALIZED VIEW', "            \
 		     "'EXTERNAL TABLE', 'DYNAMIC TABLE', 'EVENT TABLE', 'HYBRID TABLE', "          \
 		     "'ICEBERG TABLE', 'SCHEMA')) "
+
+/* Changes with every write to what is in one, as its picture says it (snowflake_containers.sql). */
+#define SNOWFLAKE_ALTERED(SCHEMA)                                                                  \
+	"(select coalesce(md5(listagg(case " SCHEMA " when '' then t.table_schema || '.' "         \
+	"else '' end || t.table_name || '/' || date_part(epoch_microsecond, "                      \
+	"t.last_altered)::varchar, ' ') within group (order by case " SCHEMA " when '' then "      \
+	"t.table_schema || '.' else '' end || t.table_name)), md5('')) "                           \
+	"from {catalog:ident}.information_schema.tables t where t.table_schema <> "                \
+	"'INFORMATION_SCHEMA' and " SCHEMA " in ('', t.table_schema))"
 
 #define ASIDE_MEMBER "t.k || ' ' || t.n || coalesce('/' || t.c, '')"
 

@@ -5,7 +5,7 @@ select to_json(object_construct(
         else date_part(epoch_microsecond, t.created)::varchar end,
     'text', v.view_definition, 'owner', t.table_owner, 'owned', is_role_in_session(t.table_owner),
     'comment', t.comment, 'layout', 'cluster by ' || nullif(regexp_replace(t.clustering_key, '^LINEAR', ''), ''),
-    'transient', t.is_transient = 'YES',
+    'transient', t.is_transient = 'YES', 'clusters', t.auto_clustering_on = 'YES',
     'refuses', array_construct_compact(
         case when t.is_iceberg = 'YES' then 'it is an Iceberg table' end,
         case when t.is_dynamic = 'YES' then 'it is a dynamic table' end,

@@ -15,23 +15,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "airlock/warehouse/marker.h"
 #include "assigned_snowflake.h"
 #include "snowflake_aside.h"
 #include "swap_snowflake.h"
 
-#define MARK_BEGINS "[airlock: "
 #define MARK_ENDS "]"
-
-#define SEEN_IS                                                                                    \
-	"(select md5(coalesce(listagg(m.n || coalesce('/' || m.c, ''), ' ') within group "         \
-	"(order by m.n, m.k), '')) from " SNOWFLAKE_MEMBERS(                                       \
-		"{catalog:ident}.") "m where m.s = {schema:literal}) = {seen:literal}"
-
-#define SEEN_IN_DATABASE                                                                           \
-	"(select md5(coalesce(listagg(m.s || '.' || m.n || coalesce('/' || m.c, ''), ' ') within " \
-	"group (order by m.s || '.' || m.n, m.k), '')) from " SNOWFLAKE_MEMBERS(                   \
-		"{catalog:ident}.") "m where m.d = {database:literal} "                            \
-				    "and m.s <> 'INFORMATION_SCHEMA') = {seen:literal}"
 
 #define MARK_OF_DATABASE_IS                                                                        \
 	"(select count(*) from {catalog:ident}.information_schema.databases n "                    \
@@ -82,7 +71,7 @@ static char *words_of(const struct container *container)
 	const char *mark = NULL;
 	size_t len = strlen(comment);
 
-	for (const char *p = strstr(comment, MARK_BEGINS); p; p = strstr(p + 1, MARK_BEGINS))
+	for (const char *p = strstr(comment, MARKER_BEGINS); p; p = strstr(p + 1, MARKER_BEGINS))
 		mark = p;
 	if (!mark || comment[len - 1] != ']')
 		return mem_strdup(comment);
@@ -96,7 +85,7 @@ static char *words_of(const struct container *container)
 static char *marked(const char *words, const char *what)
 {
 	char *prefix CLEANUP(mem_free_string) =
-		mem_printf("%s%s" MARK_BEGINS "%s", words, *words ? " " : "", what);
+		mem_printf("%s%s" MARKER_BEGINS "%s", words, *words ? " " : "", what);
 
 	return sql_bind_mark(prefix, "id", MARK_ENDS);
 }
@@ -136,10 +125,17 @@ static int push_transient_schemas(const struct push *p, const struct publish_con
 	return 0;
 }
 
+static bool begins_as_clone(const struct push *p, const struct publish_container *c)
+{
+	return c->is_cloned && !p->set->is_reused;
+}
+
 static int push_green(const struct push *p, const struct publish_container *c)
 {
 	bool transient = c->to_seen && c->to_seen->is_transient;
 
+	if (begins_as_clone(p, c))
+		return snowflake_push_clone(p, c);
 	if (snowflake_is_database(&c->from))
 		return push_transient_schemas(p, c);
 	return snowflake_push_container(p, &c->from, NULL, NULL,
@@ -155,7 +151,9 @@ int snowflake_mark(const struct dialect *dialect, const struct publish_set *set,
 
 	for (size_t i = 0; i < set->container_count; i++)
 		if (push_green(&p, &set->containers[i]) < 0 ||
-		    push_comment(&p, &set->containers[i].from, comment) < 0)
+		    push_comment(&p, &set->containers[i].from, comment) < 0 ||
+		    (begins_as_clone(&p, &set->containers[i]) &&
+		     snowflake_settle_clone(&p, &set->containers[i]) < 0))
 			return -1;
 	return 0;
 }
@@ -175,14 +173,8 @@ static char *pattern_of(const char *schema)
 	return buf_take(&out);
 }
 
-struct check {
-	const char *seen;
-	const char *mark;
-	const char *pattern;
-};
-
-static int push_check(const struct push *p, const struct relation *schema,
-		      const struct check *check, const char *what, const char *text)
+int snowflake_push_check(const struct push *p, const struct relation *schema,
+			 const struct snowflake_check *check, const char *what, const char *text)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(schema);
 	char *message CLEANUP(mem_free_string) = mem_printf("%s %s", name, what);
@@ -195,7 +187,7 @@ static int push_check(const struct push *p, const struct relation *schema,
 		{ .name = "seen",
 		  .kind = SQL_LITERAL,
 		  .text = check->seen,
-		  .undecided = is_decided(p->set) ? NULL : undecided },
+		  .undecided = check->is_now || is_decided(p->set) ? NULL : undecided },
 		SQL_ARG_LITERAL("mark", check->mark),
 		SQL_ARG_LITERAL("names", check->pattern),
 		SQL_ARG_LITERAL("message", message),
@@ -205,13 +197,6 @@ static int push_check(const struct push *p, const struct relation *schema,
 }
 
 #define NOTHING_SEEN "d41d8cd98f00b204e9800998ecf8427e" /* md5('') */
-
-/* The check of a schema, or that of a database. */
-static const char *either(const struct relation *container, const char *of_schema,
-			  const char *of_database)
-{
-	return snowflake_is_database(container) ? of_database : of_schema;
-}
 
 static const char *seen_of(const struct container *container)
 {
@@ -231,28 +216,27 @@ static char *mark_before(const struct push *p, const struct publish_container *c
 static int check_mark(const struct push *p, const struct publish_container *c)
 {
 	char *mark CLEANUP(mem_free_string) = mark_before(p, c);
-	const struct check from = { .mark = mark };
+	const struct snowflake_check from = { .mark = mark };
 
-	return push_check(
+	return snowflake_push_check(
 		p, &c->from, &from, "is not the one that this deployment began to build",
-		either(&c->from, SNOWFLAKE_RAISE_UNLESS(MARK_IS, DIALECT_RAISED_CONFLICT),
-		       SNOWFLAKE_RAISE_UNLESS(MARK_OF_DATABASE_IS, DIALECT_RAISED_CONFLICT)));
+		snowflake_either(
+			&c->from, SNOWFLAKE_RAISE_UNLESS(MARK_IS, DIALECT_RAISED_CONFLICT),
+			SNOWFLAKE_RAISE_UNLESS(MARK_OF_DATABASE_IS, DIALECT_RAISED_CONFLICT)));
 }
 
 static int check_container(const struct push *p, const struct publish_container *c)
 {
 	static const char changed[] = "got or lost something after it was looked at";
-	const struct check from = { .seen = seen_of(c->from_seen) };
-	const struct check to = { .seen = seen_of(c->to_seen) };
-	const char *text =
-		either(&c->to, SNOWFLAKE_RAISE_UNLESS(SEEN_IS, DIALECT_RAISED_CONFLICT),
-		       SNOWFLAKE_RAISE_UNLESS(SEEN_IN_DATABASE, DIALECT_RAISED_CONFLICT));
+	const struct snowflake_check from = { .seen = seen_of(c->from_seen) };
+	const struct snowflake_check to = { .seen = seen_of(c->to_seen) };
+	const char *text = snowflake_either(&c->to, SNOWFLAKE_CONTAINER_IS, SNOWFLAKE_DATABASE_IS);
 
 	if (snowflake_is_swapped(c))
 		return 0;
-	if (check_mark(p, c) < 0 || push_check(p, &c->from, &from, changed, text) < 0)
+	if (check_mark(p, c) < 0 || snowflake_push_check(p, &c->from, &from, changed, text) < 0)
 		return -1;
-	return push_check(p, &c->to, &to, changed, text);
+	return snowflake_push_check(p, &c->to, &to, changed, text);
 }
 
 /* Its container has changed places before this process took over. */
@@ -316,12 +300,13 @@ static int names_none(const struct push *p, const struct relation *in,
 	const char *name = snowflake_is_database(staging) ? staging->database : staging->schema;
 	char *pattern CLEANUP(mem_free_string) = pattern_of(name);
 	char *what CLEANUP(mem_free_string) = mem_printf("has a view that names %s", name);
-	const struct check check = { .pattern = pattern };
+	const struct snowflake_check check = { .pattern = pattern };
 
-	return push_check(
+	return snowflake_push_check(
 		p, in, &check, what,
-		either(in, SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING, DIALECT_RAISED_VIEW),
-		       SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING_DATABASE, DIALECT_RAISED_VIEW)));
+		snowflake_either(
+			in, SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING, DIALECT_RAISED_VIEW),
+			SNOWFLAKE_RAISE_UNLESS(NAMES_NO_STAGING_DATABASE, DIALECT_RAISED_VIEW)));
 }
 
 static int names_no_staging(const struct push *p)
@@ -472,7 +457,7 @@ int snowflake_swap(const struct push *p)
 
 	if (each_table(p, check_owner) < 0 || each_table(p, check_assigned) < 0 ||
 	    each_container(p, check_container) < 0 || each_table(p, check_from) < 0 ||
-	    each_table(p, check_to) < 0)
+	    each_table(p, check_to) < 0 || each_container(p, snowflake_check_clone) < 0)
 		return -1;
 	if (!returns &&
 	    (each_container(p, snowflake_carry) < 0 || each_table(p, push_assigned) < 0))
@@ -480,7 +465,7 @@ int snowflake_swap(const struct push *p)
 	if (each_container(p, push_exchange) < 0)
 		return -1;
 	if (!returns && (push_views(p) < 0 || each_table(p, snowflake_push_kept) < 0 ||
-			 names_no_staging(p) < 0))
+			 each_container(p, snowflake_resume_clone) < 0 || names_no_staging(p) < 0))
 		return -1;
 	return each_table(p, verify) < 0 ? -1 : each_container(p, push_end);
 }

@@ -110,6 +110,23 @@ static void add_future(const char *kind, const struct relation *place, struct bu
 		   *place->schema ? "schema" : "database");
 }
 
+/* What no node makes and a clone brought; a dynamic table is granted like a table. */
+static const struct container_object *foreign_of(const struct publish_container *c,
+						 const struct container_grant *grant)
+{
+	for (size_t i = 0; i < c->foreign_count; i++) {
+		const struct container_object *one = c->foreign[i];
+
+		if (one->identifier && strcmp(one->identifier, grant->name) == 0 &&
+		    strcmp(one->schema,
+			   snowflake_is_database(&c->to) ? grant->schema : c->to.schema) == 0 &&
+		    (strcmp(one->kind, grant->on) == 0 ||
+		     (strstr(one->kind, "table") && strstr(grant->on, "table"))))
+			return one;
+	}
+	return NULL;
+}
+
 /* Nothing: it is on nothing that is exchanged. */
 static void add_object(const struct push *p, const struct publish_container *c,
 		       const struct container_grant *grant, const struct relation *place,
@@ -126,6 +143,8 @@ static void add_object(const struct push *p, const struct publish_container *c,
 		buf_add_str(out, "schema {schema}");
 	else if (t)
 		buf_add_str(out, snowflake_is_view(t) ? "view {object}" : "table {object}");
+	else if (!kind && foreign_of(c, grant))
+		buf_printf(out, "%s {object}", grant->on);
 }
 
 /* A word of the catalog's goes into a statement as it is. */
@@ -135,12 +154,14 @@ static bool is_word(const char *text)
 					  "abcdefghijklmnopqrstuvwxyz_")] == '\0';
 }
 
-/* A database role is in the database that is exchanged. */
+/* A database role is in the database that is exchanged. The catalog's name of a function is not all
+ * that a statement has to say. */
 static bool can_be_given(const struct publish_container *c, const struct container_grant *grant)
 {
 	bool of_database = strncmp(grant->to, "DATABASE", strlen("DATABASE")) == 0;
 
-	return is_word(grant->privilege) && is_word(grant->on) &&
+	return is_word(grant->privilege) && is_word(grant->on) && !is_on(grant, "function") &&
+	       !is_on(grant, "procedure") &&
 	       (strcmp(grant->to, "ROLE") == 0 ||
 		(of_database && !snowflake_is_database(&c->from)));
 }
@@ -370,9 +391,27 @@ static int push_settings(const struct push *p, const struct publish_container *c
 	return push_schema(p, &c->from, &from, &to);
 }
 
+/* The service gives the clone of an object the owner of the original, or the role that cloned it.
+ */
+static int check_owners(const struct push *p, const struct publish_container *c)
+{
+	for (size_t i = 0; p->set->n > 0 && p->set->tables[0].decided && i < c->foreign_count;
+	     i++) {
+		const struct container_object *to = c->foreign[i];
+		const struct container_object *from = container_find(c->from_seen, to);
+		const struct relation place = { c->to.database, to->schema, to->identifier };
+
+		if (from && snowflake_check_owner(p, &place, from->owner, to->owner) < 0)
+			return -1;
+	}
+	return 0;
+}
+
 int snowflake_carry(const struct push *p, const struct publish_container *c)
 {
 	if (snowflake_is_swapped(c))
 		return 0;
-	return push_settings(p, c) < 0 ? -1 : push_grants(p, c);
+	if (push_settings(p, c) < 0 || check_owners(p, c) < 0)
+		return -1;
+	return push_grants(p, c);
 }

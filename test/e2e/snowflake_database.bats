@@ -16,6 +16,7 @@ setup_file() {
   sed -i "s/^    tags: \['mart', 'utils'\]/    state_database: shop_airlock/" dbt_project.yml
   sql 'create database shop_green'
   sql 'create database shop_airlock'
+  sql "comment on database shop is 'the shop'"
   # The first load, in production.
   dbt build --target prod --quiet
 }
@@ -79,7 +80,6 @@ go_elsewhere() {
 }
 
 @test "what a full load left and the next ones added is in production, whole" {
-  sql "comment on database shop is 'the shop'"
   # T was the first load. T+1: a day more, on top of what production has.
   echo '113,2,2025-01-31,placed,EUR' >>seeds/raw_orders.csv
   blue_green
@@ -162,6 +162,40 @@ assert_future_is_what_it_was() {
   assert_says "table 'PUBLIC.BY_HAND' is made by no node and leaves production with the old database"
   assert_sql "select count(*) from \"SHOP__airlock_$(last_id)\".public.by_hand" 1
   last_id >"$WORK/by_hand"
+}
+
+@test "what no node makes comes along in a clone, and a rollback does not lose what is written to it" {
+  sql 'create table shop.public.by_hand as select 1 as a'
+  sql 'create view shop.public.read_by_hand as select a from shop.public.by_hand'
+  sql 'grant select on view shop.public.read_by_hand to role analyst'
+  sql 'create sequence shop.public.numbers'
+  sql "create dynamic table shop.public.hourly target_lag = '1 hour' warehouse = wh as select 1 as a"
+  sql 'alter table shop.public.by_hand cluster by (a)'
+  sed -i 's/^4,Dario Rossi,../4,Dario Rossi,BE/' seeds/raw_customers.csv
+  run airlock plan blue-green "${SIDES[@]}" --prepare clone --foreign-objects clone
+  assert_status 0
+  assert_says 'cloned with production: table SHOP.PUBLIC.BY_HAND -> SHOP_GREEN, suspended' \
+    "the clone of the dynamic table 'PUBLIC.HOURLY' is suspended and resumed behind the exchange" \
+    'create or replace database "SHOP_GREEN" clone "SHOP"'
+  blue_green --foreign-objects clone
+  assert_status 0
+  assert_swapped_by "$(last_id)"
+  assert_nothing_is_missing
+  assert_sql 'select country from shop.mart.customers where customer_id = 4' BE
+  assert_sql 'select a from shop.public.read_by_hand' 1
+  assert_sql "select auto_clustering_on from shop.information_schema.tables where table_name = 'BY_HAND'" YES
+  assert_sql "select count(*) from shop.information_schema.object_privileges where grantee = 'ANALYST'
+    and object_name = 'READ_BY_HAND'" 1
+  sql 'insert into shop.public.by_hand values (2)'
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 73
+  assert_says "something in 'SHOP' was written or changed since deployment" '--force'
+  assert_sql 'select count(*) from shop.public.by_hand' 2
+  for what in 'view shop.public.read_by_hand' 'sequence shop.public.numbers' 'table shop.public.hourly' \
+    'table shop.public.by_hand'; do
+    sql "drop $what"
+  done
+  sed -i 's/^4,Dario Rossi,../4,Dario Rossi,IT/' seeds/raw_customers.csv
 }
 
 @test "a failing test leaves production as it is" {

@@ -29,6 +29,7 @@ PAID = "select id from shop.{}.orders where paid"
 
 class BlueGreen(Deployment):
     prepared = False
+    build = None  # behind the clone with which staging begins
 
     def observe(self, query):
         """Twice as after the build, with the schemas among the rows: what comes before the build is run
@@ -49,15 +50,27 @@ class BlueGreen(Deployment):
                 "rows": [row for row in rows if "side" not in row and "future_of" not in row],
                 "containers": containers, "built": turn == "built",
             }
+            self.see_dynamic(rows)
             self.write("picture", self.picture)
             before = self.path("picture")
-            if turn == "before":
+            if turn == "before" and not self.build:
                 continue
             self.planned = self.plan()
             if not self.prepared:
                 self.prepared = True
+                self.first = self.planned
                 for call in self.planned["steps"]["prepare"]:
                     query(call)
+                if self.build:
+                    self.build()
+
+    def see_dynamic(self, rows):
+        for row in rows:
+            for nth, one in enumerate(row.get("dynamic", ())):
+                for container in self.picture["containers"]:
+                    for seen in container["objects"]:
+                        if container["side"] == "to" and (seen["schema"], seen["identifier"]) == (one["schema"], one["name"]):
+                            seen["runs_nth"] = nth + 1
 
 
 class Swap(unittest.TestCase):
@@ -97,7 +110,10 @@ class Swap(unittest.TestCase):
         self.number += 1
         deployment = BlueGreen("snowflake", "SHOP", TABLES, self.number, options)
         deployment.options.insert(0, "blue-green")
-        self.build("green_mart", "green_utils", rows)
+        if "clone" in options[-1]:
+            deployment.build = lambda: self.build("green_mart", "green_utils", rows)
+        else:
+            self.build("green_mart", "green_utils", rows)
         deployment.observe(self.query)
         for call in deployment.planned["steps"]["lock"]:
             self.sql(call)
@@ -226,6 +242,117 @@ class Swap(unittest.TestCase):
         self.sql("create table mart.old as select 1 as a")
         done = self.deploy()
         self.assertEqual(self.one(f'select count(*) from "MART__airlock_{done.id}".old'), 1)
+
+    CLONE = ("--foreign-objects", "clone")
+
+    def make_foreign(self):
+        self.sql("create table mart.notes as select 1 as a")
+        self.sql("grant insert on table mart.notes to role reader")
+        self.sql("create view mart.all_notes as select a from shop.mart.notes")
+        self.sql("create sequence mart.numbers start = 5")
+        self.sql("grant usage on sequence mart.numbers to role reader")
+        self.sql("create function mart.twice(x int) returns int as 'x * 2'")
+        self.sql("create stage mart.bucket url = 's3://bucket'")
+
+    def objects(self, schema):
+        return {row[0] for row in self.rows(
+            "select object_name from information_schema.object_privileges where privilege_type = 'OWNERSHIP' "
+            f"and object_schema = '{schema}' and object_type <> 'SCHEMA'")}
+
+    def test_what_no_node_makes_comes_along_in_a_clone(self):
+        self.make_foreign()
+        self.sql("create dynamic table mart.hourly target_lag = '1 hour' warehouse = wh as select a from shop.mart.notes")
+        self.sql("create dynamic table mart.daily target_lag = '1 day' warehouse = wh as select a from shop.mart.notes")
+        self.sql("alter dynamic table mart.daily suspend")
+        self.sql("alter table mart.notes cluster by (a)")
+        before, granted = self.objects("MART"), self.granted("MART")
+        done = self.deploy(options=self.CLONE)
+        self.assertEqual(self.objects("MART"), before)
+        self.assertEqual(self.granted("MART"), granted)
+        self.assertEqual(self.one("select count(*) from mart.orders"), 2)
+        self.assertEqual(self.one("select a from mart.all_notes"), 1)
+        self.assertEqual(self.objects(f"MART__airlock_{done.id}"), before)
+        self.assertEqual(self.one("select auto_clustering_on from information_schema.tables where table_schema = 'MART' "
+                                  "and table_name = 'NOTES'"), "YES")
+        self.assertEqual([(row[1], row[4]) for row in self.rows("show dynamic tables in schema mart")],
+                         [("HOURLY", "ACTIVE"), ("DAILY", "SUSPENDED")])
+        # And again: what staging was made of is production.
+        self.sql("insert into mart.notes values (2)")
+        self.sql('drop schema "airlock"')
+        self.deploy(rows=3, options=self.CLONE)
+        self.assertEqual(self.one("select count(*) from mart.notes"), 2)
+        self.assertEqual(self.one("select count(*) from mart.orders"), 3)
+
+    def test_what_is_written_to_it_behind_the_clone_stops_the_exchange(self):
+        for change, words in (
+            ("insert into mart.notes values (2)", "MART.NOTES (production) was changed after it was cloned"),
+            ("create or replace view mart.all_notes as select 2 as a", "MART got or lost something"),
+            ("select mart.numbers.nextval", "MART.NUMBERS (production) was used after it was cloned"),
+            ("create or replace function mart.twice(x int) returns int as 'x * 3'", "MART.TWICE (production) was changed"),
+        ):
+            with self.subTest(change):
+                self.setUp()
+                self.make_foreign()
+                done = self.deploy(stop="select", options=self.CLONE)
+                self.sql(change)
+                with self.assertRaises(Error) as caught:
+                    self.publish(done)
+                self.assertIn(words, str(caught.exception))
+                self.assertEqual(self.one("select count(*) from mart.orders"), 1)
+
+    def test_what_is_granted_on_it_behind_the_clone_comes_along(self):
+        self.make_foreign()
+        deployment = self.deploy(stop="select", options=self.CLONE)
+        self.sql("grant select on table mart.notes to role auditor")
+        self.sql("revoke usage on sequence mart.numbers from role reader")
+        before = self.granted("MART")
+        deployment.observe(self.query)
+        self.publish(deployment)
+        self.assertEqual(self.granted("MART"), before)
+
+    def assert_no_clone(self, *words, options=CLONE):
+        with self.assertRaises(Refused) as caught:
+            self.deploy(options=options)
+        for word in words:
+            self.assertIn(word, str(caught.exception))
+        self.assertEqual(self.one("select count(*) from mart.orders"), 1)
+
+    def test_what_a_clone_would_lose_is_refused(self):
+        for kind, rest, words in (("stream", "on table mart.orders", "the clone of a stream has lost"),
+                                  ("task", "as select 1", "it would go on, with what was production"),
+                                  ("pipe", "as copy into mart.orders from @x", "it would go on"),
+                                  ("stage", "", "a clone does not have: stage ONE")):
+            with self.subTest(kind):
+                self.setUp()
+                self.sql(f"create {kind} mart.one {rest}")
+                self.assert_no_clone(words)
+
+    def test_a_stream_that_may_be_lost_is_not_in_the_new_schema(self):
+        self.sql("create stream mart.changes on table mart.orders")
+        done = self.deploy(options=("--foreign-objects", "MART.CHANGES,clone"))
+        self.assertNotIn("CHANGES", self.objects("MART"))
+        self.assertIn("CHANGES", self.objects(f"MART__airlock_{done.id}"))
+
+    def test_what_staging_holds_is_replaced_only_where_a_deployment_has_made_it(self):
+        self.make_foreign()
+        self.sql("create schema green_mart")
+        self.sql("create table green_mart.notes as select 7 as a")
+        self.assert_no_clone("GREEN_MART", "it holds what no node of this deployment builds: table NOTES")
+        self.assertEqual(self.one("select a from green_mart.notes"), 7)
+        self.sql("drop table green_mart.notes")
+        self.sql("grant create table on schema green_mart to role loader")
+        done = self.deploy(options=self.CLONE)
+        self.assertEqual(self.one("select a from mart.notes"), 1)
+        # What the loader made there would be hidden from another role than the administrator's.
+        hidden, = [call for call in done.first["steps"]["prepare"] if "which this role does not see" in call]
+        self.sql("create schema green_mart")
+        self.sql("grant create table on schema green_mart to role loader")
+        self.sql("use role etl")
+        with self.assertRaises(Error) as caught:
+            self.sql(hidden)
+        self.sql("use role sysadmin")
+        self.sql(hidden)
+        self.assertIn("SHOP.GREEN_MART may hold what another role made", str(caught.exception))
 
     def test_a_share_is_refused(self):
         self.sql("grant usage on schema mart to share outside")

@@ -122,7 +122,8 @@ static int plan(struct planned *p, char *const *arguments, struct err *err)
 		json_t *calls = json_array();
 
 		json_object_set_new(steps, p->plan.steps[i]->id, calls);
-		if (!p->observed.built && p->plan.steps[i]->kind == STEP_TRANSACTION)
+		if (!p->observed.built && (p->plan.steps[i]->kind == STEP_TRANSACTION ||
+					   p->plan.steps[i]->changes_production))
 			continue;
 		if (bind_step(p, p->plan.steps[i], arguments[3], &ops, err) < 0)
 			goto fail;

@@ -126,6 +126,7 @@ static void foreign_objects_are_refused_or_ignored_by_pattern(void **state)
 	CLEANUP(config_release) struct config config;
 	CLEANUP(config_release) struct config list;
 	CLEANUP(config_release) struct config refused;
+	CLEANUP(config_release) struct config cloned;
 
 	(void)state;
 	accepts(&(struct input) { .project = "  airlock:\n    foreign_objects: "
@@ -139,6 +140,8 @@ static void foreign_objects_are_refused_or_ignored_by_pattern(void **state)
 				  .variables = "AIRLOCK_FOREIGN_OBJECTS=refuse" },
 		&refused);
 	holds(&refused, OPTION_FOREIGN_OBJECTS, "", "AIRLOCK_FOREIGN_OBJECTS");
+	accepts(&(struct input) { .arguments = "--foreign-objects clone,x.y" }, &cloned);
+	holds(&cloned, OPTION_FOREIGN_OBJECTS, "clone|x.y", "--foreign-objects");
 	refuses(&(struct input) { .project = "  airlock:\n    foreign_objects: {allow: [a.b]}\n" },
 		ERR_CONFIG_INVALID,
 		"/p/dbt_project.yml:4:22: 'foreign_objects' has another key than 'ignore'",

@@ -23,6 +23,8 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_CANCEL:
 		return !d->labels_jobs;
 	default:
+		if (template == DIALECT_OBSERVE_DYNAMIC || template == DIALECT_LOG_ALTERED)
+			return !d->clones_containers;
 		if (template == DIALECT_OBSERVE_FUTURE ||
 		    template == DIALECT_ASIDE_DATABASE_CHECK ||
 		    template == DIALECT_ASIDE_DATABASE_DROP)

@@ -93,6 +93,9 @@ const char *config_route(const struct config *config, const char *tag);
 bool config_rebuilds(const struct config *config);
 /* Of strategy blue-green: what is not built from nothing is copied from production. */
 bool config_clones(const struct config *config);
+/* And whether all of it begins as a clone, with what no node makes. */
+#define CONFIG_CLONE "clone"
+bool config_clones_containers(const struct config *config);
 bool config_is_set(const struct config *config, enum option_id id);
 
 /*

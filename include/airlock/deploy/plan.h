@@ -57,6 +57,15 @@ struct plan_copy {
 	const char *reason;
 };
 
+/* What no node makes and staging has from the clone with which it begins. */
+struct plan_cloned {
+	const char *kind;
+	const char *name;  /* "schema.name" */
+	const char *from;  /* the database it is in */
+	const char *to;    /* the container that begins as a clone */
+	bool is_suspended; /* until it is production */
+};
+
 /* What keeps its last good copy, and why. */
 struct plan_kept {
 	const struct route *route;
@@ -88,6 +97,8 @@ struct plan {
 	size_t table_count;
 	struct plan_copy *copies;
 	size_t copy_count;
+	struct plan_cloned *cloned; /* NULL: staging does not begin as a clone */
+	size_t cloned_count;
 	struct plan_kept *kept; /* NULL: it is no refresh */
 	size_t kept_count;
 	const struct route **reads; /* from production, by the build */

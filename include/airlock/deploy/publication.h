@@ -51,6 +51,8 @@ int publication_check_shrinks(const struct publication *w, struct err *err);
  * relation becomes; ERR_UNSUPPORTED, ERR_CONFLICT for what would be lost. */
 int publication_choose_containers(struct publication *w, struct err *err);
 void publication_swap_tables(struct publication *w, const char *reason);
+/* Whether the step `prepare` makes any of staging's as a clone of production's. */
+bool publication_begins_as_clone(const struct publication *w);
 /* Records the containers that were put aside and which objects in them deployments made. */
 int publication_push_asides(struct publication *w, const struct state *state,
 			    struct strv *statements, struct err *err);

@@ -68,7 +68,8 @@ struct routes {
 	size_t view_count;                  /* of the scope */
 	struct route_container *containers; /* of a strategy that exchanges them; sorted by to */
 	size_t container_count;
-	bool is_rollback; /* `from` is what was put aside, and may lack a relation */
+	bool clones_containers; /* these begin in staging as clones of production's */
+	bool is_rollback;       /* `from` is what was put aside, and may lack a relation */
 	struct route_conflict *conflicts;
 	size_t conflict_count;
 	struct route *orphans; /* orphan.h: both ends are what production has; no node makes it */

@@ -18,6 +18,12 @@ struct container_object {
 	const char *kind;   /* "table", "view", "function", ... */
 	const char *name;   /* of a function with its arguments */
 	const char *object; /* identity; NULL where the container's own list has them */
+	/* The parts of its name and its owner, where the warehouse has other databases; or NULL. */
+	const char *schema;
+	const char *identifier;
+	const char *owner;
+	bool clusters;   /* a table that the service clusters by itself */
+	size_t runs_nth; /* of dynamic tables that refresh themselves, by age; 0: it does not */
 };
 
 /* A privilege on it, or on something in it. */
@@ -58,6 +64,8 @@ struct container {
 	bool owned; /* this session may rename it */
 	const char *comment;
 	const char *seen; /* a hash of all of this */
+	/* Changes with every write to what is in it, where a copy of it whole can be made. */
+	const char *altered;
 	/* Of staging, when a publish is resumed: it has changed places already, and what was
 	 * production has its restore name too. */
 	bool is_swapped;
@@ -82,6 +90,8 @@ struct container {
 const struct container_schema *container_schema(const struct container *container,
 						const char *name);
 bool container_has(const struct container *container, const struct container_object *object);
+const struct container_object *container_find(const struct container *container,
+					      const struct container_object *like);
 bool container_has_relation(const struct container *container, const char *name);
 
 #endif

@@ -77,6 +77,10 @@ enum dialect_template {
 	 * that are made there will be granted; {"future_of", "database", "schema", "grants"}; NULL
 	 * where an exchange brings it along or nothing is */
 	DIALECT_OBSERVE_FUTURE,
+	/* ? identifier:literal, kind:statement, schema, of production: which dynamic tables in it
+	 * refresh themselves; {"refreshes", "schema", "dynamic": [{"schema", "name"}, ..]}, the
+	 * oldest first; NULL where `clones_containers` is not */
+	DIALECT_OBSERVE_DYNAMIC,
 	/* As DIALECT_RESTORE_CHECK and DIALECT_RESTORE_DROP, of a schema that was put aside: the
 	 * objects in it that were recorded are dropped one by one, anything else stops it. NULL
 	 * like the one above. */
@@ -99,9 +103,12 @@ enum dialect_template {
 	 * waits for them. */
 	DIALECT_RUNNING,
 	DIALECT_CANCEL, /* job:literal: one of them; NULL where it is not done */
+	/* log, catalog, database:literal, in_schema:literal ('' of a database): records what its
+	 * `altered` is now. NULL where `clones_containers` is not. */
+	DIALECT_LOG_ALTERED,
 	/* log, detail:literal: records the schemas that were put aside, [{"number", "of", "prefix",
-	 * "kind", "bytes", "made", ..}]; their name is the prefix and the deployment. NULL like the
-	 * one above. */
+	 * "kind", "bytes", "made", ..}]; their name is the prefix and the deployment. NULL like
+	 * DIALECT_ASIDE_CHECK. */
 	DIALECT_LOG_ASIDE,
 	DIALECT_SCHEMA_CREATE,     /* schema, name:literal: unless it exists */
 	DIALECT_LOG_CREATE,        /* log: unless it exists */
@@ -223,6 +230,15 @@ struct publish_container {
 	struct relation restore;           /* what `to` is called afterwards */
 	const struct container *from_seen; /* NULL before it is built */
 	const struct container *to_seen;   /* NULL: production has none */
+	/* Staging's begins as a clone of production's, with these, which no node makes, and without
+	 * those. Both are production's. */
+	bool is_cloned;
+	/* Of a rollback: what production's `altered` still is; NULL: that does not matter. */
+	const char *altered;
+	const struct container_object **foreign;
+	size_t foreign_count;
+	const struct container_object **left_out;
+	size_t left_out_count;
 };
 
 struct publish_set {
@@ -244,6 +260,7 @@ struct publish_set {
 	 * another process had begun to make them. */
 	const struct strv *guards;
 	bool is_resumed;
+	bool is_reused; /* staging stays what an earlier build made of it */
 };
 
 struct dialect {
@@ -274,6 +291,7 @@ struct dialect {
 	bool one_writer;         /* one process at a time may have the database open */
 	bool swaps_schemas;      /* whole schemas can change places */
 	bool swaps_databases;    /* databases too, where the sides differ by these */
+	bool clones_containers;  /* either can be made as a clone of another one */
 	/* Behind that views still name the schemas of staging, and are made again. */
 	bool remakes_views;
 	/* One database file can take the place of another; staging's has the name

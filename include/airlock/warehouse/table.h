@@ -42,6 +42,7 @@ struct table {
 	const char *owner;  /* NULL where there are none */
 	bool owned;         /* this session may act as its owner */
 	bool is_transient;  /* without fail-safe, as Snowflake has it */
+	bool clusters;      /* the service clusters it by itself */
 	bool is_gone;       /* it is what it was before a publish that is resumed dropped it */
 	const char *comment;
 	const char *options; /* storage parameters as SQL, "fillfactor = '70'"; NULL without */

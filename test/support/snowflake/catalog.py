@@ -2,6 +2,8 @@
 times, comment, transient, the client's own text of a view, grants. Kept in tables of the engine, so
 that INFORMATION_SCHEMA can show it. Whoever calls this holds the stand-in's lock."""
 
+import re
+
 from snowflake.connector.errors import ProgrammingError
 
 from fakesnow import info_schema, macros
@@ -10,13 +12,16 @@ from sqltext import literal, quoted
 META = "_fs_global.standin"
 HIDDEN = "('memory', 'system', 'temp', '_fs_global')"
 # The catalog has them, the engine does not.
-NOTED = ("sequence", "stage", "stream", "task", "masking policy", "row access policy", "tag")
+NOTED = ("sequence", "stage", "stream", "task", "file format", "function", "procedure", "alert", "pipe", "masking policy",
+         "row access policy", "tag")
 TABLES = """
 create schema if not exists _fs_global.standin;
 create table if not exists _fs_global.standin.objects (kind varchar, db varchar, sch varchar,
   name varchar, transient boolean, created timestamptz, altered timestamptz, comment varchar,
   owner varchar, text varchar, serial bigint,
-  retention integer default 1, managed boolean default false, temporary boolean default false);
+  retention integer default 1, managed boolean default false, temporary boolean default false,
+  dynamic varchar, clustering varchar, reclusters boolean default false, next_value bigint default 1,
+  increment bigint default 1);
 create table if not exists _fs_global.standin.grants (kind varchar, db varchar, sch varchar,
   name varchar, privilege varchar, grantee_kind varchar, grantee varchar, grantable boolean,
   grantor varchar, future varchar);
@@ -118,6 +123,7 @@ class Catalog:
     def replaced(self, kind, db, sch, name, transient, text, role, keep_grants, comment=None):
         self.run(f"update {META}.objects set transient = ?, text = ?, owner = ?, comment = ?, "
                  f"created = get_current_timestamp(), altered = get_current_timestamp(), "
+                 f"dynamic = null, clustering = null, reclusters = false, "
                  f"serial = nextval('{META}.serial') where kind = ? and db = ? and sch = ? "
                  "and name = ?", transient, text, role, comment, kind, db, sch, name)
         self.unassign_all(db, sch, name)
@@ -171,6 +177,13 @@ class Catalog:
     def copy_assignments(self, source, target):
         self.run(f"insert into {META}.assignments select ?, ?, ?, col, kind, assigned, rest from {META}.assignments "
                  "where db = ? and sch = ? and name = ?", *target, *source)
+
+    def copy_service(self, source, target):
+        """What the service does with a table by itself: of a clone it is suspended."""
+        for dynamic, clustering in self.rows(f"select dynamic, clustering from {META}.objects where kind = 'table' "
+                                             "and db = ? and sch = ? and name = ?", *source):
+            self.run(f"update {META}.objects set dynamic = ?, clustering = ? where kind = 'table' and db = ? "
+                     "and sch = ? and name = ?", dynamic and "SUSPENDED", clustering, *target)
 
     # --- the engine's objects
 
@@ -226,6 +239,7 @@ class Catalog:
         from handlers import rename_view, run_plain
 
         connection = self.instance.connect(db, sch)
+        text = re.sub(r"^\s*create\s+(?!or\s)", "create or replace ", text, flags=re.IGNORECASE)
         try:
             run_plain(connection, rename_view(text, quoted(db, sch, name)))
             return True

@@ -103,9 +103,23 @@ def clone_table(session, replace, transient, unless, target, source, copy_grants
     catalog.replaced("table", *target, bool(transient), None, session.role, bool(copy_grants),
                      from_["comment"])
     catalog.copy_assignments(source, target)
+    catalog.copy_service(source, target)
     if copy_grants and not there:
         catalog.copy_grants("table", source, target)
     return f"Table {target[-1]} successfully created."
+
+
+def clone_noted_into(catalog, source, target, role):
+    """Neither pipes nor internal stages."""
+    for kind, name, comment, text, following, by in catalog.rows(
+            f"select kind, name, comment, text, next_value, increment from {META}.objects where db = ? and sch = ? "
+            "and (kind in ('sequence', 'stream', 'task', 'alert', 'file format', 'function', 'procedure', "
+            "'masking policy', 'row access policy', 'tag') or kind = 'stage' and text = 'external') order by serial",
+            *source):
+        catalog.note(kind, *target, name, role)
+        catalog.run(f"update {META}.objects set comment = ?, text = ?, next_value = ?, increment = ? where kind = ? "
+                    "and db = ? and sch = ? and name = ?", comment, text, following, by, kind, *target, name)
+        catalog.copy_grants(kind, (*source, name), (*target, name))
 
 
 def clone_schema_into(catalog, source, target, role):
@@ -117,6 +131,8 @@ def clone_schema_into(catalog, source, target, role):
         catalog.replaced("table", *target, name, transient, None, role, False, comment)
         catalog.copy_grants("table", (*source, name), (*target, name))
         catalog.copy_assignments((*source, name), (*target, name))
+        catalog.copy_service((*source, name), (*target, name))
+    clone_noted_into(catalog, source, target, role)
     views = catalog.views_of(*source)
     catalog.make_views([(*target, v[2], v[3]) for v in views])
     catalog.sync(role)
@@ -183,21 +199,106 @@ def create_database(session, replace, transient, unless, target, source):
     return f"Database {target} successfully created."
 
 
-@statement(r"create (sequence|stage|stream|task) (<name>)(\s.*)?")
-def create_noted(session, kind, name, _rest):
-    parts = session.name(name)
+NOTED = r"(sequence|stage|stream|task|file format|function|procedure|alert|pipe)"
+
+
+@statement(rf"create (or replace )?{NOTED} (<name>)([\s(].*)?")
+def create_noted(session, replace, kind, name, rest):
+    parts, kind = session.name(name), " ".join(kind.lower().split())
     session.catalog.need("schema", *parts[:2])
-    session.catalog.note(kind.lower(), *parts, session.role)
+    if replace:
+        forget_noted(session, kind, parts)
+    session.catalog.note(kind, *parts, session.role)
+    start = re.search(r"start\s*(?:with)?\s*=?\s*(-?\d+)", rest or "", re.IGNORECASE)
+    step = re.search(r"increment\s*(?:by)?\s*=?\s*(-?\d+)", rest or "", re.IGNORECASE)
+    session.catalog.run(f"update {META}.objects set next_value = ?, increment = ?, text = ? where kind = ? and db = ? "
+                        "and sch = ? and name = ?", int(start[1]) if start else 1, int(step[1]) if step else 1,
+                        "external" if re.search(r"\burl\s*=", rest or "", re.IGNORECASE) else None, kind, *parts)
     return f"{kind.capitalize()} {parts[-1]} successfully created."
 
 
-@statement(r"drop (sequence|stage|stream|task) (<name>)")
-def drop_noted(session, kind, name):
-    parts = session.name(name)
-    session.own(kind.lower(), *parts)
-    session.catalog.run(f"delete from {META}.objects where kind = ? and db = ? and sch = ? and name = ?",
-                        kind.lower(), *parts)
+def forget_noted(session, kind, parts):
+    session.catalog.run(f"delete from {META}.objects where kind = ? and db = ? and sch = ? and name = ?", kind, *parts)
+
+
+@statement(rf"drop {NOTED} (if exists )?(<name>)")
+def drop_noted(session, kind, unless, name):
+    parts, kind = session.name(name), " ".join(kind.lower().split())
+    if not session.catalog.get(kind, *parts) and unless:
+        return "Drop statement executed successfully."
+    session.own(kind, *parts)
+    forget_noted(session, kind, parts)
     return f"{parts[-1]} successfully dropped."
+
+
+@statement(rf"select ({WORD}(?:\s*\.\s*{WORD}){{0,2}})\.nextval")
+def next_value(session, name):
+    parts = session.name(name)
+    session.catalog.need("sequence", *parts)
+    where = "kind = 'sequence' and db = ? and sch = ? and name = ?"
+    (found,), = session.catalog.rows(f"select next_value from {META}.objects where {where}", *parts)
+    session.catalog.run(f"update {META}.objects set next_value = next_value + increment where {where}", *parts)
+    return [{"NEXTVAL": found}]
+
+
+# --- what the service does with tables by itself
+
+
+@statement(r"create (or replace )?dynamic table (<name>) (?:target_lag\s*=\s*'[^']*'\s*)(?:warehouse\s*=\s*<word>\s*)"
+           r"as (.*)")
+def create_dynamic(session, replace, name, query):
+    parts = session.name(name)
+    if session.catalog.get("", *parts) and not replace:
+        raise exists_already(*parts)
+    run_plain(session.connection, f"create or replace table {quoted(*parts)} as {query}")
+    session.catalog.sync(session.role)
+    session.catalog.replaced("table", *parts, False, None, session.role, False)
+    set_service(session, parts, "dynamic", "ACTIVE")
+    return f"Dynamic table {parts[-1]} successfully created."
+
+
+def set_service(session, parts, column, value):
+    session.catalog.run(f"update {META}.objects set {column} = ?, altered = get_current_timestamp() where kind = 'table' "
+                        "and db = ? and sch = ? and name = ?", value, *parts)
+    return "Statement executed successfully."
+
+
+@statement(r"alter dynamic table (<name>) (suspend|resume)")
+def suspend_dynamic(session, name, how):
+    parts = session.name(name)
+    session.own("table", *parts)
+    if not session.catalog.rows(f"select 1 from {META}.objects where dynamic is not null and kind = 'table' and db = ? "
+                                "and sch = ? and name = ?", *parts):
+        raise missing("dynamic table", *parts)
+    return set_service(session, parts, "dynamic", "ACTIVE" if how.lower() == "resume" else "SUSPENDED")
+
+
+@statement(r"show dynamic tables in (schema|database) (<name>)")
+def show_dynamic(session, scope, name):
+    parts = session.name(name, 1 if scope.lower() == "database" else 2)
+    found = session.catalog.rows(
+        f"select created::varchar, name, db, sch, dynamic from {META}.objects where dynamic is not null and db = ? "
+        "and (? = '' or sch = ?) order by serial", parts[0], (*parts, "")[1], (*parts, "")[1])
+    columns = ("created_on", "name", "database_name", "schema_name", "scheduling_state")
+    return [dict(zip(columns, row)) for row in found] or Nothing(columns)
+
+
+@statement(r"alter table (<name>) cluster by (\(.*\))")
+def cluster_by(session, name, key):
+    parts = session.name(name)
+    session.own("table", *parts)
+    set_service(session, parts, "clustering", f"LINEAR{key}")
+    return set_service(session, parts, "reclusters", True)
+
+
+@statement(r"alter table (<name>) (suspend|resume) recluster")
+def suspend_recluster(session, name, how):
+    parts = session.name(name)
+    session.own("table", *parts)
+    if not session.catalog.rows(f"select 1 from {META}.objects where clustering is not null and kind = 'table' and "
+                                "db = ? and sch = ? and name = ?", *parts):
+        raise error(2303, "0A000", f"SQL compilation error:\nTable '{parts[-1]}' has no clustering key.")
+    return set_service(session, parts, "reclusters", how.lower() == "resume")
 
 
 # --- swap and rename
@@ -390,7 +491,7 @@ def set_comment(session, kind, name, text):
 
 # --- grants
 
-OBJECT = r"(table|view|schema|database)"
+OBJECT = r"(table|view|schema|database|sequence|stage|file format)"
 GRANTEE = r"(role |share |database role |user )?"
 
 
@@ -419,7 +520,7 @@ def expand(session, kind, scope, container):
 def target(session, kind, name):
     kind = kind.lower()
     parts = session.name(name, {"database": 1, "schema": 2}.get(kind, 3))
-    found = session.catalog.need(kind if kind in ("schema", "database") else "", *parts)
+    found = session.catalog.need("" if kind in ("table", "view") else kind, *parts)
     return found["kind"], parts
 
 

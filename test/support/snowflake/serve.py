@@ -13,7 +13,9 @@ Emulated by us (a test of each in test_standin.py):
     is not in the information schema, whoever asks
   information_schema: tables (with views, IS_TRANSIENT, CREATED, LAST_ALTERED, ROW_COUNT, owner), views
     (the client's text), schemata, databases, object_privileges; get_ddl of a table or view
-  create and drop of a sequence, stage, stream, task: that it is there, and goes with its schema; not what it does
+  create and drop of a sequence, stage, stream, task, file format, function, procedure, alert, pipe: that it is there,
+    goes with its schema, and is in a clone of it (no pipe, no internal stage); not what it does, but for nextval
+  dynamic tables (a table; show, suspend, resume) and clustering keys with automatic clustering: both suspended in a clone
   masking policies, row access policies and tags: that they are there and what they are assigned to (tables, views,
     columns); a clone brings its source's, create or replace loses them; get_ddl names them, or #UNKNOWN_POLICY and
     #UNKNOWN_TAG to a role without APPLY on the account; not what a policy hides
@@ -24,8 +26,8 @@ Emulated by us (a test of each in test_standin.py):
   faults on demand (POST /standin/fault): an error, a lost reply, a statement that runs late (the client
     is told that the connection was lost) or long (the client waits, or dies)
 
-Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, what tasks and streams do, pipes, dynamic, hybrid and external
-tables, other policies, policies of tags, inherited tags, shares, waiting for another session's lock (a conflict is an error at once), names
+Not emulated: time travel, UNDROP, EXECUTE IMMEDIATE, what tasks and streams do, the refresh of dynamic tables, hybrid
+and external tables, other policies, policies of tags, inherited tags, shares, waiting for another session's lock (a conflict is an error at once), names
 that differ in case only (the engine takes them for one), SELECT privileges (everybody may read),
 division by zero (inf), TEMPORARY objects ending with their session, primary keys after a clone.
 
@@ -280,8 +282,9 @@ OWN_VIEWS = {
         case kind when 'table' then t.estimated_size end as "ROW_COUNT",
         case kind when 'table' then t.estimated_size * 64 end as "BYTES", 1 as "RETENTION_TIME",
         created as "CREATED", altered as "LAST_ALTERED", altered as "LAST_DDL", o.comment as "COMMENT",
-        'NO' as "IS_TEMPORARY", 'NO' as "IS_ICEBERG", 'NO' as "IS_DYNAMIC", 'NO' as "IS_HYBRID",
-        NULL::VARCHAR as "CLUSTERING_KEY", 'NO' as "AUTO_CLUSTERING_ON"
+        'NO' as "IS_TEMPORARY", 'NO' as "IS_ICEBERG", case when o.dynamic is null then 'NO' else 'YES' end as "IS_DYNAMIC",
+        'NO' as "IS_HYBRID", o.clustering as "CLUSTERING_KEY",
+        case when o.reclusters then 'YES' else 'NO' end as "AUTO_CLUSTERING_ON"
         from {META}.objects o left join duckdb_tables t on t.database_name = db and t.schema_name = sch
         and t.table_name = name where kind in ('table', 'view') and db = '${{catalog}}'
         and not o.temporary""",
@@ -299,14 +302,17 @@ OWN_VIEWS = {
         case when transient then 'YES' else 'NO' end as "IS_TRANSIENT", comment as "COMMENT",
         created as "CREATED", altered as "LAST_ALTERED", 1 as "RETENTION_TIME", 'STANDARD' as "TYPE"
         from {META}.objects where kind = 'database'""",
+    "SEQUENCES": f"""select db as "SEQUENCE_CATALOG", sch as "SEQUENCE_SCHEMA", name as "SEQUENCE_NAME",
+        owner as "SEQUENCE_OWNER", next_value as "NEXT_VALUE", increment as "INCREMENT", created as "CREATED",
+        altered as "LAST_ALTERED" from {META}.objects where kind = 'sequence' and db = '${{catalog}}'""",
     "OBJECT_PRIVILEGES": f"""select grantor as "GRANTOR", grantee as "GRANTEE", grantee_kind as "GRANTED_TO",
         db as "OBJECT_CATALOG", nullif(sch, '') as "OBJECT_SCHEMA",
         coalesce(nullif(name, ''), nullif(sch, ''), db) as "OBJECT_NAME", upper(kind) as "OBJECT_TYPE",
-        privilege as "PRIVILEGE_TYPE", case when grantable then 'YES' else 'NO' end as "IS_GRANTABLE"
-        from {META}.grants g where future is null and (db = '${{catalog}}') and not exists (select 1 from
+        privilege as "PRIVILEGE_TYPE", case when grantable then 'YES' else 'NO' end as "IS_GRANTABLE",
+        null::timestamptz as "CREATED" from {META}.grants g where future is null and (db = '${{catalog}}') and not exists (select 1 from
         {META}.objects o where o.temporary and (o.kind, o.db, o.sch, o.name) = (g.kind, g.db, g.sch, g.name))
         union all select owner, owner, 'ROLE', db, nullif(sch, ''),
-        coalesce(nullif(name, ''), nullif(sch, ''), db), upper(kind), 'OWNERSHIP', 'YES'
+        coalesce(nullif(name, ''), nullif(sch, ''), db), upper(kind), 'OWNERSHIP', 'YES', created
         from {META}.objects where db = '${{catalog}}' and not temporary""",
 }
 

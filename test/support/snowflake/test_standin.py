@@ -467,6 +467,45 @@ def test_what_is_neither_table_nor_view_is_there_and_goes_with_its_schema(sf):
     assert sf(there) == []
 
 
+def test_a_clone_of_a_schema_has_what_is_neither_table_nor_view_but_no_pipe_and_no_internal_stage(sf):
+    sf("create sequence PROD.MART.NUMBERS start = 5 increment = 2")
+    sf("create function PROD.MART.TWICE(x int) returns int as 'x * 2'")
+    sf("create stage PROD.MART.INSIDE")
+    sf("create stage PROD.MART.OUTSIDE url = 's3://bucket'")
+    sf("create pipe PROD.MART.LOADS as copy into PROD.MART.T from @PROD.MART.OUTSIDE")
+    assert int(sf.one("select PROD.MART.NUMBERS.nextval")) == 5
+    sf("create schema PROD.COPY clone PROD.MART")
+    assert sorted(sf("select object_type, object_name from PROD.information_schema.object_privileges "
+                     "where object_schema = 'COPY' and object_type not in ('TABLE', 'VIEW', 'SCHEMA')")) == [
+        ("FUNCTION", "TWICE"), ("SEQUENCE", "NUMBERS"), ("STAGE", "OUTSIDE")]
+    sf("select PROD.MART.NUMBERS.nextval")
+    assert sf("select sequence_schema, next_value, \"INCREMENT\" from PROD.information_schema.sequences order by 1") == [
+        ("COPY", 7, 2), ("MART", 9, 2)]
+    sf("drop sequence if exists PROD.COPY.NUMBERS")
+    sf("drop sequence if exists PROD.COPY.NUMBERS")
+
+
+def test_a_clone_is_suspended_where_its_original_is_refreshed_or_clustered(sf):
+    sf("create dynamic table PROD.MART.D target_lag = '1 hour' warehouse = WH as select * from PROD.MART.T")
+    sf("alter table PROD.MART.T cluster by (N)")
+    sf("create database COPY clone PROD")
+    shown = "show dynamic tables in database {}"
+    states = 'select "schema_name", "name", "scheduling_state" from table(result_scan(last_query_id()))'
+    kinds = ("select table_name, is_dynamic, clustering_key, auto_clustering_on from {}.information_schema.tables "
+             "where table_schema = 'MART' and table_name in ('D', 'T') order by 1")
+    sf(shown.format("COPY"))
+    assert sf(states) == [("MART", "D", "SUSPENDED")]
+    assert sf(kinds.format("COPY")) == [("D", "YES", None, "NO"), ("T", "NO", "LINEAR(N)", "NO")]
+    sf("alter dynamic table COPY.MART.D resume")
+    sf("alter table COPY.MART.T resume recluster")
+    assert sf(kinds.format("COPY"))[1] == ("T", "NO", "LINEAR(N)", "YES")
+    sf(shown.format("COPY"))
+    assert sf(states) == [("MART", "D", "ACTIVE")]
+    sf(shown.format("PROD"))
+    assert sf(states) == [("MART", "D", "ACTIVE")]
+    sf.fails("alter table PROD.MART.D resume recluster", "no clustering key")
+
+
 def test_the_history_of_queries_has_what_runs_late(sf):
     client = Client(sf.port, database="PROD", tag="airlock:x")
     read = ("select count(*) from table(information_schema.query_history_by_user(result_limit => 10)) "
