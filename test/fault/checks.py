@@ -12,14 +12,16 @@ def of_state(world, run):
     """Production is the old or the new one; only where it becomes new one table after the other may one
     that failed or died have left it between, and a refresh that says that it kept some copies."""
     state = world.state()
-    may_be_between = run.status == KEPT if world.strategy.mirrors else world.changes_one_by_one and run.status
+    may_stop = world.strategy.rebuilds or world.is_standin
+    may_be_between = may_stop and run.status or world.strategy.mirrors and run.status == KEPT
     is_between = may_be_between and state == "mixed"
     return [] if state in ("old", "new") or is_between else [f"production is {state}"]
 
 
-def of_report(run, before, after, strategy):
+def of_report(run, before, after, world):
     """What was said is what is so. Nobody reports who was killed. Of a rebuild that began, some of
-    production may be new, and of a refresh those sources that were good."""
+    production may be new, and of a refresh those sources that were good. Where tables change one at a time
+    one may have become another that holds the same."""
     if run.status == KILLED:
         return []
     if run.status < 0:
@@ -31,8 +33,8 @@ def of_report(run, before, after, strategy):
     outcome, status = report["outcome"], run.status
     changed = report["raw_changed" if "raw_changed" in report else "production_changed"]
     published = report["refreshed" if "refreshed" in report else "published"]
-    unchanged, is_new = before == after, after == "new" or strategy.mirrors and after == "mixed"
-    may_be_new = is_new or after == "mixed" or strategy.rebuilds
+    unchanged, is_new = before == after, after == "new" or world.strategy.mirrors and after == "mixed"
+    may_be_new = is_new or after == "mixed" or world.strategy.rebuilds or world.is_standin
     claims = (
         (report["exit"] == status, f"the report says exit {report['exit']}"),
         ((status == 0) <= (outcome in ("published", "aborted")), "exit 0, and neither published nor aborted"),
@@ -110,7 +112,7 @@ def of_gc(world, foreign=("by_hand",)):
     report = run.report()
     points = report["restore_points"]
     kept = [point for point in points if point["state"] == "kept"]
-    held = [point for point in points if any(name in (point["why"] or "") for name in foreign)]
+    held = [point for point in points if any(name in (point["why"] or "").lower() for name in foreign)]
     left = world.relations("table_schema = 'airlock_restore'") + world.schemas_aside()
     claims = (
         (world.state() == before, "gc changed production"),

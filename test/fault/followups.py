@@ -21,12 +21,13 @@ def deploy_again(world, state):
 def resume(world, state):
     """What was published stays, what was not is published; one that has ended is left as it is."""
     name, events = _newest(world)
+    partly = _partly(world)
     run = _resume(world, _id(name))
     if not name:
         return run, state, _refused(run, "deployment-unknown")
     if "aborted" in events or _ended_rebuild(world, events):
         return run, state, _refused(run, "not-resumable")
-    expected = state if world.strategy.mirrors and state == "mixed" else "new"
+    expected = state if world.strategy.mirrors and state == "mixed" and not partly else "new"
     return run, expected, _failed(run) + _twice(world, "resume", name, 0)
 
 

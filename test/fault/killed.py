@@ -40,12 +40,12 @@ def _kill(world, victim, delay):
     run_ = world.finish(process)
     problems = checks.of_processes(world.trace())  # first: one that is dying may hold the file
     state = world.state()
-    problems += checks.of_state(world, run_) + checks.of_report(run_, "old", state, world.strategy)
+    problems += checks.of_state(world, run_) + checks.of_report(run_, "old", state, world)
     followup, expected, _ = FOLLOWUPS["deploy"](world, state)
     settled = world.state()
     if followup.status or settled != expected:
         problems.append(f"the next deployment ended with {followup.status}: {followup.errors[-1500:]}")
-    problems += checks.of_report(followup, state, settled, world.strategy) + checks.of_rest(world) + checks.of_gc(world)
+    problems += checks.of_report(followup, state, settled, world) + checks.of_rest(world) + checks.of_gc(world)
     ends = [text.splitlines()[0] for text in (state, settled)]
     return problems, f"after {delay:.2f} s: {run_.status} {ends[0]}, then {ends[1]}"
 

@@ -100,7 +100,7 @@ def _fault(world, case, outcome):
         outcome.problems += checks.of_processes(trace)
         outcome.status, outcome.state = run.status, _settled_state(world, case)
         outcome.problems += checks.of_state(world, run)
-        outcome.problems += checks.of_report(run, before, outcome.state, world.strategy)
+        outcome.problems += checks.of_report(run, before, outcome.state, world)
         if case.is_retried:
             outcome.problems += _of_retry(world, run)
         if not case.may_be_missed:
@@ -144,7 +144,7 @@ def _follow(world, case, followup, outcome):
     if problems or outcome.settled != expected:
         outcome.problems += [*problems,
                              f"after {followup} production is {outcome.settled}: {run.errors[-1500:]}"]
-    outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world.strategy)
+    outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world)
     goes_on = not world.is_real and (case.is_whole or len(case.faults) > 1 or not world.is_exhaustive)
     # One that never got its lock has no history: the next deployment settles it.
     if followup != "deploy" and (goes_on or run.status):

@@ -64,7 +64,15 @@ STRATEGIES = (
         own_schemas=("stage", "airlock", "airlock_restore"),
         # a view over a table whose columns will change
         in_place="drop view mart.open_orders",
-        engines=EVERYWHERE,
+    ),
+    Strategy(
+        name="production-rollback",
+        arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags",
+                   "mart,utils,history"),
+        sides=("--from", "staging", "--to", "prod"),
+        own_schemas=("stage", "airlock", "airlock_restore"),
+        in_place="select 1",
+        engines=("snowflake", "bigquery"),
     ),
     Strategy(
         name="blue-green",
@@ -90,7 +98,8 @@ STRATEGIES = (
     ),
     Strategy(
         name="blue-green-database",
-        arguments=("blue-green", "--from", "blue_green", "--to", "prod", "--prepare", "clone"),
+        arguments=("blue-green", "--from", "blue_green", "--to", "prod", "--prepare", "clone",
+                   "--foreign-objects", "MART.BY_HAND,REPORTS,REPORTS.*"),
         sides=("--from", "blue_green", "--to", "prod"),
         own_schemas=("airlock", "airlock_restore"),
         green=r"\bshop_green\b",

@@ -36,7 +36,7 @@ def _round(world, at_once, own_checkouts):
         if one.status not in (0, 72):
             problems.append(f"one ended with {one.status}: {one.errors[-800:]}")
         # What the others did meanwhile is not in this report.
-        problems += checks.of_report(one, "old" if one.status == 0 else state, state, world.strategy)
+        problems += checks.of_report(one, "old" if one.status == 0 else state, state, world)
     if 0 not in statuses or state != "new":
         problems.append(f"nobody published: {statuses}, production is {state}")
     problems += _overlaps(_builds(trace))

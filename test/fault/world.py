@@ -420,18 +420,28 @@ class World:
     def _is_mixed(self, now):
         """Each relation is the old or the new one, whole, but for the rows of a view, which are those of what
         it reads; a view may have gone with its table."""
-        old, new, found = map(by_relation, (self.old, self.new, self._as_production(now)))
+        texts = map(self._as_production, (self.old, self.new, now))
+        old, new, found = map(by_relation, texts)
         old, new, found = map(without_rows_of_views, (old, new, found))
         views = {name for name, lines in old.items() if not any(line.startswith("row ") for line in lines)}
         return all(lines in (old.get(name), new.get(name)) for name, lines in found.items()) and (
             old.keys() & new.keys()) <= found.keys() | views
 
     def _as_production(self, text):
-        """Where containers changed places a view that is to be made anew says green's name still."""
-        if not self.strategy.green:
+        """On Snowflake a table has its comment a statement later; and where containers changed places a view
+        that is to be made anew says green's name still."""
+        if self.engine != "snowflake":
             return text
-        return "\n".join(re.sub(self.strategy.green, self._blue, line, flags=re.IGNORECASE)
-                         if line.startswith("view ") else line for line in text.splitlines())
+        return "\n".join(map(self._line_as_production, text.splitlines()))
+
+    def _line_as_production(self, line):
+        if line.startswith("relation "):
+            return line.rpartition(" | ")[0]
+        if self.strategy.green and line.startswith("view "):
+            name, _, text = line.partition(" | ")
+            body = re.sub(r"^.*? as\b", "", text, count=1, flags=re.I)  # whoever made it
+            return f"{name} | " + re.sub(self.strategy.green, self._blue, body, flags=re.I)
+        return line
 
     def _blue(self, _found):
         return "shop" if self.strategy.home else ""
