@@ -42,7 +42,7 @@ class Ground(World):
         self.data.mkdir()
         self.project.mkdir()
         if self.engine == "postgres":
-            self._start_postgres()
+            self._export(self._pg("start", str(os.getpid())))
         self._here()
 
     def clear(self):

@@ -102,6 +102,6 @@ class Session:
         if state not in states:
             self.problems += [f"{what}: production is {state}", *self.ground.differences()]
         if self.ground.old != self.ground.new:
-            self.problems += checks.of_report(run_, "old", state.splitlines()[0], self.ground.strategy)
+            self.problems += checks.of_report(run_, "old", state.splitlines()[0], self.ground)
         if statuses:
             self.problems += checks.of_rest(self.ground)

@@ -20,7 +20,9 @@ class Strategy:
     engines: tuple = ("duckdb", "postgres")
     is_audit: bool = False  # its two sides share layers
     rebuilds: bool = False  # production becomes new one table after the other
-    mirrors: bool = False  # as of the faults, which share their checks
+    mirrors: bool = False  # these three as of the faults, which share their checks
+    green: str = ""
+    home: str = ""
     replaces: str = "relations"  # of the scope; or the schemas that these are in, or everything
     begins_in_place: bool = False  # production was built without airlock
     # of a default run: of many the one with the most going on, a failing node, a fault of airlock's and
