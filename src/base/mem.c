@@ -114,6 +114,14 @@ char *mem_lower(char *s)
 	return s;
 }
 
+char *mem_upper(char *s)
+{
+	for (char *p = s; *p; p++)
+		if (*p >= 'a' && *p <= 'z')
+			*p = (char)(*p - 'a' + 'A');
+	return s;
+}
+
 void mem_free_string(char **s)
 {
 	free(*s);

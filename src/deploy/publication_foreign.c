@@ -89,6 +89,18 @@ bool foreign_is_made(const struct publication *w, const struct relation *schema,
 	return false;
 }
 
+/* As it is written, or as the warehouse stores what is written without quotes. */
+static bool is_like(const struct dialect *dialect, const char *pattern, const char *name)
+{
+	if (glob_match_once(pattern, name))
+		return true;
+	if (!dialect->folds_upper)
+		return false;
+	char *folded CLEANUP(mem_free_string) = mem_upper(mem_strdup(pattern));
+
+	return glob_match_once(folded, name);
+}
+
 static bool is_accepted(const struct publication *w, const struct container *container,
 			const struct container_object *object)
 {
@@ -97,7 +109,7 @@ static bool is_accepted(const struct publication *w, const struct container *con
 
 	for (size_t i = 0; i < patterns->n; i++)
 		if (strcmp(patterns->v[i], CONFIG_CLONE) != 0 &&
-		    glob_match_once(patterns->v[i], name))
+		    is_like(w->in->dialect, patterns->v[i], name))
 			return true;
 	return false;
 }

@@ -38,9 +38,7 @@ static const char *schema_of_tag(const struct resolve *r, const struct route *ro
 
 	for (const char *p = route->from.schema; *p; p++)
 		is_folded = is_folded && !islower((unsigned char)*p);
-	for (char *p = schema; is_folded && *p; p++)
-		*p = (char)toupper((unsigned char)*p);
-	return schema;
+	return is_folded ? mem_upper(schema) : schema;
 }
 
 static void route_by_tag(const struct resolve *r, struct route *route, const char *tag)

@@ -176,7 +176,7 @@ static void plans_of_blue_green(void **state)
 		{ "blue-green", "snowflake", "_foreign", "foreign_before",
 		  DATABASES_TO_PROD " --foreign-objects clone,MART.CHANGES", NULL },
 		{ "blue-green", "snowflake", "_foreign_built", "foreign_built",
-		  DATABASES_TO_PROD " --foreign-objects clone,MART.CHANGES", NULL },
+		  DATABASES_TO_PROD " --foreign-objects clone,mart.changes", NULL },
 		{ "blue-green", "postgres", "_built", "green_built", GREEN_TO_PROD,
 		  "--full-refresh" },
 	};

@@ -23,13 +23,15 @@ static void allocated_memory_is_zero(void **state)
 	free(bytes);
 }
 
-static void letters_of_ascii_become_small(void **state)
+static void letters_of_ascii_become_small_and_capital(void **state)
 {
 	char text[] = "Ab_\xc3\x84 [Z]@9";
 
 	(void)state;
 	assert_ptr_equal(mem_lower(text), text);
 	assert_string_equal(text, "ab_\xc3\x84 [z]@9");
+	assert_ptr_equal(mem_upper(text), text);
+	assert_string_equal(text, "AB_\xc3\x84 [Z]@9");
 }
 
 static void nothing_can_be_allocated(void **state)
@@ -241,7 +243,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(allocated_memory_is_zero),
 		cmocka_unit_test(nothing_can_be_allocated),
-		cmocka_unit_test(letters_of_ascii_become_small),
+		cmocka_unit_test(letters_of_ascii_become_small_and_capital),
 		cmocka_unit_test(a_size_that_overflows_aborts),
 		cmocka_unit_test(strings_are_copied),
 		cmocka_unit_test(strndup_reads_no_further_than_told),

@@ -31,6 +31,7 @@ char *mem_strndup(const char *s, size_t n);
 char *mem_printf(const char *format, ...) PRINTF_LIKE(1, 2);
 char *mem_vprintf(const char *format, va_list ap) PRINTF_LIKE(1, 0);
 char *mem_lower(char *s); /* the ASCII letters, in place; gives s */
+char *mem_upper(char *s);
 
 /* Cleanup attribute for a `char *` that free() releases: CLEANUP(mem_free_string). */
 void mem_free_string(char **s);
