@@ -33,6 +33,15 @@ WAC = Strategy(
     engines=EVERYWHERE,
 )
 
+ROLLBACK = Strategy(
+    name="production-rollback",
+    arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags", "mart,utils,history"),
+    sides=("--from", "staging", "--to", "prod"),
+    own_schemas=("stage", "airlock", "airlock_restore"),
+    # a view over a table whose columns will change
+    in_place="drop view mart.open_orders",
+)
+
 STRATEGIES = (
     WAC,
     replace(WAC, name="publish", verb="publish"),
@@ -56,24 +65,8 @@ STRATEGIES = (
         rebuilds=True,
         engines=("duckdb", "snowflake", "bigquery"),  # PostgreSQL would drop the view that somebody made by hand
     ),
-    Strategy(
-        name="production-rollback",
-        arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags",
-                   "mart,utils,history"),
-        sides=("--from", "staging", "--to", "prod"),
-        own_schemas=("stage", "airlock", "airlock_restore"),
-        # a view over a table whose columns will change
-        in_place="drop view mart.open_orders",
-    ),
-    Strategy(
-        name="production-rollback",
-        arguments=("production-rollback", "--from", "staging", "--to", "prod", "--tags",
-                   "mart,utils,history"),
-        sides=("--from", "staging", "--to", "prod"),
-        own_schemas=("stage", "airlock", "airlock_restore"),
-        in_place="select 1",
-        engines=("snowflake", "bigquery"),
-    ),
+    ROLLBACK,
+    replace(ROLLBACK, in_place="select 1", engines=("snowflake", "bigquery")),
     Strategy(
         name="blue-green",
         arguments=("blue-green", "--from", "green", "--to", "prod", "--tags", "mart,utils",

@@ -113,9 +113,10 @@ int state_push_grants_keep(const struct state *state, const struct relation *rel
 			   const json_t *configured, struct strv *statements, struct err *err);
 int state_push_grants_back(const struct state *state, const char *of, struct strv *statements,
 			   struct err *err);
-/* What the restore points are, as the event `restores`; `detail` NULL: not known yet. */
+/* When what is in a container was last written, as an event `altered`. */
 int state_push_altered(const struct state *state, const struct relation *container,
 		       struct strv *statements, struct err *err);
+/* What the restore points are, as the event `restores`; `detail` NULL: not known yet. */
 int state_push_asides(const struct state *state, const json_t *detail, struct strv *statements,
 		      struct err *err); /* the same of what an exchange puts aside */
 int state_push_restores(const struct state *state, const json_t *detail, struct strv *statements,
