@@ -165,6 +165,7 @@ struct copying {
 	const struct step *step;
 	size_t *behind; /* of each route the number of calls up to its last one */
 	size_t asked;   /* the number of the query which sources there are */
+	struct backoff waits;
 };
 
 static int add_copy(struct copying *c, const struct route *route, struct ops *ops, struct err *err)
@@ -234,47 +235,64 @@ static void note_left(struct copying *c, const struct ops_reply *reply)
 	}
 }
 
-/* Which source the statement was of that failed: the next one, behind it; -1: none of them. */
-static int note_failed(struct copying *c, size_t first, const struct ops_reply *reply,
-		       size_t *ret_next, struct err *err)
+/* Of which source the statement was that failed; the number of sources: of none. */
+static size_t failed_one(const struct copying *c, size_t first, const struct ops_reply *reply,
+			 const struct err *err)
 {
 	const struct routes *routes = &c->deploy->routes;
 
 	if (err->code != ERR_WAREHOUSE || reply->calls_done <= c->asked + 1)
-		return -1;
-	for (size_t i = first; i < routes->n; i++) {
-		const struct manifest_node *raw = routes->items[i].node;
+		return routes->n;
+	while (first < routes->n && reply->calls_done >= c->behind[first])
+		first++;
+	return first;
+}
 
-		if (reply->calls_done >= c->behind[i])
-			continue;
-		deploy_mirror_note(c->deploy, raw,
-				   is_there(c, reply, raw) ? "unreadable" : "missing",
-				   err->message);
-		err_release(err);
-		*ret_next = i + 1;
-		return 0;
-	}
-	return -1;
+/* What the warehouse undid says nothing of the source: it is copied again, with those behind it. */
+static int wait_again(struct copying *c, struct err *err)
+{
+	struct err cause CLEANUP(err_release) = *err;
+
+	*err = (struct err)ERR_INIT;
+	return executor_record_wait(&c->deploy->executor, &c->waits, cause.message, err);
+}
+
+static void note_failed(struct copying *c, const struct ops_reply *reply,
+			const struct manifest_node *raw, struct err *err)
+{
+	deploy_mirror_note(c->deploy, raw, is_there(c, reply, raw) ? "unreadable" : "missing",
+			   err->message);
+	err_release(err);
 }
 
 static int copy_from(struct copying *c, size_t first, size_t *ret_next, struct err *err)
 {
+	struct executor *x = &c->deploy->executor;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
 	if (add_copies(c, first, &ops, err) < 0)
 		return -1;
-	int result = executor_run_ops(&c->deploy->executor, &ops, false, &reply, err);
+	int result = executor_run_ops(x, &ops, false, &reply, err);
+	size_t n = c->deploy->routes.n;
 
 	note_left(c, &reply);
 	if (result == 0) {
-		*ret_next = c->deploy->routes.n;
+		*ret_next = n;
 		return 0;
 	}
-	if (note_failed(c, first, &reply, ret_next, err) == 0)
-		return 0;
-	deploy_name_raised(err, "the refresh was stopped");
-	return -1;
+	size_t failed = failed_one(c, first, &reply, err);
+
+	if (failed == n) {
+		deploy_name_raised(err, "the refresh was stopped");
+		return -1;
+	}
+	*ret_next = failed;
+	if (executor_is_undone(x, &ops, &reply, err) && backoff_wait(&c->waits))
+		return wait_again(c, err);
+	note_failed(c, &reply, c->deploy->routes.items[failed].node, err);
+	*ret_next = failed + 1;
+	return 0;
 }
 
 static int copy(struct deploy *deploy, struct err *err)
@@ -286,6 +304,7 @@ static int copy(struct deploy *deploy, struct err *err)
 	};
 	size_t next = 0;
 
+	executor_begin_waiting(&deploy->executor, false, &c.waits);
 	if (executor_show(&deploy->executor, "copy", &plan_step(&deploy->plan, "copy")->sql, err) <
 	    0)
 		return -1;

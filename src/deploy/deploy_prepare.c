@@ -83,14 +83,6 @@ static void name_failure(const char *from, bool copies, struct err *err)
 	}
 }
 
-/* What failed in the transaction, of which the warehouse has undone everything. */
-static bool is_undone(const struct executor *x, const struct ops *ops,
-		      const struct ops_reply *reply, const struct err *err)
-{
-	return x->dialect->transaction != DIALECT_TRANSACTION_NONE && reply->calls_done < ops->n &&
-	       ops->calls[reply->calls_done].in_transaction && executor_is_transient(x, err);
-}
-
 /* What failed outside of it was tried again already. */
 static int run(struct executor *x, const struct ops *ops, struct ops_reply *ret_reply,
 	       struct err *err)
@@ -101,7 +93,7 @@ static int run(struct executor *x, const struct ops *ops, struct ops_reply *ret_
 	while (executor_run_ops(x, ops, false, ret_reply, err) < 0) {
 		struct err cause CLEANUP(err_release) = ERR_INIT;
 
-		if (!is_undone(x, ops, ret_reply, err) || !backoff_wait(&backoff))
+		if (!executor_is_undone(x, ops, ret_reply, err) || !backoff_wait(&backoff))
 			return -1;
 		ops_reply_release(ret_reply);
 		cause = *err;

@@ -37,6 +37,14 @@ bool executor_is_transient(const struct executor *executor, const struct err *er
 	return err->code == ERR_WAREHOUSE && holds_any(err->message, executor->dialect->transient);
 }
 
+bool executor_is_undone(const struct executor *executor, const struct ops *ops,
+			const struct ops_reply *reply, const struct err *err)
+{
+	return executor->dialect->transaction != DIALECT_TRANSACTION_NONE &&
+	       reply->calls_done < ops->n && ops->calls[reply->calls_done].in_transaction &&
+	       executor_is_transient(executor, err);
+}
+
 int executor_try_ops(struct executor *executor, const struct ops *ops, int64_t timeout_ms,
 		     struct ops_reply *ret_reply, struct err *err)
 {

@@ -74,6 +74,9 @@ bool executor_sent_nothing(const struct executor *executor, const struct ops_rep
 			   const struct err *err);
 /* The failed statement was undone by the warehouse and may be run again. */
 bool executor_is_transient(const struct executor *executor, const struct err *err);
+/* It was in a transaction, of which the warehouse has undone everything: that may begin again. */
+bool executor_is_undone(const struct executor *executor, const struct ops *ops,
+			const struct ops_reply *reply, const struct err *err);
 /* What a dbt command said of its end is that it could open no session. */
 bool executor_is_unreachable(const struct executor *executor, const char *message);
 struct backoff;
