@@ -12,7 +12,7 @@ import re
 from dataclasses import dataclass
 
 WHENS = ("before", "after")
-SIGNALS = ("int", "term")
+SIGNALS = {"int": 130, "term": 143}  # and the exit status of who is told so
 
 # (when, kind): of a command as a whole; of its first call; of the first, middle and last one; of each
 # statement that changes something, and by engine; inside a transaction
@@ -58,6 +58,7 @@ class Case:
     may_be_missed: bool = False  # the place may not be reached: then nothing may have gone wrong
     is_retried: bool = False  # and nobody but the journal notices
     is_whole: bool = False  # a step, a command or a hook: not a statement or a node inside
+    interrupted: int = 0  # the exit status of one that is told to stop before it publishes; 0: it is not
     number: int = 0  # of all cases
 
     @property
@@ -156,17 +157,21 @@ def at(verb, nth, call, when, kind):
 
 
 def call_faults(commands, engine):
+    is_before = True
     for (verb, nth), calls in commands.calls.items():
+        is_before = is_before and (verb, nth) != commands.publish
         for when, kind in WHOLE_COMMAND:
-            yield _case(commands, verb, nth, 0, when, kind)
+            yield _case(commands, verb, nth, 0, when, kind, is_before)
         for call in told_apart(verb, calls):
             for when, kind in _faults_of_call(engine, verb, call, calls):
-                yield _case(commands, verb, nth, call, when, kind)
+                yield _case(commands, verb, nth, call, when, kind, is_before)
 
 
-def _case(commands, verb, nth, call, when, kind):
+def _case(commands, verb, nth, call, when, kind, is_before):
     fault = {"DIRECT_FAULT": at(verb, nth, call, when, kind)}
-    return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,), is_whole=not call)
+    interrupted = SIGNALS[kind] if is_before and kind in SIGNALS else 0
+    return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,), is_whole=not call,
+                interrupted=interrupted)
 
 
 def special(calls):

@@ -48,7 +48,11 @@ def main():
     parser.add_argument("--seed", type=int)
     parser.add_argument("--table")
     options = parser.parse_args()
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # airlock inherits what Python ignores
+    # airlock inherits what Python ignores, and what a shell ignores in the background: of what is ignored
+    # it takes no notice, and a fault of that kind would prove nothing.
+    for ignored in (signal.SIGPIPE, signal.SIGHUP, signal.SIGQUIT):
+        signal.signal(ignored, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, stop)
     strategy = next(s for s in STRATEGIES if s.name == options.strategy and options.engine in s.engines)
     report = Report(f"{strategy.name} on {options.engine}: ", options.all)

@@ -105,13 +105,20 @@ def _fault(world, case, outcome):
             outcome.problems += _of_retry(world, run)
         if not case.may_be_missed:
             outcome.problems += _of_meeting(environment, run, trace)
+        if case.interrupted and run.status != case.interrupted:
+            outcome.problems.append(f"it was told to stop, and ended with {run.status}: {run.errors[-800:]}")
 
 
 def _settled_state(world, case):
     """Nobody looks at production in one statement: while the server is at what a dead client sent, what is
-    read may be some of both. A moment later it is not."""
-    state = world.state()
-    if state.startswith("neither") and "late" in str(case.faults):
+    read may be some of both, and the catalog may name what is gone. A moment later it is not."""
+    if "late" not in str(case.faults):
+        return world.state()
+    try:
+        state = world.state()
+    except Exception as error:
+        state = f"neither: {error}"
+    if state.startswith("neither"):
         time.sleep(LATE_S)
         world.leave()
         state = world.state()
