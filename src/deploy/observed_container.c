@@ -99,19 +99,19 @@ static void read_schemas(struct observed *o, const json_t *object, struct contai
 	}
 }
 
-static void read_refuses(struct observed *o, const json_t *object, struct container *container)
+static void read_given(struct observed *o, const json_t *object, struct container *container)
 {
-	const json_t *list = js_get_array(object, "refuses");
+	const json_t *list = js_get_array(object, "given");
 	size_t n = json_array_size(list);
-	const char **refuses = arena_alloc(&o->arena, (n + 1) * sizeof(*refuses));
 
+	container->given = arena_alloc(&o->arena, (n + 1) * sizeof(*container->given));
 	for (size_t i = 0; i < n; i++) {
-		const char *what = json_string_value(json_array_get(list, i));
+		const json_t *item = json_array_get(list, i);
+		struct container_given one = { copy(o, item, "relation"), copy(o, item, "what") };
 
-		refuses[i] = arena_strdup(&o->arena, what ? what : "");
+		if (one.relation && one.what)
+			container->given[container->given_count++] = one;
 	}
-	container->refuses = refuses;
-	container->refuse_count = n;
 }
 
 static bool is_marked(const char *text)
@@ -184,7 +184,7 @@ int observed_read_containers(struct observed *o, const json_t *picture, struct e
 		read_schemas(o, object, container);
 		read_objects(o, object, container);
 		read_dependents(o, object, container);
-		read_refuses(o, object, container);
+		read_given(o, object, container);
 		if (check_container(container, err) < 0)
 			return -1;
 	}

@@ -4,6 +4,7 @@
 
 #include "airlock/deploy/publication.h"
 #include "airlock/deploy/route_check.h"
+#include "airlock/deploy/scope_build.h"
 #include "airlock/format/json.h"
 #include "airlock/warehouse/marker.h"
 #include "publication_foreign.h"
@@ -72,20 +73,54 @@ static int check_extra(struct publication *w, const struct publish_container *c,
 				   "it is staging: drop it there, then deploy again", err);
 }
 
-static int check_around(const struct container *seen, struct err *err)
+/* A hook may make it in staging again, and a copy of production brings some of it. */
+static bool may_come(const struct publication *w, const struct publish_container *c,
+		     const struct container_given *given)
+{
+	const struct routes *routes = w->in->routes;
+	const struct relation relation = { c->to.database, c->to.schema, given->relation };
+	bool full_refresh = strv_contains(w->in->build_options, "--full-refresh");
+
+	if (w->in->observed->built || w->in->rolled_back)
+		return false;
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct route *route = &routes->items[i];
+
+		if (route->in_scope && relation_equal(w->in->dialect, &route->to, &relation))
+			return routes->has_hooks || route->node->hook_count > 0 ||
+			       (config_clones(w->in->config) &&
+				!scope_build_recreates(route->node, full_refresh));
+	}
+	return false;
+}
+
+static int check_given(const struct publication *w, const struct publish_container *c,
+		       struct err *err)
 {
 	struct buf lost CLEANUP(buf_release) = BUF_INIT;
+
+	for (size_t i = 0; i < c->to_seen->given_count; i++) {
+		const struct container_given *given = &c->to_seen->given[i];
+
+		if (container_has_given(c->from_seen, given) || may_come(w, c, given))
+			continue;
+		char *what CLEANUP(mem_free_string) =
+			mem_printf("%s of %s", given->what, given->relation);
+
+		foreign_add(&lost, "", what);
+	}
+	return foreign_refuse_list(
+		c->to_seen, &lost, "the new schema would not have",
+		"remove it, or use wac or production-rollback, which keep the tables", err);
+}
+
+static int check_around(const struct container *seen, struct err *err)
+{
 	struct buf bound CLEANUP(buf_release) = BUF_INIT;
 
-	for (size_t i = 0; i < seen->refuse_count; i++)
-		foreign_add(&lost, "", seen->refuses[i]);
 	for (size_t i = 0; i < seen->dependent_count; i++)
 		if (!seen->dependents[i].makes)
 			foreign_add(&bound, "", seen->dependents[i].what);
-	if (foreign_refuse_list(
-		    seen, &lost, "the new schema would not have",
-		    "remove it, or use wac or production-rollback, which keep the tables", err) < 0)
-		return -1;
 	return foreign_refuse_list(
 		seen, &bound,
 		"it stays bound to the old tables and cannot be made again over the new ones",
@@ -120,7 +155,8 @@ static int check_container(struct publication *w, const struct publish_container
 			   struct err *err)
 {
 	if (check_owned(w, c->to_seen, err) < 0 || check_owned(w, c->from_seen, err) < 0 ||
-	    (c->to_seen && check_around(c->to_seen, err) < 0) || foreign_check(w, c, err) < 0)
+	    (c->to_seen && (check_given(w, c, err) < 0 || check_around(c->to_seen, err) < 0)) ||
+	    foreign_check(w, c, err) < 0)
 		return -1;
 	/* A rollback brings back whatever the old side held. */
 	return w->in->rolled_back ? 0 : check_extra(w, c, err);

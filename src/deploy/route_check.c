@@ -269,8 +269,10 @@ static void check_hooks(const struct config *config, const struct manifest *from
 		const struct manifest_node *node = manifest_node(from, i);
 		const struct route *route = routes_find(routes, node->unique_id);
 
-		if (strcmp(node->resource_type, "operation") == 0)
+		if (strcmp(node->resource_type, "operation") == 0) {
+			routes->has_hooks = true;
 			check_hook(config, routes, node, node->operation_sql, true);
+		}
 		for (size_t k = 0; k < node->hook_count; k++)
 			check_hook(config, routes, node, node->hooks[k], route && route->in_scope);
 	}

@@ -42,6 +42,15 @@ bool container_has_relation(const struct container *container, const char *name)
 	return container_has(container, &object);
 }
 
+bool container_has_given(const struct container *container, const struct container_given *given)
+{
+	for (size_t i = 0; container && i < container->given_count; i++)
+		if (strcmp(container->given[i].relation, given->relation) == 0 &&
+		    strcmp(container->given[i].what, given->what) == 0)
+			return true;
+	return false;
+}
+
 const struct container_schema *container_schema(const struct container *container, const char *name)
 {
 	for (size_t i = 0; container && i < container->schema_count; i++)

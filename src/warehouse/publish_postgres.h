@@ -60,6 +60,13 @@ int postgres_push_guards(struct strv *statements, const struct dialect *dialect,
 /* Builds the new table beside the old one, while readers still read that. */
 int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 			const struct publish_table *t, struct err *err);
+/* What columns of production had and those of staging do not say anything about. */
+int postgres_push_defaults(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, const struct relation *on,
+			   struct err *err);
+int postgres_push_not_null(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, const struct relation *on,
+			   struct err *err);
 /* The two change places; nobody may read the old one meanwhile. */
 int postgres_push_exchange(struct strv *statements, const struct dialect *dialect,
 			   const struct publish_table *t, struct err *err);

@@ -169,26 +169,36 @@ static int push_parts(struct strv *statements, const struct dialect *dialect,
 	return 0;
 }
 
-/* What production had and staging does not say anything about. */
-static int push_column_settings(struct strv *statements, const struct dialect *dialect,
-				const struct publish_table *t, const struct relation *aside,
-				struct err *err)
+int postgres_push_defaults(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, const struct relation *on,
+			   struct err *err)
 {
 	for (size_t i = 0; t->from_table && i < t->to_table->column_count; i++) {
 		const struct table_column *old = &t->to_table->columns[i];
 		const struct table_column *new = table_column(dialect, t->from_table, old->name);
 		const struct postgres_words words = { .name = old->name, .definition = old->value };
 
-		if (!new)
-			continue;
-		if (old->value && !new->value &&
-		    postgres_push_on(statements, dialect, aside,
+		if (new && old->value && !new->value &&
+		    postgres_push_on(statements, dialect, on,
 				     "alter table {table} alter column {name} set default "
 				     "{definition}",
 				     &words, err) < 0)
 			return -1;
-		if (old->not_null && !new->not_null &&
-		    postgres_push_on(statements, dialect, aside,
+	}
+	return 0;
+}
+
+int postgres_push_not_null(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, const struct relation *on,
+			   struct err *err)
+{
+	for (size_t i = 0; t->from_table && i < t->to_table->column_count; i++) {
+		const struct table_column *old = &t->to_table->columns[i];
+		const struct table_column *new = table_column(dialect, t->from_table, old->name);
+		const struct postgres_words words = { .name = old->name };
+
+		if (new && old->not_null && !new->not_null &&
+		    postgres_push_on(statements, dialect, on,
 				     "alter table {table} alter column {name} set not null", &words,
 				     err) < 0)
 			return -1;
@@ -228,7 +238,8 @@ int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 			       "excluding constraints)",
 			       &aside, t->from, err) < 0 ||
 	    postgres_push_insert(statements, dialect, t, &aside, err) < 0 ||
-	    push_column_settings(statements, dialect, t, &aside, err) < 0 ||
+	    postgres_push_defaults(statements, dialect, t, &aside, err) < 0 ||
+	    postgres_push_not_null(statements, dialect, t, &aside, err) < 0 ||
 	    push_parts(statements, dialect, t, &aside, err) < 0)
 		return -1;
 	return push_table_settings(statements, dialect, t, &aside, err);

@@ -2,12 +2,13 @@
  * Schemas that change places on PostgreSQL, all in one transaction.
  *
  * Order, and why: (1) tables of both sides are locked against writers and compared with what the
- * tests and the plan saw. (2) Indexes and constraints that production's tables have and the new
- * ones lack are built while readers still read. (3) Everything readable in production is locked
- * against readers: without it a statement over two tables could see one of each set. (4) Nothing
- * was created in, dropped from or bound to the schemas since. (5) Owners, privileges and comments
- * are brought to the new side, and the schemas are renamed. (6) What stands outside and is bound
- * to objects, not to names, is made again over the new ones.
+ * tests and the plan saw. (2) Indexes, constraints and NOT NULL that production's tables have and
+ * the new ones lack are made while readers still read. (3) Everything readable in production is
+ * locked against readers: without it a statement over two tables could see one of each set. (4)
+ * Nothing was created in, dropped from or bound to the schemas since. (5) Owners, privileges and
+ * comments are brought to the new side, and the schemas are renamed. (6) Defaults and foreign keys,
+ * which name objects, and what stands outside and is bound to objects are made again over the new
+ * ones.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -43,7 +44,9 @@
 		"where n.nspowner <> o.nspowner "                                                  \
 		"union all select format('alter table %s owner to %I', n.oid::regclass, "          \
 		"pg_get_userbyid(o.relowner)) from " PAIRS                                         \
-		"where n.relowner <> o.relowner and n.relkind <> 'S' "                             \
+		"where n.relowner <> o.relowner and (n.relkind <> 'S' or not exists "              \
+		"(select 1 from pg_depend d where d.classid = 'pg_class'::regclass "               \
+		"and d.objid = n.oid and d.refclassid = d.classid and d.deptype in ('a', 'i'))) "  \
 		"union all select format('alter routine %s owner to %I', n.oid::regprocedure, "    \
 		"pg_get_userbyid(o.proowner)) from " FUNCTION_PAIRS                                \
 		"where n.proowner <> o.proowner")
@@ -352,13 +355,15 @@ static int push_missing(struct strv *statements, const struct dialect *dialect,
 		    postgres_push_part(statements, dialect, t->from, &to->constraints[i], true,
 				       err) < 0)
 			return -1;
-	return 0;
+	return postgres_push_not_null(statements, dialect, t, t->from, err);
 }
 
-/* Behind the exchange: what it points to has its name by then. */
-static int push_foreign_keys(struct strv *statements, const struct dialect *dialect,
-			     const struct publish_table *t, struct err *err)
+/* Behind the exchange: what they name has its name by then. */
+static int push_named(struct strv *statements, const struct dialect *dialect,
+		      const struct publish_table *t, struct err *err)
 {
+	if (postgres_push_defaults(statements, dialect, t, t->to, err) < 0)
+		return -1;
 	for (size_t i = 0; i < t->to_table->constraint_count; i++) {
 		const struct table_part *constraint = &t->to_table->constraints[i];
 
@@ -552,7 +557,7 @@ int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
 	for (size_t i = 0; i < set->container_count; i++)
 		if (push_exchange(statements, dialect, &set->containers[i], err) < 0)
 			return -1;
-	if (push_completed(statements, dialect, set, push_foreign_keys, err) < 0 ||
+	if (push_completed(statements, dialect, set, push_named, err) < 0 ||
 	    push_dependents(statements, dialect, set, false, err) < 0)
 		return -1;
 	return postgres_push_node_grants(statements, dialect, set, err);

@@ -335,6 +335,57 @@ refused() { # refused WORDS...: nothing happened
   assert_read 7
 }
 
+@test "what people gave to production stays" {
+  what_people_gave_stays
+}
+
+@test "what a new table would not have is named before anything is built" {
+  sql "create function mart.noted() returns trigger language plpgsql as 'begin return new; end';
+    create trigger noted before insert on mart.customers for each row execute function mart.noted();
+    alter table mart.customers enable row level security;
+    create policy french on mart.customers using (country = 'FR');
+    create rule quiet as on delete to mart.customers do instead nothing;
+    alter table mart.customers replica identity full;
+    create statistics mart.both (dependencies) on country, segment from mart.customers;
+    alter table mart.customers alter column country set statistics 500;
+    alter table mart.customers alter column segment set storage external;
+    alter table mart.customers set (toast.autovacuum_enabled = off);
+    create index customers_by_country on mart.customers (country);
+    alter table mart.customers cluster on customers_by_country;
+    alter table mart.customers add column number serial;
+    alter table mart.customers add column always int generated always as (orders * 2) stored;
+    create table public.every_customer (like mart.customers);
+    alter table mart.customers inherit public.every_customer"
+  remember_production
+  blue_green
+  refused 'clustered on customers_by_country of customers' 'generated column always of customers' \
+    'inheritance from public.every_customer of customers' 'policy french of customers' \
+    'replica identity of customers' 'row security of customers' 'rule quiet of customers' \
+    'sequence behind column number of customers' 'statistics both of customers' \
+    'statistics of column country of customers' 'storage of column segment of customers' \
+    'storage options of its long values of customers' 'trigger noted of customers'
+  refute_says 'build: build and test'
+}
+
+# bats test_tags=exhaustive
+@test "what a hook makes in staging again is not refused, and what it does not make is" {
+  AIRLOCK_DBT=$REAL
+  sed -i "1i {{ config(post_hook='alter table {{ this }} replica identity full') }}" models/mart/customers.sql
+  blue_green
+  assert_status 0
+  shape >"$BATS_TEST_TMPDIR/before"
+  blue_green
+  assert_status 0
+  shape >"$BATS_TEST_TMPDIR/after"
+  diff "$BATS_TEST_TMPDIR"/{before,after}
+  sql 'alter table mart.customers alter column country set statistics 500'
+  remember_production
+  blue_green
+  assert_status 125
+  assert_says 'statistics of column country of customers'
+  assert_production_unchanged
+}
+
 # bats test_tags=exhaustive
 @test "columns are added, removed and retyped" {
   columns_change

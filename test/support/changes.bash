@@ -73,6 +73,7 @@ models_go() {
 # What people gave to production by hand. On DuckDB there are no privileges.
 give_by_hand() {
   sql 'alter table mart.customers alter column customer_name set not null'
+  sql "alter table mart.customers alter column country set default 'FR'"
   sql "comment on table mart.customers is 'by hand'"
   sql "comment on column mart.customers.country is 'ISO 3166'"
   sql 'create index customers_by_country on mart.customers (country)'

@@ -45,6 +45,12 @@ struct container_dependent {
 	const char *makes;   /* after it, over the new objects; NULL: it cannot be made again */
 };
 
+/* What a relation of it has and no statement of ours gives to another one. */
+struct container_given {
+	const char *relation; /* its name */
+	const char *what;     /* "trigger audit" */
+};
+
 /* In a database that is exchanged. */
 struct container_schema {
 	const char *name;
@@ -82,8 +88,8 @@ struct container {
 	size_t schema_count;
 	struct container_grant *grants; /* where the warehouse does not carry them itself */
 	size_t grant_count;
-	const char *const *refuses; /* what an exchange would lose, by name */
-	size_t refuse_count;
+	struct container_given *given;
+	size_t given_count;
 };
 
 /* Whether it holds an object of that name; "table" and "view" are one kind of name. */
@@ -93,5 +99,6 @@ bool container_has(const struct container *container, const struct container_obj
 const struct container_object *container_find(const struct container *container,
 					      const struct container_object *like);
 bool container_has_relation(const struct container *container, const char *name);
+bool container_has_given(const struct container *container, const struct container_given *given);
 
 #endif

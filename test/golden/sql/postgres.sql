@@ -256,6 +256,50 @@ outside as (
         and (x.place is null or x.place not in (select s.oid from s where s.side = 'to'))
     ) f order by ns, what, by_type desc
 ),
+given as (
+    select s.oid as ns, c.relname as relation, f.what
+    from p, s join pg_class c on c.relnamespace = s.oid and c.relkind in ('r', 'p', 'v', 'm', 'f')
+    cross join lateral (
+        select 'trigger ' || t.tgname as what from pg_trigger t
+            where t.tgrelid = c.oid and not t.tgisinternal
+        union all select 'row security' where c.relrowsecurity
+        union all select 'policy ' || y.polname from pg_policy y where y.polrelid = c.oid
+        union all select 'rule ' || r.rulename from pg_rewrite r
+            where r.ev_class = c.oid and r.rulename <> '_RETURN'
+        union all select 'security label of ' || l.provider from pg_seclabel l
+            where l.objoid = c.oid and l.classoid = 'pg_class'::regclass
+        union all select 'partitions' where c.relkind = 'p'
+        union all select 'foreign server ' || v.srvname from pg_foreign_table e
+            join pg_foreign_server v on v.oid = e.ftserver where e.ftrelid = c.oid
+        union all select 'inheritance from ' || i.inhparent::regclass::text from pg_inherits i
+            join pg_class b on b.oid = i.inhparent
+            where i.inhrelid = c.oid and (b.relnamespace <> s.oid or not c.relispartition)
+        union all select case when a.attgenerated <> '' then 'generated column '
+                when a.attidentity <> '' then 'identity column '
+                else 'default of column ' end || a.attname
+            from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and (a.attgenerated <> '' or a.attidentity <> '' or a.atthasdef and c.relkind = 'v')
+        union all select 'sequence behind column ' || a.attname from pg_depend d
+            join pg_attribute a on a.attrelid = c.oid and a.attnum = d.refobjsubid
+            join pg_class q on q.oid = d.objid and q.relkind = 'S'
+            where d.classid = 'pg_class'::regclass and d.refclassid = 'pg_class'::regclass
+            and d.refobjid = c.oid and d.deptype = 'a'
+        union all select 'statistics ' || e.stxname from pg_statistic_ext e where e.stxrelid = c.oid
+        union all select 'replica identity' where c.relreplident <> 'd'
+            and c.relkind in ('r', 'p', 'm')
+        union all select 'clustered on ' || b.relname from pg_index x
+            join pg_class b on b.oid = x.indexrelid where x.indrelid = c.oid and x.indisclustered
+        union all select 'statistics of column ' || a.attname from pg_attribute a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and (coalesce(a.attstattarget, -1) <> -1 or a.attoptions is not null)
+        union all select 'storage of column ' || a.attname from pg_attribute a
+            join pg_type t on t.oid = a.atttypid
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and c.relkind in ('r', 'p', 'm') and a.attstorage <> t.typstorage
+        union all select 'storage options of its long values' from pg_class b
+            where b.oid = c.reltoastrelid and b.reloptions is not null
+    ) f where p.path is not null
+),
 found as (
     select s.d, s.s, s.side, json_build_object(
         'database', s.d, 'schema', s.s, 'side', s.side, 'object', s.oid::text,
@@ -272,23 +316,10 @@ found as (
                 'makes', case when o.owned and not o.in_staging then o.makes end)
                 order by o.what)
             from outside o where o.ns = s.oid),
-        'refuses', (
-            select json_agg(f.what order by f.what) from (
-                select 'trigger ' || t.tgname || ' of ' || c.relname as what
-                    from pg_trigger t join pg_class c on c.oid = t.tgrelid
-                    where c.relnamespace = s.oid and not t.tgisinternal
-                union all select 'row security of ' || c.relname from pg_class c
-                    where c.relnamespace = s.oid and c.relrowsecurity
-                union all select 'policy ' || y.polname || ' of ' || c.relname
-                    from pg_policy y join pg_class c on c.oid = y.polrelid
-                    where c.relnamespace = s.oid
-                union all select 'rule ' || r.rulename || ' of ' || c.relname
-                    from pg_rewrite r join pg_class c on c.oid = r.ev_class
-                    where c.relnamespace = s.oid and r.rulename <> '_RETURN'
-                union all select 'security label of ' || c.relname
-                    from pg_seclabel l join pg_class c on c.oid = l.objoid
-                    where l.classoid = 'pg_class'::regclass and c.relnamespace = s.oid
-            ) f where s.side = 'to')
+        'given', (
+            select json_agg(json_build_object('relation', g.relation, 'what', g.what)
+                order by g.relation, g.what)
+            from given g where g.ns = s.oid)
     )::text as picture
     from p, s where p.path is not null
 )
