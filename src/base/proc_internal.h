@@ -2,7 +2,7 @@
  * proc_internal: what the files of proc share.
  *
  * spawn: fork and exec, with the signals airlock was started with. group: who is left in a
- * process group. forker: children that a helper forks.
+ * process group. mark: who was started by whom. forker: children that a helper forks.
  */
 #ifndef AIRLOCK_BASE_PROC_INTERNAL_H
 #define AIRLOCK_BASE_PROC_INTERNAL_H
@@ -15,6 +15,7 @@
 #include "airlock/base/err.h"
 #include "airlock/base/forker.h"
 #include "airlock/base/proc.h"
+#include "airlock/base/strv.h"
 
 /* The mask and dispositions at the start of airlock, for children and pass-through. */
 struct proc_origin {
@@ -64,6 +65,9 @@ bool forker_fork(struct forker *forker, const struct proc_spec *spec, const int 
  * closed. If the helper is gone the child was killed with it, and that is made sure of.
  */
 bool forker_reap(const struct proc_spawned *spawned, int *ret_status);
+
+/* mark: says in the environment of a child that we have started it. */
+void proc_mark(struct strv *environment);
 
 /* Both ends close-on-exec. */
 int proc_pipe(int ret_ends[2]);

@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "airlock/base/env.h"
 #include "proc_internal.h"
 
 enum {
@@ -253,13 +254,19 @@ static int execute(struct launch *launch, struct proc_spawned *spawned, struct e
 	return 0;
 }
 
-int proc_spawn(const struct proc_spec *spec, const struct proc_origin *origin, int input,
+int proc_spawn(const struct proc_spec *given, const struct proc_origin *origin, int input,
 	       struct proc_spawned *ret_spawned, struct err *err)
 {
+	struct strv environment CLEANUP(strv_release) = STRV_INIT;
+	struct proc_spec marked = *given;
+	const struct proc_spec *spec = &marked;
 	struct launch launch;
 	struct proc_spawned spawned = { .output = { -1, -1 }, .link = -1 };
 	int result = 0;
 
+	env_copy(&environment, given->envp);
+	proc_mark(&environment);
+	marked.envp = strv_argv(&environment);
 	if (launch_prepare(&launch, spec, origin, input))
 		result = cannot_start(spec, err);
 	else if (!spec->forker || !forker_fork(spec->forker, spec, launch.standard, &spawned))

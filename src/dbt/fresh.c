@@ -62,8 +62,13 @@ void fresh_free(struct fresh *fresh)
 /* Those that differ from one command to the next without meaning anything to a project. */
 static bool is_fleeting(const char *variable)
 {
-	static const char *const names[] = { "_=",       "SHLVL=", "OLDPWD=", "AIRLOCK_DEPTH=",
-					     "COLUMNS=", "LINES=" };
+	static const char *const names[] = { "_=",
+					     "SHLVL=",
+					     "OLDPWD=",
+					     "AIRLOCK_DEPTH=",
+					     "COLUMNS=",
+					     "LINES=",
+					     "AIRLOCK_STARTED_BY=" };
 
 	for (size_t i = 0; i < ARRAY_LEN(names); i++)
 		if (strncmp(variable, names[i], strlen(names[i])) == 0)

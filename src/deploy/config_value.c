@@ -17,9 +17,9 @@ static const char *const prefixes[] = { "AIRLOCK_", "DBT_AIRLOCK_" };
 
 /* Variables of airlock that are no options. */
 static const char *const other_variables[] = {
-	"BREAK_GLASS", "DBT",  "DEPTH", "FAULT",   "EXIT",
-	"FORK_SERVER", "HOOK", "ID",    "OUTCOME", "PRODUCTION_CHANGED",
-	"STRATEGY"
+	"BREAK_GLASS", "DBT",     "DEPTH", "FAULT",   "EXIT",
+	"FORK_SERVER", "HOOK",    "ID",    "OUTCOME", "PRODUCTION_CHANGED",
+	"STARTED_BY",  "STRATEGY"
 };
 
 /* What was read of one value, before anybody decides whether it counts. */

@@ -124,6 +124,11 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
  * and the locks given back. */
 int deploy_settle_production(struct deploy *deploy, bool *ret_settled, struct err *err);
 
+/* deploy_processes.c. Of a dead deployment, what the journal here knows that it started; and what
+ * a dead holder of its lock started on this host, from whatever checkout. */
+int deploy_end_recorded(const struct deploy *deploy, const char *id, struct err *err);
+int deploy_end_started(const struct deploy *deploy, const struct state_lock *lock, struct err *err);
+
 /* deploy_reclaim.c. Of a deployment that may not have come to its end: `id`, or (NULL) the only one
  * that did not. Into `resumed`, and `id`. */
 int deploy_read_record(struct deploy *deploy, const char *id, struct err *err);

@@ -9,14 +9,9 @@
 #include <string.h>
 
 #include "airlock/base/host.h"
-#include "airlock/base/proc.h"
 #include "airlock/deploy/history.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
-
-enum {
-	GRACE_MS = 5000,
-};
 
 static json_t *only_unfinished(json_t *deployments, struct err *err)
 {
@@ -52,6 +47,18 @@ static json_t *find_record(json_t *deployments, const char *id, struct err *err)
 	return found;
 }
 
+static json_t *read_history(struct deploy *deploy, struct err *err)
+{
+	struct executor executor = { .reporter = deploy->request.reporter,
+				     .dialect = deploy->sides.dialect };
+	json_t *deployments;
+
+	while (!(deployments = deploy_history(deploy, NULL, err)) &&
+	       executor_ends_orphan(&executor, err->message))
+		err_release(err);
+	return deployments;
+}
+
 /* The history is read behind the lock of the project: to look disturbs a holder on DuckDB. */
 int deploy_read_record(struct deploy *deploy, const char *id, struct err *err)
 {
@@ -62,7 +69,7 @@ int deploy_read_record(struct deploy *deploy, const char *id, struct err *err)
 	}
 	if (sides_parse(&deploy->sides, err) < 0 || deploy_lock_project(deploy, err) < 0)
 		return -1;
-	json_t *deployments CLEANUP(js_free) = deploy_history(deploy, NULL, err);
+	json_t *deployments CLEANUP(js_free) = read_history(deploy, err);
 	json_t *record = deployments ? find_record(deployments, id, err) : NULL;
 
 	if (!record)
@@ -130,6 +137,8 @@ static int push_own(struct deploy *deploy, const struct state_lock *lock, struct
 		return err_hint(err, "wait until it has ended; if its machine is gone: the same "
 				     "with --force");
 	}
+	if (dead && deploy_end_started(deploy, lock, err) < 0)
+		return -1;
 	return state_push_resume(&deploy->state, lock, dead, takes, err);
 }
 
@@ -154,32 +163,6 @@ static int push_takes(struct deploy *deploy, json_t *const *rows, struct strv *t
 			return -1;
 		}
 	}
-	return 0;
-}
-
-static int end_processes(struct deploy *deploy, struct err *err)
-{
-	struct journal_processes left CLEANUP(journal_processes_release) = { 0 };
-	char *directory CLEANUP(mem_free_string) = fs_join(deploy->sides.home, "deployments");
-
-	if (journal_read_processes(directory, deploy->id, deploy_bound(deploy, "host"),
-				   deploy_bound(deploy, "boot"), &left, err) < 0)
-		return -1;
-	if (left.newer) {
-		err_set(err, ERR_NOT_RESUMABLE,
-			"the journal of deployment '%s' was written by airlock %s, in a form that "
-			"airlock %s does not know: what it may have left running cannot be ended",
-			deploy->id, left.newer, AIRLOCK_VERSION);
-		return err_hint(err,
-				"use that version, or end its dbt by hand and delete "
-				"target/airlock/deployments/%s",
-				deploy->id);
-	}
-	for (size_t i = 0; i < left.n; i++)
-		if (!proc_end_group(left.items[i].pid, left.items[i].start, GRACE_MS))
-			return err_set(err, ERR_LOCKED,
-				       "process %lld of deployment '%s' cannot be ended",
-				       (long long)left.items[i].pid, deploy->id);
 	return 0;
 }
 
@@ -251,7 +234,8 @@ int deploy_reclaim(struct deploy *deploy, bool is_resumed, struct err *err)
 		return 0;
 	if (lives_here(deploy, deploy->resumed))
 		return still_running(deploy->resumed, err);
-	if (end_processes(deploy, err) < 0 || take(deploy, &takes, is_resumed, err) < 0)
+	if (deploy_end_recorded(deploy, deploy->id, err) < 0 ||
+	    take(deploy, &takes, is_resumed, err) < 0)
 		return -1;
 	if (history_is_published(deploy->resumed)) {
 		deploy->result.production_changed = true;

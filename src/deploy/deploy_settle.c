@@ -123,9 +123,9 @@ static void release_others(struct deploy *deploy, const struct state_lock *seen,
 }
 
 /*
- * The lock of a dead holder: taken exactly as it was seen, so that of two who try only one
- * succeeds. The update waits for a publish of the dead one that the server may still be ending;
- * whether that published is read afterwards, and recorded.
+ * The lock of a dead holder, behind the end of what that left running: taken exactly as it was
+ * seen, so that of two who try only one succeeds. The update waits for a publish of the dead one
+ * that the server may still be ending; whether that published is read afterwards, and recorded.
  */
 int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struct err *err)
 {
@@ -136,18 +136,20 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	struct sql_binding of_dead[] = { { "id", seen->id } };
 	struct executor dead = deploy->executor;
 	json_t *detail CLEANUP(js_free) = json_pack("{s:s}", "by", deploy->id);
+	bool is_dead = deploy_holder_is_dead(deploy, seen);
 	bool partly;
 
 	dead.bindings = of_dead;
 	dead.binding_count = 1;
 	if (check_partly(deploy, seen, &partly, err) < 0 ||
-	    (!deploy->unlocks && may_settle(deploy, seen, err) < 0))
+	    (!deploy->unlocks && may_settle(deploy, seen, err) < 0) ||
+	    (is_dead && (deploy_end_recorded(deploy, seen->id, err) < 0 ||
+			 deploy_end_started(deploy, seen, err) < 0)))
 		return -1;
 	if (partly)
 		json_object_set_new(detail, "outcome", json_string("unknown"));
-	if (state_push_take(&deploy->state, seen,
-			    deploy->unlocks || deploy_holder_is_dead(deploy, seen), detail, &take,
-			    err) < 0 ||
+	if (state_push_take(&deploy->state, seen, deploy->unlocks || is_dead, detail, &take, err) <
+		    0 ||
 	    state_push_probe(&deploy->state, &probe, err) < 0 ||
 	    state_push_history(&deploy->state, seen->id, &probe, err) < 0 ||
 	    executor_add_statements(&deploy->executor, &take, false, &ops, err) < 0 ||

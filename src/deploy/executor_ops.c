@@ -10,6 +10,7 @@
 enum {
 	FIRST_WAIT_MS = 200,
 	LONGEST_WAIT_MS = 4000,
+	ORPHAN_GRACE_MS = 5000,
 	WAIT_LIMIT_MS = 15000, /* for what passes by itself or not at all */
 };
 
@@ -88,6 +89,29 @@ static int run_rest(struct running *running, struct err *err)
 	reply->finished = part.finished;
 	ops_reply_release(&part);
 	return rc;
+}
+
+/* "(PID n)" */
+static pid_t process_in(const char *message)
+{
+	const char *at = message ? strstr(message, "(PID ") : NULL;
+
+	return at ? (pid_t)strtol(at + strlen("(PID "), NULL, 10) : 0;
+}
+
+bool executor_ends_orphan(const struct executor *executor, const char *message)
+{
+	pid_t pid = process_in(message);
+
+	if (!executor->dialect->one_writer || !executor_is_unreachable(executor, message) ||
+	    !proc_end_orphan(pid, ORPHAN_GRACE_MS))
+		return false;
+	char *text CLEANUP(mem_free_string) = mem_printf(
+		"process %lld had the database open, left by a deployment that died: it is ended",
+		(long long)pid);
+
+	executor->reporter->note(executor->reporter, text);
+	return true;
 }
 
 static bool may_run_again(const struct running *running, const struct err *err)
@@ -189,6 +213,10 @@ int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold
 
 		if (!may_run_again(&running, err))
 			return explain_permission(executor, err);
+		if (running.sent_nothing && executor_ends_orphan(executor, err->message)) {
+			err_release(err);
+			continue;
+		}
 		if (backoff.tries == 0)
 			executor_begin_waiting(executor, hold_signals, &backoff);
 		if (!backoff_wait(&backoff)) {

@@ -239,9 +239,11 @@ static void misspelt_variables_are_refused(void **state)
 		"DBT_AIRLOCK_TAG: there is no such variable", "did you mean 'AIRLOCK_TAGS'?");
 	refuses(&(struct input) { .variables = "AIRLOCK_YES=1" }, ERR_CONFIG_INVALID,
 		"AIRLOCK_YES: 'yes' can only be given on the command line", "say '--yes' there");
-	accepts(&(struct input) { .variables = "AIRLOCK_DBT=/x AIRLOCK_DEPTH=1 AIRLOCK_FAULT=a:b "
-					       "DBT_AIRLOCK_DBT=/y AIRLOCK_SOMETHING=1 "
-					       "AIRLOCK_FROM= MY_AIRLOCK_FORM=a" },
+	accepts(
+		&(struct input) {
+			.variables = "AIRLOCK_DBT=/x AIRLOCK_DEPTH=1 AIRLOCK_FAULT=a:b "
+				     "DBT_AIRLOCK_DBT=/y AIRLOCK_SOMETHING=1 "
+				     "AIRLOCK_FROM= MY_AIRLOCK_FORM=a AIRLOCK_STARTED_BY=1:2:3" },
 		&config);
 	assert_false(config_is_set(&config, OPTION_FROM));
 }

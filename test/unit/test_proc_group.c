@@ -255,6 +255,91 @@ static void end_group_never_means_everybody(void **state)
 	assert_holds(end_nobody_scenario);
 }
 
+/* Ending what a dead airlock has started. */
+
+static int shells_parent_scenario(void)
+{
+	struct watch watch = { 0 };
+	/* The shell dies with its parent; the one that it waits for hears of nothing. */
+	struct proc_spec spec = spec_of(shell("sleep 61; exit 1"), &watch);
+	struct proc_result result;
+	struct err err = ERR_INIT;
+
+	spec.on_start = report_pid;
+	return proc_run(&spec, &result, &err);
+}
+
+/* Of a shell that waits for it. */
+static pid_t only_child(pid_t parent)
+{
+	char path[64], text[64] = "";
+	FILE *file;
+	pid_t child = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)parent, (int)parent);
+	for (int i = 0; i < 500 && child == 0; i++) {
+		file = fopen(path, "r");
+		if (file && fgets(text, sizeof(text), file))
+			child = atoi(text);
+		if (file)
+			fclose(file);
+		proc_sleep(10);
+	}
+	return child;
+}
+
+/* A parent that is killed, and what lives on. */
+static void start_orphan(pid_t *ret_parent, uint64_t *ret_start, pid_t *ret_orphan)
+{
+	int ends[2];
+	pid_t child = 0;
+
+	assert_int_equal(pipe(ends), 0);
+	report_to = ends[1];
+	*ret_parent = fork_scenario(shells_parent_scenario);
+	*ret_start = host_process_start(*ret_parent);
+	assert_int_equal(read(ends[0], &child, sizeof(child)), sizeof(child));
+	*ret_orphan = only_child(child);
+	assert_true(*ret_orphan > 0);
+	assert_false(proc_end_started_by(*ret_parent, *ret_start, 0)); /* it lives */
+	assert_false(proc_end_orphan(*ret_orphan, 0));
+	kill(*ret_parent, SIGKILL);
+	wait_status(*ret_parent);
+	assert_true(waits_for_end(child, host_process_start(child)));
+	assert_true(host_process_is_alive(*ret_orphan, 0));
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void what_a_dead_airlock_started_is_ended(void **state)
+{
+	pid_t parent, orphan;
+	uint64_t start;
+
+	(void)state;
+	start_orphan(&parent, &start, &orphan);
+	/* Of another one that had this pid. */
+	assert_true(proc_end_started_by(parent, start - 1, 1000));
+	assert_true(proc_end_started_by(parent, 0, 1000));
+	assert_true(host_process_is_alive(orphan, 0));
+	assert_true(proc_end_started_by(parent, start, 10000));
+	assert_false(host_process_is_alive(orphan, 0));
+	assert_true(proc_end_started_by(parent, start, 0));
+}
+
+static void an_orphan_of_a_dead_airlock_is_ended(void **state)
+{
+	pid_t parent, orphan;
+	uint64_t start;
+
+	(void)state;
+	start_orphan(&parent, &start, &orphan);
+	assert_false(proc_end_orphan(getpid(), 0)); /* nobody's */
+	assert_false(proc_end_orphan(0, 0));
+	assert_true(proc_end_orphan(orphan, 10000));
+	assert_false(host_process_is_alive(orphan, 0));
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -267,6 +352,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(end_group_finds_those_whose_leader_is_gone),
 		cmocka_unit_test(end_group_leaves_others_alone),
 		cmocka_unit_test(end_group_never_means_everybody),
+		cmocka_unit_test(what_a_dead_airlock_started_is_ended),
+		cmocka_unit_test(an_orphan_of_a_dead_airlock_is_ended),
 	};
 
 	support_init(argc, argv);

@@ -4,7 +4,8 @@
  *
  * Each child has its own process group, the signal mask and dispositions that airlock was
  * started with (but INT, TERM and CHLD by default: it has to end when asked to), stdin from
- * `input` or /dev/null, a parent-death signal, and nothing open but 0, 1 and 2.
+ * `input` or /dev/null, a parent-death signal, nothing open but 0, 1 and 2, and in its environment
+ * AIRLOCK_STARTED_BY, which says who has started it (and what it starts in turn).
  * INT, TERM and HUP that reach airlock while children run are passed to each child's group
  * exactly once, as SIGINT (what makes dbt cancel its queries); `grace_ms` later SIGTERM, at most
  * 2 s after that SIGKILL; a second signal goes straight to SIGKILL. A child that was asked to end
@@ -104,5 +105,14 @@ void proc_exec(const char *path, char *const *argv, char *const *envp);
  * are taken for its own if they started after it. Start 0: nobody is killed.
  */
 bool proc_end_group(pid_t leader, uint64_t start, int64_t grace_ms);
+
+/*
+ * Ends in the same way what an airlock that is gone has started on this host, directly or not,
+ * whatever group it is in. False: some of it cannot be ended, or that airlock is alive. Whom /proc
+ * does not show, or without their environment, are not found; our own group is left alone.
+ */
+bool proc_end_started_by(pid_t starter, uint64_t start, int64_t grace_ms);
+/* The same, of whoever has started `pid`. False also where that was no airlock. */
+bool proc_end_orphan(pid_t pid, int64_t grace_ms);
 
 #endif
