@@ -101,10 +101,24 @@ static int push_future_inside(const struct routes *routes, const struct route_co
 	return 0;
 }
 
+/* Both schemas are in it, so only what it says of production's is asked, and once. */
+static int push_future_around(const struct routes *routes, const struct route_container *c,
+			      struct strv *done, struct strv *queries, struct err *err)
+{
+	const struct relation database = { c->to.database, "", NULL };
+
+	if (strv_contains(done, database.database))
+		return 0;
+	strv_push(done, database.database);
+	return push_future_of(routes, &database, "to", queries, err);
+}
+
 /* Both sides have to be there: after the build, and before they change places. */
 static int push_future(const struct routes *routes, const struct observed *before,
 		       struct strv *queries, struct err *err)
 {
+	struct strv done CLEANUP(strv_release) = STRV_INIT;
+
 	if (!before || routes->is_rollback || !routes->dialect->templates[DIALECT_OBSERVE_FUTURE])
 		return 0;
 	for (size_t i = 0; i < routes->container_count; i++) {
@@ -117,7 +131,8 @@ static int push_future(const struct routes *routes, const struct observed *befor
 			continue;
 		if (push_future_of(routes, &c->from, "from", queries, err) < 0 ||
 		    push_future_of(routes, &c->to, "to", queries, err) < 0 ||
-		    (!*c->to.schema && push_future_inside(routes, c, to, queries, err) < 0))
+		    (*c->to.schema ? push_future_around(routes, c, &done, queries, err)
+				   : push_future_inside(routes, c, to, queries, err)) < 0)
 			return -1;
 	}
 	return 0;
@@ -373,16 +388,20 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 	return result;
 }
 
-/* Its container came before it. */
+/* Its container came before it. Those of a database are also of each schema that is exchanged in
+ * it.
+ */
 static void collect_future(const json_t *row, json_t *containers)
 {
+	bool of_database = js_text_is(row, "schema", "");
+
 	for (size_t i = 0; i < json_array_size(containers); i++) {
 		json_t *container = json_array_get(containers, i);
 		const char *schema = js_get_string(container, "schema");
 
 		if (!js_text_is(container, "side", js_get_string(row, "future_of")) ||
 		    !js_text_is(row, "database", js_get_string(container, "database")) ||
-		    (schema && *schema && !js_text_is(row, "schema", schema)))
+		    (schema && *schema && !of_database && !js_text_is(row, "schema", schema)))
 			continue;
 		if (!json_object_get(container, "grants"))
 			json_object_set_new(container, "grants", json_array());

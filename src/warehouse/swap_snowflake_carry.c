@@ -39,7 +39,7 @@ static const char *future_of(const struct container_grant *grant)
 static bool same_object(const struct container_grant *a, const struct container_grant *b)
 {
 	if (future_of(a) || future_of(b))
-		return strcmp(a->on, b->on) == 0;
+		return strcmp(a->on, b->on) == 0 && !*a->schema == !*b->schema;
 	if (is_on(a, "database") || is_on(b, "database"))
 		return is_on(a, "database") && is_on(b, "database");
 	if (is_on(a, "schema") != is_on(b, "schema"))
@@ -166,6 +166,12 @@ static bool can_be_given(const struct publish_container *c, const struct contain
 		(of_database && !snowflake_is_database(&c->from)));
 }
 
+/* Both schemas are in the database, and it stays. */
+static bool is_around(const struct publish_container *c, const struct container_grant *grant)
+{
+	return future_of(grant) && !*grant->schema && !snowflake_is_database(&c->to);
+}
+
 static int push_grant(const struct push *p, const struct publish_container *c,
 		      const struct container_grant *grant, bool gives)
 {
@@ -174,6 +180,8 @@ static int push_grant(const struct push *p, const struct publish_container *c,
 	struct buf object CLEANUP(buf_release) = BUF_INIT;
 	struct buf text CLEANUP(buf_release) = BUF_INIT;
 
+	if (is_around(c, grant))
+		return 0;
 	add_object(p, c, grant, &place, &object);
 	if (object.len == 0)
 		return 0;
@@ -212,24 +220,59 @@ static bool has_future(const struct container *production, const char *on, const
 }
 
 /* What production does not have yet gets what would be granted on it if it were made there. */
+static bool is_of_new(const struct publish_container *c, const struct publish_table *t,
+		      const struct container_grant *future)
+{
+	const char *kind = future_of(future);
+	const char *schema = has_future(c->to_seen, future->on, t->to->schema) ? t->to->schema : "";
+
+	return kind && strcmp(kind, snowflake_is_view(t) ? "view" : "table") == 0 &&
+	       strcmp(future->schema, schema) == 0 && strcmp(future->privilege, "OWNERSHIP") != 0;
+}
+
+static struct container_grant on_new(const struct publish_table *t,
+				     const struct container_grant *future)
+{
+	struct container_grant own = *future;
+
+	own.on = future_of(future);
+	own.schema = t->to->schema;
+	own.name = t->from->identifier;
+	return own;
+}
+
+/* The build made it in a database that grants it on what is new in production's schema too. */
+static bool is_given_anew(const struct push *p, const struct publish_container *c,
+			  const struct container_grant *grant)
+{
+	const struct relation place = place_of(c, grant);
+	const struct publish_table *t =
+		is_on(grant, "table") || is_on(grant, "view") ? table_at(p, &place) : NULL;
+
+	for (size_t i = 0; t && !t->to_table && c->to_seen && i < c->to_seen->grant_count; i++) {
+		const struct container_grant *future = &c->to_seen->grants[i];
+
+		if (!is_of_new(c, t, future))
+			continue;
+		const struct container_grant own = on_new(t, future);
+
+		if (same_grant(&own, grant, snowflake_is_database(&c->to)))
+			return true;
+	}
+	return false;
+}
+
 static int push_new(const struct push *p, const struct publish_container *c,
 		    const struct publish_table *t)
 {
-	const char *kind = snowflake_is_view(t) ? "view" : "table";
-	char *on CLEANUP(mem_free_string) = mem_printf("future %s", kind);
-	const char *schema = has_future(c->to_seen, on, t->to->schema) ? t->to->schema : "";
-
 	for (size_t i = 0; i < c->to_seen->grant_count; i++) {
 		const struct container_grant *future = &c->to_seen->grants[i];
-		struct container_grant own = *future;
 
-		if (strcmp(future->on, on) != 0 || strcmp(future->schema, schema) != 0 ||
-		    strcmp(future->privilege, "OWNERSHIP") == 0)
+		if (!is_of_new(c, t, future))
 			continue;
-		own.on = kind;
-		own.schema = t->to->schema;
-		own.name = t->from->identifier;
-		if (push_grant(p, c, &own, true) < 0)
+		const struct container_grant own = on_new(t, future);
+
+		if (!has_grant(c->from_seen, &own) && push_grant(p, c, &own, true) < 0)
 			return -1;
 	}
 	return 0;
@@ -253,7 +296,7 @@ static int push_grants(const struct push *p, const struct publish_container *c)
 	const struct container *to = c->to_seen;
 
 	for (size_t i = 0; from && i < from->grant_count; i++)
-		if (!has_grant(to, &from->grants[i]) &&
+		if (!has_grant(to, &from->grants[i]) && !is_given_anew(p, c, &from->grants[i]) &&
 		    push_grant(p, c, &from->grants[i], false) < 0)
 			return -1;
 	for (size_t i = 0; to && i < to->grant_count; i++)

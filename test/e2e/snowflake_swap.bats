@@ -36,6 +36,11 @@ green_is_gone() { # but for the schema of the snapshot, which is built and not p
                where schema_name like 'GREEN%'" GREEN_HISTORY
 }
 
+granted_on() { # granted_on TABLE
+  sql "select listagg(privilege_type || ' ' || grantee, ', ') from information_schema.object_privileges
+    where object_schema = 'MART' and object_name = '$1' and privilege_type <> 'OWNERSHIP'"
+}
+
 comment_of() { # comment_of SCHEMA
   sql "select comment from information_schema.schemata where schema_name = '$1'"
 }
@@ -69,6 +74,23 @@ comment_of() { # comment_of SCHEMA
   assert_sql "select comment from information_schema.tables where table_schema = 'MART'
                and table_name = 'CUSTOMERS'" 'who buys'
   assert_sql "select retention_time from information_schema.schemata where schema_name = 'MART'" 3
+}
+
+@test "what is new in production has what its database grants, and the next one keeps it" {
+  sql 'grant select on table mart.orders to role analyst'
+  sql 'grant select on future tables in database shop to role auditor'
+  sql 'grant select on future views in schema mart to role loader'
+  echo 'select 1 as order_id' >models/mart/returns.sql
+  blue_green
+  rm models/mart/returns.sql
+  assert_status 0
+  [ "$(granted_on RETURNS)" = 'SELECT AUDITOR' ]
+  # It was there before the grant: what is granted on it is what was.
+  [ "$(granted_on ORDERS)" = 'SELECT ANALYST' ]
+  assert_sql "select count(*) from information_schema.object_privileges where grantee = 'LOADER'" 0
+  sql 'revoke select on future tables in database shop from role auditor'
+  sql 'revoke select on future views in schema mart from role loader'
+  sql 'drop table mart.returns'
 }
 
 @test "a failing test leaves production as it is" {

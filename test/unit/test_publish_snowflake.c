@@ -351,6 +351,82 @@ static void what_will_be_granted_there_comes_along_and_is_given_on_what_is_new(v
 			fail_msg("%s", statements.v[i]);
 }
 
+/* A new table, made in a schema beside production's: SELECT and INSERT on it come from the
+ * database. */
+static void swaps_new_in_schema(struct container_grant *of_production, size_t n,
+				struct strv *statements)
+{
+	static const struct relation in_green = { "DB", "STAGE", "ORDERS" };
+	static struct container_grant made[] = {
+		{ "table", "STAGE", "ORDERS", "SELECT", "ROLE", "ANALYST", false },
+		{ "table", "STAGE", "ORDERS", "INSERT", "ROLE", "LOADER", false },
+	};
+	const struct container green = {
+		.seen = "s", .schema = { "DB", "STAGE", NULL }, .grants = made, .grant_count = 2
+	};
+	const struct container production = { .seen = "t",
+					      .schema = { "DB", "MART", NULL },
+					      .grants = of_production,
+					      .grant_count = n };
+	struct publish_table table = one_table(&in_green, &to, &permanent, NULL);
+	struct publish_container container = {
+		.from = { "DB", "STAGE", NULL },
+		.to = { "DB", "MART", NULL },
+		.restore = { "DB", "MART__airlock_x", NULL },
+		.from_seen = &green,
+		.to_seen = &production,
+	};
+	const struct publish_set set = {
+		.tables = &table, .n = 1, .containers = &container, .container_count = 1
+	};
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	table.way = PUBLISH_SWAP;
+	dialect_find("snowflake")->publish(dialect_find("snowflake"), &set, statements, &err);
+	assert_false(err_is_set(&err));
+}
+
+static void what_a_database_grants_on_what_is_new_stays_where_schemas_are_exchanged(void **state)
+{
+	static struct container_grant grants[] = {
+		{ "future table", "", "", "SELECT", "ROLE", "ANALYST", false },
+		{ "future table", "", "", "DELETE", "ROLE", "CLEANER", false },
+		/* Of another kind: it does not stand instead of the first ones. */
+		{ "future view", "MART", "", "SELECT", "ROLE", "ANALYST", false },
+	};
+	static const char *const expected[] = {
+		"revoke INSERT on table \"DB\".\"STAGE\".\"ORDERS\" from role \"LOADER\"",
+		"grant SELECT on future views in schema \"DB\".\"STAGE\" to role \"ANALYST\"",
+		"grant DELETE on table \"DB\".\"STAGE\".\"ORDERS\" to role \"CLEANER\"",
+	};
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+
+	(void)state;
+	swaps_new_in_schema(grants, 3, &statements);
+	assert_has(&statements, expected, sizeof(expected) / sizeof(*expected));
+	for (size_t i = 0; i < statements.n; i++)
+		if (strstr(statements.v[i], "in database") ||
+		    strstr(statements.v[i], "SELECT on table"))
+			fail_msg("%s", statements.v[i]);
+}
+
+static void what_a_schema_grants_on_what_is_new_stands_instead_of_its_databases(void **state)
+{
+	static struct container_grant grants[] = {
+		{ "future table", "", "", "SELECT", "ROLE", "ANALYST", false },
+		{ "future table", "MART", "", "INSERT", "ROLE", "LOADER", false },
+	};
+	static const char *const expected[] = {
+		"revoke SELECT on table \"DB\".\"STAGE\".\"ORDERS\" from role \"ANALYST\"",
+		"grant INSERT on future tables in schema \"DB\".\"STAGE\" to role \"LOADER\"",
+	};
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+
+	(void)state;
+	swaps_new_in_schema(grants, 2, &statements);
+	assert_has(&statements, expected, sizeof(expected) / sizeof(*expected));
+}
+
 static void whose_privileges_cannot_all_be_seen_is_refused(void **state)
 {
 	static struct container_schema mine = { .name = "MART", .owned = true };
@@ -431,6 +507,10 @@ int main(void)
 		cmocka_unit_test(privileges_and_settings_inside_a_database_come_along),
 		cmocka_unit_test(
 			what_will_be_granted_there_comes_along_and_is_given_on_what_is_new),
+		cmocka_unit_test(
+			what_a_database_grants_on_what_is_new_stays_where_schemas_are_exchanged),
+		cmocka_unit_test(
+			what_a_schema_grants_on_what_is_new_stands_instead_of_its_databases),
 		cmocka_unit_test(whose_privileges_cannot_all_be_seen_is_refused),
 		cmocka_unit_test(what_leaves_with_a_database_is_refused),
 		cmocka_unit_test(a_lost_connection_is_no_answer),
