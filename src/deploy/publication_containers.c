@@ -110,7 +110,8 @@ static int check_given(const struct publication *w, const struct publish_contain
 		foreign_add(&lost, "", what);
 	}
 	return foreign_refuse_list(
-		c->to_seen, &lost, "the new schema would not have",
+		c->to_seen, &lost,
+		*c->to.schema ? "the new schema would not have" : "the new database would not have",
 		"remove it, or use wac or production-rollback, which keep the tables", err);
 }
 

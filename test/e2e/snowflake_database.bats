@@ -79,6 +79,15 @@ go_elsewhere() {
   assert_says "'SHOP' changes places with 'SHOP_GREEN'" 'state_database: SHOP_AIRLOCK'
 }
 
+@test "a database that is replicated to other accounts is left where it is" {
+  sql 'alter database shop enable replication to accounts org.other'
+  run airlock plan blue-green "${SIDES[@]}" --prepare clone
+  sql 'alter database shop disable replication'
+  assert_status 125
+  assert_says "'SHOP' cannot be exchanged: the new database would not have: replication to ORG.OTHER of SHOP" \
+    'production-rollback'
+}
+
 @test "what a full load left and the next ones added is in production, whole" {
   # T was the first load. T+1: a day more, on top of what production has.
   echo '113,2,2025-01-31,placed,EUR' >>seeds/raw_orders.csv

@@ -102,12 +102,19 @@ select to_json(object_construct(
     'database', n.database_name, 'schema', '', 'side', w.i,
     'owner', n.database_owner, 'owned', is_role_in_session(n.database_owner), 'comment', n.comment,
     'transient', n.is_transient = 'YES', 'retention', n.retention_time,
+    'given', array_construct_compact(case when r.accounts is not null
+        then object_construct('relation', n.database_name, 'what', 'replication to ' || r.accounts) end),
     'objects', coalesce(o.found, array_construct()), 'seen', coalesce(o.seen, md5('')),
     'altered', coalesce(o.altered, md5('')), 'bytes', coalesce(o.bytes, 0),
     'schemas', coalesce(s.found, array_construct()), 'grants', coalesce(g.found, array_construct())))
 from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
 join "Wh".information_schema.databases n
     on n.database_name = w.d and n.database_name = 'Wh' and w.s = ''
+left join (
+    select p.database_name as d, max(coalesce(nullif(p.replication_allowed_to_accounts, ''), 'other accounts')) as accounts
+    from "Wh".information_schema.replication_databases p
+    where p.account_name = current_account_name() group by p.database_name
+) r on r.d = n.database_name
 cross join (
     select array_agg(object_construct('kind', m.k, 'name', m.n, 'object', m.c, 'schema', m.s,
             'identifier', m.i, 'owner', m.o, 'clusters', m.r)) as found, sum(m.b) as bytes,

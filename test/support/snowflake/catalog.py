@@ -20,7 +20,7 @@ create table if not exists _fs_global.standin.objects (kind varchar, db varchar,
   name varchar, transient boolean, created timestamptz, altered timestamptz, comment varchar,
   owner varchar, text varchar, serial bigint,
   retention integer default 1, managed boolean default false, temporary boolean default false,
-  dynamic varchar, clustering varchar, reclusters boolean default false, next_value bigint default 1,
+  dynamic varchar, clustering varchar, replicated varchar, reclusters boolean default false, next_value bigint default 1,
   increment bigint default 1);
 create table if not exists _fs_global.standin.grants (kind varchar, db varchar, sch varchar,
   name varchar, privilege varchar, grantee_kind varchar, grantee varchar, grantable boolean,

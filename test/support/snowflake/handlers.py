@@ -5,6 +5,7 @@ import re
 from catalog import META, error, exists_already, missing
 from sqltext import NAME, WORD, literal, quoted, split_name
 
+ACCOUNT = "STANDIN"
 ADMINS = ("ACCOUNTADMIN", "SYSADMIN")
 HANDLERS = []
 
@@ -431,6 +432,15 @@ def set_managed(session, name, how):
     session.own("schema", *parts)
     session.catalog.run(f"update {META}.objects set managed = ? where kind = 'schema' and db = ? and "
                         "sch = ?", how.lower() == "enable", *parts)
+    return "Statement executed successfully."
+
+
+@statement(r"alter database (<word>) (?:enable replication to accounts (.+)|disable replication)")
+def set_replication(session, name, accounts):
+    (name,) = split_name(name)
+    session.own("database", name)
+    session.catalog.run(f"update {META}.objects set replicated = ? where kind = 'database' and db = ?",
+                        accounts and accounts.upper(), name)
     return "Statement executed successfully."
 
 

@@ -6,6 +6,7 @@ Emulated by us (a test of each in test_standin.py):
   create [or replace] [transient] table|schema|database .. clone (copy grants, transient rule, views)
   alter database|schema|table .. swap with; .. rename to; a schema's retention and managed access; views keep the text that the client sent, so
     that after a swap a view still reads the database that its text names, and fails without it
+  alter database .. enable|disable replication: that replication_databases says it, of this account only
   drop database|schema|table|view; comment on, set comment
   grant, revoke (objects, all .., future .., ownership), show [future] grants; owners; a role that
     is neither owner nor ACCOUNTADMIN nor SYSADMIN is refused replacing, dropping, renaming, swapping
@@ -85,6 +86,7 @@ def prepare(cursor, text):
     """What the engine gets of a statement that has no handler, and what is to be noted after it."""
     session = handlers.Session(CATALOG, cursor._conn)
     text = re.sub(r"\bcurrent_role\s*\(\s*\)", f"'{session.role}'", text, flags=re.IGNORECASE)
+    text = re.sub(r"\bcurrent_account_name\s*\(\s*\)", literal(handlers.ACCOUNT), text, flags=re.IGNORECASE)
     text = re.sub(r"\bis_role_in_session\s*\(([^()]*)\)",
                   f"('{session.role}' in ('ACCOUNTADMIN', 'SYSADMIN', \\1))", text, flags=re.IGNORECASE)
     text = re.sub(r"\btable\s*\(\s*(?:[\w\".]+\.)?information_schema\.query_history_by_user\s*\([^()]*\)\s*\)",
@@ -302,6 +304,9 @@ OWN_VIEWS = {
         case when transient then 'YES' else 'NO' end as "IS_TRANSIENT", comment as "COMMENT",
         created as "CREATED", altered as "LAST_ALTERED", 1 as "RETENTION_TIME", 'STANDARD' as "TYPE"
         from {META}.objects where kind = 'database'""",
+    "REPLICATION_DATABASES": f"""select '{handlers.ACCOUNT}' as "ACCOUNT_NAME", db as "DATABASE_NAME",
+        'true' as "IS_PRIMARY", replicated as "REPLICATION_ALLOWED_TO_ACCOUNTS"
+        from {META}.objects where kind = 'database' and replicated is not null""",
     "SEQUENCES": f"""select db as "SEQUENCE_CATALOG", sch as "SEQUENCE_SCHEMA", name as "SEQUENCE_NAME",
         owner as "SEQUENCE_OWNER", next_value as "NEXT_VALUE", increment as "INCREMENT", created as "CREATED",
         altered as "LAST_ALTERED" from {META}.objects where kind = 'sequence' and db = '${{catalog}}'""",

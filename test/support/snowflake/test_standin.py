@@ -139,6 +139,18 @@ def test_retention_and_managed_access_of_a_schema_go_with_it(sf):
     assert sf(read + "'NEXT'") == [(1, "NO")]
 
 
+def test_replication_is_said_and_goes_with_its_database(sf):
+    replicated = ("select database_name, replication_allowed_to_accounts from "
+                  "prod.information_schema.replication_databases where account_name = current_account_name()")
+    assert sf(replicated) == []
+    sf("alter database prod enable replication to accounts org.other")
+    assert sf(replicated) == [("PROD", "ORG.OTHER")]
+    sf("alter database prod swap with stg")
+    assert sf(replicated) == [("STG", "ORG.OTHER")]
+    sf("alter database stg disable replication")
+    assert sf(replicated) == []
+
+
 def test_swapping_twice_is_where_it_began(sf):
     sf("alter database PROD swap with STG")
     sf("alter database PROD swap with STG")
