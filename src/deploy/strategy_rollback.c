@@ -480,6 +480,7 @@ static int rollback_plan(const struct strategy_input *input, struct plan *plan, 
 	const struct routes *routes = input->routes;
 
 	publication_init(&w, input, plan);
+	state_hold_production(&w.state);
 	if (publication_check_declared(&w, err) < 0)
 		return -1;
 	if (read_past(input, &past, err) < 0)
@@ -501,6 +502,7 @@ static const char *const one_by_one[] = { "snowflake", "bigquery", NULL };
 const struct strategy strategy_rollback = {
 	.name = "rollback",
 	.summary = "put production back to the restore points of a deployment",
+	.holds_production = true, /* nobody else locks what it publishes from */
 	.one_by_one = one_by_one,
 	.plan = rollback_plan,
 };

@@ -140,3 +140,19 @@ history() {
   assert_status 0
   [ "$(days)" = "$days_of_T"$'\n'2025-01-20 ] || fail "$(days)"
 }
+
+# bats test_tags=engine:postgres
+@test "a rollback that died in its publish is settled by the next deployment, and keeps no lock" {
+  next_order 201 2025-02-01
+  incremental
+  assert_status 0
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  DIRECT_FAULT=run-operation/4.0:before:crash-airlock run -137 airlock rollback "${SIDES[@]}" --yes
+  rm "$DIRECT_TRACE"
+  incremental
+  assert_status 0
+  assert_says 'died and is settled: it had not changed production'
+  for lock in $(sql "select table_name from information_schema.tables where table_name like 'airlock_lock_%'"); do
+    assert_sql "select count(*) from airlock.$lock where nonce <> ''" 0
+  done
+}
