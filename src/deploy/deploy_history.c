@@ -7,6 +7,8 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
+enum { FIRST_WAIT_MS = 200, LONGEST_WAIT_MS = 2000, WAIT_LIMIT_MS = 15000 };
+
 /* The table is made by the first deployment. */
 bool deploy_is_log_missing(const struct err *err)
 {
@@ -46,6 +48,23 @@ bool deploy_is_file_missing(const struct deploy *deploy)
 	return !fs_exists(path) && !fs_exists(in_project);
 }
 
+/* Again for a while when the warehouse made it give way. */
+static int run(const struct deploy *deploy, const struct ops *ops, struct ops_reply *ret_reply,
+	       struct err *err)
+{
+	const struct executor executor = { .dialect = deploy->sides.dialect };
+	struct backoff backoff;
+
+	backoff_init(&backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, WAIT_LIMIT_MS);
+	while (ops_run(&deploy->sides.connection, ops, false, NULL, NULL, ret_reply, err) < 0) {
+		if (!executor_is_transient(&executor, err) || !backoff_wait(&backoff))
+			return -1;
+		ops_reply_release(ret_reply);
+		err_release(err);
+	}
+	return 0;
+}
+
 static json_t *read_log(struct deploy *deploy, const char *id, struct err *err)
 {
 	struct state state CLEANUP(state_release) = { 0 };
@@ -59,7 +78,7 @@ static json_t *read_log(struct deploy *deploy, const char *id, struct err *err)
 	if (state_push_history(&state, id, &query, err) < 0)
 		return NULL;
 	ops_add_query(&ops, query.v[0]);
-	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
+	if (run(deploy, &ops, &reply, err) < 0)
 		return deploy_is_log_missing(err) ? no_history(id, err) : NULL;
 	return history_of(reply.rows[0], err);
 }
