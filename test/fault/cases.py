@@ -58,6 +58,7 @@ class Case:
     may_be_missed: bool = False  # the place may not be reached: then nothing may have gone wrong
     is_retried: bool = False  # and nobody but the journal notices
     is_whole: bool = False  # a step, a command or a hook: not a statement or a node inside
+    is_commit: bool = False  # the statement with which production changes
     interrupted: int = 0  # the exit status of one that is told to stop before it publishes; 0: it is not
     number: int = 0  # of all cases
 
@@ -171,7 +172,7 @@ def _case(commands, verb, nth, call, when, kind, is_before):
     fault = {"DIRECT_FAULT": at(verb, nth, call, when, kind)}
     interrupted = SIGNALS[kind] if is_before and kind in SIGNALS else 0
     return Case(commands.place(verb, nth, call), f"{kind} {when}".replace("=", " "), (fault,), is_whole=not call,
-                interrupted=interrupted)
+                is_commit=(verb, nth) == commands.publish and call in commands.commits(), interrupted=interrupted)
 
 
 def special(calls):
@@ -255,7 +256,7 @@ def broken_recoveries(world, commands):
     for commit, when in places:
         first = {"DIRECT_FAULT": at(verb, nth, commit, when, "crash-airlock")}
         world.thaw()
-        world.deploy(**first)
+        world.do(**first)
         world.recover()
         recovery = Commands(world.trace())
         for (other, number), calls in recovery.calls.items():

@@ -18,7 +18,7 @@ def of_state(world, run):
     return [] if state in ("old", "new") or is_between else [f"production is {state}"]
 
 
-def of_report(run, before, after, world):
+def of_report(run, before, after, world, published_is="new"):
     """What was said is what is so. Nobody reports who was killed. Of a rebuild that began, some of
     production may be new, and of a refresh those sources that were good. Where tables change one at a time
     one may have become another that holds the same."""
@@ -33,7 +33,7 @@ def of_report(run, before, after, world):
     outcome, status = report["outcome"], run.status
     changed = report["raw_changed" if "raw_changed" in report else "production_changed"]
     published = report["refreshed" if "refreshed" in report else "published"]
-    unchanged, is_new = before == after, after == "new" or world.strategy.mirrors and after == "mixed"
+    unchanged, is_new = before == after, after == published_is or world.strategy.mirrors and after == "mixed"
     may_be_new = is_new or after == "mixed" or world.strategy.rebuilds or world.is_standin
     claims = (
         (report["exit"] == status, f"the report says exit {report['exit']}"),

@@ -15,7 +15,7 @@ def deploy_again(world, state):
     run = world.deploy()
     if partly:
         return _only_resumed(world, partly, state, run)
-    return run, "new", _failed(run)
+    return run, world.deployed, _failed(run)
 
 
 def resume(world, state):

@@ -1,5 +1,5 @@
-"""kill -9 at random moments: of airlock, of its dbt, of both. Production is the old or the new one,
-and the next deployment publishes. The seed is in the name of each case: --seed tries it again."""
+"""kill -9 at random moments: of airlock, of its dbt, of both. Production is the old or the new one, and
+the next deployment, resume or abort settles it. The seed is in the name of each case: --seed tries it again."""
 
 import os
 import random
@@ -11,6 +11,7 @@ from followups import FOLLOWUPS
 from world import REAL, World
 
 VICTIMS = ("airlock", "dbt", "both")
+NEXT = ("deploy", "resume", "abort")  # of each victim each
 
 
 def run(engine, strategy, options, report):
@@ -24,11 +25,12 @@ def run(engine, strategy, options, report):
         for seed in seeds:
             chance = random.Random(seed)
             victim = VICTIMS[seed % len(VICTIMS)]
-            problems, note = _kill(world, victim, chance.uniform(0, duration))
-            report.case(f"{victim} killed at a random moment, seed {seed}", problems, note)
+            followup = NEXT[seed // len(VICTIMS) % len(NEXT)]
+            problems, note = _kill(world, victim, chance.uniform(0, duration), followup)
+            report.case(f"{victim} killed at a random moment, seed {seed}; then {followup}", problems, note)
 
 
-def _kill(world, victim, delay):
+def _kill(world, victim, delay, followup):
     world.thaw()
     process = world.popen(world.deploy_arguments())
     time.sleep(delay)
@@ -37,17 +39,22 @@ def _kill(world, victim, delay):
             os.kill(pid, signal.SIGKILL)
         except ProcessLookupError:
             pass  # it was faster
-    run_ = world.finish(process)
+    killed = world.finish(process)
     problems = checks.of_processes(world.trace())  # first: one that is dying may hold the file
     state = world.state()
-    problems += checks.of_state(world, run_) + checks.of_report(run_, "old", state, world)
-    followup, expected, _ = FOLLOWUPS["deploy"](world, state)
+    problems += checks.of_state(world, killed) + checks.of_report(killed, "old", state, world)
+    run_, expected, wrong = FOLLOWUPS[followup](world, state)
     settled = world.state()
-    if followup.status or settled != expected:
-        problems.append(f"the next deployment ended with {followup.status}: {followup.errors[-1500:]}")
-    problems += checks.of_report(followup, state, settled, world) + checks.of_rest(world) + checks.of_gc(world)
+    if wrong or settled != expected:
+        problems += [*wrong, f"after {followup} production is {settled}: {run_.errors[-1500:]}"]
+    problems += checks.of_report(run_, state, settled, world)
+    if followup != "deploy":
+        after = world.deploy()
+        if after.status or world.state() != world.deployed:
+            problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
+    problems += checks.of_rest(world) + checks.of_gc(world)
     ends = [text.splitlines()[0] for text in (state, settled)]
-    return problems, f"after {delay:.2f} s: {run_.status} {ends[0]}, then {ends[1]}"
+    return problems, f"after {delay:.2f} s: {killed.status} {ends[0]}, then {ends[1]}"
 
 
 def _victims(airlock, victim):

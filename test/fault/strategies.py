@@ -21,6 +21,7 @@ class Strategy:
     files: bool = False  # staging is a file of its own, and takes the place of production's
     mirrors: bool = False  # production is the raw layer, which copies its sources
     has_hooks: bool = False  # its faults are those of hooks: FAULT_BEFORE and FAULT_AFTER are run
+    rolls_back: bool = False  # what meets the fault takes a deployment back
 
 
 EVERYWHERE = ("duckdb", "postgres", "snowflake", "bigquery")
@@ -41,6 +42,38 @@ ROLLBACK = Strategy(
     # a view over a table whose columns will change
     in_place="drop view mart.open_orders",
 )
+
+SCHEMAS = Strategy(
+    name="blue-green",
+    arguments=("blue-green", "--from", "green", "--to", "prod", "--tags", "mart,utils",
+               "--foreign-objects", "mart.by_hand"),
+    sides=("--from", "green", "--to", "prod"),
+    dbt=("--", "--full-refresh"),
+    own_schemas=("airlock", "airlock_restore"),
+    aside="^green_|__airlock_",
+    engines=("postgres",),
+)
+
+FILES = Strategy(
+    name="blue-green",
+    arguments=("blue-green", "--from", "blue_green", "--to", "prod",
+               "--foreign-objects", "mart.by_hand,mart.*_by_c*,reports.*"),
+    sides=("--from", "blue_green", "--to", "prod"),
+    dbt=("--", "--full-refresh"),
+    own_schemas=("airlock", "airlock_restore"),
+    files=True,
+    line="",
+    engines=("duckdb",),
+)
+
+
+def cloned(strategy):
+    return replace(strategy, name="blue-green-clone", arguments=(*strategy.arguments, "--prepare", "clone"), dbt=())
+
+
+def rolled_back(strategy):
+    return replace(strategy, name=f"rollback-{strategy.name}", rolls_back=True, engines=strategy.engines[:2])
+
 
 STRATEGIES = (
     WAC,
@@ -67,16 +100,11 @@ STRATEGIES = (
     ),
     ROLLBACK,
     replace(ROLLBACK, in_place="select 1", engines=("snowflake", "bigquery")),
-    Strategy(
-        name="blue-green",
-        arguments=("blue-green", "--from", "green", "--to", "prod", "--tags", "mart,utils",
-                   "--foreign-objects", "mart.by_hand"),
-        sides=("--from", "green", "--to", "prod"),
-        dbt=("--", "--full-refresh"),
-        own_schemas=("airlock", "airlock_restore"),
-        aside="^green_|__airlock_",
-        engines=("postgres",),
-    ),
+    SCHEMAS,
+    FILES,
+    cloned(SCHEMAS),
+    cloned(FILES),
+    *map(rolled_back, (WAC, SCHEMAS, FILES)),
     Strategy(
         name="blue-green",
         arguments=("blue-green", "--from", "green", "--to", "prod", "--exclude", "customers_history",
@@ -100,17 +128,6 @@ STRATEGIES = (
         home="shop_airlock",
         in_place="select 1",
         engines=("snowflake",),
-    ),
-    Strategy(
-        name="blue-green",
-        arguments=("blue-green", "--from", "blue_green", "--to", "prod",
-                   "--foreign-objects", "mart.by_hand,mart.*_by_c*,reports.*"),
-        sides=("--from", "blue_green", "--to", "prod"),
-        dbt=("--", "--full-refresh"),
-        own_schemas=("airlock", "airlock_restore"),
-        files=True,
-        line="",
-        engines=("duckdb",),
     ),
     Strategy(
         name="mirror",

@@ -165,10 +165,12 @@ class World:
         self.environment["DIRECT_SCENARIO"] = json.dumps(SCENARIO)  # says the same to the stand-in
         if self.strategy.verb == "publish":
             self._build("staging")
+        if self.strategy.rolls_back:
+            self._expect(self.deploy())
         self._freeze()
         self.old = self.production()
         self.frozen_events = set(self.events())
-        self._expect(self.deploy())
+        self._expect(self.do())
         self.new = self.production()
         self.good_trace = self.trace()
         self.good_steps = [line["step"] for line in self.journal() if line["event"] == "intent"]
@@ -318,6 +320,12 @@ class World:
         asks = [] if self.strategy.mirrors else ["--yes"]
         return [self.strategy.verb, *self.strategy.arguments, *asks, "--json", *self.strategy.dbt]
 
+    def do_arguments(self):
+        """What is tried: a deployment, or the way back from one."""
+        if self.strategy.rolls_back:
+            return ["rollback", *self.strategy.sides, "--yes", "--json"]
+        return self.deploy_arguments()
+
     def run(self, arguments, **environment):
         self.trace_file.unlink(missing_ok=True)
         process = self.popen(arguments, **environment)
@@ -335,14 +343,22 @@ class World:
     def deploy(self, **environment):
         return self.run(self.deploy_arguments(), **environment)
 
+    def do(self, **environment):
+        return self.run(self.do_arguments(), **environment)
+
+    @property
+    def deployed(self):
+        """What production is behind a deployment."""
+        return "old" if self.strategy.rolls_back else "new"
+
     def recover(self, **environment):
         """The next deployment; where tables change one at a time only who resumes the dead one goes on."""
         return self.run(["resume", *self.strategy.sides, "--json"], **environment) if (
             self.is_standin) else self.deploy(**environment)
 
     def steps(self):
-        """Of the plan; publish and mirror refresh have none to show but in their journal."""
-        if self.strategy.verb in ("publish", "mirror"):
+        """Of the plan; some have none to show but in their journal."""
+        if self.strategy.verb in ("publish", "mirror") or self.strategy.rolls_back:
             return self.good_steps
         run = self.run(["plan", *self.strategy.arguments, "--json", *self.strategy.dbt])
         self._expect(run)
