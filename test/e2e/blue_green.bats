@@ -85,19 +85,22 @@ refused() { # refused WORDS...: nothing happened
     create view reports.over_view as select * from reports.big;
     create table reports.notes (customer_id int references mart.customers (customer_id));
     create function reports.n() returns bigint language sql begin atomic select count(*) from mart.orders; end"
-  shape >"$BATS_TEST_TMPDIR/before"
+  remember_production
+  shape >"$BATS_TEST_TMPDIR/shape.before"
   defaults="select d.defaclobjtype, d.defaclacl from pg_default_acl d where d.defaclnamespace = 'mart'::regnamespace"
   had=$(sql "$defaults")
   change_data
   blue_green
   assert_status 0
-  shape >"$BATS_TEST_TMPDIR/after"
-  diff "$BATS_TEST_TMPDIR"/{before,after}
+  shape >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
   assert_sql "$defaults" "$had"
   assert_sql "select reloptions from pg_class where oid = 'mart.orders'::regclass" "$(sql "select array['fillfactor=70']")"
   assert_sql "select count(*) from reports.over_view where country = 'CH'" \
     "$(sql "select count(*) from mart.orders join mart.customers using (customer_id) where country = 'CH'")"
   assert_sql 'select reports.n()' 12
+  assert_taken_back
+  assert_sql "$defaults" "$had"
 }
 
 @test "nobody gets more: what staging grants does not come along" {

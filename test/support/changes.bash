@@ -94,9 +94,11 @@ shape() { # all but the rows, which are meant to change
 what_people_gave_stays() {
   give_by_hand
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  remember_production
   shape >"$BATS_TEST_TMPDIR/shape.before"
   assert_published "$@"
   shape >"$BATS_TEST_TMPDIR/shape.after"
   diff "$BATS_TEST_TMPDIR"/shape.{before,after}
   assert_sql "select n from reports.countries where country = 'CH'" 1
+  assert_taken_back
 }
