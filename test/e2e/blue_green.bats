@@ -328,6 +328,24 @@ refused() { # refused WORDS...: nothing happened
   assert_production_unchanged
 }
 
+@test "what somebody changes between the tests and the publish, on either side: 73" {
+  change_data
+  blue_green --before-publish "$(by_hand 'insert into green_mart.orders select * from green_mart.orders limit 1')"
+  assert_status 73
+  assert_says green_mart.orders 'production was not changed'
+  assert_country IT
+  assert_sql 'select count(*) from mart.orders' 12
+  blue_green --before-publish "$(by_hand 'insert into mart.orders select * from mart.orders limit 1')"
+  assert_status 73
+  assert_says mart.orders 'production was not changed'
+  assert_country IT
+  assert_sql 'select count(*) from mart.orders' 13
+  blue_green
+  assert_status 0
+  assert_country CH
+  assert_sql 'select count(*) from mart.orders' 12
+}
+
 @test "readers of two tables in one query never see one of each set, and no error" {
   begin_reading "$ORDERS_AND_CUSTOMERS"
   for round in 1 2 3 4 5 6; do

@@ -209,6 +209,20 @@ refused() { # refused WORDS...: nothing happened
   assert_says 'had published'
 }
 
+@test "what somebody changes in the staging file between the tests and the exchange: 73" {
+  change_data
+  remember_production
+  blue_green --before-publish \
+    "SHOP_DUCKDB='$SHOP_DUCKDB_GREEN' $(by_hand 'insert into mart.orders select * from mart.orders limit 1')"
+  assert_status 73
+  assert_says mart.orders 'production was not changed'
+  assert_production_unchanged
+  blue_green
+  assert_status 0
+  assert_country CH
+  assert_sql 'select count(*) from mart.orders' 12
+}
+
 @test "what another program writes between the comparison and the exchange is not lost" {
   change_data
   # shellcheck disable=SC2016

@@ -114,6 +114,22 @@ stayed() { # what models_go left, named
   wap_by_copy && what_people_gave_stays
 }
 
+# bats test_tags=engine:any
+@test "wap by copy: what somebody changes between the tests and the publish, on either side: 73" {
+  wap_by_copy
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  for changed in unaudited.customers mart.customers; do
+    publish --before-publish "$(by_hand "insert into $changed select * from $changed where customer_id = 1")"
+    assert_status 73
+    assert_says "$changed" 'production was not changed'
+    assert_sql 'select country from mart.customers where customer_id = 4' IT
+  done
+  assert_sql 'select count(*) from mart.customers' 9
+  assert_published
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  assert_sql 'select count(*) from mart.customers' 8
+}
+
 # bats test_tags=exhaustive
 @test "wap by rebuild: columns are added, removed and retyped" {
   wap_by_rebuild && columns_change

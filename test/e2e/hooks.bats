@@ -65,8 +65,7 @@ hooks_of_history() { # of the newest deployment
   assert_status 73
   assert_says 'stage.customers' 'production was not changed'
   assert_production_unchanged
-  by_hand="insert into utils.calendar select * from utils.calendar limit 1"
-  deploy --before-publish "'$PYTHON' '$ROOT/test/support/sql.py' '$by_hand'"
+  deploy --before-publish "$(by_hand 'insert into utils.calendar select * from utils.calendar limit 1')"
   assert_status 73
   assert_says 'utils.calendar' 'production was not changed'
   assert_sql 'select country from mart.customers where customer_id = 4' IT

@@ -64,6 +64,11 @@ standin() {
   STANDIN_OWNER=$$ "$ROOT/test/support/standin" "$@"
 }
 
+# The same as a command for a hook of a deployment.
+by_hand() { # by_hand SQL
+  printf "'%s' '%s' '%s'" "$PYTHON" "$ROOT/test/support/sql.py" "$1"
+}
+
 begin_file() { # begin_file PROJECT
   export ROOT WORK=$BATS_FILE_TMPDIR/work
   export SHOP_DUCKDB=$WORK/warehouse.duckdb
