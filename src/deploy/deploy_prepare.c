@@ -8,6 +8,7 @@
 #include "airlock/base/backoff.h"
 #include "airlock/base/fs.h"
 #include "airlock/deploy/observe.h"
+#include "airlock/deploy/publication.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
@@ -62,10 +63,11 @@ static int check_copies(const struct deploy *deploy, json_t *const *answers, str
 	return 0;
 }
 
-static void name_failure(const char *from, bool copies, struct err *err)
+static void name_failure(const char *from, bool copies, const char *user, struct err *err)
 {
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 	const char *used = strstr(message, DIALECT_RAISED_USED);
+	const char *grant = strstr(message, DIALECT_RAISED_PRIVILEGE);
 
 	deploy_name_raised(err, "the prepare was stopped");
 	if (err->code == ERR_CONFLICT)
@@ -75,6 +77,9 @@ static void name_failure(const char *from, bool copies, struct err *err)
 		err_set(err, ERR_UNSUPPORTED, "the prepare was stopped:%.*s",
 			(int)strcspn(used, "\n"), used);
 		err_hint(err, "drop what uses it, or let it be built by this project");
+	} else if (grant) {
+		grant += strlen(DIALECT_RAISED_PRIVILEGE " ");
+		publication_lacks(user, grant, (int)strcspn(grant, "\n"), err);
 	} else if (err->code == ERR_WAREHOUSE) {
 		err_set(err, ERR_WAREHOUSE, "staging could not be %s: %s",
 			copies ? "filled from production" : "prepared", message);
@@ -128,7 +133,8 @@ int deploy_prepare(struct deploy *deploy, struct err *err)
 	if (executor_add_statements(&x, &queries, true, &ops, err) < 0)
 		return -1;
 	if (run(&x, &ops, &reply, err) < 0) {
-		name_failure(deploy->sides.from, deploy->plan.copy_count > 0, err);
+		name_failure(deploy->sides.from, deploy->plan.copy_count > 0, deploy->observed.user,
+			     err);
 		return -1;
 	}
 	return check_copies(deploy, reply.rows + statements, err);

@@ -18,6 +18,7 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 		.set = { .by_content = input->builds_nothing || input->reuses ||
 				       config_is(input->config, OPTION_CONFLICT, "content"),
 			 .is_reused = input->reuses,
+			 .user = input->observed->user,
 			 .lock_attempt_ms = 300,
 			 .timeout_ms = config_number(input->config, OPTION_PUBLISH_TIMEOUT) * 1000,
 			 .keep_for_s = config_number(input->config, OPTION_KEEP_FOR) },

@@ -198,6 +198,8 @@ int publication_choose_containers(struct publication *w, struct err *err)
 	for (size_t i = 0; i < routes->container_count; i++)
 		if (add_container(w, &routes->containers[i], err) < 0)
 			return -1;
+	if (w->in->runs && publication_check_privileges(w, err) < 0)
+		return -1;
 	for (size_t i = 0; i < w->set.container_count; i++)
 		if (check_home(w, &w->set.containers[i], err) < 0 ||
 		    check_container(w, &w->set.containers[i], err) < 0)

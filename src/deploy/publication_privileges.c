@@ -13,12 +13,15 @@ static struct relation relation_of(const json_t *object)
 				   js_get_string(object, "identifier") };
 }
 
+static void add(const char *grant, struct strv *grants)
+{
+	if (grant && !strv_contains(grants, grant))
+		strv_push(grants, grant);
+}
+
 static void need(const json_t *object, const char *grant, struct strv *grants)
 {
-	const char *text = js_get_string(object, grant);
-
-	if (text && !strv_contains(grants, text))
-		strv_push(grants, text);
+	add(js_get_string(object, grant), grants);
 }
 
 static void check_schemas(const struct publication *w, const struct publish_table *t,
@@ -51,6 +54,26 @@ static void check_staging(const struct publication *w, const struct publish_tabl
 	}
 }
 
+/* What changes places with its name, and whatever is in it. */
+static void check_containers(const struct publication *w, struct strv *grants)
+{
+	const json_t *containers = js_get_array(w->in->observed->json, "containers");
+
+	for (size_t i = 0; w->set.container_count > 0 && i < json_array_size(containers); i++) {
+		const json_t *list = js_get_array(json_array_get(containers, i), "grants");
+
+		for (size_t k = 0; k < json_array_size(list); k++)
+			add(json_string_value(json_array_get(list, k)), grants);
+	}
+}
+
+int publication_lacks(const char *user, const char *grants, int len, struct err *err)
+{
+	err_set(err, ERR_PRIVILEGE_MISSING, "the user that publishes, '%s', may not do all of it",
+		user ? user : "");
+	return err_hint(err, "%.*s;", len, grants);
+}
+
 int publication_check_privileges(const struct publication *w, struct err *err)
 {
 	struct strv grants CLEANUP(strv_release) = STRV_INIT;
@@ -59,13 +82,12 @@ int publication_check_privileges(const struct publication *w, struct err *err)
 		check_schemas(w, &w->set.tables[i], &grants);
 		check_staging(w, &w->set.tables[i], &grants);
 	}
+	check_containers(w, &grants);
 	if (grants.n == 0)
 		return 0;
 	char *list CLEANUP(mem_free_string) = strv_join(&grants, "; ");
 
-	err_set(err, ERR_PRIVILEGE_MISSING, "the user that publishes, '%s', may not do all of it",
-		w->in->observed->user ? w->in->observed->user : "");
-	return err_hint(err, "%s;", list);
+	return publication_lacks(w->in->observed->user, list, (int)strlen(list), err);
 }
 
 static bool names_readers(const struct publish_table *t)

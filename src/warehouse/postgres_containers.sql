@@ -136,7 +136,19 @@ found as (
             select json_agg(json_build_object('relation', g.relation, 'what', g.what)
                 order by g.relation, g.what)
             from given g where g.ns = s.oid)
-    )::text as picture
+    )::text as picture,
+    (
+        select json_agg(distinct g.statement) from (
+            select format('grant %I to %I', pg_get_userbyid(o.owner), current_user) as statement
+                from (
+                    select s.nspowner as owner
+                    union select c.relowner from pg_class c where c.relnamespace = s.oid
+                    union select r.proowner from pg_proc r where r.pronamespace = s.oid
+                ) o where not pg_has_role(o.owner, 'usage')
+            union all select format('grant create on database %I to %I', current_database(), current_user)
+                where not has_database_privilege(current_database(), 'create')
+        ) g
+    ) as grants
     from p, s where p.path is not null
 )
-select (f.picture::jsonb || jsonb_build_object('seen', md5(f.picture)))::text from found f order by f.side, f.s
+select (f.picture::jsonb || jsonb_build_object('seen', md5(f.picture), 'grants', f.grants))::text from found f order by f.side, f.s

@@ -208,6 +208,13 @@
 		      "{words:literal} "                                                           \
 		      "where n.nspname = {schema:literal}")
 
+/* Through the connection that builds: what it makes belongs to it, and the other one has to rename
+ * it and give it away. */
+#define BUILDER_BODY                                                                               \
+	"do begin if not pg_has_role({user:literal}, current_user, 'usage') then "                 \
+	"raise exception '" DIALECT_RAISED_PRIVILEGE " grant % to %', "                            \
+	"quote_ident(current_user), quote_ident({user:literal}); end if; end"
+
 #define BUILDING_BODY                                                                              \
 	"do begin if coalesce(obj_description(to_regnamespace({schema:literal}), "                 \
 	"'pg_namespace'), '') not like '%[airlock: ' || {what:literal} || ']' then "               \
@@ -257,6 +264,10 @@ static int push_mark(struct strv *statements, const struct dialect *dialect,
 int postgres_mark(const struct dialect *dialect, const struct publish_set *set,
 		  struct strv *statements, struct err *err)
 {
+	const struct sql_arg user = SQL_ARG_LITERAL("user", set->user);
+
+	if (set->user && dialect_push_text(statements, dialect, BUILDER_BODY, &user, 1, err) < 0)
+		return -1;
 	for (size_t i = 0; i < set->container_count; i++) {
 		const struct relation *from = &set->containers[i].from;
 		const struct sql_arg args[] = {

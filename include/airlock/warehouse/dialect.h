@@ -159,6 +159,7 @@ enum dialect_template {
 #define DIALECT_RAISED_USED "airlock-used:"
 #define DIALECT_RAISED_VIEW "airlock-view:"
 #define DIALECT_RAISED_DEPENDENT "airlock-dependent:"
+#define DIALECT_RAISED_PRIVILEGE "airlock-privilege:" /* and the statement that gives it */
 
 /* Staging where it is a file of its own: production's has the name that dbt gives to both. */
 #define DIALECT_STAGING_FILE "airlock_staging"
@@ -246,7 +247,8 @@ struct publish_set {
 	size_t n;
 	struct publish_container *containers; /* PUBLISH_SWAP; sorted by to */
 	size_t container_count;
-	bool by_content; /* rows are compared, not only their number */
+	const char *user; /* of the session that publishes; NULL: the warehouse does not say */
+	bool by_content;  /* rows are compared, not only their number */
 	struct publish_dependent *dependents;
 	size_t dependent_count;
 	size_t turns;            /* one more than the largest turn */
