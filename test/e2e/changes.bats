@@ -33,6 +33,11 @@ wac() {
   STRATEGY=(wac --from staging --to prod --tags 'mart,utils')
 }
 
+publish_wac() {
+  wac
+  VERB=publish
+}
+
 production_rollback() {
   STRATEGY=(production-rollback --from staging --to prod --tags 'mart,utils' --build +tag:mart +tag:utils)
   OF_DBT=(-- --full-refresh) KINDS=1
@@ -74,13 +79,37 @@ stayed() { # what models_go left, named
 }
 
 # bats test_tags=exhaustive
+@test "publish: columns are added, removed and retyped" {
+  publish_wac && columns_change
+}
+
+# bats test_tags=exhaustive
+@test "publish: a view becomes a table, and a table a view" {
+  publish_wac && kinds_change
+}
+
+# bats test_tags=exhaustive
+@test "publish: a model is deleted, and one renamed" {
+  publish_wac && models_go && stayed
+}
+
+# bats test_tags=exhaustive
+@test "publish: grants, comments, indexes, constraints and a view of others stay" {
+  publish_wac && what_people_gave_stays
+}
+
+# bats test_tags=exhaustive
 @test "production-rollback: columns are added, removed and retyped" {
   production_rollback && columns_change
 }
 
 # bats test_tags=exhaustive
 @test "production-rollback: a view becomes a table, and views are left out" {
-  production_rollback && kinds_change
+  production_rollback
+  publish --views rebuild
+  assert_status 125
+  assert_says "'production-rollback' publishes no views" 'views: skip'
+  kinds_change
 }
 
 # bats test_tags=exhaustive

@@ -1,14 +1,17 @@
 # What changes between two deployments, and what production keeps: the same for every strategy. Who
-# loads this sets STRATEGY, the words behind `deploy`, OF_DBT, which comes last, and FROM, the target.
+# loads this sets STRATEGY, the words behind `deploy`, OF_DBT, which comes last, and FROM, the target;
+# VERB is `publish` where a plain build goes before.
 # shellcheck shell=bash
 # shellcheck disable=SC2154 # the one that loads this
 
+VERB=deploy
 STRATEGY=()
 KINDS=2 # how many of the two get another kind: production-rollback publishes no views
 OF_DBT=()
 
 publish() { # publish [OPTION...], into $status and $output
-  run airlock deploy "${STRATEGY[@]}" --yes "$@" "${OF_DBT[@]}"
+  [ "$VERB" = deploy ] || dbt build --quiet --target "$FROM"
+  run airlock "$VERB" "${STRATEGY[@]}" --yes "$@" "${OF_DBT[@]}"
 }
 
 columns() { # columns SCHEMA.TABLE: names and types, in their order
