@@ -2,10 +2,11 @@
 # The mirror: the raw layer of the shop copies its sources, and a build reads the copies.
 
 load ../support/common.bash
+load ../support/changes.bash
 
 setup_file() {
   begin_file shop
-  mirror_sources
+  directly mirror_sources
   freeze
 }
 
@@ -19,6 +20,7 @@ teardown_file() {
 
 # bats test_tags=engine:any
 @test "generate writes the raw models that are missing, and says what reads a source" {
+  mv models/raw/_raw.yml models/staging/_sources.yml
   rm models/raw/mirror_orders.sql
   sed -i "s/{{ ref('mirror_orders' .*/{{ source('shop', 'orders') }}/" models/staging/stg_orders.sql
   sed -i "s/{{ ref('mirror_customers' .*/{{ source('shop', 'customers') }} as c/" models/staging/stg_customers.sql
@@ -26,12 +28,25 @@ teardown_file() {
   assert_status 0
   assert_says 'wrote models/raw/raw_shop__orders.sql' "-from {{ source('shop', 'customers') }} as c"
   grep -qF "select * from {{ source('shop', 'orders') }}" models/raw/raw_shop__orders.sql
+  diff models/raw/_raw.yml - <<'YAML'
+version: 2
+
+models:
+  - name: raw_shop__orders
+    description: >-
+      The last good copy of shop.orders; 'airlock mirror refresh' fills it.
+YAML
+  echo '# mine' >models/raw/_raw.yml
+  rm models/raw/raw_shop__orders.sql
+  run --separate-stderr airlock mirror generate
+  assert_status 0
   patch -p1 <<<"$output"
   grep -qF "from {{ ref('mirror_customers') }} as c" models/staging/stg_customers.sql
   dbt ls --quiet --select stg_orders,raw_shop__orders+1 stg_customers,mirror_customers+1 |
     grep -qxF shop.staging.stg_orders
   # The schema file was there, and stays what it was.
   assert_says 'left alone models/raw/_raw.yml: the file is there'
+  [ "$(cat models/raw/_raw.yml)" = '# mine' ]
   run airlock mirror generate
   assert_status 0
   assert_says 'nothing was written: 3 sources have their raw model'
@@ -68,6 +83,86 @@ copies() {
   assert_status 0
   assert_says 'shop.customers  0 rows  empty: the source is empty' '1 row   good' \
     'missing: the source does not exist'
+}
+
+# bats test_tags=exhaustive
+@test "refresh: what is stale, unreadable, fails its test or has shrunk keeps its last good copy" {
+  directly airlock mirror refresh
+  sed -i "s/^      - name: orders/&\n        config: {freshness: {error_after: {count: 1, period: day}}, \
+loaded_at_field: cast(ordered_on as timestamp)}/" models/raw/_raw.yml
+  sql 'alter table shop_source.payments rename to all_payments'
+  sql "create view shop_source.payments as select * from shop_source.all_payments$(
+    [ "$ENGINE" = duckdb ] || echo ' where 1 / (id - id) > 0')"
+  [ "$ENGINE" = postgres ] || sql 'alter table shop_source.all_payments rename to gone'
+  sql "insert into shop_source.customers (name) values ('nobody')"
+  run --separate-stderr airlock mirror refresh --json
+  assert_status 75
+  assert_json '[(k["unique_id"], k["state"]) for k in d["kept"]]' \
+    '[["model.shop.mirror_customers", "failing"], ["model.shop.mirror_orders", "stale"], ["model.shop.mirror_payments", "unreadable"]]'
+  assert_json 'd["refreshed"]' '[]'
+  [ "$(rows)" = '8|12|12' ]
+  sql 'drop view shop_source.payments'
+  sql 'create table shop_source.payments as select * from raw.payments where id < 1004'
+  run airlock mirror refresh --accept mirror_customers --accept shop.orders
+  assert_status 75
+  assert_says 'more than 50 % are gone' '--accept'
+  [ "$(rows)" = '9|12|12' ]
+  [ "$(copies)" = 0 ]
+}
+
+# What people gave a raw table is not a column of its source.
+@test "refresh: columns change as the source's do, and what people gave a raw table stays" {
+  AIRLOCK_DBT=$DIRECT
+  run airlock mirror refresh
+  assert_status 0
+  sql 'alter table raw.customers alter column name set not null'
+  sql "comment on table raw.customers is 'by hand'"
+  sql "comment on column raw.customers.country is 'ISO 3166'"
+  sql 'create index customers_by_country on raw.customers (country)'
+  sql 'create schema reports'
+  sql 'create view reports.countries as select country, count(*) as n from raw.customers group by 1'
+  if [ "$ENGINE" = postgres ]; then
+    sql 'create role reader; grant select on raw.customers to reader with grant option'
+    sql 'grant select (id) on raw.customers to reader'
+  fi
+  shape | grep -v shop_source >"$BATS_TEST_TMPDIR/shape.before"
+  remember_production
+  sql "insert into shop_source.customers select 90, name, 'CH', segment from shop_source.customers where id = 1"
+  run airlock mirror refresh
+  assert_status 0
+  shape | grep -v shop_source >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+  assert_sql "select n from reports.countries where country = 'CH'" 1
+  sql 'delete from shop_source.customers where id = 90'
+  run airlock mirror refresh
+  assert_status 0
+  assert_production_unchanged
+  sql 'alter table shop_source.customers drop column segment'
+  sql 'alter table shop_source.customers alter column name type text'
+  sql 'alter table shop_source.customers alter column id type bigint'
+  sql 'alter table shop_source.customers add column note text'
+  remember_production
+  run --separate-stderr airlock mirror refresh --json
+  assert_status 0
+  [ "$(columns raw.customers)" = "$(columns shop_source.customers)" ]
+  assert_sql 'select sum(n) from reports.countries' 8
+  run airlock rollback "$(json 'd["id"]')" --yes
+  assert_status 0
+  assert_production_unchanged
+}
+
+@test "refresh: a raw table whose model is gone stays, and one whose source is gone is missing" {
+  AIRLOCK_DBT=$DIRECT
+  run airlock mirror refresh
+  assert_status 0
+  sql 'delete from shop_source.payments where id > 1004'
+  sql 'drop table shop_source.orders'
+  export DIRECT_WITHOUT='model.shop.mirror_payments model.shop.stg_payments'
+  run --separate-stderr airlock mirror refresh --json
+  assert_status 75
+  assert_json '[r["source"] for r in d["refreshed"]]' '["shop.customers"]'
+  assert_json '[(k["unique_id"], k["state"]) for k in d["kept"]]' '[["model.shop.mirror_orders", "missing"]]'
+  [ "$(rows)" = '8|12|12' ]
 }
 
 # bats test_tags=engine:any,exhaustive
@@ -148,6 +243,37 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   AIRLOCK_MIRROR_MAX_AGE=0 run airlock deploy wac --yes --mirror-if-old stop -s 'staging.*+'
   assert_status 125
   assert_says 'the mirror is older than max_age'
+}
+
+# bats test_tags=engine:any,exhaustive
+@test "the recipe's selection builds over a mirror whose sources are gone" {
+  directly airlock mirror refresh
+  directly dbt seed --quiet --target staging
+  sql 'drop table shop_source.orders'
+  run airlock deploy wac --tags mart --build 'staging.*+' --yes
+  assert_status 0
+  assert_says 'published 4 relations'
+  [ "$(rows)" = '8|12|12' ]
+  run airlock deploy wac -s 'staging.*+' --yes
+  assert_status 0
+  assert_says 'published 4 relations'
+  assert_sql 'select count(*) from mart.orders' 12
+}
+
+@test "production-rollback over a mirror: the next rows of a source come in, and the raw layer is not built" {
+  AIRLOCK_DBT=$DIRECT
+  airlock mirror refresh
+  dbt build --quiet --target prod
+  sql "insert into shop_source.orders select 900, customer_id, cast('2025-02-01' as date), status, currency
+    from shop_source.orders where id = 101"
+  run airlock deploy production-rollback --yes
+  assert_status 0
+  assert_sql 'select count(*) from mart.orders' 12
+  airlock mirror refresh
+  run airlock deploy production-rollback --yes
+  assert_status 0
+  assert_sql 'select (select count(*) from mart.orders), (select count(*) from mart.revenue_by_day)' '13|9'
+  [ "$(rows)" = '8|13|12' ]
 }
 
 # bats test_tags=engine:any
