@@ -113,14 +113,17 @@ def of_gc(world, foreign=("by_hand",)):
     points = report["restore_points"]
     kept = [point for point in points if point["state"] == "kept"]
     held = [point for point in points if any(name in (point["why"] or "").lower() for name in foreign)]
+    copies = report["side_copies"]  # a refresh that died made one late
     left = world.relations("table_schema = 'airlock_restore'") + world.schemas_aside()
+    copies_left = world.relations("table_schema = 'airlock' and table_name like 'mirror%'")
     claims = (
         (world.state() == before, "gc changed production"),
         (not report["side_tables"], f"side tables: {report['side_tables']}"),
         (not report["unfinished"], f"without an end: {report['unfinished']}"),
         (all(point["state"] != "foreign" or point in held for point in points), f"foreign: {points}"),
         (len(kept) == len({point["of"] for point in kept}), f"several of one: {kept}"),
-        (report["dropped"] == len(points) - len(kept) - len(held), f"dropped {report['dropped']} of {points}"),
+        (report["dropped"] == len(points) - len(kept) - len(held) + len(copies), f"dropped {report['outcome']} of {points}"),
         (len(left) == len(kept) + len(held), f"others are left: {left}"),
+        (not copies_left, f"side copies are left: {copies_left}"),
     )
     return [f"after gc: {what}" for true, what in claims if not true]
