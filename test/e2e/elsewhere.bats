@@ -106,6 +106,89 @@ country() {
   [ "$(country)" = CH ]
 }
 
+# Where a publish commits, VERB/NTH.CALL: as one does that runs to its end.
+find_commit() {
+  deploy
+  assert_status 0
+  commit=$("$PYTHON" - "$DIRECT_TRACE" <<'PY'
+import json, sys
+print(*(f"{line['verb']}/{line['nth']}.{call}" for line in map(json.loads, open(sys.argv[1]))
+        for call, sql in enumerate(line.get("calls", []), 1) if sql.rstrip(";\n ").endswith("commit")))
+PY
+)
+  rm "$DIRECT_TRACE"
+  thaw
+}
+
+# One that died right before or behind its commit, on a machine that is lost, $id. Production then.
+died_publishing() { # died_publishing before|after
+  thaw
+  rm -f "$DIRECT_TRACE"
+  remember_production
+  DIRECT_FAULT=$commit:$1:crash-airlock deploy
+  assert_status 137
+  id=$(newest)
+  rm -rf "$BATS_TEST_TMPDIR/other"
+  elsewhere
+}
+
+settle() { # settle resume|abort [OPTION...]
+  run on_other_machine "$AIRLOCK_BIN" "$1" "$id" --from staging --to prod "${@:2}"
+}
+
+assert_settled() { # assert_settled OUTCOME
+  run --separate-stderr on_other_machine "$AIRLOCK_BIN" history --from staging --to prod --json
+  assert_status 0
+  assert_json '[d["deployments"][0][key] for key in ("id", "outcome")]' "[\"$id\", \"$1\"]"
+  assert_sql "select count(*) from airlock.airlock_lock_$(lock_of stage) where nonce <> ''" 0
+  assert_sql "select count(*) from airlock.airlock_lock_$(lock_of mart) where nonce <> ''" 0
+  run on_other_machine "$AIRLOCK_BIN" gc --from staging --to prod --yes
+  assert_status 0
+}
+
+@test "a machine lost in its publish: resume --force brings it to its end, and it can be rolled back" {
+  find_commit
+  for moment in before after; do
+    died_publishing "$moment"
+    if [ "$moment" = before ]; then assert_production_unchanged; else [ "$(country)" = CH ]; fi
+    settle resume
+    assert_status 72
+    assert_says "deployment '$id'" --force
+    settle resume --force
+    assert_status 0
+    [ "$(country)" = CH ]
+    assert_settled published
+    settle resume
+    assert_status 0
+    run on_other_machine "$AIRLOCK_BIN" rollback --from staging --to prod --yes
+    assert_status 0
+    assert_production_unchanged
+  done
+}
+
+@test "a machine lost in its publish: abort --force ends it before its commit, and says behind it that it is late" {
+  find_commit
+  died_publishing before
+  settle abort
+  assert_status 72
+  settle abort --force
+  assert_status 0
+  assert_production_unchanged
+  assert_settled aborted
+  deploy
+  assert_status 0
+  [ "$(country)" = CH ]
+  died_publishing after
+  settle abort --force
+  assert_status 70
+  assert_says 'nothing left to abort' "airlock rollback $id"
+  [ "$(country)" = CH ]
+  assert_settled published
+  run on_other_machine "$AIRLOCK_BIN" rollback --from staging --to prod --yes
+  assert_status 0
+  assert_production_unchanged
+}
+
 # bats test_tags=engine:any
 @test "a pid of a container is not looked up outside of it, nor the other way" {
   died

@@ -114,12 +114,6 @@ ends() { # ends STATUS: of the first
   assert_sql "select count(*) from airlock.airlock_lock_$(lock_of stage) where nonce <> ''" 0
 }
 
-lock_of() {
-  local database=shop
-  [ "$ENGINE" = postgres ] || database=warehouse
-  printf '%s.%s' "$database" "$1" | md5sum | cut -c1-16
-}
-
 @test "a lease is renewed while dbt builds" {
   [ "$ENGINE" = postgres ] || return 0 # the others have none
   hanging --lease 3

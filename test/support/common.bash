@@ -200,6 +200,13 @@ assert_production_changed() {
   ! cmp -s "$BATS_TEST_TMPDIR/before" "$BATS_TEST_TMPDIR/after" || fail 'production did not change'
 }
 
+# The end of the name of the lock table of a schema.
+lock_of() { # lock_of SCHEMA
+  local database=shop
+  [ "$ENGINE" = postgres ] || database=warehouse
+  printf '%s.%s' "$database" "$1" | md5sum | cut -c1-16
+}
+
 # Relations outside the schemas that are our own, `schema.name`, sorted.
 relations() {
   sql "select table_schema || '.' || table_name from information_schema.tables
