@@ -119,3 +119,46 @@ newest() {
   assert_status 0
   [ "$(amount)" = 59.90 ]
 }
+
+asked() { # asked ANSWERS [OPTION...]: a deployment on a terminal
+  run env -u CI TERM=dumb "$PYTHON" "$ROOT/test/support/on_terminal.py" "$1" "$AIRLOCK_BIN" deploy wac \
+    --from staging --to prod --tags mart,utils "${@:2}"
+}
+
+# bats test_tags=engine:any
+@test "on_unfinished ask, which a terminal has by default: only yes settles what died" {
+  killed build before
+  id=$(newest)
+  question="Deployment '$id' of "
+  run airlock deploy wac --from staging --to prod --tags mart,utils --on-unfinished ask
+  assert_status 125
+  assert_says "$id" "airlock resume $id" "airlock abort $id"
+  for answer in no '' Yes; do
+    asked "$answer"
+    assert_status 125
+    assert_says "$question" 'did not come to its end. Settle it and go on?' "airlock abort $id"
+    run --separate-stderr airlock history --from staging --to prod --json
+    assert_json 'd["deployments"][0]["id"], d["deployments"][0]["outcome"]' "[\"$id\", \"unfinished\"]"
+  done
+  asked yes,no # the second question is that of the plan
+  assert_says "$question" "deployment '$id' died and is settled" 'Go on with this plan?'
+  [ "$status" -ne 0 ]
+  [ "$(amount)" = 49.90 ]
+  killed build before
+  asked yes,yes
+  assert_status 0
+  [ "$(amount)" = 59.90 ]
+}
+
+# bats test_tags=engine:any
+@test "on_unfinished ask: --yes is the answer, and auto does not ask" {
+  for options in '--on-unfinished ask --yes' '--on-unfinished auto --yes'; do
+    thaw
+    killed build before
+    # shellcheck disable=SC2086
+    asked '' $options
+    assert_status 0
+    refute_says 'Settle it and go on?'
+    [ "$(amount)" = 59.90 ]
+  done
+}
