@@ -17,6 +17,7 @@ setup() {
 }
 
 teardown() {
+  [ -z "${waiting-}" ] || kill "$waiting" 2>/dev/null || true
   let_go
 }
 
@@ -52,6 +53,15 @@ let_go() {
   kill "$holding" || true
   wait "$holding" 2>/dev/null || true
   holding=
+}
+
+# Once a deployment says in its journal that it tries again.
+when_tried_again() { # when_tried_again COMMAND...: $waiting
+  {
+    until grep -qs '"event": *"retry"' target/airlock/deployments/*/journal.jsonl; do sleep 0.1; done
+    exec "$@"
+  } >/dev/null 2>&1 3>&- &
+  waiting=$!
 }
 
 fault() { # fault PLACE: a deployment that meets it
@@ -100,4 +110,55 @@ fault() { # fault PLACE: a deployment that meets it
     assert_sql "select count(*) from airlock.$lock where nonce <> ''" 0
   done
   assert_production_unchanged
+}
+
+@test "a file that another process has open is waited for, before the lock and before the publish" {
+  [ "$ENGINE" = duckdb ] || return 0 # many may have the others open
+  hold 'select 1'
+  (sleep 2 && kill "$holding") 3>&- &
+  deploy --lock-timeout 60
+  assert_status 0
+  assert_says 'waiting, at most 60 seconds: another process has the database open'
+  holding=
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,DE/' seeds/raw_customers.csv
+  rm -r target/airlock/deployments
+  cat >"$BATS_TEST_TMPDIR/hold.py" <<'PY'
+import glob, os, sys, time
+sys.path.insert(0, os.path.join(os.environ["ROOT"], "test/support"))
+import warehouse
+connection = warehouse.connect(read_only=False)
+open(sys.argv[1], "w").close()
+while not any('"retry"' in open(name).read() for name in glob.glob("target/airlock/deployments/*/journal.jsonl")):
+    time.sleep(0.1)
+PY
+  deploy --before-publish "'$PYTHON' '$BATS_TEST_TMPDIR/hold.py' '$BATS_TEST_TMPDIR/open' >/dev/null 2>&1 &
+    until [ -e '$BATS_TEST_TMPDIR/open' ]; do sleep 0.1; done"
+  assert_status 0
+  assert_says 'trying again for a while: ' 'Could not set lock on file'
+  grep -q '"event": *"retry"' target/airlock/deployments/*/journal.jsonl
+  assert_sql 'select country from mart.customers where customer_id = 4' DE
+}
+
+# A server that begins to listen when it is asked for in vain, before the real one.
+@test "a connection that is refused at first is tried again, and recorded" {
+  [ "$ENGINE" = postgres ] || return 0 # the others are no servers
+  cat >"$BATS_TEST_TMPDIR/listen.py" <<'PY'
+import socket, sys, threading
+def pass_on(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+server = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+while True:
+    ends = server.accept()[0], socket.create_connection(("127.0.0.1", int(sys.argv[2])))
+    for pair in (ends, ends[::-1]):
+        threading.Thread(target=pass_on, args=pair, daemon=True).start()
+PY
+  port=$("$PYTHON" -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
+  rm -r target/airlock/deployments
+  when_tried_again "$PYTHON" "$BATS_TEST_TMPDIR/listen.py" "$port" "$SHOP_PG_PORT"
+  SHOP_PG_PORT=$port deploy
+  assert_status 0
+  assert_says 'trying again for a while: ' 'Connection refused'
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
 }
