@@ -90,8 +90,7 @@ static void warn_of_part(struct publication *w, const struct publish_table *t, c
 	strv_pushf(&w->plan->warnings, "%s '%s' of '%s' %s", what, part->name, name, why);
 }
 
-/* What a table that is made anew cannot take along. */
-static void warn_of_lost(struct publication *w, const struct publish_table *t)
+void publication_warn_lost(struct publication *w, const struct publish_table *t)
 {
 	const struct dialect *dialect = w->in->dialect;
 	const struct table *to = t->to_table;
@@ -155,7 +154,7 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 	if (!t->from_table)
 		return;
 	if (t->way == PUBLISH_EXCHANGE || t->way == PUBLISH_REPLACE)
-		warn_of_lost(w, t);
+		publication_warn_lost(w, t);
 	warn_of_left(w, t);
 	warn_of_tags(w, t);
 }

@@ -143,6 +143,9 @@ static int choose_tables(struct publication *w, struct err *err)
 	if (publication_choose_containers(w, err) < 0)
 		return -1;
 	publication_swap_tables(w, texts(w)->table);
+	for (size_t i = 0; i < w->set.n; i++)
+		if (w->set.tables[i].decided && w->set.tables[i].to_table)
+			publication_warn_lost(w, &w->set.tables[i]);
 	publication_link_routes(w);
 	if (w->in->dialect->remakes_views && publication_order_views(w, err) < 0)
 		return -1;

@@ -156,6 +156,13 @@ refused() { # refused WORDS...: nothing happened
   refused 'materialized view reports.totals' feed
 }
 
+@test "a publication of the schema, which would go on with the old one, is refused by name" {
+  sql 'create publication feed for tables in schema mart'
+  remember_production
+  blue_green
+  refused 'publication of schema mart in publication feed'
+}
+
 @test "gc drops the schemas that were put aside when newer ones are, and what others did keeps them" {
   for country in CH AT; do
     sed -i "s/^4,Dario Rossi,../4,Dario Rossi,$country/" seeds/raw_customers.csv

@@ -80,6 +80,8 @@ int publication_check_privileges(const struct publication *w, struct err *err);
 int publication_lacks(const char *user, const char *grants, int len, struct err *err);
 /* Warns of what is new to production and can be read by its owner alone. */
 void publication_warn_unreadable(struct publication *w, const struct publish_table *t);
+/* Warns of indexes and constraints that a table made anew cannot take along. */
+void publication_warn_lost(struct publication *w, const struct publish_table *t);
 /* Warns of permissions of a relation itself that the session cannot read. */
 void publication_warn_unread(struct publication *w, const struct publish_table *t);
 /* Warns of a table that is dropped before the new one has its name. */

@@ -207,11 +207,13 @@ members as (
         from s join pg_proc f on f.pronamespace = s.oid where s.side = 'to'
     union all select s.oid, 'pg_type'::regclass, t.oid
         from s join pg_type t on t.typnamespace = s.oid where s.side = 'to'
+    union all select s.oid, 'pg_namespace'::regclass, s.oid from s where s.side = 'to'
 ),
 used as (
     select m.ns, d.classid, d.objid, bool_or(m.classid = 'pg_type'::regclass) as by_type
     from members m join pg_depend d on d.refclassid = m.classid and d.refobjid = m.oid
-    where d.deptype <> 'e'
+    where d.deptype <> 'e' and (m.classid <> 'pg_namespace'::regclass
+        or d.classid::regclass::text = 'pg_publication_namespace')
     group by 1, 2, 3
 ),
 placed as (
