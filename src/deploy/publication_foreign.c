@@ -134,12 +134,29 @@ static bool is_in_staging(const struct publication *w, const struct publish_cont
 	return (!c->is_cloned || w->in->observed->built) && container_has(c->from_seen, object);
 }
 
+/* On a table of the set: it is made again there, or its column is gone. */
+static bool is_index_of_set(const struct publication *w, const struct container_object *object)
+{
+	for (size_t i = 0; strcmp(object->kind, "index") == 0 && i < w->set.n; i++) {
+		const struct publish_table *t = &w->set.tables[i];
+
+		for (size_t k = 0; t->to_table && k < t->to_table->index_count; k++) {
+			char *name CLEANUP(mem_free_string) =
+				name_in(t->to->schema, t->to_table->indexes[k].name);
+
+			if (strcmp(name, object->name) == 0)
+				return true;
+		}
+	}
+	return false;
+}
+
 /* The build makes it again: a node, or a hook, as of a function; or it is in the clone. */
 static bool is_of_build(const struct publication *w, const struct publish_container *c,
 			const struct container_object *object)
 {
 	return foreign_is_made(w, &c->to, true, object) || is_schema_of_build(w, c, object) ||
-	       is_in_staging(w, c, object);
+	       is_index_of_set(w, object) || is_in_staging(w, c, object);
 }
 
 /* It would run on beside the new production, over the old one. */

@@ -224,13 +224,13 @@ static int push_table(struct strv *statements, const struct dialect *dialect,
 				 args, ARRAY_LEN(args), err);
 }
 
-static int push_index(struct strv *statements, const struct dialect *dialect,
-		      const struct publish_table *t, const struct table_part *index,
-		      const char *name, struct err *err)
+int duckdb_push_index(struct strv *statements, const struct dialect *dialect,
+		      const struct relation *on, const struct table_part *index, const char *name,
+		      struct err *err)
 {
-	const struct relation qualified = { t->to->database, t->to->schema, name };
+	const struct relation qualified = { on->database, on->schema, name };
 	const struct sql_arg args[] = {
-		SQL_ARG_RELATION("to", t->to),
+		SQL_ARG_RELATION("to", on),
 		SQL_ARG_RELATION("index", &qualified),
 		SQL_ARG_IDENT("name", name),
 		SQL_ARG_CATALOG("definition", index->definition),
@@ -288,7 +288,8 @@ static int push_index_of_staging(struct strv *statements, const struct dialect *
 	char *numbered CLEANUP(mem_free_string) = mem_printf("%s_%zu", index->name, t->number);
 	bool taken = is_taken(dialect, set, t, index->name);
 
-	return push_index(statements, dialect, t, index, taken ? numbered : index->name, err);
+	return duckdb_push_index(statements, dialect, t->to, index, taken ? numbered : index->name,
+				 err);
 }
 
 static int push_indexes(struct strv *statements, const struct dialect *dialect,
@@ -299,15 +300,15 @@ static int push_indexes(struct strv *statements, const struct dialect *dialect,
 	const struct table *to = t->to_table;
 
 	for (size_t i = 0; t->is_exact && i < from->index_count; i++)
-		if (push_index(statements, dialect, t, &from->indexes[i], from->indexes[i].name,
-			       err) < 0)
+		if (duckdb_push_index(statements, dialect, t->to, &from->indexes[i],
+				      from->indexes[i].name, err) < 0)
 			return -1;
 	if (t->is_exact)
 		return 0;
 	for (size_t i = 0; to && i < to->index_count; i++)
 		if (!(from && table_loses_index(dialect, from, &to->indexes[i])) &&
-		    push_index(statements, dialect, t, &to->indexes[i], to->indexes[i].name, err) <
-			    0)
+		    duckdb_push_index(statements, dialect, t->to, &to->indexes[i],
+				      to->indexes[i].name, err) < 0)
 			return -1;
 	for (size_t i = 0; from && i < from->index_count; i++)
 		if (!(to && table_has_index(to, &from->indexes[i])) &&
@@ -524,7 +525,7 @@ static int push_copied_index(struct strv *statements, const struct dialect *dial
 	char name[2 + MD5_HEX_SIZE] = "i_";
 
 	md5_hex(whole, strlen(whole), name + 2);
-	return push_index(statements, dialect, t, index, name, err);
+	return duckdb_push_index(statements, dialect, t->to, index, name, err);
 }
 
 static int push_copy(struct strv *statements, const struct dialect *dialect,

@@ -119,6 +119,11 @@ bool table_is_foreign_key(const struct table_part *constraint)
 	return begins(constraint, "FOREIGN KEY");
 }
 
+bool table_is_primary_key(const struct table_part *constraint)
+{
+	return begins(constraint, "PRIMARY KEY");
+}
+
 bool table_loses_index(const struct dialect *dialect, const struct table *from,
 		       const struct table_part *index)
 {
@@ -141,7 +146,7 @@ bool table_loses_constraint(const struct dialect *dialect, const struct table *f
 		if (table_is_foreign_key(other))
 			continue;
 		if (same_name(dialect, other->name, constraint->name) ||
-		    (begins(other, "PRIMARY KEY") && begins(constraint, "PRIMARY KEY")))
+		    (table_is_primary_key(other) && table_is_primary_key(constraint)))
 			return true;
 	}
 	return false;

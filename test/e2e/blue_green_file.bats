@@ -269,6 +269,40 @@ refused() { # refused WORDS...: nothing happened
   [ "$(stat -c %a "$SHOP_DUCKDB")" = 640 ]
 }
 
+@test "what people gave to production stays" {
+  give_by_hand
+  sql 'drop schema reports cascade; alter table mart.orders add primary key (order_id)'
+  shape >"$BATS_TEST_TMPDIR/shape.before"
+  assert_published
+  shape >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+  AIRLOCK_FAULT=link:after:crash run airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh
+  assert_status 137
+  run airlock resume "${SIDES[@]}"
+  assert_status 0
+  shape >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+}
+
+@test "a constraint that no statement gives to a table that is there is refused by name" {
+  sql "create table mart.was as from mart.customers; drop table mart.customers;
+    create table mart.customers (customer_id integer, customer_name varchar, country varchar check (country <> ''),
+      segment varchar, orders bigint, revenue_eur double, last_ordered_on date, unique (customer_id));
+    insert into mart.customers by name from mart.was; drop table mart.was"
+  remember_production
+  blue_green
+  refused "'warehouse.mart.customers' cannot be published" "CHECK((country != ''))" 'UNIQUE(customer_id)'
+}
+
+@test "an index whose column goes is named" {
+  sql 'alter table mart.customers add column note varchar; create index by_note on mart.customers (note)'
+  blue_green
+  assert_status 0
+  assert_says "index 'by_note' of 'warehouse.mart.customers' goes"
+}
+
 @test "files that were put aside are restore points: listed with their size, and they expire" {
   blue_green --keep-for 0
   assert_status 0

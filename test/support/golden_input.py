@@ -267,7 +267,14 @@ def make_files(project, dbt):
     write("duckdb", "green_prod", manifest(dbt("parse", "prod")))
     dbt("build", "prod")
     connection = warehouse.connect(read_only=False)
-    connection.execute("comment on table mart.orders is 'by hand'")
+    for statement in (
+        "comment on table mart.orders is 'by hand'",
+        "alter table mart.orders alter column status set default 'placed'",
+        "alter table mart.orders alter column customer_id set not null",
+        "alter table mart.orders add primary key (order_id)",
+        "create index orders_by_day on mart.orders (ordered_on)",
+    ):
+        connection.execute(statement)
     connection.close()
     before = take_picture("duckdb", "green_before", "-", False, FILES, "green")
     dbt("build", "blue_green")

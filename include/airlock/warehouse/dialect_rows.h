@@ -27,7 +27,10 @@ int duckdb_publish(const struct dialect *dialect, const struct publish_set *set,
 int duckdb_push_comment(struct strv *statements, const struct dialect *dialect,
 			const struct relation *relation, bool is_view, const char *column,
 			const char *comment, struct err *err);
-/* In swap_duckdb.c. */
+int duckdb_push_index(struct strv *statements, const struct dialect *dialect,
+		      const struct relation *on, const struct table_part *index, const char *name,
+		      struct err *err);
+/* In swap_duckdb.c. ERR_UNSUPPORTED for what the new file would lack. */
 int duckdb_carry(const struct dialect *dialect, const struct publish_set *set,
 		 struct strv *statements, struct err *err);
 int duckdb_push_asserts(const struct dialect *dialect, const struct publish_set *set,

@@ -102,6 +102,7 @@ bool table_has_constraint(const struct table *table, const struct table_part *co
 /* Indexes, constraints and comments. */
 bool table_keeps_parts(const struct table *after, const struct table *before);
 bool table_is_foreign_key(const struct table_part *constraint);
+bool table_is_primary_key(const struct table_part *constraint);
 
 /*
  * What a new table with the columns of `from` cannot take over from the one that it replaces: a
