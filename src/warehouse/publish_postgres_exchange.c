@@ -5,6 +5,9 @@
  * indexes are one per schema, so those that both tables have are built under names of their own
  * and get the final ones when the old table has moved away. Constraints that own no index belong
  * to their table alone and have their names from the beginning.
+ *
+ * An exact one has the rows of a restore point and for the rest what the history says of the table
+ * that it was; there may be none that it takes the place of.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -63,6 +66,12 @@ static struct relation beside(const struct publish_table *t, const char *identif
 	return (struct relation) { t->to->database, t->to->schema, identifier };
 }
 
+/* What the new one is to be, but for what staging says. */
+static const struct table *table_as(const struct publish_table *t)
+{
+	return t->is_exact ? t->from_table : t->to_table;
+}
+
 /* An index, or a constraint, that the new table will have. */
 struct kept {
 	const struct table_part *part;
@@ -93,6 +102,20 @@ static void keep(struct kept_list *list, const struct table_part *part, bool is_
 	list->n++;
 }
 
+/* Foreign keys come back behind all tables. */
+static struct kept_list exact_parts(const struct table *table)
+{
+	struct kept_list list = { .n = 0 };
+
+	list.v = mem_alloc((table->index_count + table->constraint_count + 1) * sizeof(*list.v));
+	for (size_t i = 0; i < table->index_count; i++)
+		keep(&list, &table->indexes[i], false, false);
+	for (size_t i = 0; i < table->constraint_count; i++)
+		if (!table_is_foreign_key(&table->constraints[i]))
+			keep(&list, &table->constraints[i], true, false);
+	return list;
+}
+
 /* Those of production that the new columns allow, then what only staging has. A foreign key of
  * staging points into staging. */
 static struct kept_list kept_parts(const struct dialect *dialect, const struct publish_table *t)
@@ -102,6 +125,8 @@ static struct kept_list kept_parts(const struct dialect *dialect, const struct p
 	const struct table *to = t->to_table;
 	struct kept_list list = { .n = 0 };
 
+	if (t->is_exact)
+		return exact_parts(from);
 	list.v = mem_alloc((to->index_count + to->constraint_count + from->index_count +
 			    from->constraint_count + 1) *
 			   sizeof(*list.v));
@@ -169,13 +194,24 @@ static int push_parts(struct strv *statements, const struct dialect *dialect,
 	return 0;
 }
 
+/* What staging says of the column, if it has it; a restore point has rows alone. */
+static const struct table_column *staging_column(const struct dialect *dialect,
+						 const struct publish_table *t, const char *name)
+{
+	static const struct table_column bare = { .name = NULL };
+
+	return t->is_exact ? &bare : table_column(dialect, t->from_table, name);
+}
+
 int postgres_push_defaults(struct strv *statements, const struct dialect *dialect,
 			   const struct publish_table *t, const struct relation *on,
 			   struct err *err)
 {
-	for (size_t i = 0; t->from_table && i < t->to_table->column_count; i++) {
-		const struct table_column *old = &t->to_table->columns[i];
-		const struct table_column *new = table_column(dialect, t->from_table, old->name);
+	const struct table *like = table_as(t);
+
+	for (size_t i = 0; t->from_table && i < like->column_count; i++) {
+		const struct table_column *old = &like->columns[i];
+		const struct table_column *new = staging_column(dialect, t, old->name);
 		const struct postgres_words words = { .name = old->name, .definition = old->value };
 
 		if (new && old->value && !new->value &&
@@ -192,9 +228,11 @@ int postgres_push_not_null(struct strv *statements, const struct dialect *dialec
 			   const struct publish_table *t, const struct relation *on,
 			   struct err *err)
 {
-	for (size_t i = 0; t->from_table && i < t->to_table->column_count; i++) {
-		const struct table_column *old = &t->to_table->columns[i];
-		const struct table_column *new = table_column(dialect, t->from_table, old->name);
+	const struct table *like = table_as(t);
+
+	for (size_t i = 0; t->from_table && i < like->column_count; i++) {
+		const struct table_column *old = &like->columns[i];
+		const struct table_column *new = staging_column(dialect, t, old->name);
 		const struct postgres_words words = { .name = old->name };
 
 		if (new && old->not_null && !new->not_null &&
@@ -210,12 +248,15 @@ static int push_table_settings(struct strv *statements, const struct dialect *di
 			       const struct publish_table *t, const struct relation *aside,
 			       struct err *err)
 {
+	static const struct table bare = { .kind = "table" };
+	const struct table *like = table_as(t);
 	const struct postgres_words words = {
-		.name = t->to_table->owner,
-		.definition = table_is_view(t->to_table) ? NULL : t->to_table->options,
+		.name = like->owner,
+		.definition = table_is_view(like) ? NULL : like->options,
 	};
 
-	if (postgres_push_comments(statements, dialect, t, aside, t->from_table, err) < 0)
+	if (postgres_push_comments(statements, dialect, t, aside,
+				   t->is_exact ? &bare : t->from_table, err) < 0)
 		return -1;
 	if (words.definition &&
 	    postgres_push_on(statements, dialect, aside, "alter table {table} set ({definition})",
@@ -425,9 +466,10 @@ int postgres_push_exchange(struct strv *statements, const struct dialect *dialec
 	const struct relation aside = beside(t, name);
 	const struct postgres_words rename = { .name = t->to->identifier };
 
-	if (postgres_push_grants_of(statements, dialect, t->to, &aside, err) < 0 ||
-	    postgres_push_room(statements, dialect, t, err) < 0 ||
-	    postgres_push_on(statements, dialect, &aside, "alter table {table} rename to {name}",
+	if (t->to_table && (postgres_push_grants_of(statements, dialect, t->to, &aside, err) < 0 ||
+			    postgres_push_room(statements, dialect, t, err) < 0))
+		return -1;
+	if (postgres_push_on(statements, dialect, &aside, "alter table {table} rename to {name}",
 			     &rename, err) < 0)
 		return -1;
 	return push_final_names(statements, dialect, t, err);
@@ -456,10 +498,12 @@ static int push_names_back(struct strv *statements, const struct dialect *dialec
 	return 0;
 }
 
-static int push_foreign_keys_back(struct strv *statements, const struct dialect *dialect,
-				  const struct publish_table *t, struct err *err)
+int postgres_push_foreign_keys(struct strv *statements, const struct dialect *dialect,
+			       const struct publish_table *t, struct err *err)
 {
-	for (size_t i = 0; i < t->from_table->constraint_count; i++) {
+	bool comes_back = t->way == PUBLISH_RETURN || (t->way == PUBLISH_EXCHANGE && t->is_exact);
+
+	for (size_t i = 0; comes_back && i < t->from_table->constraint_count; i++) {
 		const struct table_part *constraint = &t->from_table->constraints[i];
 		const struct postgres_words words = { .name = constraint->name,
 						      .definition = constraint->definition };
@@ -487,9 +531,8 @@ int postgres_push_return(struct strv *statements, const struct dialect *dialect,
 			     &schema, err) < 0 ||
 	    postgres_push_on(statements, dialect, &moved, "alter table {table} rename to {name}",
 			     &rename, err) < 0 ||
-	    push_names_back(statements, dialect, t, err) < 0 ||
-	    postgres_push_on(statements, dialect, t->to,
-			     "comment on table {table} is {text:literal}", &comment, err) < 0)
+	    push_names_back(statements, dialect, t, err) < 0)
 		return -1;
-	return push_foreign_keys_back(statements, dialect, t, err);
+	return postgres_push_on(statements, dialect, t->to,
+				"comment on table {table} is {text:literal}", &comment, err);
 }

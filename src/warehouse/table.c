@@ -87,28 +87,6 @@ bool table_has_constraint(const struct table *table, const struct table_part *co
 	return has_part(table->constraints, table->constraint_count, constraint);
 }
 
-static bool has_comment(const struct table *table, const struct table_column *wanted)
-{
-	for (size_t i = 0; i < table->column_count; i++)
-		if (strcmp(table->columns[i].name, wanted->name) == 0)
-			return table_same_text(table->columns[i].comment, wanted->comment);
-	return table_same_text(wanted->comment, NULL);
-}
-
-bool table_keeps_parts(const struct table *after, const struct table *before)
-{
-	for (size_t i = 0; i < before->index_count; i++)
-		if (!table_has_index(after, &before->indexes[i]))
-			return false;
-	for (size_t i = 0; i < before->constraint_count; i++)
-		if (!table_has_constraint(after, &before->constraints[i]))
-			return false;
-	for (size_t i = 0; i < before->column_count; i++)
-		if (!has_comment(after, &before->columns[i]))
-			return false;
-	return table_same_text(after->comment, before->comment);
-}
-
 static bool begins(const struct table_part *constraint, const char *word)
 {
 	return strncmp(constraint->definition, word, strlen(word)) == 0;

@@ -99,8 +99,6 @@ bool table_is_materialized(const struct table *table); /* a view with rows of it
 bool table_same_layout(const struct table *a, const struct table *b);
 bool table_has_index(const struct table *table, const struct table_part *index);
 bool table_has_constraint(const struct table *table, const struct table_part *constraint);
-/* Indexes, constraints and comments. */
-bool table_keeps_parts(const struct table *after, const struct table *before);
 bool table_is_foreign_key(const struct table_part *constraint);
 bool table_is_primary_key(const struct table_part *constraint);
 
