@@ -30,12 +30,15 @@ _Static_assert(OPTION_COUNT < 128, "the options of a command are bits of one num
 static const struct command commands[] = {
 	{
 		.name = "abort",
-		.summary = "end a deployment that died before its publish; production stays",
+		.summary = "end a deployment that did not publish; production is what it was",
 		.operand = "ID",
 		.takes_id = true,
 		.usage = "[ID] [OPTION...] [-- DBT-OPTION...]",
-		.details = "Without an id the only one that is unfinished. One that has published "
-			   "cannot be\naborted: 'rollback' takes it back.\n",
+		.details = "Without an id the only one that is unfinished, or the newest rebuild "
+			   "(wap) "
+			   "that has\nfailed: what that had made new is put back. One that has "
+			   "published "
+			   "cannot be aborted:\n'rollback' takes it back.\n",
 		.options = OF_RESULT | WHERE | BIT(FORCE),
 		.takes_dbt_options = true,
 		.starts_dbt = true,

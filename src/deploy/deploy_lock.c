@@ -383,6 +383,8 @@ json_t *deploy_who(const struct deploy *deploy)
 
 	if (deploy->rolled_back)
 		json_object_set(who, "of", json_object_get(deploy->rolled_back, "id"));
+	if (deploy->rolled_back && deploy->aborts)
+		json_object_set_new(who, "aborts", json_true());
 	return who;
 }
 

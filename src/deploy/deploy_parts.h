@@ -51,6 +51,7 @@ struct deploy {
 	struct deploy_compiling compiling;
 	json_t *compiled;       /* SQL of the views of the scope, by unique_id; NULL without */
 	json_t *rolled_back;    /* of a rollback: the deployment that is taken back */
+	bool aborts;            /* that one, or `resumed`, is aborted */
 	json_t *rebuilt;        /* rows of production when dbt had made it anew; NULL: not read */
 	bool failed_verify;     /* and its tests fail there */
 	json_t *hooks;          /* what those that ran came to; NULL: none ran */
@@ -228,6 +229,8 @@ int deploy_merge_results(struct deploy *deploy, const struct results_expect *exp
 			 struct results **results, struct err *err);
 /* deploy_resume.c. A deploy of its own, with the options that `resumed` has recorded. */
 struct deploy *deploy_open_again(struct deploy *deploy, struct err *err);
+/* Owners and privileges of what a rebuild that died made anew; a failure is a warning. */
+void deploy_give_grants_back(struct deploy *deploy);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
 int deploy_check_tested(const struct deploy *deploy, struct err *err);
 /* For an error that says that the outcome is not known. Returns -1. */
@@ -282,6 +285,11 @@ void deploy_expire(struct deploy *deploy);
 int deploy_phases(struct deploy *deploy, struct err *err);
 int deploy_rollback_prepare(struct deploy *deploy, const char *id, struct err *err);
 int deploy_rollback_phases(struct deploy *deploy, struct err *err);
+/* `events`: those of the log, behind the lock. ERR_CONFLICT when somebody has published since. */
+int deploy_check_newest(const struct deploy *deploy, const json_t *events, struct err *err);
+/* deploy_put_back.c. Production as it was before the rebuild `resumed`, which is to be aborted, or
+ * has stopped by itself. */
+int deploy_put_back(struct deploy *deploy, struct err *err);
 
 /* deploy_mirror.c. The routes of a refresh; from the lock to the end of the publish. */
 int deploy_mirror_prepare(struct deploy *deploy, struct err *err);
@@ -309,6 +317,8 @@ int deploy_rebuild(struct deploy *deploy, struct err *err);
  * written it. */
 int deploy_read_rebuilt(struct deploy *deploy, json_t **ret_rows, struct err *err);
 void deploy_take_back(struct deploy *deploy, struct err *err);
+/* A deploy of its own, in `again`, for a rollback with the options of this one. */
+struct deploy *deploy_open_rollback(struct deploy *deploy, struct err *err);
 
 /* The database of the connection that publishes; borrowed. */
 const char *deploy_database(const struct deploy *deploy);

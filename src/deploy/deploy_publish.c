@@ -21,6 +21,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	bool asks = deploy->rolled_back;
 	size_t first;
 
 	/* First, so that nothing is counted for one whose lock is lost. */
@@ -28,6 +29,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	    observe_push_queries(&deploy->routes, &deploy->observed,
 				 deploy_compares_content(deploy) ? OBSERVE_CONTENT : OBSERVE_COUNTS,
 				 &queries, err) < 0 ||
+	    (asks && state_push_history(&deploy->state, NULL, &queries, err) < 0) ||
 	    state_push_restore_list(&deploy->state, &queries, err) < 0)
 		return -1;
 	first = ops.n;
@@ -38,8 +40,10 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 		return -1;
 	}
 	json_t *picture CLEANUP(js_free) =
-		observe_collect(reply.rows + first, reply.n - first - 1, true, err);
+		observe_collect(reply.rows + first, reply.n - first - 1 - asks, true, err);
 
+	if (asks && deploy_check_newest(deploy, reply.rows[reply.n - 2], err) < 0)
+		return -1;
 	deploy_see_files(reply.rows[reply.n - 1]);
 	if (picture)
 		json_object_set(picture, "restores", reply.rows[reply.n - 1]);

@@ -22,7 +22,7 @@ static char *results_path(const struct deploy *deploy, const char *folder)
 static void hint_way_back(const struct deploy *deploy, struct err *err)
 {
 	err_hint(err,
-		 "'airlock rollback %s' puts back what was there before; or remove the cause and "
+		 "'airlock abort %s' puts back what was there before; or remove the cause and "
 		 "deploy again",
 		 deploy->id);
 }

@@ -13,7 +13,8 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static json_t *only_unfinished(json_t *deployments, struct err *err)
+/* What is to be aborted may also be a rebuild that has ended on its way. */
+static json_t *only_unfinished(json_t *deployments, bool aborts, struct err *err)
 {
 	struct buf names CLEANUP(buf_release) = BUF_INIT;
 	json_t *found = NULL;
@@ -30,21 +31,33 @@ static json_t *only_unfinished(json_t *deployments, struct err *err)
 	if (n == 1)
 		return found;
 	if (n == 0) {
-		err_set(err, ERR_DEPLOYMENT_UNKNOWN, "no deployment is unfinished");
-		return NULL;
+		found = aborts ? history_find_half_done(deployments, NULL) : NULL;
+		if (!found)
+			err_set(err, ERR_DEPLOYMENT_UNKNOWN, "no deployment is unfinished");
+		return found;
 	}
 	err_set(err, ERR_USAGE, "several deployments are unfinished: %s", buf_cstr(&names));
 	err_hint(err, "name one of them behind the command");
 	return NULL;
 }
 
-static json_t *find_record(json_t *deployments, const char *id, struct err *err)
+/* The rollback of an abort that died is that abort. */
+static json_t *aborted_by(json_t *deployments, json_t *found)
 {
-	json_t *found = id ? history_find(deployments, id) : only_unfinished(deployments, err);
+	const char *of = js_get_string(found, "of");
+	json_t *taken = of && !history_has_ended(found) ? history_find(deployments, of) : NULL;
+
+	return taken && history_is_half_done(taken) ? taken : found;
+}
+
+static json_t *find_record(json_t *deployments, const char *id, bool aborts, struct err *err)
+{
+	json_t *found =
+		id ? history_find(deployments, id) : only_unfinished(deployments, aborts, err);
 
 	if (!found && id)
 		err_set(err, ERR_DEPLOYMENT_UNKNOWN, "there is no deployment '%s'", id);
-	return found;
+	return found && aborts ? aborted_by(deployments, found) : found;
 }
 
 static json_t *read_history(struct deploy *deploy, struct err *err)
@@ -70,7 +83,7 @@ int deploy_read_record(struct deploy *deploy, const char *id, struct err *err)
 	if (sides_parse(&deploy->sides, err) < 0 || deploy_lock_project(deploy, err) < 0)
 		return -1;
 	json_t *deployments CLEANUP(js_free) = read_history(deploy, err);
-	json_t *record = deployments ? find_record(deployments, id, err) : NULL;
+	json_t *record = deployments ? find_record(deployments, id, deploy->aborts, err) : NULL;
 
 	if (!record)
 		return -1;

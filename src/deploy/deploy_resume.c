@@ -9,12 +9,6 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-/* Its restore points are recorded, and dbt may have begun to make production anew. */
-static bool rebuilds(const json_t *deployment)
-{
-	return js_get_bool(deployment, "rebuilds", false);
-}
-
 static void say(struct deploy *deploy, const char *what)
 {
 	deploy->result.settled =
@@ -32,13 +26,13 @@ static int cannot_resume(const struct deploy *deploy, struct err *err)
 {
 	const char *why = js_get_string(deploy->resumed, "message");
 
-	if (rebuilds(deploy->resumed)) {
+	if (history_rebuilds(deploy->resumed)) {
 		err_set(err, ERR_NOT_RESUMABLE,
 			"deployment '%s' has ended (%s) while it rebuilt production%s%s",
 			deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
 			why ? why : "");
 		return err_hint(err,
-				"deploy again, or 'airlock rollback %s' puts back what was there "
+				"deploy again, or 'airlock abort %s' puts back what was there "
 				"before",
 				deploy->id);
 	}
@@ -221,7 +215,7 @@ static int go_on(struct deploy *again, struct err *err)
 }
 
 /* It may have died before it did so itself. */
-static void give_grants_back(struct deploy *deploy)
+void deploy_give_grants_back(struct deploy *deploy)
 {
 	struct strv statements CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
@@ -244,7 +238,7 @@ static int go_on_rebuilding(struct deploy *again, struct err *err)
 	again->result.production_changed = true;
 	if (go_on(again, err) == 0)
 		return 0;
-	give_grants_back(again);
+	deploy_give_grants_back(again);
 	return -1;
 }
 
@@ -259,15 +253,15 @@ static int resume_again(struct deploy *deploy, int64_t began,
 	deploy->again = again;
 	*ret_result = &again->result;
 	hand_over(deploy, again);
-	again->result.production_changed = rebuilds(again->resumed);
+	again->result.production_changed = history_rebuilds(again->resumed);
 	result = prepare(again, err);
 	if (result == 0)
 		result = deploy_reclaim(again, true, err);
 	if (result == 0 && deploy_goes_on(again))
 		result = deploy_check_at_rest(again, err);
 	if (result == 0)
-		result =
-			rebuilds(again->resumed) ? go_on_rebuilding(again, err) : go_on(again, err);
+		result = history_rebuilds(again->resumed) ? go_on_rebuilding(again, err)
+							  : go_on(again, err);
 	result = deploy_end(again, began, result, err);
 	again->result.dbt_starts += deploy->sides.runner->starts;
 	return result;
@@ -316,29 +310,14 @@ static int cannot_abort(struct deploy *deploy, struct err *err)
 			deploy->id);
 }
 
-/* Some of it may be new: the end is recorded, and the way back is a rollback. */
-static int cannot_abort_rebuild(struct deploy *deploy, struct err *err)
-{
-	give_grants_back(deploy);
-	deploy->result.production_changed = true;
-	deploy->result.outcome = DEPLOY_FAILED;
-	leave(deploy);
-	err_set(err, ERR_ALREADY_PUBLISHED,
-		"deployment '%s' had begun to rebuild production: it is ended, and some of "
-		"production "
-		"may be new",
-		deploy->id);
-	return err_hint(err, "'airlock rollback %s' puts back what was there before", deploy->id);
-}
-
 static int abort_settled(struct deploy *deploy, struct err *err)
 {
 	bool was_ended = history_has_ended(deploy->resumed);
 
 	if (history_is_published(deploy->resumed))
 		return cannot_abort(deploy, err);
-	if (rebuilds(deploy->resumed))
-		return cannot_abort_rebuild(deploy, err);
+	if (history_rebuilds(deploy->resumed))
+		return deploy_put_back(deploy, err);
 	if (deploy_refuse_partly(deploy, deploy->resumed, err) < 0) {
 		deploy->holds_lock = false;
 		return -1;
@@ -354,9 +333,11 @@ int deploy_abort(struct deploy *deploy, const char *id, const struct deploy_resu
 		 struct err *err)
 {
 	int64_t began = host_monotonic_ms();
-	int result = deploy_read_record(deploy, id, err);
+	int result;
 
 	*ret_result = &deploy->result;
+	deploy->aborts = true;
+	result = deploy_read_record(deploy, id, err);
 	if (result == 0)
 		result = history_has_ended(deploy->resumed) ? settle_ended(deploy, err)
 							    : deploy_reclaim(deploy, false, err);

@@ -10,12 +10,6 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-static bool changed_production(const json_t *deployment)
-{
-	/* A rebuild that failed changed a part of it. */
-	return history_is_published(deployment) || js_get_bool(deployment, "rebuilds", false);
-}
-
 static bool is_rollback(const json_t *deployment)
 {
 	return js_text_is(deployment, "strategy", strategy_rollback.name);
@@ -27,19 +21,6 @@ static bool is_refresh(const json_t *deployment)
 	return js_text_is(deployment, "strategy", strategy_mirror.name);
 }
 
-/* Whether a later rollback took it back. */
-static bool was_taken_back(const json_t *deployments, const char *id)
-{
-	for (size_t i = 0; i < json_array_size(deployments); i++) {
-		const json_t *deployment = json_array_get(deployments, i);
-		const char *of = js_get_string(deployment, "of");
-
-		if (changed_production(deployment) && of && strcmp(of, id) == 0)
-			return !was_taken_back(deployments, js_get_string(deployment, "id"));
-	}
-	return false;
-}
-
 /* The newest that is still what production shows. */
 static json_t *choose(json_t *deployments, const char *id, struct err *err)
 {
@@ -48,10 +29,10 @@ static json_t *choose(json_t *deployments, const char *id, struct err *err)
 		const char *own = js_get_string(deployment, "id");
 
 		if (id ? strcmp(own, id) != 0
-		       : !changed_production(deployment) || is_rollback(deployment) ||
-				    is_refresh(deployment) || was_taken_back(deployments, own))
+		       : !history_changed_production(deployment) || is_rollback(deployment) ||
+				    is_refresh(deployment) || history_is_taken_back(deployment))
 			continue;
-		if (!changed_production(deployment)) {
+		if (!history_changed_production(deployment)) {
 			err_set(err, ERR_UNSUPPORTED, "deployment '%s' changed nothing (%s)", own,
 				js_get_string(deployment, "outcome"));
 			return NULL;
@@ -82,12 +63,14 @@ static bool publishes(const json_t *deployment, const char *to)
 static int check_newest(const json_t *deployments, const json_t *chosen, struct err *err)
 {
 	const json_t *tables = js_get_array(chosen, "tables");
+	const char *id = js_get_string(chosen, "id");
 
-	for (size_t i = 0; json_array_get(deployments, i) != chosen; i++) {
+	for (size_t i = 0; i < json_array_size(deployments); i++) {
 		const json_t *later = json_array_get(deployments, i);
 
-		if (!changed_production(later) ||
-		    was_taken_back(deployments, js_get_string(later, "id")) ||
+		if (js_text_is(later, "id", id))
+			return 0;
+		if (!history_changed_production(later) || history_is_taken_back(later) ||
 		    (js_get_string(later, "of") && is_rollback(later)))
 			continue;
 		for (size_t k = 0; k < json_array_size(tables); k++) {
@@ -101,6 +84,18 @@ static int check_newest(const json_t *deployments, const json_t *chosen, struct 
 		}
 	}
 	return 0;
+}
+
+/* Somebody may have done so while the lock was waited for. */
+int deploy_check_newest(const struct deploy *deploy, const json_t *events, struct err *err)
+{
+	json_t *deployments CLEANUP(js_free) = history_of(events, err);
+
+	if (!deployments)
+		return -1;
+	return config_bool(deploy->request.config, OPTION_FORCE)
+		       ? 0
+		       : check_newest(deployments, deploy->rolled_back, err);
 }
 
 static bool is_same_relation(const json_t *a, const json_t *b)
@@ -131,7 +126,7 @@ static void follow_rollbacks(const json_t *deployments, json_t *chosen)
 {
 	size_t i = 0;
 
-	if (was_taken_back(deployments, js_get_string(chosen, "id")))
+	if (history_is_taken_back(chosen))
 		return;
 	while (json_array_get(deployments, i) != chosen)
 		i++;
@@ -139,7 +134,7 @@ static void follow_rollbacks(const json_t *deployments, json_t *chosen)
 		const json_t *later = json_array_get(deployments, i);
 		const json_t *objects = js_get_array(later, "objects");
 
-		if (!is_rollback(later) || !changed_production(later))
+		if (!is_rollback(later) || !history_changed_production(later))
 			continue;
 		take_over(objects, js_get_array(chosen, "objects"));
 		take_over(objects, js_get_array(chosen, "rebuilt"));

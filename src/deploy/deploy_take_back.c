@@ -43,7 +43,7 @@ static bool may_take_back(struct deploy *deploy)
 }
 
 /* With the options of this one, which are whole. */
-static struct deploy *open_again(struct deploy *deploy, struct err *err)
+struct deploy *deploy_open_rollback(struct deploy *deploy, struct err *err)
 {
 	struct deploy_request request = deploy->request;
 
@@ -80,7 +80,7 @@ void deploy_take_back(struct deploy *deploy, struct err *err)
 	err->production = ERR_PRODUCTION_CHANGED;
 	deploy_leave(deploy, err);
 	deploy->holds_lock = false;
-	again = open_again(deploy, &failure);
+	again = deploy_open_rollback(deploy, &failure);
 	if (again && deploy_rollback(again, deploy->id, &result, &failure) == 0) {
 		deploy->result.outcome = DEPLOY_ROLLED_BACK;
 		deploy->result.production_changed = false;

@@ -149,7 +149,7 @@ static int compare_rebuilt(const struct deploy *deploy, const struct manifest_no
 		js_get_string(now, "to"));
 	return err_hint(
 		err,
-		"look at who else writes there; 'airlock rollback %s' puts back what was there "
+		"look at who else writes there; 'airlock abort %s' puts back what was there "
 		"before the rebuild, deploying again makes all of it anew",
 		deploy->id);
 }

@@ -178,6 +178,71 @@ static void complete(json_t *deployment)
 		json_object_set_new(deployment, "published", json_integer(0));
 }
 
+bool history_rebuilds(const json_t *deployment)
+{
+	return js_get_bool(deployment, "rebuilds", false);
+}
+
+bool history_changed_production(const json_t *deployment)
+{
+	return history_is_published(deployment) || history_rebuilds(deployment);
+}
+
+bool history_is_taken_back(const json_t *deployment)
+{
+	return json_object_get(deployment, "taken_back_by") != NULL;
+}
+
+bool history_is_half_done(const json_t *deployment)
+{
+	return history_rebuilds(deployment) && history_has_ended(deployment) &&
+	       !history_is_published(deployment) && !history_is_taken_back(deployment);
+}
+
+static bool shares(const json_t *tables, const json_t *others)
+{
+	for (size_t i = 0; i < json_array_size(tables); i++)
+		for (size_t k = 0; k < json_array_size(others); k++)
+			if (json_equal(json_object_get(json_array_get(tables, i), "to"),
+				       json_object_get(json_array_get(others, k), "to")))
+				return true;
+	return false;
+}
+
+json_t *history_find_half_done(const json_t *deployments, const json_t *tables)
+{
+	for (size_t i = 0; i < json_array_size(deployments); i++) {
+		json_t *one = json_array_get(deployments, i);
+
+		if (!history_changed_production(one) || history_is_taken_back(one) ||
+		    js_text_is(one, "strategy", "rollback") ||
+		    (tables && !shares(tables, js_get_array(one, "tables"))))
+			continue;
+		return history_is_half_done(one) ? one : NULL;
+	}
+	return NULL;
+}
+
+/* By a rollback, in the order in which they happened: what a rollback of that one brings back is
+ * not taken back any more. */
+static void take_back(const json_t *deployments, const json_t *rollback)
+{
+	const char *id = js_get_string(rollback, "id");
+	const char *of = js_get_string(rollback, "of");
+	json_t *taken = of ? history_find(deployments, of) : NULL;
+
+	if (!taken || !history_is_published(rollback))
+		return;
+	json_object_set_new(taken, "taken_back_by", json_string(id));
+	if (js_get_bool(rollback, "aborts", false) && !history_is_published(taken))
+		json_object_set_new(taken, "outcome", json_string("aborted"));
+	const char *before = js_get_string(taken, "of");
+	json_t *again = before ? history_find(deployments, before) : NULL;
+
+	if (again && js_text_is(again, "taken_back_by", of))
+		json_object_del(again, "taken_back_by");
+}
+
 json_t *history_of(const json_t *rows, struct err *err)
 {
 	json_t *deployments CLEANUP(js_free) = json_array();
@@ -201,6 +266,8 @@ json_t *history_of(const json_t *rows, struct err *err)
 		}
 		add_event(find_or_make(deployments, id), event, at, detail);
 	}
+	for (size_t i = 0; i < json_array_size(deployments); i++)
+		take_back(deployments, json_array_get(deployments, i));
 	for (size_t i = json_array_size(deployments); i-- > 0;) {
 		complete(json_array_get(deployments, i));
 		json_array_append(newest_first, json_array_get(deployments, i));

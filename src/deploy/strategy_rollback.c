@@ -96,14 +96,49 @@ static bool differs(const char *recorded, const char *found)
 	return recorded && found && strcmp(recorded, found) != 0;
 }
 
+static bool has_rows(const json_t *identity, const struct table *table)
+{
+	return js_get_integer(identity, "rows", -1) == table->rows &&
+	       !differs(js_get_string(identity, "content"), table->content);
+}
+
+/* What dbt had come to by then has the rows that were tested, and the rest those that it had. What
+ * an incremental model was given nobody has counted. */
+static int check_half_done(const struct past *past, const struct publish_table *t,
+			   const struct manifest_node *node, struct err *err)
+{
+	const json_t *intended = js_get_array(past->record, "intended");
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+
+	if (!t->to_table || table_is_view(t->to_table) ||
+	    strcmp(node->materialized, "incremental") == 0)
+		return 0;
+	for (size_t i = 0; i < json_array_size(intended); i++) {
+		const json_t *then = json_array_get(intended, i);
+
+		if (!js_text_is(then, "to", name) ||
+		    has_rows(js_get_object(then, "tested"), t->to_table) ||
+		    has_rows(js_get_object(then, "replaces"), t->to_table))
+			continue;
+		err_set(err, ERR_CONFLICT,
+			"'%s' (production) was changed by somebody else: its rows are neither "
+			"those "
+			"that were there nor those that were tested",
+			name);
+		return err_hint(err, "to lose that change all the same, say --force");
+	}
+	return 0;
+}
+
 /* What dbt made behind the record was counted only where its tests ran. */
 static int check_rebuilt(const struct publication *w, const struct past *past,
-			 const struct publish_table *t, struct err *err)
+			 const struct publish_table *t, const struct manifest_node *node,
+			 struct err *err)
 {
 	const json_t *was = recorded(past, "rebuilt", w->in->dialect, t->to);
 
 	if (!was)
-		return 0;
+		return check_half_done(past, t, node, err);
 	if (!t->to_table)
 		return changed_since(past, t->to, "was dropped", err);
 	if (js_get_string(was, "object") && *js_get_string(was, "object") &&
@@ -117,14 +152,15 @@ static int check_rebuilt(const struct publication *w, const struct past *past,
 
 /* Production must still be what that deployment made of it. */
 static int check_unchanged(const struct publication *w, const struct past *past,
-			   const struct publish_table *t, const json_t *record, struct err *err)
+			   const struct publish_table *t, const struct manifest_node *node,
+			   const json_t *record, struct err *err)
 {
 	bool removed = js_text_is(record, "way", publish_way_name(PUBLISH_REMOVE));
 
 	if (!t->decided || config_bool(w->in->config, OPTION_FORCE))
 		return 0;
 	if (js_get_bool(past->record, "rebuilds", false))
-		return check_rebuilt(w, past, t, err);
+		return check_rebuilt(w, past, t, node, err);
 	if (removed)
 		return t->to_table ? changed_since(past, t->to, "was created", err) : 0;
 	if (!t->to_table)
@@ -304,7 +340,7 @@ static int add_table(struct publication *w, const struct past *past, const struc
 	    js_text_is(record, "way", publish_way_name(PUBLISH_NEW)))
 		return 0;
 	w->set.n++;
-	return check_unchanged(w, past, t, record, err);
+	return check_unchanged(w, past, t, route->node, record, err);
 }
 
 /* What is dropped takes along what nobody could read; they are read under the lock. */

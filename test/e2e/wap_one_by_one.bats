@@ -82,7 +82,7 @@ prices_take() { # prices_take SECONDS
 }
 
 # bats test_tags=engine:bigquery
-@test "rebuild: a model that fails in production is 70, and rollback puts back what was there" {
+@test "rebuild: a model that fails in production is 70, and abort puts back what was there" {
   before=$(mart)
   cp models/mart/pages.sql pages.sql
   sed -i 's/^5,prices,.*/5,prices,61/' seeds/raw_visits.csv
@@ -91,9 +91,11 @@ prices_take() { # prices_take SECONDS
   wap
   mv pages.sql models/mart/
   assert_status 70
-  assert_says model.classic.pages 'while production was rebuilt' 'airlock rollback'
+  assert_says model.classic.pages 'while production was rebuilt' 'airlock abort'
   assert_sql 'select seconds from mart.visits where visit_id = 5' 61
-  run airlock rollback --from prod_audit --to prod --yes
+  AIRLOCK_FAULT=publish:before:crash run airlock abort --from prod_audit --to prod
+  assert_status 137
+  run airlock abort --from prod_audit --to prod
   assert_status 0
   [ "$(mart)" = "$before" ]
 }
@@ -150,7 +152,7 @@ who_reads_pages() {
   wap
   assert_status 70
   assert_says 'the permissions of "shop-eu".mart.pages are not those that it had' user:eve@example.org \
-    'airlock rollback'
+    'airlock abort'
   prices_take 134
   sql "revoke \`roles/bigquery.dataEditor\` on table mart.pages from 'user:eve@example.org'"
   run airlock rollback --from prod_audit --to prod --yes

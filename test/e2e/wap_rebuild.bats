@@ -39,6 +39,10 @@ wap() { # into $status and $output
   run airlock deploy wap --from prod_audit --to prod --tags mart --stale-ok "*" --yes "$@"
 }
 
+newest() {
+  sql "select id from airlock.airlock_log where event = 'begun' order by logged_at desc limit 1"
+}
+
 privileges() {
   sql "select c.relname, pg_get_userbyid(c.relowner) as owner, x.col,
       case x.grantee when 0 then 'public' else pg_get_userbyid(x.grantee) end as who,
@@ -70,20 +74,90 @@ privileges() {
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
 }
 
-@test "killed behind dbt: abort gives them back, and so does the next deployment" {
+@test "killed behind dbt: abort puts production back, whole, and the next deployment makes it new" {
+  sql 'create index by_hand on mart.orders (customer_id)'
   before=$(privileges)
+  remember_production
   AIRLOCK_FAULT=rebuild:after:crash wap
   assert_status 137
   [ "$(privileges)" != "$before" ]
-  run airlock abort --from prod_audit --to prod
-  assert_says 'airlock rollback'
-  [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+  id=$(newest)
+  run --separate-stderr airlock abort --from prod_audit --to prod --json
+  assert_status 0
+  assert_json 'd["id"], d["outcome"], d["production_changed"]' "[\"$id\", \"aborted\", false]"
+  assert_production_unchanged
+  run airlock abort "$id" --from prod_audit --to prod
+  assert_status 0
+  assert_says 'production is what it was before it'
+  assert_production_unchanged
+  run --separate-stderr airlock history --from prod_audit --to prod --json
+  assert_json '[(d["strategy"], d["outcome"], "taken_back_by" in d) for d in d["deployments"][:2]]' \
+    '[["rollback", "published", false], ["wap", "aborted", true]]'
   AIRLOCK_FAULT=rebuild:after:crash wap
   assert_status 137
-  [ "$(privileges)" != "$before" ]
   wap
   assert_status 0
   [ "$(privileges)" = "$before" ] || fail "$before" 'is now:' "$(privileges)"
+}
+
+@test "aborted behind a model that failed, and behind another one: all of it goes back" {
+  remember_production
+  fake_dbt run "export DIRECT_SCENARIO='{\"results\": {\"model.shop.revenue_by_day\": {\"status\": \"error\"}}}'"
+  wap
+  assert_status 70
+  assert_says 'airlock abort'
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,AT/' seeds/raw_customers.csv
+  wap
+  assert_status 70
+  assert_production_changed
+  run airlock abort --from prod_audit --to prod
+  assert_status 0
+  assert_production_unchanged
+  run airlock abort --from prod_audit --to prod
+  assert_says 'no deployment is unfinished'
+}
+
+# In front of its rollback, in it, and behind it.
+@test "an abort that is killed on its way is gone on with by the next one, and by resume" {
+  remember_production
+  for fault in lock:before lock:after publish:before publish:after; do
+    for verb in abort resume; do
+      AIRLOCK_FAULT=rebuild:after:crash wap
+      assert_status 137
+      id=$(newest)
+      AIRLOCK_FAULT=$fault:crash run airlock abort --from prod_audit --to prod
+      assert_status 137
+      case $fault:$verb in
+      lock:before:* | publish:after:*) run airlock abort "$id" --from prod_audit --to prod ;;
+      *) run airlock $verb --from prod_audit --to prod ;;
+      esac
+      assert_status 0
+      assert_production_unchanged
+      thaw
+      setup
+    done
+  done
+}
+
+@test "abort is refused where somebody else has written, or dropped a restore point, but for --force" {
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  sql 'insert into mart.customers (customer_id, country) values (99, $$XX$$)'
+  run --separate-stderr airlock abort --from prod_audit --to prod --json
+  assert_status 70
+  assert_says "mart.customers' (production) was changed by somebody else" 'say --force' '"production_changed": true'
+  assert_sql 'select country from mart.customers where customer_id = 99' XX
+  assert_sql 'select country from mart.customers where customer_id = 4' CH
+  run airlock abort --from prod_audit --to prod --force
+  assert_status 0
+  assert_sql 'select country from mart.customers where customer_id = 4' IT
+  thaw
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  sql "drop table airlock_restore.$(sql "select max(table_name) from information_schema.tables where table_schema = 'airlock_restore'")"
+  run airlock abort --from prod_audit --to prod
+  assert_status 70
+  assert_says 'the restore point' 'is gone'
 }
 
 @test "killed behind dbt: resume gives them back as well" {
@@ -120,7 +194,7 @@ privileges() {
     sql 'insert into mart.customers (customer_id, country) values (99, $$XX$$)'
     run --separate-stderr airlock resume --from prod_audit --to prod --json
     assert_status 70
-    assert_says "mart.customers' (production) was changed by somebody else" '"production_changed": true' 'airlock rollback'
+    assert_says "mart.customers' (production) was changed by somebody else" '"production_changed": true' 'airlock abort'
     assert_sql 'select country from mart.customers where customer_id = 99' XX
     thaw
   done
@@ -177,7 +251,7 @@ FAILS='{"results": {"test.shop.unique_orders_order_id.fed79b3a6e": {"status": "f
     export DIRECT_SCENARIO='$FAILS'"
   wap
   assert_status 70
-  assert_says 'fails there' 'somebody else has written it' 'airlock rollback'
+  assert_says 'fails there' 'somebody else has written it' 'airlock abort'
   assert_sql 'select distinct segment from mart.customers' x
   run airlock rollback --from prod_audit --to prod --yes
   assert_status 0

@@ -34,15 +34,16 @@ def of_report(run, before, after, world, published_is="new"):
     changed = report["raw_changed" if "raw_changed" in report else "production_changed"]
     published = report["refreshed" if "refreshed" in report else "published"]
     unchanged, is_new = before == after, after == published_is or world.strategy.mirrors and after == "mixed"
+    is_back = outcome == "aborted" and world.strategy.rebuilds and after == "old"
     may_be_new = is_new or after == "mixed" or world.strategy.rebuilds or world.is_standin
     claims = (
         (report["exit"] == status, f"the report says exit {report['exit']}"),
         ((status == 0) <= (outcome in ("published", "aborted")), "exit 0, and neither published nor aborted"),
-        ((outcome == "aborted") <= (status == 0 and unchanged), "aborted, and yet something happened"),
+        ((outcome == "aborted") <= (status == 0 and (unchanged or is_back)), "aborted, and yet something happened"),
         ((outcome == "published") <= (changed and is_new), "published, and it is not there"),
         ((outcome == "unknown") == (status == 71), "71 stands for unknown"),
         (changed <= may_be_new, "production_changed, and it has not"),
-        (changed or status == 71 or unchanged, "production changed, and the report denies it"),
+        (changed or status == 71 or unchanged or is_back, "production changed, and the report denies it"),
         ((status in (1, 2, 72, 73, 74)) <= unchanged, "a status that promises the old production"),
         ((status == 70) <= may_be_new, "70 stands for a changed production"),
         ((status != 0) <= (report["error"] is not None), "failed without an error"),

@@ -19,13 +19,17 @@ def deploy_again(world, state):
 
 
 def resume(world, state):
-    """What was published stays, what was not is published; one that has ended is left as it is."""
+    """What was published stays, what was not is published; one that has ended is left as it is, and a
+    rebuild that has failed on its way is for abort."""
     name, events = _newest(world)
     partly = _partly(world)
-    run = _resume(world, _id(name))
+    run = refused = _resume(world, _id(name))
     if not name:
         return run, state, _refused(run, "deployment-unknown")
-    if "aborted" in events or _ended_rebuild(world, events):
+    if _ended_rebuild(world, events):
+        run, expected, problems = abort(world, state)
+        return run, expected, problems + _refused(refused, "not-resumable")
+    if "aborted" in events:
         return run, state, _refused(run, "not-resumable")
     expected = state if world.strategy.mirrors and state == "mixed" and not partly else "new"
     return run, expected, _failed(run) + _twice(world, "resume", name, 0)
@@ -33,7 +37,7 @@ def resume(world, state):
 
 def abort(world, state):
     """Before the publish production stays; after it, also when the server was still at it, abort says
-    that it is too late."""
+    that it is too late. A rebuild on its way is neither: production is the old one again."""
     name, _ = _newest(world)
     partly = _partly(world)
     run = world.run(["abort", *_id(name), *world.strategy.sides, "--json"])
@@ -42,9 +46,10 @@ def abort(world, state):
     if partly:
         return _only_resumed(world, partly, state, run)
     if run.status == 70:
-        expected = state if state == "mixed" or world.strategy.rebuilds else "new"
+        expected = state if state == "mixed" and not world.strategy.rebuilds else "new"
         return run, expected, _refused(run, "already-published") + _twice(world, "abort", name, 70)
-    return run, "old" if state == "old" else state, _failed(run) + _twice(world, "abort", name, 0)
+    expected = "old" if world.strategy.rebuilds else state
+    return run, expected, _failed(run) + _twice(world, "abort", name, 0)
 
 
 def _partly(world):

@@ -24,7 +24,8 @@ never anything else, and where tables change one at a time `mixed`, each table o
 it the faults that ended so. What befalls a step or a command is tried three
 times: followed by the next deployment, by `resume`, and by `abort`, each of the last two once more and
 then by a deployment. What befalls a statement is followed by one of the three. What had published
-stayed; what had not was published by `resume` and left alone by `abort`; at the end no lock was held,
+stayed; what had not was published by `resume` and left alone by `abort`, or put back where dbt had begun
+to make production anew; at the end no lock was held,
 each beginning had one end, and nothing was left behind. Where tables change one at a time a deployment that
 died between them was refused by the next one and by `abort` with 71, and then published by `resume`.
 

@@ -67,7 +67,7 @@ enum deploy_outcome {
 	DEPLOY_UNKNOWN,
 	DEPLOY_SKIPPED, /* somebody else holds the lock, and if_locked is skip: nothing was done */
 	DEPLOY_UNFINISHED,  /* it still runs: what before_publish sees */
-	DEPLOY_ABORTED,     /* by deploy_abort(): production untouched */
+	DEPLOY_ABORTED,     /* by deploy_abort(): production untouched, or put back */
 	DEPLOY_ROLLED_BACK, /* published, found to be bad, and put back: production as it was */
 };
 
@@ -180,7 +180,8 @@ int deploy_resume(struct deploy *deploy, const char *id, const struct deploy_res
 		  struct err *err);
 
 /* The other way out: its end is recorded, its lock released. ERR_ALREADY_PUBLISHED when it is too
- * late for that. */
+ * late for that. A rebuild that stopped on its way, also one that has ended so (`id` NULL: the
+ * newest), is rolled back: production is what it was before; errors as of deploy_rollback(). */
 int deploy_abort(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
 		 struct err *err);
 

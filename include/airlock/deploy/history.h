@@ -10,7 +10,8 @@
  * rollback's), "boot", "pid", "start" of its process; of its intent: "intended" (tables, with the
  * identity of what was tested and of what it replaces). "ended" is true when an end was recorded.
  *
- * Outcome: published, blocked, failed, or unfinished (no end was recorded).
+ * Outcome: published, blocked, failed, aborted, or unfinished (no end was recorded).
+ * "taken_back_by" is the rollback behind which production is what it was before the deployment.
  */
 #ifndef AIRLOCK_DEPLOY_HISTORY_H
 #define AIRLOCK_DEPLOY_HISTORY_H
@@ -27,5 +28,13 @@ json_t *history_of(const json_t *rows, struct err *err);
 json_t *history_find(const json_t *deployments, const char *id);
 bool history_is_published(const json_t *deployment);
 bool history_has_ended(const json_t *deployment);
+/* Its restore points are recorded, and dbt may have begun to make production anew. */
+bool history_rebuilds(const json_t *deployment);
+bool history_changed_production(const json_t *deployment);
+bool history_is_taken_back(const json_t *deployment);
+/* A rebuild that stopped on its way, and has left production so. */
+bool history_is_half_done(const json_t *deployment);
+/* The newest that changed production, or some of these tables of it (NULL: any), if it is that. */
+json_t *history_find_half_done(const json_t *deployments, const json_t *tables);
 
 #endif
