@@ -186,30 +186,53 @@ static bool is_quoted(const char *relation_name, size_t number)
 	return number < n && *starts[n - 1 - number] == '"';
 }
 
-static void fold_part(struct manifest *manifest, const char **part)
+/* dbt puts quotes around what it is given: one in a name is written twice there, as in SQL. */
+static const char *undouble(struct manifest *manifest, const char *part)
 {
-	char *upper = *part ? arena_strdup(&manifest->arena, *part) : NULL;
+	char *out = arena_strdup(&manifest->arena, part);
+	char *to = out;
 
-	for (char *p = upper; p && *p; p++)
-		*p = (char)toupper((unsigned char)*p);
-	*part = upper;
+	for (const char *p = part; *p; p++) {
+		*to++ = *p;
+		if (p[0] == '"' && p[1] == '"')
+			p++;
+	}
+	*to = '\0';
+	return out;
 }
 
-/* As the warehouse stores names that dbt does not quote. */
-static void fold_names(struct manifest *manifest)
+static const char *fold(struct manifest *manifest, const char *part)
+{
+	char *upper = arena_strdup(&manifest->arena, part);
+
+	for (char *p = upper; *p; p++)
+		*p = (char)toupper((unsigned char)*p);
+	return upper;
+}
+
+static void store_part(struct manifest *manifest, const struct dialect *dialect, bool is_quoted,
+		       const char **part)
+{
+	if (!*part)
+		return;
+	if (is_quoted && strstr(*part, "\"\""))
+		*part = undouble(manifest, *part);
+	else if (!is_quoted && dialect->folds_upper)
+		*part = fold(manifest, *part);
+}
+
+/* Names as the warehouse stores them. */
+static void store_names(struct manifest *manifest)
 {
 	const struct dialect *dialect = dialect_find(manifest->adapter_type);
 
-	for (size_t i = 0; dialect && dialect->folds_upper && i < manifest->n; i++) {
+	for (size_t i = 0; dialect && i < manifest->n; i++) {
 		struct manifest_node *node = &manifest->nodes[i];
 		const char *name = node->relation_name ? node->relation_name : "";
 
-		if (!is_quoted(name, 0))
-			fold_part(manifest, &node->relation.identifier);
-		if (!is_quoted(name, 1))
-			fold_part(manifest, &node->relation.schema);
-		if (!is_quoted(name, 2))
-			fold_part(manifest, &node->relation.database);
+		store_part(manifest, dialect, is_quoted(name, 0), &node->relation.identifier);
+		store_part(manifest, dialect, is_quoted(name, 1), &node->relation.schema);
+		store_part(manifest, dialect, is_quoted(name, 2), &node->relation.database);
 	}
 }
 
@@ -234,7 +257,7 @@ static int finish(struct manifest *manifest, int rc, struct manifest **ret_manif
 	}
 	free(manifest->pending);
 	manifest->pending = NULL;
-	fold_names(manifest);
+	store_names(manifest);
 	*ret_manifest = manifest;
 	return 0;
 }

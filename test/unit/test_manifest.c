@@ -337,7 +337,8 @@ static void parent_map_stands_in_for_depends_on(void **state)
 	manifest_free(parsed);
 }
 
-static void folds_to(const char *adapter, const char *relation_name, const char *expected)
+static void is_stored(const char *adapter, const char *alias, const char *relation_name,
+		      const char *expected)
 {
 	CLEANUP(mem_free_string)
 	char *text = mem_printf(
@@ -345,9 +346,9 @@ static void folds_to(const char *adapter, const char *relation_name, const char 
 		"{\"unique_id\": "
 		"\"model.a.m\", \"resource_type\": \"model\", \"name\": \"m\", \"package_name\": "
 		"\"a\", "
-		"\"database\": \"Db.1\", \"schema\": \"Mart\", \"alias\": \"Orders\", "
+		"\"database\": \"Db.1\", \"schema\": \"Mart\", \"alias\": \"%s\", "
 		"\"relation_name\": \"%s\", \"config\": {\"materialized\": \"table\"}}}}",
-		adapter, relation_name);
+		adapter, alias, relation_name);
 	struct manifest *parsed = parse(text);
 	CLEANUP(mem_free_string)
 	char *name = relation_display(&manifest_find(parsed, "model.a.m")->relation);
@@ -356,13 +357,24 @@ static void folds_to(const char *adapter, const char *relation_name, const char 
 	manifest_free(parsed);
 }
 
+static void folds_to(const char *adapter, const char *relation_name, const char *expected)
+{
+	is_stored(adapter, "Orders", relation_name, expected);
+}
+
 static void names_are_those_that_the_warehouse_stores(void **state)
 {
+	static const char *const adapters[] = { "postgres", "duckdb", "snowflake" };
+
 	(void)state;
 	folds_to("postgres", "Db.Mart.Orders", "\"Db.1\".Mart.Orders");
 	folds_to("snowflake", "db.Mart.Orders", "\"DB.1\".MART.ORDERS");
 	folds_to("snowflake", "\\\"Db.1\\\".Mart.\\\"Orders\\\"", "\"Db.1\".MART.Orders");
 	folds_to("snowflake", "Db.\\\"Mart\\\".Orders", "\"DB.1\".Mart.ORDERS");
+	for (size_t i = 0; i < ARRAY_LEN(adapters); i++)
+		is_stored(adapters[i], "say \\\"\\\"hi\\\"\\\"",
+			  "\\\"Db.1\\\".\\\"Mart\\\".\\\"say \\\"\\\"hi\\\"\\\"\\\"",
+			  "\"Db.1\".Mart.\"say \"\"hi\"\"\"");
 }
 
 static void a_directory_and_a_missing_file_are_errors(void **state)
