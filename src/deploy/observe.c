@@ -38,6 +38,26 @@ static size_t relations_of(const struct routes *routes, struct relation **ret_re
 	return n;
 }
 
+/* One relation of each schema: of a thousand models these are few, and their list is parsed too. */
+static size_t schemas_of(const struct routes *routes, const struct relation *relations, size_t n,
+			 struct relation **ret_schemas)
+{
+	struct relation *schemas = mem_alloc((n + 1) * sizeof(*schemas));
+	size_t found = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t k = 0;
+
+		while (k < found &&
+		       !relation_same_schema(routes->dialect, &schemas[k], &relations[i]))
+			k++;
+		if (k == found)
+			schemas[found++] = relations[i];
+	}
+	*ret_schemas = schemas;
+	return found;
+}
+
 static int push_containers(const struct routes *routes, struct strv *queries, struct err *err)
 {
 	size_t n = routes->container_count;
@@ -365,9 +385,11 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 			 enum observe_rows rows, struct strv *queries, struct err *err)
 {
 	struct relation *relations;
+	struct relation *schemas;
 	size_t n = relations_of(routes, &relations);
+	size_t schema_count = schemas_of(routes, relations, n + 1, &schemas);
 	const struct sql_arg of_scope = SQL_ARG_NAMES("names", relations, n);
-	const struct sql_arg with_restore = SQL_ARG_NAMES("names", relations, n + 1);
+	const struct sql_arg with_restore = SQL_ARG_NAMES("names", schemas, schema_count);
 	int result = 0;
 
 	if (dialect_push(queries, routes->dialect, DIALECT_OBSERVE_SESSION, NULL, 0, err) < 0 ||
@@ -377,6 +399,7 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 		    0)
 		result = -1;
 	free(relations);
+	free(schemas);
 	if (result == 0)
 		result = push_containers(routes, queries, err);
 	if (result == 0)

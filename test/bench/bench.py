@@ -9,6 +9,8 @@ usage: bench.py [--rounds N] [--json FILE] [ROW...]
   starts           where the time of a dbt command goes
   manifest         the relations of a tag out of 4 and 150 MB: airlock, python, jq, jansson
   offline          `check` and `routes --offline` of a project of 10,000 nodes
+  plan             `plan blue-green` of 1,000 models, and 200 objects that no node makes, on the stand-in for
+                   Snowflake; beside two operations of dbt that do nothing
 
 All rows when none is named. What is compared runs in turns, so that what else the machine does hits
 all of it alike; a figure is the median of the rounds. Only the ratios mean something. AIRLOCK,
@@ -24,8 +26,11 @@ import sys
 import tempfile
 import time
 
+import wide
+
 HERE = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(os.path.dirname(HERE))
+SNOWFLAKE = os.path.join(ROOT, ".cache/snowflake/bin")
 PASSES = 1000
 
 
@@ -217,8 +222,64 @@ def offline(table, rounds):
                 table.row("offline", f"{name}, {megabytes} MB", statistics.median(spent))
 
 
+class StandIn:
+    """That for Snowflake; it ends with this process."""
+
+    def __init__(self):
+        run = subprocess.run([os.path.join(ROOT, "test/support/standin"), "start", "snowflake", "--database", "SHOP"],
+                             check=True, stdout=subprocess.PIPE, text=True,
+                             env={**os.environ, "STANDIN_OWNER": str(os.getpid())})
+        self.exports = dict(line.removeprefix("export ").split("=", 1) for line in run.stdout.splitlines())
+
+    def fill(self, statements):
+        """By one connection of the real connector, which this Python does not have."""
+        client = ("import sys; sys.path.insert(0, sys.argv[1]); import warehouse; c = warehouse.connect().cursor()\n"
+                  "for line in sys.stdin: c.execute(line)")
+        subprocess.run([os.path.join(SNOWFLAKE, "python"), "-c", client, os.path.join(ROOT, "test/support")],
+                       check=True, input="\n".join(statements), text=True,
+                       env={**os.environ, **self.exports, "ENGINE": "snowflake"})
+
+    def computed(self):
+        """Seconds of the processor's, so far: what the service would spend of its own."""
+        with open(f"/proc/{self.exports['SHOP_SF_PID']}/stat", encoding="ascii") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def plan(table, rounds):
+    models, foreign = 1000, 200
+    table.title(f"a plan of blue-green, {models} models and {foreign} objects that no node makes: {rounds} rounds, median")
+    service = StandIn()
+    service.fill(wide.production(models, foreign))
+    airlock = [os.environ["AIRLOCK"], "plan", "blue-green", "--to", "prod"]
+    ignored = ["--foreign-objects", "*.by_hand_*,public"]
+    nothing = [os.path.join(SNOWFLAKE, "dbt"), "run-operation", "nothing", "--target", "prod"]
+    ways = {"two operations of nothing (dbt run-operation)": ([nothing, nothing], 0),
+            "schemas change places": ([[*airlock, "--from", "green", *ignored]], 0),
+            "refused, with the list of what no node makes": ([[*airlock, "--from", "green"]], 125),
+            "databases change places": ([[*airlock, "--from", "blue_green", "--state-database", "shop_airlock",
+                                          *ignored]], 0)}
+    spent = {name: [] for name in ways}
+    computed = {name: [] for name in ways}
+    with tempfile.TemporaryDirectory(prefix="airlock-bench-") as work:
+        wide.write_project(os.path.join(work, "wide"), ROOT, models)
+        environment = {**os.environ, **service.exports, "AIRLOCK_DBT": nothing[0]}
+        # The first time what dbt has parsed is not there yet.
+        for turn in range(rounds + 1):
+            for name, (commands, fine) in ways.items():
+                before = service.computed()
+                seconds = sum(timed(argv, os.path.join(work, "wide"), environment, (fine,)) for argv in commands)
+                if turn:
+                    spent[name].append(seconds)
+                    computed[name].append(service.computed() - before)
+    against = statistics.median(spent[next(iter(ways))])
+    for name in ways:
+        table.row("plan", name, statistics.median(spent[name]), against)
+        table.row("plan", "  of which the stand-in computes", statistics.median(computed[name]))
+
+
 ROWS = {"passthrough": passthrough, "deploy": deploy, "starts": starts, "manifest": manifest,
-        "offline": offline}
+        "offline": offline, "plan": plan}
 
 
 def main():
