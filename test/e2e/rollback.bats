@@ -206,3 +206,43 @@ newest() {
   run airlock inspect no_such_deployment
   assert_status 125
 }
+
+# bats test_tags=engine:any
+@test "history and inspect tell by whom, where, of which commit, and how many rows there were before" {
+  printf '%s\n' target/ logs/ >.gitignore
+  git init -q .
+  git add -A
+  git -c user.name=a -c user.email=a@b commit -qm all
+  commit=$(git rev-parse HEAD)
+  echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv # what is there now
+  git -c user.name=a -c user.email=a@b commit -qam more
+  newer=$(git rev-parse HEAD)
+  git checkout -q "$commit"
+  USER=somebody deploy
+  assert_status 0
+  git checkout -q "$newer"
+  sed -i 's/^4,Dario Rossi,CH/4,Dario Rossi,DE/' seeds/raw_customers.csv
+  USER=other deploy
+  assert_status 0
+  run --separate-stderr airlock history --json
+  assert_json '[[x["user"], x["host"], x["commit"], x["published"]] for x in d["deployments"][:2]]' \
+    "[[\"other\", \"$(hostname)\", \"$newer\", 6], [\"somebody\", \"$(hostname)\", \"$commit\", 6]]"
+  assert_json 'all(x["started_at"] < x["finished_at"] for x in d["deployments"])' true
+  run airlock history
+  [[ $output =~ other\ +"${newer:0:10}+" ]] || fail "$output"
+  [[ $output =~ somebody\ +"${commit:0:10}"\ +- ]] || fail "$output"
+  run --separate-stderr airlock inspect --json
+  assert_json '[d["deployment"][key] for key in ("user", "host", "commit", "dirty")]' \
+    "[\"other\", \"$(hostname)\", \"$newer\", true]"
+  assert_json '{t["to"].split(".")[-1]: [t["rows_before"], t["rows"]] for t in d["deployment"]["tables"]
+    if t["to"].endswith((".orders", ".customers"))}' '{"customers": [8, 8], "orders": [12, 13]}'
+  assert_json '{"parse", "observe", "build"} <= d["deployment"]["phases_ms"].keys()' true
+  assert_json 'd["deployment"]["dbt_starts"] > 2 and d["deployment"]["tests"]["passed"] > 0' true
+  run airlock inspect
+  assert_says "$newer, with changes that are not committed" '13 rows, before 12' other "$(hostname)"
+  rm -rf .git
+  deploy
+  assert_status 0
+  run --separate-stderr airlock history --json
+  assert_json 'd["deployments"][0]["commit"]' null
+}
