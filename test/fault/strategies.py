@@ -13,6 +13,7 @@ class Strategy:
     dbt: tuple = ()  # behind `--`
     aside: str = ""  # a pattern of schemas that are not production either
     in_place: str = ""  # production was built there, all of it; then this SQL
+    apart: str = ""  # SQL behind what is made by hand: what of that the strategy refuses goes again
     verb: str = "deploy"  # publish: what staging holds already
     rebuilds: bool = False  # production becomes new one table after the other
     line: str = "    tags: ['mart', 'utils']\n"  # of dbt_project.yml: without tags all that is built
@@ -32,6 +33,16 @@ WAC = Strategy(
     sides=("--from", "staging", "--to", "prod"),
     own_schemas=("stage", "airlock", "airlock_restore"),
     engines=EVERYWHERE,
+)
+
+WAP_REBUILD = Strategy(
+    name="wap-rebuild",
+    arguments=("wap", "--from", "prod_audit", "--to", "prod", "--tags", "mart", "--publish-by", "rebuild"),
+    sides=("--from", "prod_audit", "--to", "prod"),
+    own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
+    in_place="select 1",
+    rebuilds=True,
+    engines=("duckdb", "bigquery"),
 )
 
 ROLLBACK = Strategy(
@@ -89,15 +100,9 @@ STRATEGIES = (
         own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
         engines=EVERYWHERE,
     ),
-    Strategy(
-        name="wap-rebuild",
-        arguments=("wap", "--from", "prod_audit", "--to", "prod", "--tags", "mart", "--publish-by", "rebuild"),
-        sides=("--from", "prod_audit", "--to", "prod"),
-        own_schemas=("unaudited", "staging", "intermediate", "airlock", "airlock_restore"),
-        in_place="select 1",
-        rebuilds=True,
-        engines=("duckdb", "snowflake", "bigquery"),  # PostgreSQL would drop the view that somebody made by hand
-    ),
+    WAP_REBUILD,
+    # dbt would drop the view with the table
+    replace(WAP_REBUILD, apart="drop view reports.big_orders", engines=("postgres",)),
     ROLLBACK,
     replace(ROLLBACK, in_place="select 1", engines=("snowflake", "bigquery")),
     SCHEMAS,

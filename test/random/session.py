@@ -80,10 +80,24 @@ class Session:
         chance = self.chance
         kind = chance.choice(("error", "crash", "crash-airlock", "lost", "mute"))
         fault = f"run-operation/{chance.randint(1, 5)}.{chance.randint(0, 8)}:{chance.choice(('before', 'after'))}:{kind}"
+        rebuilds = self.ground.strategy.rebuilds
+        if rebuilds and chance.random() < 0.7:
+            fault = f"run/1.{chance.randint(1, 6)}:{chance.choice(('before', 'after'))}:{kind}"
         self.ground.write(self.project)
         self.ground.expect(self.project)
-        states = ("old", "new", "mixed") if self.ground.strategy.rebuilds else ("old", "new")
-        self._deploy(fault, None, states, DIRECT_FAULT=fault)
+        self._deploy(fault, None, ("old", "new", "mixed") if rebuilds else ("old", "new"), DIRECT_FAULT=fault)
+        if rebuilds and not self.problems:
+            self._settle(chance.choice((("abort",), ("resume", "abort"))))
+
+    def _settle(self, verbs):
+        """What dbt had begun to make anew comes to its end, or goes back: never some of both."""
+        for verb in verbs:
+            run_ = self.ground.run([verb, *self.ground.strategy.sides, "--json"])
+            state = self.ground.state()
+            self.say(f"{verb}: exit {run_.status}, production is {state.splitlines()[0]}")
+            if state in ("old", "new"):
+                return
+        self.problems += [f"after {verb} production is {state}: {run_.errors[-700:]}", *self.ground.differences()]
 
     def _succeed(self):
         self.ground.write(self.project)
