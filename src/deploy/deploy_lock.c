@@ -350,16 +350,14 @@ static int lock_when_free(struct deploy *deploy, struct err *err)
 
 int deploy_lock(struct deploy *deploy, struct err *err)
 {
+	if (deploy->state.n == 0)
+		deploy_init_state(deploy);
 	/* The step is part of a plan that needs its answer: shown from a plan of its own. */
 	const struct step step = { .id = "lock",
 				   .phase = "observe",
 				   .kind = STEP_OPERATION,
-				   .reason = deploy_holds_production(deploy)
-						     ? STATE_LOCKS_BOTH
-						     : STATE_LOCKS_STAGING };
+				   .reason = state_lock_reason(&deploy->state) };
 
-	if (deploy->state.n == 0)
-		deploy_init_state(deploy);
 	if (executor_begin(&deploy->executor, &step, err) < 0)
 		return -1;
 	return executor_end(&deploy->executor, &step, lock_when_free(deploy, err), err);

@@ -174,9 +174,8 @@ void publication_choose_restore(const struct publication *w, struct publish_tabl
 
 int publication_plan_lock(struct publication *w, struct err *err)
 {
-	bool both = w->state.held_count > w->state.staging_count;
 	struct step *step = plan_add_step(w->plan, "lock", "observe", STEP_OPERATION,
-					  both ? STATE_LOCKS_BOTH : STATE_LOCKS_STAGING);
+					  state_lock_reason(&w->state));
 
 	if (w->in->begun)
 		state_set_begun(&w->state, w->in->begun);

@@ -61,7 +61,8 @@ void state_init(struct state *state, const struct dialect *dialect, const char *
 	init(state, dialect, database, routes ? 2 * routes->n : 0);
 	if (!routes)
 		return;
-	for (size_t i = 0; i < routes->n; i++)
+	/* What a rollback puts back is nobody's staging: production's locks are all it needs. */
+	for (size_t i = 0; i < routes->n && !routes->is_rollback; i++)
 		add_container(state, &routes->items[i].from, false);
 	state->staging_count = state->n;
 	sort_containers(state->containers, state->staging_count);
@@ -109,6 +110,16 @@ void state_set_begun(struct state *state, const json_t *detail)
 
 	write_detail(detail, &text);
 	state->begun = arena_strdup(&state->arena, buf_cstr(&text));
+}
+
+const char *state_lock_reason(const struct state *state)
+{
+	if (state->staging_count == 0)
+		return "nobody else publishes meanwhile";
+	return state->held_count > state->staging_count
+		       ? "one deployment at a time writes this staging, and nobody else publishes "
+			 "meanwhile"
+		       : "one deployment at a time writes this staging";
 }
 
 json_t *state_lock_names(const struct state *state)
@@ -194,7 +205,7 @@ static int push_acquire(const struct state *state, struct strv *statements, stru
 			      NULL, statements, err) < 0)
 			return -1;
 	/* Each is taken behind the one before it: with the last one all are held. */
-	return push_event(state, DIALECT_LOG_HELD,
+	return push_event(state, DIALECT_LOG_BEGUN,
 			  state->held_count > 0 ? state->held_count - 1 : 0, STATE_BEGUN,
 			  state->begun, statements, err);
 }

@@ -226,13 +226,19 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_LOG_INSERT] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', current_timestamp(), {event:literal}, {detail:literal}",
+	[DIALECT_LOG_BEGUN] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', current_timestamp(), 'begun', left({detail:literal}, "
+		"length({detail:literal}) - 1) || ',\"fence\":' || cast(l.fence as string) || '}' "
+		"from {lock:relation} as l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} as g where g.id = '{id:bind}' and g.event in ('begun', "
+		"'finished', 'aborted'))",
 	[DIALECT_LOG_HELD] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', current_timestamp(), {event:literal}, {detail:literal} "
 		"from {lock:relation} as l where l.nonce = '{nonce:bind}' and not exists (select 1 "
 		"from {log:relation} as g where g.id = '{id:bind}' and (g.event in ('finished', "
-		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
-		"or g.detail = {detail:literal})))",
+		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal}))",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', current_timestamp(), 'objects', "

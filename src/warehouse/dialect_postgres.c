@@ -239,13 +239,20 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"values ('{id:bind}', " LOG_NOW ", {event:literal}, {detail:literal})",
 	/* The share makes it wait for somebody who is taking the lock, and see that. */
+	[DIALECT_LOG_BEGUN] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', " LOG_NOW ", 'begun', left({detail:literal}, "
+		"length({detail:literal}) - 1) || ',\"fence\":' || l.fence || '}' "
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and g.event in ('begun', "
+		"'finished', 'aborted')) for share of l",
 	[DIALECT_LOG_HELD] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', " LOG_NOW ", {event:literal}, {detail:literal} "
 		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
 		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
-		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
-		"or g.detail = {detail:literal}))) for share of l",
+		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal})) for "
+		"share of l",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"with p as materialized (select set_config('search_path', 'pg_catalog', true) as "

@@ -219,13 +219,19 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"|| ' is held by ' || (select " HOLDER " from {lock:relation}) end)",
 	[DIALECT_LOG_INSERT] = "insert into {log:relation} (id, logged_at, event, detail) "
 			       "select '{id:bind}', sysdate(), {event:literal}, {detail:literal}",
+	[DIALECT_LOG_BEGUN] =
+		"insert into {log:relation} (id, logged_at, event, detail) "
+		"select '{id:bind}', sysdate(), 'begun', left({detail:literal}, "
+		"length({detail:literal}) - 1) || ',\"fence\":' || l.fence || '}' "
+		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
+		"from {log:relation} g where g.id = '{id:bind}' and g.event in ('begun', "
+		"'finished', 'aborted'))",
 	[DIALECT_LOG_HELD] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', sysdate(), {event:literal}, {detail:literal} "
 		"from {lock:relation} l where l.nonce = '{nonce:bind}' and not exists (select 1 "
 		"from {log:relation} g where g.id = '{id:bind}' and (g.event in ('finished', "
-		"'aborted') or g.event = {event:literal} and ({event:literal} = 'begun' "
-		"or g.detail = {detail:literal})))",
+		"'aborted') or g.event = {event:literal} and g.detail = {detail:literal}))",
 	[DIALECT_LOG_OBJECTS] =
 		"insert into {log:relation} (id, logged_at, event, detail) "
 		"select '{id:bind}', sysdate(), 'objects', coalesce(to_json(array_agg("

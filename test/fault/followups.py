@@ -31,7 +31,7 @@ def resume(world, state):
         return run, expected, problems + _refused(refused, "not-resumable")
     if "aborted" in events:
         return run, state, _refused(run, "not-resumable")
-    expected = state if world.strategy.mirrors and state == "mixed" and not partly else "new"
+    expected = state if world.strategy.mirrors and state == "mixed" and not partly else _publishes(world, name)
     return run, expected, _failed(run) + _twice(world, "resume", name, 0)
 
 
@@ -50,6 +50,12 @@ def abort(world, state):
         return run, expected, _refused(run, "already-published") + _twice(world, "abort", name, 70)
     expected = "old" if world.strategy.rebuilds else state
     return run, expected, _failed(run) + _twice(world, "abort", name, 0)
+
+
+def _publishes(world, name):
+    """What production is behind it."""
+    is_rollback = any(one["id"] == name and one.get("of") for one in world.history())
+    return "new" if is_rollback else world.deployed
 
 
 def _partly(world):

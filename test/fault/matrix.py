@@ -152,8 +152,7 @@ def _follow(world, case, followup, outcome):
     if problems or outcome.settled != expected:
         outcome.problems += [*problems,
                              f"after {followup} production is {outcome.settled}: {run.errors[-1500:]}"]
-    published_is = world.deployed if followup == "deploy" else "new"
-    outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world, published_is)
+    outcome.problems += checks.of_report(run, outcome.state, outcome.settled, world, expected)
     goes_on = not world.is_real and (case.is_whole or len(case.faults) > 1 or not world.is_exhaustive)
     # One that never got its lock has no history: the next deployment settles it.
     if followup != "deploy" and (goes_on or run.status):

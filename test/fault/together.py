@@ -47,6 +47,7 @@ def _round(world, at_once, own_checkouts):
     taken = {name: fence - fences.get(name, 0) for name, fence in _fences(world).items()}
     if set(taken.values()) != {held}:
         problems.append(f"locks were taken {taken} times, and {held} held them: {statuses}")
+    problems += _one_holder(world, held)
     after, expected, _ = FOLLOWUPS["deploy"](world, state)
     if after.status or world.state() != expected:
         problems.append(f"the next deployment ended with {after.status}: {after.errors[-800:]}")
@@ -73,6 +74,16 @@ def _fences(world):
     the strategy holds them from its begin: then they are taken together with those of staging."""
     fences = {name: world.sql(f"select fence, id from airlock.{name}")[0] for name in world.lock_tables()}
     return {name: fence for name, (fence, holder) in fences.items() if holder}
+
+
+def _one_holder(world, count):
+    """Of the newest: each had a fence of its own, and began when the one before it had ended."""
+    times = world.sql("select id, min(logged_at), max(logged_at) from airlock.airlock_log group by id order by 2")
+    times = times[-count:]
+    fences = {one["id"]: one["fence"] for one in world.history()}
+    return [f"held at once: {one} and {other}, by their fences {fences[one[0]]} and {fences[other[0]]}"
+            for one, other in zip(times, times[1:])
+            if fences[one[0]] >= fences[other[0]] or one[2] > other[1]]
 
 
 def _builds(trace):

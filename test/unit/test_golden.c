@@ -363,6 +363,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_FENCE_CHECK] = "fence_check",
 	[DIALECT_FENCE_PRODUCTION] = "fence_production",
 	[DIALECT_LOG_INSERT] = "log_insert",
+	[DIALECT_LOG_BEGUN] = "log_begun",
 	[DIALECT_LOG_HELD] = "log_held",
 	[DIALECT_LOG_OBJECTS] = "log_objects",
 	[DIALECT_LOG_RESTORES] = "log_restores",

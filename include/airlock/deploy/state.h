@@ -43,9 +43,6 @@
 #define STATE_GRANTED "granted"          /* and given back */
 #define STATE_EXPIRED_BY_DEPLOY "deploy" /* who dropped a restore point */
 
-/* Why a lock is taken, for people. */
-#define STATE_LOCKS_STAGING "one deployment at a time writes this staging"
-#define STATE_LOCKS_BOTH STATE_LOCKS_STAGING ", and nobody else publishes meanwhile"
 /* A schema that a swap took out of production: <schema>__airlock_<id>. */
 #define STATE_DEMOTED "__airlock_"
 #define STATE_ID_SIZE 21
@@ -81,6 +78,8 @@ void state_release(struct state *state);
 /* What the event `begun` says. */
 void state_set_begun(struct state *state, const json_t *detail);
 /* The containers that are held, by name. A new reference. */
+/* Why its locks are taken, for a plan. */
+const char *state_lock_reason(const struct state *state);
 json_t *state_lock_names(const struct state *state);
 
 /* The tables, where they are missing, and our names in the free ones that are held. */

@@ -133,8 +133,11 @@ enum dialect_template {
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
-	/* lock, log, event:literal, detail:literal: the same while the lock is ours, unless an end
-	 * or just this is recorded already */
+	/* lock, log, detail:literal: the beginning while the lock is ours, with its "fence", unless
+	 * it is recorded already */
+	DIALECT_LOG_BEGUN,
+	/* lock, log, event:literal, detail:literal: the same of another event, unless an end or
+	 * just this is recorded already */
 	DIALECT_LOG_HELD,
 	DIALECT_LOG_OBJECTS, /* log, names: records which objects stand there now */
 	/* log, restore_schema:literal, detail:literal: records the restore points that stand there

@@ -231,8 +231,11 @@ select to_number(case when (select count(*) from "Wh"."airlock"."airlock_lock_01
 -- log_insert
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'intent', '{"a":"it''s \\"b\\""}';
 
+-- log_begun
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'begun', left('{"a":"it''s \\"b\\""}', length('{"a":"it''s \\"b\\""}') - 1) || ',"fence":' || l.fence || '}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = '<id>' and g.event in ('begun', 'finished', 'aborted'));
+
 -- log_held
-insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'intent', '{"a":"it''s \\"b\\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and ('intent' = 'begun' or g.detail = '{"a":"it''s \\"b\\""}')));
+insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'intent', '{"a":"it''s \\"b\\""}' from "Wh"."airlock"."airlock_lock_0123456789abcdef" l where l.nonce = '<nonce>' and not exists (select 1 from "Wh"."airlock"."airlock_log" g where g.id = '<id>' and (g.event in ('finished', 'aborted') or g.event = 'intent' and g.detail = '{"a":"it''s \\"b\\""}'));
 
 -- log_objects
 insert into "Wh"."airlock"."airlock_log" (id, logged_at, event, detail) select '<id>', sysdate(), 'objects', coalesce(to_json(array_agg(object_construct('database', q.d, 'schema', q.s, 'identifier', q.i, 'object', q.o))), '[]') from (select w.d, w.s, w.i, case t.table_type when 'VIEW' then md5(v.view_definition) else date_part(epoch_microsecond, t.created)::varchar end as o from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i) join "Wh".information_schema.tables t on t.table_catalog = w.d and t.table_schema = w.s and t.table_name = w.i left join "Wh".information_schema.views v on v.table_catalog = w.d and v.table_schema = w.s and v.table_name = w.i) q;
