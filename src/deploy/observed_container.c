@@ -44,6 +44,7 @@ static void read_dependents(struct observed *o, const json_t *object, struct con
 
 		container->dependents[i] = (struct container_dependent) {
 			.what = copy(o, item, "what"),
+			.view = { NULL, copy(o, item, "schema"), copy(o, item, "identifier") },
 			.removes = copy(o, item, "removes"),
 			.makes = copy(o, item, "makes"),
 		};

@@ -115,12 +115,13 @@ static int check_given(const struct publication *w, const struct publish_contain
 		"remove it, or use wac or production-rollback, which keep the tables", err);
 }
 
-static int check_around(const struct container *seen, struct err *err)
+static int check_around(const struct publication *w, const struct container *seen, struct err *err)
 {
 	struct buf bound CLEANUP(buf_release) = BUF_INIT;
 
 	for (size_t i = 0; i < seen->dependent_count; i++)
-		if (!seen->dependents[i].makes)
+		if (!seen->dependents[i].makes &&
+		    !publish_makes_again(w->in->dialect, &w->set, &seen->dependents[i]))
 			foreign_add(&bound, "", seen->dependents[i].what);
 	return foreign_refuse_list(
 		seen, &bound,
@@ -156,7 +157,7 @@ static int check_container(struct publication *w, const struct publish_container
 			   struct err *err)
 {
 	if (check_owned(w, c->to_seen, err) < 0 || check_owned(w, c->from_seen, err) < 0 ||
-	    (c->to_seen && (check_given(w, c, err) < 0 || check_around(c->to_seen, err) < 0)) ||
+	    (c->to_seen && (check_given(w, c, err) < 0 || check_around(w, c->to_seen, err) < 0)) ||
 	    foreign_check(w, c, err) < 0)
 		return -1;
 	/* A rollback brings back whatever the old side held. */
@@ -198,7 +199,8 @@ int publication_choose_containers(struct publication *w, struct err *err)
 	for (size_t i = 0; i < routes->container_count; i++)
 		if (add_container(w, &routes->containers[i], err) < 0)
 			return -1;
-	if (w->in->runs && publication_check_privileges(w, err) < 0)
+	if (publication_find_bound(w, err) < 0 ||
+	    (w->in->runs && publication_check_privileges(w, err) < 0))
 		return -1;
 	for (size_t i = 0; i < w->set.container_count; i++)
 		if (check_home(w, &w->set.containers[i], err) < 0 ||

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "airlock/deploy/publication.h"
+#include "airlock/deploy/route_check.h"
 #include "airlock/format/json.h"
 #include "airlock/warehouse/view_text.h"
 
@@ -114,12 +115,12 @@ static int refuse_dependent(const struct table *view, const struct relation *mov
 }
 
 static int add_dependent(struct publication *w, const struct table *view,
-			 const struct relation *moved, struct err *err)
+			 const struct relation *moved, bool checks, struct err *err)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(&view->relation);
 	char *behind CLEANUP(mem_free_string) = relation_display(moved);
 
-	if (w->in->observed->built && refuse_dependent(view, moved, err) < 0)
+	if (checks && refuse_dependent(view, moved, err) < 0)
 		return -1;
 	w->set.dependents[w->set.dependent_count] = (struct publish_dependent) {
 		.view = view,
@@ -155,7 +156,7 @@ static int find_dependents(struct publication *w, struct err *err)
 				continue;
 			const struct relation *moved = moved_behind(w, view);
 
-			if (moved && add_dependent(w, view, moved, err) < 0)
+			if (moved && add_dependent(w, view, moved, observed->built, err) < 0)
 				return -1;
 			again = again || moved;
 		}
@@ -263,6 +264,98 @@ static size_t order(struct publication *w, bool old)
 	return turns;
 }
 
+static void take_all_turns(struct publication *w)
+{
+	size_t turns = order(w, false);
+	size_t old_turns = order(w, true);
+
+	w->set.turns = turns > old_turns ? turns : old_turns;
+}
+
+static bool is_in_containers(const struct publication *w, const struct relation *relation)
+{
+	for (size_t i = 0; i < w->set.container_count; i++)
+		if (route_container_holds(w->in->dialect, &w->set.containers[i].from, relation) ||
+		    route_container_holds(w->in->dialect, &w->set.containers[i].to, relation))
+			return true;
+	return false;
+}
+
+/* Views outside that read what changes places, through each other or by themselves. */
+struct bound {
+	bool *shows; /* by their position in the picture */
+	size_t n;
+};
+
+static const struct relation *swapped_behind(const struct publication *w, const struct bound *bound,
+					     const struct view_text *text)
+{
+	const struct observed *observed = w->in->observed;
+
+	for (size_t i = 0; i < w->set.n; i++)
+		if (w->set.tables[i].to_table &&
+		    view_text_names(w->in->dialect, text, w->set.tables[i].to))
+			return w->set.tables[i].to;
+	for (size_t i = 0; i < bound->n; i++)
+		if (bound->shows[i] &&
+		    view_text_names(w->in->dialect, text, &observed->tables[i].relation))
+			return &observed->tables[i].relation;
+	return NULL;
+}
+
+static const struct relation *dependent_behind(const struct publication *w,
+					       const struct view_text *text)
+{
+	for (size_t i = 0; i < w->set.dependent_count; i++)
+		if (view_text_names(w->in->dialect, text, &w->set.dependents[i].view->relation))
+			return &w->set.dependents[i].view->relation;
+	return NULL;
+}
+
+/* Whether it was found to be bound by something new. */
+static int look_at_bound(struct publication *w, struct bound *bound, size_t i, bool *ret_new,
+			 struct err *err)
+{
+	const struct table *view = &w->in->observed->tables[i];
+	struct view_text text CLEANUP(view_text_release) = { .n = 0 };
+	const struct relation *behind, *moved;
+
+	if (!view->definition || is_dependent(w, view) || is_in_containers(w, &view->relation))
+		return 0;
+	view_text_read(w->in->dialect, view->definition, view->relation.database, &text);
+	behind = swapped_behind(w, bound, &text);
+	moved = dependent_behind(w, &text);
+	if (!moved && table_is_materialized(view))
+		moved = behind;
+	if (moved) {
+		bound->shows[i] = false;
+		*ret_new = true;
+		return add_dependent(w, view, moved, true, err);
+	}
+	*ret_new = *ret_new || (behind && !bound->shows[i]);
+	bound->shows[i] = behind != NULL;
+	return 0;
+}
+
+int publication_find_bound(struct publication *w, struct err *err)
+{
+	size_t n = w->in->observed->table_count;
+	struct bound bound = { .shows = arena_alloc(&w->plan->arena, n + 1), .n = n };
+	bool again = true;
+
+	if (w->in->dialect->views_follow_names)
+		return 0;
+	w->set.dependents = arena_alloc(&w->plan->arena, (n + 1) * sizeof(*w->set.dependents));
+	while (again) {
+		again = false;
+		for (size_t i = 0; i < n; i++)
+			if (look_at_bound(w, &bound, i, &again, err) < 0)
+				return -1;
+	}
+	take_all_turns(w);
+	return 0;
+}
+
 /* A text that this session may not see is no text that it has seen before. */
 static bool is_same_text(const struct table *then, const struct table *now)
 {
@@ -287,13 +380,13 @@ static void keep_views(struct publication *w)
 
 int publication_order_views(struct publication *w, struct err *err)
 {
+	/* Of a swap publication_find_bound() has done it. */
+	if (w->set.container_count > 0 && !w->in->dialect->views_follow_names)
+		return 0;
 	if (find_dependents(w, err) < 0)
 		return -1;
 	warn_of_materialized(w);
 	keep_views(w);
-	size_t turns = order(w, false);
-	size_t old_turns = order(w, true);
-
-	w->set.turns = turns > old_turns ? turns : old_turns;
+	take_all_turns(w);
 	return 0;
 }

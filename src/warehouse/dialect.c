@@ -172,6 +172,20 @@ const char *publish_way_name(enum publish_way way)
 	return "";
 }
 
+bool publish_makes_again(const struct dialect *dialect, const struct publish_set *set,
+			 const struct container_dependent *dependent)
+{
+	for (size_t i = 0; dependent->view.identifier && i < set->dependent_count; i++) {
+		const struct relation *view = &set->dependents[i].view->relation;
+		const struct relation one = { view->database, dependent->view.schema,
+					      dependent->view.identifier };
+
+		if (relation_equal(dialect, &one, view))
+			return true;
+	}
+	return false;
+}
+
 bool publish_way_moves(enum publish_way way)
 {
 	switch (way) {

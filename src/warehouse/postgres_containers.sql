@@ -33,7 +33,7 @@ used as (
     group by 1, 2, 3
 ),
 placed as (
-    select u.*, k.contype, k.conname, k.conrelid, r.ev_class, c.relkind, c.oid as relid,
+    select u.*, k.contype, k.conname, k.conrelid, r.ev_class, c.relkind, c.relname, c.oid as relid,
         coalesce(c.relnamespace, f.pronamespace, t.typnamespace, e.stxnamespace) as place,
         coalesce(c.relowner, f.proowner) as owner, f.prokind
     from used u
@@ -53,6 +53,8 @@ outside as (
     select distinct on (ns, what) * from (
         select x.ns, x.place in (select s.oid from s where s.side = 'from') as in_staging,
             x.owner is null or pg_has_role(x.owner, 'usage') as owned, x.by_type,
+            case when x.ev_class is not null then x.relname end as name,
+            (select n.nspname from pg_namespace n where n.oid = x.place) as home,
             case when x.relkind = 'v' and x.ev_class is not null then 'view ' || x.relid::regclass::text
                 when x.relkind = 'm' and x.ev_class is not null
                 then 'materialized view ' || x.relid::regclass::text
@@ -130,7 +132,8 @@ found as (
                 order by o.kind, o.name)
             from objects o where o.ns = s.oid),
         'dependents', (
-            select json_agg(json_build_object('what', o.what, 'removes', o.removes,
+            select json_agg(json_build_object('what', o.what, 'schema', o.home,
+                'identifier', o.name, 'removes', o.removes,
                 'makes', case when o.owned and not o.in_staging then o.makes end)
                 order by o.what)
             from outside o where o.ns = s.oid),

@@ -540,6 +540,7 @@ static int push_dependents(struct strv *statements, const struct dialect *dialec
 			const struct container_dependent *d = &seen->dependents[k];
 
 			if ((removes ? d->removes : d->makes) &&
+			    !publish_makes_again(dialect, set, d) &&
 			    push_dependent(statements, dialect, d, removes, err) < 0)
 				return -1;
 		}
@@ -559,6 +560,7 @@ int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
 	    push_completed(statements, dialect, set, push_missing, err) < 0 ||
 	    postgres_push_reader_locks(statements, dialect, set, err) < 0 ||
 	    push_seen(statements, dialect, set, err) < 0 ||
+	    postgres_push_views_aside(statements, dialect, set, err) < 0 ||
 	    push_dependents(statements, dialect, set, true, err) < 0)
 		return -1;
 	for (size_t i = 0; !is_return(set) && i < set->container_count; i++)
@@ -569,7 +571,9 @@ int postgres_swap(const struct dialect *dialect, const struct publish_set *set,
 		if (push_exchange(statements, dialect, &set->containers[i], err) < 0)
 			return -1;
 	if (push_completed(statements, dialect, set, push_named, err) < 0 ||
-	    push_dependents(statements, dialect, set, false, err) < 0)
+	    push_dependents(statements, dialect, set, false, err) < 0 ||
+	    postgres_push_views(statements, dialect, set, err) < 0 ||
+	    postgres_push_view_drops(statements, dialect, set, err) < 0)
 		return -1;
 	return postgres_push_node_grants(statements, dialect, set, err);
 }

@@ -149,11 +149,52 @@ refused() { # refused WORDS...: nothing happened
 }
 
 @test "what would stay bound to the old tables is refused by name" {
-  sql "create schema reports; create materialized view reports.totals as select count(*) from mart.orders;
-    create publication feed for table mart.orders"
+  sql 'create publication feed for table mart.orders'
   remember_production
   blue_green
-  refused 'materialized view reports.totals' feed
+  refused 'publication feed'
+}
+
+@test "materialized views outside are made again over the new tables, with what they had, while readers wait" {
+  sql "create role looker; create role holder; create schema reports; grant usage, create on schema reports to holder;
+    grant usage on schema mart to holder; grant select on mart.customers to holder;
+    create view reports.plain as select country, customer_id from mart.customers;
+    grant select on reports.plain to holder;
+    create materialized view reports.countries with (fillfactor = 70) as
+      select country, count(*) as n from reports.plain group by 1;
+    create unique index countries_once on reports.countries (country);
+    comment on index reports.countries_once is 'for refresh'; comment on materialized view reports.countries is 'by hand';
+    grant select on reports.countries to looker; alter materialized view reports.countries owner to holder;
+    create view reports.both as select n, o.order_id from reports.countries, mart.orders o;
+    create materialized view reports.unfilled as select count(*) as n from mart.orders with no data"
+  OWN_SCHEMAS=$OWN_SCHEMAS,unfilled
+  sql "create schema unfilled; alter materialized view reports.unfilled set schema unfilled"
+  shape >"$BATS_TEST_TMPDIR/shape.before"
+  remember_production
+  change_data
+  begin_reading "select (select coalesce(sum(n), 0)::int from reports.countries where country = 'CH'),
+    (select count(*)::int from mart.customers where country = 'CH')"
+  blue_green
+  assert_status 0
+  assert_says "the materialized view 'shop.reports.countries' reads" 'readers wait meanwhile'
+  stop_reading
+  output=$(cat "$BATS_TEST_TMPDIR/seen.json")
+  assert_json '[d["torn"], d["states"], d["errors"]]' '[0, 2, []]'
+  shape >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+  assert_sql "select n from reports.countries where country = 'CH'" 1
+  assert_sql "select reloptions, pg_get_userbyid(relowner) from pg_class where oid = 'reports.countries'::regclass" \
+    "$(sql "select array['fillfactor=70'], 'holder'::name")"
+  assert_sql "select relispopulated from pg_class where oid = 'unfilled.unfilled'::regclass" f
+  sql 'refresh materialized view concurrently reports.countries'
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_production_unchanged
+  sql 'alter materialized view reports.countries cluster on countries_once'
+  remember_production
+  blue_green
+  refused "the materialized view 'shop.reports.countries' that reads it" 'clustered on reports.countries_once'
+  refute_says 'build: build and test'
 }
 
 @test "a publication of the schema, which would go on with the old one, is refused by name" {

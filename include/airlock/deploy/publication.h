@@ -73,6 +73,11 @@ int publication_take_view(struct publication *w, const struct route *route, cons
 /* When ways are chosen: which views of others have to be made again, and the order of all. */
 int publication_order_views(struct publication *w, struct err *err);
 
+/* Of a swap where views follow objects: which materialized views outside, which no statement
+ * replaces in place, have to be made again, and what reads those. ERR_UNSUPPORTED for what would be
+ * lost. */
+int publication_find_bound(struct publication *w, struct err *err);
+
 int publication_plan_lock(struct publication *w, struct err *err);
 /* What the session that publishes may not do, as far as its picture says: ERR_PRIVILEGE_MISSING
  * with the statements that grant it. */

@@ -40,7 +40,9 @@ struct container_grant {
 
 /* Something outside that follows the objects, and not their names. */
 struct container_dependent {
-	const char *what;    /* "view reports.daily" */
+	const char *what; /* "view reports.daily" */
+	/* Of a view: its name, without a database; identifier NULL of others. */
+	struct relation view;
 	const char *removes; /* before the exchange; NULL: nothing */
 	const char *makes;   /* after it, over the new objects; NULL: it cannot be made again */
 };

@@ -227,6 +227,11 @@ struct publish_dependent {
 	size_t old_turn;
 };
 
+struct publish_set;
+/* Whether the set makes it again as one of its dependents. */
+bool publish_makes_again(const struct dialect *dialect, const struct publish_set *set,
+			 const struct container_dependent *dependent);
+
 /* Exchanged whole; relations without identifier. */
 struct publish_container {
 	struct relation from;
