@@ -78,6 +78,44 @@ history() {
   [ "$(days)" = "$days_of_T"$'\n'2025-01-20 ] || fail "$(days)"
 }
 
+# bats test_tags=exhaustive
+@test "with the real dbt: a full load at T and an incremental one at T+1" {
+  export AIRLOCK_DBT=$REAL
+  days_of_T=$(days)
+  next_order 113 2025-01-20
+  sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
+  incremental
+  assert_status 0
+  [ "$(days)" = "$days_of_T"$'\n'2025-01-20 ] || fail "$(days)"
+  [ "$(history | wc -l)" = 2 ] || fail "$(history)"
+  run airlock rollback "${SIDES[@]}" --yes
+  assert_status 0
+  [ "$(days)" = "$days_of_T" ] || fail "$(days)"
+}
+
+@test "an error of the database while production is copied: production stays, and the next one is whole" {
+  trace=$BATS_TEST_TMPDIR/trace
+  DIRECT_TRACE=$trace incremental
+  assert_status 0
+  copied=$("$PYTHON" -c 'import json, sys
+print(next(str(line["nth"]) + "." + str(number) for line in map(json.loads, sys.stdin)
+    for number, sql in enumerate(line.get("calls", []), 1)
+    if "insert into" in sql and "revenue_by_day" in sql and "airlock_log" not in sql))' <"$trace")
+  thaw
+  rm -rf target/airlock "$trace"
+  remember_production
+  days_of_T=$(days)
+  next_order 113 2025-01-20
+  DIRECT_TRACE=$trace DIRECT_FAULT="run-operation/$copied:before:error=no_space_left" incremental
+  assert_status 125
+  assert_says 'no space left' 'production was not changed'
+  refute_says 'build: build and test'
+  assert_production_unchanged
+  incremental
+  assert_status 0
+  [ "$(days)" = "$days_of_T"$'\n'2025-01-20 ] || fail "$(days)"
+}
+
 @test "what is copied is in the plan; without the clone it is refused by name" {
   run --separate-stderr airlock plan blue-green "${SIDES[@]}" --json
   assert_status 0

@@ -132,6 +132,42 @@ refused() { # refused WORDS...: nothing happened
   refused 'the file of production' wac
   SHOP_DUCKDB_GREEN=:memory: run airlock deploy blue-green "${SIDES[@]}" --yes -- --full-refresh
   refused 'no file' wac
+  SHOP_DUCKDB_GREEN=$WORK/green/other.duckdb blue_green
+  refused 'its name is not that of production'
+}
+
+@test "a file on another file system is refused" {
+  remember_production
+  for folder in /tmp /dev/shm "$ROOT/build"; do
+    [ "$(stat -c %d "$folder")" != "$(stat -c %d "$WORK")" ] || continue
+    other=$(mktemp -d -p "$folder")
+    SHOP_DUCKDB_GREEN=$other/warehouse.duckdb blue_green
+    rm -r "$other"
+    refused 'another file system'
+  done
+}
+
+@test "a model that says full_refresh: false is refused by name" {
+  cp -r "$ROOT/test/support/direct/recorded" "$BATS_TEST_TMPDIR"
+  sed -i 's/"materialized": *"incremental"/&, "full_refresh": false/' "$BATS_TEST_TMPDIR"/recorded/duckdb-*.json
+  export DIRECT_RECORDED=$BATS_TEST_TMPDIR/recorded
+  remember_production
+  blue_green
+  refused model.shop.revenue_by_day 'full_refresh: false' '--prepare clone'
+}
+
+@test "a .wal that another process left beside production stops the publish" {
+  remember_production
+  # shellcheck disable=SC2016
+  fake_dbt run-operation '"'"$AIRLOCK_DBT"'" "$@"; code=$?
+    if grep -q "checkpoint airlock_staging" "$WORK"/project/target/airlock/ops/*/macros/*.sql; then
+      touch "$SHOP_DUCKDB.wal"; fi
+    exit $code'
+  blue_green
+  assert_status 73
+  assert_says "$SHOP_DUCKDB.wal" 'is there'
+  rm -f "$SHOP_DUCKDB.wal" # unless what released the lock took it in
+  assert_production_unchanged
 }
 
 @test "killed before the rename: resume publishes, abort does not" {
