@@ -111,6 +111,7 @@ int planned_plan(struct planned *planned, struct err *err)
 		.dialect = planned->dialect,
 		.observed = &planned->observed,
 		.runs = planned->runs,
+		.builds_nothing = planned->builds_nothing,
 		.begun = planned->finish,
 		.finish = planned->finish,
 		.compiled = planned->compiled,

@@ -22,7 +22,8 @@ struct planned {
 	struct routes routes;
 	struct observed observed;
 	struct plan plan;
-	bool runs;            /* as a deployment, not only shown */
+	bool runs;
+	bool builds_nothing; /* of `publish` */ /* as a deployment, not only shown */
 	const json_t *finish; /* what beginning and end record; NULL: not known yet */
 	struct strv build_options;
 	struct strv build_select;

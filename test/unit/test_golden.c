@@ -71,7 +71,7 @@ struct plan_case {
 	"--from blue_green --to prod --prepare clone --state-database SHOP_AIRLOCK"
 #define BY_TAG "--from staging --tags mart,utils"
 
-static void plan_is_golden(const struct plan_case *c)
+static void plan_of_verb_is_golden(const struct plan_case *c, bool builds_nothing)
 {
 	CLEANUP(mem_free_string)
 	char *from = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
@@ -94,6 +94,7 @@ static void plan_is_golden(const struct plan_case *c)
 	CLEANUP(buf_release) struct buf json = BUF_INIT;
 
 	planned_init(&planned);
+	planned.builds_nothing = builds_nothing;
 	strv_push(&options, c->strategy);
 	strv_split(&options, c->options, " ");
 	if (c->build)
@@ -108,6 +109,26 @@ static void plan_is_golden(const struct plan_case *c)
 
 	js_write_pretty(document, &json);
 	is_golden(json_name, &json);
+}
+
+static void plan_is_golden(const struct plan_case *c)
+{
+	plan_of_verb_is_golden(c, false);
+}
+
+static void plans_of_publish(void **state)
+{
+	static const struct plan_case cases[] = {
+		{ "wac", "bigquery", "_publish", "built", TO_PROD, NULL },
+		{ "wac", "duckdb", "_publish", "built", TO_PROD, NULL },
+		{ "wac", "postgres", "_publish", "built", TO_PROD, NULL },
+		{ "wac", "snowflake", "_publish", "built", TO_PROD, NULL },
+		{ "wap", "postgres", "_publish", "built", TO_PROD " --publish-by copy", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+		plan_of_verb_is_golden(&cases[i], true);
 }
 
 static void plans_of_wac(void **state)
@@ -146,6 +167,8 @@ static void plans_of_wap(void **state)
 		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "duckdb", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
 		{ "wap", "postgres", "_rebuild", "before",
+		  "--from staging --to prod --tags utils --stale-ok *", NULL },
+		{ "wap", "postgres", "_rebuild_built", "built",
 		  "--from staging --to prod --tags utils --stale-ok *", NULL },
 		{ "wap", "postgres", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "snowflake", "_copy", "built", TO_PROD " --publish-by copy", NULL },
@@ -189,11 +212,12 @@ static void plans_of_blue_green(void **state)
 static void plans_of_production_rollback(void **state)
 {
 	static const struct {
-		const char *name, *options, *build;
+		const char *name, *picture, *options, *build;
 	} kinds[] = {
-		{ "", TO_PROD ",history", NULL },
-		{ "_full_refresh", TO_PROD ",history", "--full-refresh" },
-		{ "_parents_copy", TO_PROD ",history --parents copy", NULL },
+		{ "", "whole", TO_PROD ",history", NULL },
+		{ "_built", "built", TO_PROD, NULL },
+		{ "_full_refresh", "whole", TO_PROD ",history", "--full-refresh" },
+		{ "_parents_copy", "whole", TO_PROD ",history --parents copy", NULL },
 	};
 	static const char *const dialects[] = { "bigquery", "duckdb", "postgres", "snowflake" };
 
@@ -203,7 +227,7 @@ static void plans_of_production_rollback(void **state)
 			plan_is_golden(&(const struct plan_case) {
 				.dialect = dialects[i],
 				.name = kinds[k].name,
-				.picture = "whole",
+				.picture = kinds[k].picture,
 				.strategy = "production-rollback",
 				.options = kinds[k].options,
 				.build = kinds[k].build,
@@ -479,6 +503,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(plans_of_blue_green),
 		cmocka_unit_test(plans_of_the_mirror),
+		cmocka_unit_test(plans_of_publish),
 		cmocka_unit_test(plans_of_wac),
 		cmocka_unit_test(plans_of_wap),
 		cmocka_unit_test(plans_of_production_rollback),
