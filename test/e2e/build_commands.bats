@@ -1,5 +1,4 @@
 #!/usr/bin/env bats
-# bats file_tags=engine:any
 # A build of several commands, as the recipe's job has them: build: [seed, run, test].
 
 load ../support/common.bash
@@ -46,6 +45,7 @@ print(*sorted({row["unique_id"].split(".")[0] for row in rows}))')
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a command that fails is the last one, and nothing is published" {
   run airlock deploy wac --yes
   assert_status 0
@@ -63,6 +63,7 @@ print(*sorted({row["unique_id"].split(".")[0] for row in rows}))')
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a failing test stops it, and what is behind it is not published apart" {
   run airlock deploy wac --yes
   assert_status 0
@@ -83,6 +84,7 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "commands that would leave something untested are refused before anything runs" {
   run airlock deploy wac --build seed run --yes
   assert_status 125
@@ -92,6 +94,7 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_says "'run' stands there twice"
 }
 
+# bats test_tags=engine:any
 @test "what is edited between two commands is not published by the tests of the later one" {
   run airlock deploy wac --yes
   assert_status 0
@@ -103,12 +106,14 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "what is only touched between two commands is what was built" {
   fake_dbt test "touch models/mart/orders.sql dbt_project.yml"
   run airlock deploy wac --yes
   assert_status 0
 }
 
+# bats test_tags=engine:any
 @test "what is edited for one command and put back before the next is not published" {
   run airlock deploy wac --yes
   assert_status 0

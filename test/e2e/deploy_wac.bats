@@ -95,6 +95,27 @@ mart.revenue_by_day
 utils.calendar
 utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*) from utils.currencies' 3
+  printf '  airlock:\n    routes: {mart: analytics}\n' >"$BATS_TEST_TMPDIR/routes"
+  sed -i "/^  tags_to_clone:/r $BATS_TEST_TMPDIR/routes" dbt_project.yml
+  sql 'drop schema mart cascade'
+  run airlock deploy wac --from staging --yes
+  assert_status 0
+  assert_sql 'select count(*) from analytics.orders' 12
+  assert_sql "select count(*) from information_schema.tables where table_schema = 'mart'" 0
+}
+
+@test "an incremental model that lost more rows than max_shrink is not published" {
+  AIRLOCK_DBT=$DIRECT
+  sql "insert into mart.revenue_by_day values (date '2024-12-30', 0, 0), (date '2024-12-31', 0, 0)"
+  remember_production
+  deploy
+  assert_status 125
+  assert_says "'model.shop.revenue_by_day' has 8 rows in staging and 10 in production" 'production was not changed'
+  assert_production_unchanged
+  sed -i 's/^    to: prod/&\n    max_shrink: 20/' dbt_project.yml
+  deploy
+  assert_status 0
+  assert_sql 'select count(*) from mart.revenue_by_day' 8
 }
 
 # bats test_tags=engine:any,exhaustive

@@ -58,6 +58,22 @@ country() {
 }
 
 # bats test_tags=engine:any
+@test "nothing to do is an error that says why" {
+  AIRLOCK_DBT=$DIRECT
+  remember_production
+  publish -s stg_orders
+  assert_status 125
+  assert_says 'production was not changed'
+  publish --exclude tag:mart tag:utils --json
+  assert_status 125
+  assert_json 'd["error"]["code"]' scope-empty
+  publish --tags no_such_tag
+  assert_status 125
+  assert_says no_such_tag
+  assert_production_unchanged
+}
+
+# bats test_tags=engine:any
 @test "a relation that staging does not have" {
   AIRLOCK_DBT=$DIRECT
   remember_production

@@ -69,6 +69,7 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_status 0
   assert_json 'd["outcome"]' published
   assert_json 'any("customers" in p["unique_id"] for p in d["published"])' true
+  assert_json 'd["tests"]["passed"] > 10 and d["tests"]["failed"] == 0' true
   [ "$(amount)" = 59.90 ]
   run directly airlock deploy wac --retry "$id" "${WHERE[@]}"
   assert_status 125

@@ -51,6 +51,22 @@ country() {
   [ "$(country)" = IT ]
 }
 
+# bats test_tags=exhaustive
+@test "wap by copy: what failed is built again by the real dbt retry, tested, and published" {
+  AIRLOCK_DBT=$REAL
+  cp models/mart/customers.sql "$BATS_TEST_TMPDIR/"
+  echo 'select no_such_column from {{ ref("orders") }}' >models/mart/customers.sql
+  wap --publish-by copy --json
+  assert_status 1
+  [ "$(country)" = IT ]
+  cp "$BATS_TEST_TMPDIR/customers.sql" models/mart/
+  run --separate-stderr airlock deploy --retry "$(json 'd["id"]')" "${WHERE[@]}" --json
+  assert_status 0
+  assert_json 'd["strategy"], len(d["published"])' '["wap", 4]'
+  assert_json 'd["tests"]["passed"] > 10 and d["tests"]["failed"] == 0' true
+  [ "$(country)" = CH ]
+}
+
 # bats test_tags=engine:any
 @test "wap by copy: staging that somebody wrote since is not published" {
   sql "update unaudited.customers set country = 'XX'"
