@@ -78,6 +78,20 @@ exchange() {
   publish_often 50 deploy
 }
 
+# Who reads the file has it for a moment.
+publish_built() {
+  until dbt build --quiet --target staging 2>/dev/null; do
+    sleep 0.1
+  done
+  run airlock publish wac --from staging --to prod --tags mart,utils --yes
+}
+
+# bats test_tags=exhaustive
+@test "publish: 3 publishes, never one table new and one old, no error, no long wait" {
+  AIRLOCK_DBT=$DIRECT
+  publish_often 3 publish_built exchange
+}
+
 production_rollback() {
   run airlock deploy production-rollback --from staging --to prod --tags mart,utils --build +tag:mart +tag:utils \
     --yes -- --full-refresh
