@@ -3,25 +3,47 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 
 #include "airlock/base/backoff.h"
 #include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "airlock/format/json.h"
 
+#ifdef AIRLOCK_FAULTS
+/* No file can grow any more. */
+static void fill_disk(void)
+{
+	struct rlimit limit;
+
+	getrlimit(RLIMIT_FSIZE, &limit);
+	limit.rlim_cur = 0;
+	setrlimit(RLIMIT_FSIZE, &limit);
+}
+#endif
+
 static int inject(const struct executor *executor, const struct step *step, const char *when,
 		  struct err *err)
 {
 #ifdef AIRLOCK_FAULTS
-	char *crash CLEANUP(mem_free_string) = mem_printf("%s:%s:crash", step->id, when);
-	char *error CLEANUP(mem_free_string) = mem_printf("%s:%s:error", step->id, when);
+	char *place CLEANUP(mem_free_string) = mem_printf("%s:%s:", step->id, when);
 
-	if (!executor->fault)
+	if (!executor->fault || strncmp(executor->fault, place, strlen(place)) != 0)
 		return 0;
-	if (strcmp(executor->fault, crash) == 0)
+	const char *kind = executor->fault + strlen(place);
+	char *met CLEANUP(mem_free_string) = mem_printf("AIRLOCK_FAULT=%s", executor->fault);
+
+	if (strcmp(kind, "crash") == 0)
 		raise(SIGKILL);
-	if (strcmp(executor->fault, error) == 0)
-		return err_set(err, ERR_FAULT_INJECTED, "AIRLOCK_FAULT=%s", executor->fault);
+	if (strcmp(kind, "error") == 0)
+		return err_set(err, ERR_FAULT_INJECTED, "%s", met);
+	executor->reporter->note(executor->reporter, met);
+	if (strcmp(kind, "int") == 0)
+		raise(SIGINT);
+	else if (strcmp(kind, "term") == 0)
+		raise(SIGTERM);
+	else if (strcmp(kind, "full") == 0)
+		fill_disk();
 #else
 	(void)executor;
 	(void)step;

@@ -84,12 +84,17 @@ def all_cases(world, only):
 
 
 def step_faults(world):
-    for step in world.steps():
+    steps = world.steps()
+    for step in steps:
+        # What airlock does itself: no command of dbt meets these there.
+        is_own = "link" in steps and step in ("link", "publish")
         for when in WHENS:
-            for kind in ("error", "crash"):
+            for kind in ("error", "crash", *((*SIGNALS, "full") if is_own else ())):
                 # `finish` goes out in one operation with the publish
                 fault = {"AIRLOCK_FAULT": f"{step}:{when}:{kind}"}
-                yield Case(f"step {step}", f"{kind} {when}", (fault,), may_be_missed=step == "finish", is_whole=True)
+                interrupted = SIGNALS.get(kind, 0) if step == "link" else 0
+                yield Case(f"step {step}", f"{kind} {when}", (fault,), may_be_missed=step == "finish", is_whole=True,
+                           interrupted=interrupted)
 
 
 def hook_faults(world):

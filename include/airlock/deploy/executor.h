@@ -2,8 +2,8 @@
  * executor: does one step after the other and records it. It knows no strategy.
  *
  * Each step: reported, recorded as begun (synced to disk), done, recorded as done or failed.
- * In builds with fault points AIRLOCK_FAULT=<step>:<before|after>:<crash|error> kills the process
- * or fails there.
+ * In builds with fault points AIRLOCK_FAULT=<step>:<before|after>:<crash|error|int|term|full> kills
+ * the process there, fails, sends it that signal, or lets no file grow from there on.
  */
 #ifndef AIRLOCK_DEPLOY_EXECUTOR_H
 #define AIRLOCK_DEPLOY_EXECUTOR_H
