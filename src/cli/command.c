@@ -266,13 +266,13 @@ static const struct command commands[] = {
 		.details =
 			"Both sides are parsed by dbt; the warehouse is not asked. --offline and "
 			"--manifest\nread manifests that are there, and start nothing.\n",
-		.options =
-			OF_ROUTES |
-			(ALL & ~(HOOKS | BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BLOCK_ON) |
-				 BIT(SKIP_TESTS) | BIT(BUILD) | BIT(BUILD_TIMEOUT) |
-				 BIT(IF_LOCKED) | BIT(LEASE) | BIT(LOCK_TIMEOUT) | BIT(MAX_SHRINK) |
-				 BIT(ON_UNFINISHED) | BIT(ORPHANS) | BIT(PUBLISH_TIMEOUT) |
-				 BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(VERIFY) | BIT(YES))),
+		.options = OF_ROUTES |
+			   (ALL &
+			    ~(HOOKS | BIT(ACCEPT) | BIT(ALLOW_UNTESTED) | BIT(BLOCK_ON) |
+			      BIT(SKIP_TESTS) | BIT(BUILD) | BIT(BUILD_TIMEOUT) | BIT(IF_LOCKED) |
+			      BIT(LEASE) | BIT(LOCK_TIMEOUT) | BIT(MAX_SHRINK) | BIT(ON_FAILURE) |
+			      BIT(ON_UNFINISHED) | BIT(ORPHANS) | BIT(PUBLISH_TIMEOUT) |
+			      BIT(REQUIRE_TESTS) | BIT(RESTORE_POINT) | BIT(VERIFY) | BIT(YES))),
 		.takes_dbt_options = true,
 		.starts_dbt = true,
 		.run = cmd_routes,

@@ -84,6 +84,22 @@ mart() {
   assert_status 125
   assert_says "'model.classic.calendar' has no schema of its own" analytics.calendar allow_shared
   assert_production_unchanged
+  run airlock plan wap --from prod_audit --to prod --tags mart --publish-by copy --allow-shared path:models/calendar.sql
+  assert_status 0
+  assert_says "analytics.calendar' ('model.classic.calendar') is shared by both sides"
+}
+
+# bats test_tags=engine:any
+@test "refused: a test that only production has, unless allow_untested names it" {
+  remember_production
+  mkdir -p tests
+  echo "{{ config(enabled=(target.name == 'prod')) }} select 1 as n from {{ ref('pages') }} where 1 = 0" >tests/only_in_prod.sql
+  wap --publish-by copy
+  assert_status 125
+  assert_says "the test 'only_in_prod' of 'model.classic.pages' exists for 'prod' only" allow_untested
+  assert_production_unchanged
+  run airlock plan wap --from prod_audit --to prod --tags mart --publish-by copy --allow-untested only_in_prod
+  assert_status 0
 }
 
 # bats test_tags=engine:any

@@ -49,6 +49,7 @@ enum option_id {
 	OPTION_MIRROR_RAW,         /* selection words; empty: there is no mirror */
 	OPTION_NOT_REFRESHED,      /* list of names or unique_ids; "*" for all */
 	OPTION_OFFLINE,            /* flag; command line only */
+	OPTION_ON_FAILURE,         /* stop: the only one there is */
 	OPTION_ON_PROTECTED,       /* stop | warn | deploy; project only */
 	OPTION_ON_SPEC_CHANGE,     /* refuse | replace; default refuse */
 	OPTION_ON_UNFINISHED,      /* auto | ask | fail; default ask on a terminal, else auto */
