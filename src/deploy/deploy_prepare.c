@@ -88,27 +88,6 @@ static void name_failure(const char *from, bool copies, const char *user, struct
 	}
 }
 
-/* What failed outside of it was tried again already. */
-static int run(struct executor *x, const struct ops *ops, struct ops_reply *ret_reply,
-	       struct err *err)
-{
-	struct backoff backoff;
-
-	executor_begin_waiting(x, false, &backoff);
-	while (executor_run_ops(x, ops, false, ret_reply, err) < 0) {
-		struct err cause CLEANUP(err_release) = ERR_INIT;
-
-		if (!executor_is_undone(x, ops, ret_reply, err) || !backoff_wait(&backoff))
-			return -1;
-		ops_reply_release(ret_reply);
-		cause = *err;
-		*err = (struct err)ERR_INIT;
-		if (executor_record_wait(x, &backoff, cause.message, err) < 0)
-			return -1;
-	}
-	return 0;
-}
-
 /* Through the connection of staging, whose tables they become; where the sides are two files
  * through production's, to which staging's is attached. */
 int deploy_prepare(struct deploy *deploy, struct err *err)
@@ -132,7 +111,7 @@ int deploy_prepare(struct deploy *deploy, struct err *err)
 
 	if (executor_add_statements(&x, &queries, true, &ops, err) < 0)
 		return -1;
-	if (run(&x, &ops, &reply, err) < 0) {
+	if (executor_run_undone(&x, &ops, false, &reply, err) < 0) {
 		name_failure(deploy->sides.from, deploy->plan.copy_count > 0, deploy->observed.user,
 			     err);
 		return -1;

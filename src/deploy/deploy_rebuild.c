@@ -48,6 +48,8 @@ static int judge_models(struct deploy *deploy, const struct results *results, st
 			continue;
 		if (row && !has_run(row))
 			continue; /* behind the one that failed */
+		/* One that was interrupted says nothing of what it was at. */
+		deploy->result.production_changed = true;
 		return err_set(err, ERR_BUILD_FAILED,
 			       "'%s' failed while production was rebuilt: %s", unique_id,
 			       !row            ? "dbt did not run it"
@@ -211,7 +213,7 @@ static int give_grants_back(struct deploy *deploy, struct err *err)
 
 	if (executor_add(&deploy->executor, step, &ops, err) < 0)
 		return -1;
-	if (executor_run_ops(&deploy->executor, &ops, true, &reply, err) == 0)
+	if (executor_run_undone(&deploy->executor, &ops, true, &reply, err) == 0)
 		return 0;
 	if (deploy->result.production_changed)
 		hint_way_back(deploy, err);

@@ -241,3 +241,24 @@ int executor_run_queries(struct executor *executor, const struct strv *queries,
 		return -1;
 	return executor_run_ops(executor, &ops, false, ret_reply, err);
 }
+
+/* What failed outside of a transaction was tried again already. */
+int executor_run_undone(struct executor *executor, const struct ops *ops, bool hold_signals,
+			struct ops_reply *ret_reply, struct err *err)
+{
+	struct backoff backoff;
+
+	executor_begin_waiting(executor, hold_signals, &backoff);
+	while (executor_run_ops(executor, ops, hold_signals, ret_reply, err) < 0) {
+		struct err cause CLEANUP(err_release) = ERR_INIT;
+
+		if (!executor_is_undone(executor, ops, ret_reply, err) || !backoff_wait(&backoff))
+			return -1;
+		ops_reply_release(ret_reply);
+		cause = *err;
+		*err = (struct err)ERR_INIT;
+		if (executor_record_wait(executor, &backoff, cause.message, err) < 0)
+			return -1;
+	}
+	return 0;
+}

@@ -7,25 +7,22 @@
 #include "airlock/deploy/publication.h"
 #include "airlock/format/json.h"
 
-/* Of what production has: dbt makes another object of it, which has what the project says. */
+/* dbt makes another object of what there is, which has what the project says. */
 static int keep_grants(struct publication *w, struct strv *statements, struct err *err)
 {
 	json_t *configured CLEANUP(js_free) = json_array();
 	struct relation *relations =
 		arena_alloc(&w->plan->arena, (w->set.n + 1) * sizeof(*relations));
-	size_t n = 0;
 
 	for (size_t i = 0; i < w->set.n; i++) {
 		const struct relation *to = w->set.tables[i].to;
 
-		if (!w->set.tables[i].to_table)
-			continue;
-		relations[n++] = *to;
+		relations[i] = *to;
 		if (w->plan->tables[i].route->to_node->sets_grants)
 			json_array_append_new(configured,
 					      json_pack("[s, s]", to->schema, to->identifier));
 	}
-	return state_push_grants_keep(&w->state, relations, n, configured, statements, err);
+	return state_push_grants_keep(&w->state, relations, w->set.n, configured, statements, err);
 }
 
 int publication_keep_tables(struct publication *w, struct strv *statements, struct err *err)

@@ -40,7 +40,12 @@ loop
     end loop;
 end loop;
 insert into {log:relation} (id, logged_at, event, detail)
-values ({of:literal}, (
+select {of:literal}, (
     select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from {log:relation}
-), 'granted', '{{}');
+), 'granted', '{{}'
+where not exists (
+    select 1 from {log:relation} l, jsonb_array_elements(l.detail::jsonb) e
+    where l.id = {of:literal} and l.event = 'grants' and not exists (
+        select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = e ->> 'schema' and c.relname = e ->> 'identifier'));
 end

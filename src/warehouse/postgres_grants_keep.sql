@@ -1,18 +1,23 @@
 -- Owner and privileges of what dbt is about to make anew. Where a deployment died before it gave
--- back what it had kept of an object that is gone by now, that still counts.
+-- back what it had kept of an object that is gone by now, that still counts: also of a view that went
+-- with its table, and is made again.
 insert into {log:relation} (id, logged_at, event, detail)
 with wanted as (
     select c.oid, w.d, w.s, w.i
     from (values {names:names}) as w (d, s, i)
-    join pg_namespace n on n.nspname = w.s
-    join pg_class c on c.relnamespace = n.oid and c.relname = w.i
+    left join pg_namespace n on n.nspname = w.s
+    left join pg_class c on c.relnamespace = n.oid and c.relname = w.i
 ),
 lost as (
-    select distinct on (e ->> 'schema', e ->> 'identifier') e
-    from {log:relation} l, jsonb_array_elements(l.detail::jsonb) e
-    where l.event = 'grants' and not exists (
-        select 1 from {log:relation} b where b.id = l.id and b.event = 'granted')
-    order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
+    select q.e
+    from (
+        select distinct on (e ->> 'schema', e ->> 'identifier') l.id, e
+        from {log:relation} l, jsonb_array_elements(l.detail::jsonb) e
+        where l.event = 'grants'
+        order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
+    ) q
+    where not exists (
+        select 1 from {log:relation} b where b.id = q.id and b.event = 'granted')
 )
 select '{id:bind}', (
     select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from {log:relation}
@@ -33,6 +38,7 @@ select '{id:bind}', (
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         ) q), '[]')))::text, '[]')
 from wanted w
-join pg_class c on c.oid = w.oid
+left join pg_class c on c.oid = w.oid
 left join lost p on p.e ->> 'schema' = w.s and p.e ->> 'identifier' = w.i
-    and p.e ->> 'object' <> c.oid::text
+    and p.e ->> 'object' is distinct from c.oid::text
+where c.oid is not null or p.e is not null

@@ -77,6 +77,9 @@ bool executor_is_transient(const struct executor *executor, const struct err *er
 /* It was in a transaction, of which the warehouse has undone everything: that may begin again. */
 bool executor_is_undone(const struct executor *executor, const struct ops *ops,
 			const struct ops_reply *reply, const struct err *err);
+/* And begins again for a while. */
+int executor_run_undone(struct executor *executor, const struct ops *ops, bool hold_signals,
+			struct ops_reply *ret_reply, struct err *err);
 /* Where one process at a time can open the database: whoever the message says has it was left by an
  * airlock that is dead, and is ended now. */
 bool executor_ends_orphan(const struct executor *executor, const char *message);

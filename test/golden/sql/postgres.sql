@@ -351,20 +351,25 @@ do 'declare ours jsonb; r record; tables text; why text; moved bool; begin selec
 
 -- grants_keep
 -- Owner and privileges of what dbt is about to make anew. Where a deployment died before it gave
--- back what it had kept of an object that is gone by now, that still counts.
+-- back what it had kept of an object that is gone by now, that still counts: also of a view that went
+-- with its table, and is made again.
 insert into "airlock"."airlock_log" (id, logged_at, event, detail)
 with wanted as (
     select c.oid, w.d, w.s, w.i
     from (values ('Wh', 'ma"rt', 'it''s {{ all }} $$'), ('Wh', 'mart', 'orders')) as w (d, s, i)
-    join pg_namespace n on n.nspname = w.s
-    join pg_class c on c.relnamespace = n.oid and c.relname = w.i
+    left join pg_namespace n on n.nspname = w.s
+    left join pg_class c on c.relnamespace = n.oid and c.relname = w.i
 ),
 lost as (
-    select distinct on (e ->> 'schema', e ->> 'identifier') e
-    from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e
-    where l.event = 'grants' and not exists (
-        select 1 from "airlock"."airlock_log" b where b.id = l.id and b.event = 'granted')
-    order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
+    select q.e
+    from (
+        select distinct on (e ->> 'schema', e ->> 'identifier') l.id, e
+        from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e
+        where l.event = 'grants'
+        order by e ->> 'schema', e ->> 'identifier', l.logged_at desc
+    ) q
+    where not exists (
+        select 1 from "airlock"."airlock_log" b where b.id = q.id and b.event = 'granted')
 )
 select '<id>', (
     select greatest(clock_timestamp(), max(logged_at) + interval '1 us') from "airlock"."airlock_log"
@@ -385,9 +390,10 @@ select '<id>', (
             where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
         ) q), '[]')))::text, '[]')
 from wanted w
-join pg_class c on c.oid = w.oid
+left join pg_class c on c.oid = w.oid
 left join lost p on p.e ->> 'schema' = w.s and p.e ->> 'identifier' = w.i
-    and p.e ->> 'object' <> c.oid::text
+    and p.e ->> 'object' is distinct from c.oid::text
+where c.oid is not null or p.e is not null
 ;
 
 -- grants_back
@@ -433,9 +439,14 @@ loop
     end loop;
 end loop;
 insert into "airlock"."airlock_log" (id, logged_at, event, detail)
-values (''20260102030405_abcdef'', (
+select ''20260102030405_abcdef'', (
     select greatest(clock_timestamp(), max(logged_at) + interval ''1 us'') from "airlock"."airlock_log"
-), ''granted'', ''{}'');
+), ''granted'', ''{}''
+where not exists (
+    select 1 from "airlock"."airlock_log" l, jsonb_array_elements(l.detail::jsonb) e
+    where l.id = ''20260102030405_abcdef'' and l.event = ''grants'' and not exists (
+        select 1 from pg_class c join pg_namespace n on n.oid = c.relnamespace
+        where n.nspname = e ->> ''schema'' and c.relname = e ->> ''identifier''));
 end
 ';
 
