@@ -74,6 +74,8 @@ class StateCases:
     def test_the_history_names_what_was_published(self):
         self.publish(self.orders)
         events = self.sql(f"select id, event, {self.to} from airlock.airlock_log order by logged_at")
+        begun = self.sql("select detail from airlock.airlock_log where event = 'begun'")
+        self.assertEqual(json.loads(begun[0][0]), {"name": "", "fence": 1})
         self.assertEqual({event[0] for event in events}, {"20260102030401_abcdef"})
         self.assertEqual(
             {event[1]: event[2] for event in events},

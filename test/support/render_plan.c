@@ -110,7 +110,7 @@ static int plan(struct planned *p, char *const *arguments, struct err *err)
 	json_t *steps = json_object();
 	json_t *warnings = json_array();
 
-	json_t *finish CLEANUP(js_free) = json_object();
+	json_t *finish CLEANUP(js_free) = json_pack("{s:s}", "name", "");
 
 	p->runs = true;
 	p->finish = finish;
@@ -187,7 +187,7 @@ static int state(struct planned *p, char *const *arguments, struct err *err)
 	    planned_routes(p, err) < 0)
 		goto fail;
 	state_init(&state, p->dialect, manifest_node(p->from, 0)->relation.database, &p->routes);
-	json_t *begun CLEANUP(js_free) = json_object();
+	json_t *begun CLEANUP(js_free) = json_pack("{s:s}", "name", "");
 
 	state_set_begun(&state, begun);
 	if (add_lists(&state, arguments, lists, err) < 0)
