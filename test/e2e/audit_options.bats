@@ -44,15 +44,15 @@ wap() { # wap OPTION..., into $status and $output
 }
 
 @test "require_tests: some node of the scope must have a test that runs, or each, or none" {
-  untested='--skip-tests unique_calendar_day,not_null_calendar_day'
-  wap --publish-by copy -s calendar $untested
+  local untested=(--skip-tests 'unique_calendar_day,not_null_calendar_day')
+  wap --publish-by copy -s calendar "${untested[@]}"
   assert_status 125
   assert_says 'no node of the scope has a test'
-  wap --publish-by copy $untested --require-tests each
+  wap --publish-by copy "${untested[@]}" --require-tests each
   assert_status 125
   assert_says "model.shop.calendar' has no test, and 'require_tests: each' is set"
   assert_production_unchanged
-  wap --publish-by copy -s calendar $untested --require-tests none
+  wap --publish-by copy -s calendar "${untested[@]}" --require-tests none
   assert_status 0
 }
 
