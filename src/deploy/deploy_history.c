@@ -48,16 +48,32 @@ bool deploy_is_file_missing(const struct deploy *deploy)
 	return !fs_exists(path) && !fs_exists(in_project);
 }
 
-/* Again for a while when the warehouse made it give way. */
+bool deploy_gave_way(const struct deploy *deploy, const struct err *err)
+{
+	const struct executor executor = { .dialect = deploy->sides.dialect };
+
+	return executor_is_transient(&executor, err);
+}
+
+void deploy_begin_looking(struct backoff *backoff)
+{
+	backoff_init(backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, WAIT_LIMIT_MS);
+}
+
+bool deploy_may_look_again(const struct deploy *deploy, struct backoff *backoff,
+			   const struct err *err)
+{
+	return deploy_gave_way(deploy, err) && backoff_wait(backoff);
+}
+
 static int run(const struct deploy *deploy, const struct ops *ops, struct ops_reply *ret_reply,
 	       struct err *err)
 {
-	const struct executor executor = { .dialect = deploy->sides.dialect };
 	struct backoff backoff;
 
-	backoff_init(&backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, WAIT_LIMIT_MS);
+	deploy_begin_looking(&backoff);
 	while (ops_run(&deploy->sides.connection, ops, false, NULL, NULL, ret_reply, err) < 0) {
-		if (!executor_is_transient(&executor, err) || !backoff_wait(&backoff))
+		if (!deploy_may_look_again(deploy, &backoff, err))
 			return -1;
 		ops_reply_release(ret_reply);
 		err_release(err);

@@ -6,8 +6,6 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-enum { FIRST_WAIT_MS = 200, LONGEST_WAIT_MS = 2000, WAIT_LIMIT_MS = 15000 };
-
 /* How much of what deployments leave is looked at. */
 enum depth { NO_LOG, LOCK_NAMES, LOCKS };
 
@@ -138,13 +136,12 @@ static bool is_lock_missing(const struct err *err)
 /* It made way for somebody, whose transaction may have ended by now. */
 static bool may_look_again(const struct deploy *deploy, struct backoff *backoff, struct err *err)
 {
-	const struct executor executor = { .dialect = deploy->sides.dialect };
-
-	if (!executor_is_transient(&executor, err))
-		return false;
-	if (backoff_wait(backoff))
+	if (deploy_may_look_again(deploy, backoff, err))
 		return true;
-	err_hint(err, "a build, or somebody else, keeps a table that a view of production reads");
+	if (deploy_gave_way(deploy, err))
+		err_hint(
+			err,
+			"a build, or somebody else, keeps a table that a view of production reads");
 	return false;
 }
 
@@ -154,7 +151,7 @@ int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
 	enum depth depth = LOCKS;
 	struct backoff backoff;
 
-	backoff_init(&backoff, FIRST_WAIT_MS, LONGEST_WAIT_MS, WAIT_LIMIT_MS);
+	deploy_begin_looking(&backoff);
 	deploy->request.reporter->note(deploy->request.reporter, "looking at the warehouse");
 	deploy_identify(deploy);
 	json_decref(deploy->held);

@@ -261,6 +261,11 @@ void deploy_watch_signals(struct deploy *deploy);
 
 /* deploy_history.c. Whether the query failed because nothing was deployed yet, or not for us. */
 bool deploy_is_log_missing(const struct err *err);
+/* Whoever only looks, and was made to give way by the warehouse, looks again for a while. */
+bool deploy_gave_way(const struct deploy *deploy, const struct err *err);
+void deploy_begin_looking(struct backoff *backoff);
+bool deploy_may_look_again(const struct deploy *deploy, struct backoff *backoff,
+			   const struct err *err);
 /* Whether production is a file that nobody has made yet. */
 bool deploy_is_file_missing(const struct deploy *deploy);
 

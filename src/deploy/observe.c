@@ -411,9 +411,7 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 	return result;
 }
 
-/* Its container came before it. Those of a database are also of each schema that is exchanged in
- * it.
- */
+/* Its container came before it. What a database says is also of each schema exchanged in it. */
 static void collect_future(const json_t *row, json_t *containers)
 {
 	bool of_database = js_text_is(row, "schema", "");
