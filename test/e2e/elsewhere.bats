@@ -212,10 +212,7 @@ assert_settled() { # assert_settled OUTCOME
   DIRECT_FAULT=build/1.5:before:hang "$AIRLOCK_BIN" deploy wac \
     --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   first=$!
-  until grep -qs '"fault"' "$DIRECT_TRACE"; do
-    kill -0 "$first" || fail "$(cat "$BATS_TEST_TMPDIR/first")"
-    sleep 0.1
-  done
+  await_fault "$BATS_TEST_TMPDIR/first"
   running=$(newest)
   run airlock resume "$running" --from staging --to prod --force
   assert_status 72

@@ -41,10 +41,7 @@ left_running() {
   DIRECT_FAULT=build/1.5:before:hang "$AIRLOCK_BIN" deploy wac \
     --from staging --to prod --tags mart,utils --yes >"$BATS_TEST_TMPDIR/first" 2>&1 3>&- &
   first=$!
-  until grep -qs '"fault"' "$DIRECT_TRACE"; do
-    kill -0 "$first" || fail "$(cat "$BATS_TEST_TMPDIR/first")"
-    sleep 0.1
-  done
+  await_fault "$BATS_TEST_TMPDIR/first"
   left=$(sed -n 's/.*"verb": "build".*"pid": \([0-9]*\),.*/\1/p' "$DIRECT_TRACE")
   starter=$(tr '\0' '\n' <"/proc/$left/environ" | sed -n 's/^AIRLOCK_STARTED_BY=//p')
   [[ $starter == "$first":* ]] || fail "it is said to be started by '$starter'"

@@ -36,10 +36,7 @@ hanging() { # hanging [OPTION...]
   DIRECT_FAULT=build/1.5:before:hang "$AIRLOCK_BIN" deploy wac \
     --from staging --to prod --tags mart,utils --yes --json "$@" >"$said.json" 2>"$said" 3>&- &
   first=$!
-  until grep -qs '"fault"' "$DIRECT_TRACE"; do
-    kill -0 "$first" || fail "$(cat "$said")"
-    sleep 0.1
-  done
+  await_fault "$said"
   # Ids of one second are in no order.
   for directory in target/airlock/deployments/*; do
     [[ $before == *"$directory"* ]] || first_id=${directory##*/}

@@ -53,7 +53,9 @@ def abort(world, state):
 
 
 def _publishes(world, name):
-    """What production is behind it."""
+    """What production is behind it. Of a rollback the newest may be the deployment that came next."""
+    if not world.strategy.rolls_back:
+        return world.deployed
     is_rollback = any(one["id"] == name and one.get("of") for one in world.history())
     return "new" if is_rollback else world.deployed
 

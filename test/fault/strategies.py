@@ -110,14 +110,10 @@ STRATEGIES = (
     cloned(SCHEMAS),
     cloned(FILES),
     *map(rolled_back, (WAC, SCHEMAS, FILES)),
-    Strategy(
-        name="blue-green",
+    replace(
+        SCHEMAS,
         arguments=("blue-green", "--from", "green", "--to", "prod", "--exclude", "customers_history",
                    "--foreign-objects", "MART.BY_HAND"),
-        sides=("--from", "green", "--to", "prod"),
-        dbt=("--", "--full-refresh"),
-        own_schemas=("airlock", "airlock_restore"),
-        aside="^green_|__airlock_",
         green=r"\bgreen_",
         line="",
         engines=("snowflake",),

@@ -42,6 +42,14 @@ directly() {
   AIRLOCK_DBT=$DIRECT "$@"
 }
 
+# Until the stand-in has met its fault in a deployment that runs beside, $first.
+await_fault() { # await_fault FILE: what that deployment says
+  until grep -qs '"fault"' "$DIRECT_TRACE"; do
+    kill -0 "$first" || fail "$(cat "$1")"
+    sleep 0.1
+  done
+}
+
 # Tells the stand-in what a change of a model, or a failing test, would do.
 scenario() { # scenario JSON
   export DIRECT_SCENARIO=$1
