@@ -1,13 +1,11 @@
 /* What a plan is made of, and who holds the locks beside it: read in one operation, and no lock
- * is taken for it. Before the first deployment there is no log, and of some schemas no lock. */
+ * is taken for it. Before the first deployment there is no log, and of some schemas no lock: that
+ * ends the operation behind the picture, which serves. */
 #include <string.h>
 
 #include "airlock/deploy/observe.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
-
-/* How much of what deployments leave is looked at. */
-enum depth { NO_LOG, LOCK_NAMES, LOCKS };
 
 static const char *state_of(const struct deploy *deploy, const struct state_lock *lock)
 {
@@ -47,17 +45,20 @@ static bool is_among(const json_t *names, const char *name)
 }
 
 /* Of some schemas there is a lock already, of others there is none. */
-static int read_listed(struct deploy *deploy, const struct state *state, const json_t *names,
-		       struct err *err)
+static int read_listed(struct deploy *deploy, const struct state *state, struct err *err)
 {
+	struct strv list CLEANUP(strv_release) = STRV_INIT;
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
+	struct ops_reply listed CLEANUP(ops_reply_release) = { 0 };
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
+	json_t **names;
 
-	if (state_push_read(state, &queries, err) < 0)
+	if (state_push_list(state, &list, err) < 0 || state_push_read(state, &queries, err) < 0 ||
+	    deploy_look(deploy, &list, &listed, &names, err) < 0)
 		return -1;
 	for (size_t i = 0; i < queries.n; i++)
-		if (is_among(names, state->containers[i].lock.identifier))
+		if (is_among(names[0], state->containers[i].lock.identifier))
 			ops_add_query(&ops, queries.v[i]);
 	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, &reply, err) < 0)
 		return -1;
@@ -66,19 +67,17 @@ static int read_listed(struct deploy *deploy, const struct state *state, const j
 	return 0;
 }
 
-static int push_queries(const struct deploy *deploy, const struct state *state, enum depth depth,
+/* The picture comes first: it is whole whatever of the rest is missing. */
+static int push_queries(const struct deploy *deploy, const struct state *state,
 			struct strv *queries, size_t *ret_picture, struct err *err)
 {
 	if (observe_push_queries(&deploy->routes, NULL, OBSERVE_NO_ROWS, queries, err) < 0)
 		return -1;
 	*ret_picture = queries->n;
-	if (depth == NO_LOG)
-		return 0;
 	if (state_push_restore_list(state, queries, err) < 0 ||
 	    (deploy_asks_orphans(deploy) && deploy_push_published(deploy, state, queries, err) < 0))
 		return -1;
-	return depth == LOCKS ? state_push_read(state, queries, err)
-			      : state_push_list(state, queries, err);
+	return state_push_read(state, queries, err);
 }
 
 int deploy_look(const struct deploy *deploy, const struct strv *queries,
@@ -91,13 +90,19 @@ int deploy_look(const struct deploy *deploy, const struct strv *queries,
 		ops_add(&ops, setting);
 	for (size_t i = 0; i < queries->n; i++)
 		ops_add_query(&ops, queries->v[i]);
-	if (ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, ret_reply, err) < 0)
-		return -1;
+	int ran = ops_run(&deploy->sides.connection, &ops, false, NULL, NULL, ret_reply, err);
+
 	*ret_rows = ret_reply->rows + (ops.n - queries->n);
-	return 0;
+	return ran;
 }
 
-static int look(struct deploy *deploy, const struct state *state, enum depth depth, struct err *err)
+static bool is_lock_missing(const struct err *err)
+{
+	return err->code == ERR_WAREHOUSE && strstr(err->message, "airlock_lock_") &&
+	       strstr(err->message, "does not exist");
+}
+
+static int look(struct deploy *deploy, const struct state *state, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
@@ -105,32 +110,31 @@ static int look(struct deploy *deploy, const struct state *state, enum depth dep
 	json_t **rows;
 	size_t n;
 
-	if (push_queries(deploy, state, depth, &queries, &n, err) < 0 ||
-	    deploy_look(deploy, &queries, &reply, &rows, err) < 0)
+	json_array_clear(deploy->held);
+	if (push_queries(deploy, state, &queries, &n, err) < 0)
 		return -1;
+	int looked = deploy_look(deploy, &queries, &reply, &rows, err);
+	bool has_log = looked == 0 || !deploy_is_log_missing(err);
+
+	if (looked < 0 && has_log && !is_lock_missing(err))
+		return -1;
+	if (looked < 0)
+		err_release(err);
 	json_t *picture CLEANUP(js_free) = observe_collect(rows, n, false, err);
 
-	if (depth != NO_LOG)
+	if (has_log)
 		deploy_see_files(rows[n]);
-	if (picture && depth != NO_LOG)
+	if (picture && has_log)
 		json_object_set(picture, "restores", rows[n]);
 	if (deploy_picture(deploy, picture, &deploy->observed, err) < 0)
 		return -1;
-	if (depth == NO_LOG)
+	if (!has_log)
 		return 0;
-	size_t locks = n + 1 + asks;
-
-	for (size_t i = locks; depth == LOCKS && i < queries.n; i++)
+	for (size_t i = n + 1 + asks; looked == 0 && i < queries.n; i++)
 		add_holder(deploy, rows[i]);
-	if (depth == LOCK_NAMES && read_listed(deploy, state, rows[locks], err) < 0)
+	if (looked < 0 && read_listed(deploy, state, err) < 0)
 		return -1;
 	return asks ? deploy_find_orphans(deploy, rows[n + 1], err) : 0;
-}
-
-static bool is_lock_missing(const struct err *err)
-{
-	return err->code == ERR_WAREHOUSE && strstr(err->message, "airlock_lock_") &&
-	       strstr(err->message, "does not exist");
 }
 
 /* It made way for somebody, whose transaction may have ended by now. */
@@ -148,7 +152,6 @@ static bool may_look_again(const struct deploy *deploy, struct backoff *backoff,
 int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
 {
 	struct state state CLEANUP(state_release) = { 0 };
-	enum depth depth = LOCKS;
 	struct backoff backoff;
 
 	deploy_begin_looking(&backoff);
@@ -159,12 +162,8 @@ int deploy_observe_for_plan(struct deploy *deploy, struct err *err)
 	state_init(&state, deploy->sides.dialect, deploy_database(deploy), &deploy->routes);
 	if (deploy_holds_production(deploy))
 		state_hold_production(&state);
-	while (look(deploy, &state, depth, err) < 0) {
-		if (depth != NO_LOG && deploy_is_log_missing(err))
-			depth = NO_LOG;
-		else if (depth == LOCKS && is_lock_missing(err))
-			depth = LOCK_NAMES;
-		else if (!may_look_again(deploy, &backoff, err))
+	while (look(deploy, &state, err) < 0) {
+		if (!may_look_again(deploy, &backoff, err))
 			return -1;
 		err_release(err);
 	}

@@ -147,8 +147,8 @@ int deploy_find_orphans(struct deploy *deploy, const json_t *published, struct e
 
 /* deploy_holders.c. The picture of a plan, and in the same operation who holds the locks. */
 int deploy_observe_for_plan(struct deploy *deploy, struct err *err);
-/* The answers of queries about the catalog, in their order: they belong to the reply. Without a
- * lock nothing is waited for. */
+/* The answers of queries about the catalog, in their order: they belong to the reply. NULL, when it
+ * failed, of those that were not reached. Without a lock nothing is waited for. */
 int deploy_look(const struct deploy *deploy, const struct strv *queries,
 		struct ops_reply *ret_reply, json_t ***ret_rows, struct err *err);
 

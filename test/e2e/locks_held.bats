@@ -182,6 +182,33 @@ ends() { # ends STATUS: of the first
   assert_json 'd["locks"]' '[]'
 }
 
+looks() { # how often the warehouse was asked
+  grep -c '"verb": "run-operation".*"began"' "$DIRECT_TRACE" || true
+  rm "$DIRECT_TRACE"
+}
+
+@test "a plan looks once, before the first deployment too, and does not miss a lock for one that is not there" {
+  plan() {
+    rm -f "$DIRECT_TRACE"
+    run --separate-stderr airlock plan wac --from staging --to prod --tags mart,utils --json
+    assert_status 0
+  }
+  hanging
+  kill -KILL "$first"
+  ends 137
+  plan
+  [ "$(looks)" -eq 1 ]
+  [ "$ENGINE" = duckdb ] || {
+    sql "drop table airlock.airlock_lock_$(lock_of utils)"
+    plan
+    assert_json '[lock["id"] for lock in d["locks"]]' "[\"$first_id\"]"
+  }
+  sql 'drop schema airlock cascade'
+  plan
+  [ "$(looks)" -eq 1 ]
+  assert_json 'd["locks"]' '[]'
+}
+
 @test "who has not got the lock looks at nothing that a build may want" {
   [ "$ENGINE" = postgres ] || return 0 # the others open no database then
   hanging
