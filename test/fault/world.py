@@ -26,8 +26,10 @@ import warehouse  # noqa: E402
 
 DIRECT = ROOT / "test/support/direct/dbt"
 CLIENT = "test/support/direct_dbt"  # of the build: the same, without a start of Python for each command
+REAL_PYTHON = ROOT / ".cache/dbt/bin/python"
 REAL = ROOT / ".cache/dbt/bin/dbt"
-AROUND = ROOT / "test/fault/around/dbt"  # the same, with faults around its commands
+AROUND = ROOT / "test/fault/around/dbt"  # of it, behind CLIENT, with faults around its commands
+SERVE_REAL = ROOT / "test/fault/around/serve.py"
 TIMEOUT = 600  # of a command of airlock, with a machine full of others
 SNAPSHOT = "snapshot.shop.customers_history"
 SCENARIO = {"columns": {"model.shop.customers": "1 as weight"}}
@@ -110,9 +112,12 @@ class World:
         foreign = ("DBT_", "AIRLOCK_", "DIRECT_", "SHOP_")
         self.environment = {k: v for k, v in os.environ.items() if not k.startswith(foreign)}
         self.server = None
+        self.is_served = dbt != REAL
+        client = str(pathlib.Path(self.airlock).parent / CLIENT)
         self.environment |= {
             "ENGINE": engine,
-            "AIRLOCK_DBT": str(dbt or pathlib.Path(self.airlock).parent / CLIENT),
+            "AIRLOCK_DBT": str(dbt or client),
+            "AROUND_DBT": client,
             "DIRECT_SOCKET": str(self.directory / "direct.sock"),
             "DIRECT_TRACE": str(self.trace_file),
             "SHOP_DUCKDB": str(self.file),
@@ -206,7 +211,7 @@ class World:
 
     def __enter__(self):
         try:
-            if not self.is_real:
+            if self.is_served:
                 self._serve()
             self.start()
         except BaseException:
@@ -226,11 +231,13 @@ class World:
                        capture_output=True)
 
     def _serve(self):
+        socket = self.environment["DIRECT_SOCKET"]
         profile = "shop" if self.engine == "duckdb" else f"shop_{self.engine}"
-        command = [DIRECT, "--serve", self.environment["DIRECT_SOCKET"], profile]
+        command = [REAL_PYTHON, SERVE_REAL, socket, self.engine] if self.is_real else [
+            DIRECT, "--serve", socket, profile]
         self.server = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         if self.server.stdout.readline() != b"ready\n":
-            raise RuntimeError("the stand-in dbt does not serve")
+            raise RuntimeError("the dbt of the tests does not serve")
 
     def _export(self, text):
         for line in text.splitlines():

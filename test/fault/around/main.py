@@ -1,5 +1,5 @@
 """The real dbt, and what goes wrong before or after a whole command of it: DIRECT_FAULT with call 0, and
-DIRECT_TRACE, as the stand-in for dbt has them (test/support/direct)."""
+DIRECT_TRACE, as the stand-in for dbt has them (test/support/direct). AROUND_DBT starts that dbt."""
 
 import os
 import pathlib
@@ -13,7 +13,7 @@ from arguments import Arguments  # noqa: E402
 from faults import Faults, Injected, Lost  # noqa: E402
 from trace import Trace  # noqa: E402
 
-DBT = str(ROOT / ".cache/dbt/bin/dbt")
+DBT = os.environ["AROUND_DBT"]
 PASSED_ON = (signal.SIGINT, signal.SIGTERM)  # by airlock, to the whole group
 
 

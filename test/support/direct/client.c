@@ -1,8 +1,7 @@
 /*
- * The stand-in dbt without a start of Python for each command: hands what this process has
- * inherited to the server at DIRECT_SOCKET (server.py), whose child does the work in this process
- * group, and ends as it does. It dies with this process; of an interrupt of the group only the
- * child makes something.
+ * A dbt without a start of Python for each command: hands what this process has inherited to the
+ * server at DIRECT_SOCKET (server.py), whose child does the work in this process group, and ends as
+ * it does. It dies with this process; of an interrupt of the group only the child makes something.
  */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -30,7 +29,7 @@ enum { PASSED = 4 };
 
 static void fail(const char *what)
 {
-	fprintf(stderr, "the stand-in dbt: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "the dbt of DIRECT_SOCKET: %s: %s\n", what, strerror(errno));
 	exit(126);
 }
 

@@ -37,10 +37,20 @@ def run(words):
     os._exit(status)
 
 
-if sys.argv[1:2] == ["--serve"]:
+def serve(path, profile):
+    """What a command imports when it needs it is there already."""
+    import build  # noqa: F401
+    import selection  # noqa: F401
     import server
+    from engines import ENGINES
 
-    server.serve(run, *sys.argv[2:])
-    os._exit(0)
-else:
-    run(sys.argv[1:])
+    ENGINES[profile].prepare()
+    return server.serve(path)
+
+
+words = sys.argv[1:]
+if words[:1] == ["--serve"]:
+    words = serve(*words[1:])
+    if words is None:
+        os._exit(0)
+run(words)

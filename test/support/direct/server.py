@@ -1,5 +1,5 @@
-"""The stand-in without a start of Python for each command: `dbt --serve SOCKET PROFILE` has imported
-everything, and forks for each command that client.c brings. It ends with its standard input.
+"""A dbt without a start of Python for each command: whoever calls serve() has imported everything, and
+there is a fork of it for each command that client.c brings. It ends with its standard input.
 
 The child is what a process that was started there would be: it has its descriptors, directory,
 environment, process group, signals and limit of file sizes, and dies with the client.
@@ -17,13 +17,9 @@ import socket
 import struct
 import traceback
 
-from engines import ENGINES
-
-import build  # noqa: F401  (what a command imports when it needs it is there already)
-import selection  # noqa: F401
-
 REQUEST = struct.Struct("=6I3Q")  # struct request of client.c
 PASSED = 4
+HELD = []  # by a command to its end: who closes it is no longer told that the client is gone
 
 
 def receive(connection):
@@ -77,21 +73,20 @@ def die_with(connection):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
-def start(run, connection):
-    """The process that does it."""
+def start(connection):
+    """The process that does it, and in that process (0, its words)."""
     inherited, passed, words, environment = receive(connection)
     pid = os.fork()
     if pid == 0:
         try:
             become(connection, inherited, passed, environment)
-            run(words)
         except Exception:  # of the harness: whoever asked has its text
             traceback.print_exc()
-        finally:
             os._exit(126)
+        return 0, words
     for descriptor in passed:
         os.close(descriptor)
-    return pid
+    return pid, None
 
 
 def finish(connection, pid):
@@ -103,9 +98,8 @@ def finish(connection, pid):
     connection.close()
 
 
-def serve(run, path, profile):
-    """run(words) does not return."""
-    ENGINES[profile].prepare()
+def serve(path):
+    """The words of a command, in the process that is to do it; None when there are no more."""
     gc.disable()
     gc.freeze()
     events = selectors.DefaultSelector()
@@ -118,18 +112,20 @@ def serve(run, path, profile):
         while True:
             for key, _ in events.select():
                 if key.fileobj == 0:
-                    return
+                    return None
                 if key.fileobj is listener:
                     connection, _ = listener.accept()
                     try:
-                        pid = start(run, connection)
+                        pid, words = start(connection)
                     except (OSError, struct.error):  # whoever asked was killed
                         connection.close()
                         continue
+                    if pid == 0:
+                        HELD.append(connection)
+                        return words
                     descriptor = os.pidfd_open(pid)
                     events.register(descriptor, selectors.EVENT_READ, (connection, pid))
                 else:
                     events.unregister(key.fileobj)
                     os.close(key.fileobj)
                     finish(*key.data)
-
