@@ -151,7 +151,9 @@ class Commands:
 
     def place(self, verb, nth, call):
         calls = self.calls[verb, nth]
-        name = f"operation {nth} ({role(calls)})" if verb == "run-operation" else f"{verb} {nth}"
+        name = f"{verb} {nth}"
+        if verb == "run-operation":
+            name = f"operation {nth} ({role(calls)})" if calls else f"operation {nth}"
         if not call:
             return name
         what = label(calls[call - 1]) if verb == "run-operation" else f"node {calls[call - 1]}"
@@ -163,9 +165,10 @@ def at(verb, nth, call, when, kind):
 
 
 def call_faults(commands, engine):
+    """Around the real dbt nobody knows which operation publishes: only what comes first is before it."""
     is_before = True
     for (verb, nth), calls in commands.calls.items():
-        is_before = is_before and (verb, nth) != commands.publish
+        is_before = is_before and (verb, nth) != commands.publish and bool(commands.publish or verb != "run-operation")
         for when, kind in WHOLE_COMMAND:
             yield _case(commands, verb, nth, 0, when, kind, is_before)
         for call in told_apart(verb, calls):
