@@ -308,6 +308,16 @@ static int add_ddl_of(const struct routes *routes, const struct relation *relati
 			    err);
 }
 
+/* A view that was built, and that production gets anew. */
+static bool is_built_view(const struct routes *routes, const struct route *route,
+			  const struct observed *before)
+{
+	const struct table *from = observed_table(before, routes->dialect, &route->from);
+
+	return route->is_view && !routes->is_rollback && !route->lacks_from &&
+	       !(from && from->is_gone);
+}
+
 /* What staging will hold is not in a picture that was taken before. */
 static int add_ddls_of(const struct routes *routes, const struct route *route,
 		       const struct observed *before, bool staging, struct strv *selects,
@@ -318,12 +328,16 @@ static int add_ddls_of(const struct routes *routes, const struct route *route,
 	if (to && !to->is_gone &&
 	    add_ddl_of(routes, &route->to, table_is_view(to), selects, err) < 0)
 		return -1;
-	return staging && has_rows(routes, route, before)
+	if (!staging)
+		return 0;
+	if (is_built_view(routes, route, before))
+		return add_ddl_of(routes, &route->from, true, selects, err);
+	return has_rows(routes, route, before)
 		       ? add_ddl_of(routes, &route->from, false, selects, err)
 		       : 0;
 }
 
-/* Of production's relations, and of the tables of staging; some in one statement. */
+/* Of production's relations, and of those of staging; some in one statement. */
 static int push_ddls(const struct routes *routes, const struct observed *before, bool staging,
 		     struct strv *queries, struct err *err)
 {

@@ -164,6 +164,31 @@ static int check_container(struct publication *w, const struct publish_container
 	return w->in->rolled_back ? 0 : check_extra(w, c, err);
 }
 
+/* Restore points are looked for in one database, that of the records. */
+static int refuse_other_home(const struct publication *w, const struct publish_container *c,
+			     struct err *err)
+{
+	for (size_t i = 0; i < w->set.container_count; i++) {
+		const struct relation *other = &w->set.containers[i].to;
+
+		if (strcmp(other->database, c->to.database) == 0)
+			continue;
+		err_set(err, ERR_UNSUPPORTED,
+			"'%s' and '%s' are in the databases '%s' and '%s', and schemas change "
+			"places in one database",
+			c->to.schema, *other->schema ? other->schema : other->database,
+			c->to.database, other->database);
+		return err_hint(err, "use wac or production-rollback, which publish table by table "
+				     "in any number of databases");
+	}
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' is in '%s', and the records of its restore points would be in '%s'",
+		c->to.schema, c->to.database, w->in->database);
+	return err_hint(err, config_text(w->in->config, OPTION_STATE_DATABASE)
+				     ? "leave out state_database, or use wac or production-rollback"
+				     : "use wac or production-rollback");
+}
+
 /* Locks, history and restore points must neither change places with a database nor lose sight of
  * the schemas that are put aside. */
 static int check_home(const struct publication *w, const struct publish_container *c,
@@ -174,12 +199,8 @@ static int check_home(const struct publication *w, const struct publish_containe
 
 	if (!w->in->dialect->swaps_databases || is_home == (*c->to.schema != '\0'))
 		return 0;
-	if (*c->to.schema) {
-		err_set(err, ERR_UNSUPPORTED,
-			"'%s' is in '%s', and the records of its restore points would be in '%s'",
-			c->to.schema, c->to.database, home);
-		return err_hint(err, "leave out state_database, or use wac or production-rollback");
-	}
+	if (*c->to.schema)
+		return refuse_other_home(w, c, err);
 	err_set(err, ERR_UNSUPPORTED,
 		"'%s' changes places with '%s', and locks and history would go with it",
 		c->to.database, c->from.database);

@@ -496,19 +496,31 @@ static int read_of(const struct publish_table *table, const char *ddl,
 }
 
 /* A view that is made anew has none, and none can be given to it in the same statement. */
+static int check_anew(const struct publish_table *table, const char *ddl, const char *what,
+		      const char *hint, struct err *err)
+{
+	struct assigned found CLEANUP(assigned_release) = { .columns = STRV_INIT };
+
+	if (!ddl)
+		return 0;
+	if (read_of(table, ddl, &found, err) < 0)
+		return -1;
+	return found.n == 0 ? 0 : refuse(table, &found.items[0], what, hint, err);
+}
+
+/* What comes back has the text that it had, over a table whose policies are its own. */
 static int check_view(const struct publish_table *table, struct err *err)
 {
-	struct assigned to CLEANUP(assigned_release) = { .columns = STRV_INIT };
+	bool has_staging = table->decided && table->from_table && !table->is_exact;
 
-	if (!table->to_table->ddl)
-		return 0;
-	if (read_of(table, table->to_table->ddl, &to, err) < 0)
+	if (check_anew(table, table->to_table ? table->to_table->ddl : NULL,
+		       "is production's, and a view that is made anew loses it",
+		       "leave the views as they are with --views skip, or " TAKE_IT_OUT, err) < 0)
 		return -1;
-	return to.n == 0 ? 0
-			 : refuse(table, &to.items[0],
-				  "is production's, and a view that is made anew loses it",
-				  "leave the views as they are with --views skip, or " TAKE_IT_OUT,
-				  err);
+	return check_anew(table, has_staging ? table->from_table->ddl : NULL,
+			  "is staging's, and the view that is made anew in production would not "
+			  "have it",
+			  "set it on what the view reads instead, or " TAKE_IT_OUT, err);
 }
 
 int snowflake_check_assigned(const struct publish_table *table, struct err *err)
@@ -516,11 +528,9 @@ int snowflake_check_assigned(const struct publish_table *table, struct err *err)
 	struct assigned from CLEANUP(assigned_release) = { .columns = STRV_INIT };
 	struct assigned to CLEANUP(assigned_release) = { .columns = STRV_INIT };
 
-	if (!table->to_table)
-		return 0;
 	if (table->view || table->is_view)
 		return check_view(table, err);
-	if (!table->decided || !table->from_table || !table->to_table->ddl)
+	if (!table->decided || !table->from_table || !table->to_table || !table->to_table->ddl)
 		return 0;
 	if (read_of(table, table->to_table->ddl, &to, err) < 0)
 		return -1;
@@ -569,14 +579,32 @@ static int give(const struct push *p, const struct relation *on, const struct as
 			"alter table {on} add row access policy {name:catalog} {with:catalog}");
 }
 
+/* Read when staging is built: the plan says that there may be such statements. */
+static int push_undecided(const struct push *p, const struct publish_table *t)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(t->to);
+	char *what CLEANUP(mem_free_string) = mem_printf(
+		"masking policies, row access policies and tags of %s and its columns that "
+		"staging's has not",
+		name);
+	const struct sql_arg arg = { .name = "what", .kind = SQL_STATEMENT, .undecided = what };
+
+	if (!t->to_table || table_is_view(t->to_table) || t->view || t->is_view)
+		return 0;
+	return dialect_push_text(p->statements, p->dialect, "{what:statement}", &arg, 1, p->err);
+}
+
 int snowflake_push_assigned(const struct push *p, const struct publish_table *t,
 			    const struct relation *on)
 {
+	if (!t->decided)
+		return push_undecided(p, t);
+
 	struct assigned from CLEANUP(assigned_release) = { .columns = STRV_INIT };
 	struct assigned to CLEANUP(assigned_release) = { .columns = STRV_INIT };
 
-	if (!t->decided || !t->from_table || !t->to_table || t->view || t->is_view ||
-	    !t->from_table->ddl || !t->to_table->ddl)
+	if (!t->from_table || !t->to_table || t->view || t->is_view || !t->from_table->ddl ||
+	    !t->to_table->ddl)
 		return 0;
 	if (read_of(t, t->from_table->ddl, &from, p->err) < 0 ||
 	    read_of(t, t->to_table->ddl, &to, p->err) < 0)

@@ -361,10 +361,13 @@ static int check_assigned(const struct push *p, const struct publish_table *t)
 {
 	struct assigned to CLEANUP(assigned_release) = { .columns = STRV_INIT };
 
-	if (t->is_exact || !t->to_table || !t->to_table->ddl)
+	if (t->is_exact)
 		return 0;
-	if (snowflake_check_assigned(t, p->err) < 0 ||
-	    assigned_from_ddl(t->to_table->ddl, &to, p->err) < 0)
+	if (snowflake_check_assigned(t, p->err) < 0)
+		return -1;
+	if (!t->to_table || !t->to_table->ddl)
+		return 0;
+	if (assigned_from_ddl(t->to_table->ddl, &to, p->err) < 0)
 		return -1;
 	for (size_t i = 0; i < to.n; i++)
 		if (to.items[i].name && check_place(p, t, &to.items[i]) < 0)

@@ -87,6 +87,13 @@ ddl_of() { # ddl_of TABLE
   assert_says 'the masking policy SHOP.GOV.SHOW on column COUNTRY is staging' 'production was not changed'
   sed -i 1d models/mart/customers.sql
   [ "$(ddl_of mart.customers)" = "$before" ]
+  # A view is made anew.
+  sed -i '1i {{ config(post_hook="alter view {{ this }} modify column status set masking policy gov.hide") }}' \
+    models/mart/open_orders.sql
+  deploy --allow-hooks '*'
+  assert_status 125
+  assert_says 'the masking policy SHOP.GOV.HIDE on column STATUS is staging' 'production was not changed'
+  sed -i 1d models/mart/open_orders.sql
   # What a table comes back with is what production has.
   run airlock rollback --yes
   assert_status 0

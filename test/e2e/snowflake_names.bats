@@ -88,3 +88,28 @@ assert_no_view_names() { # assert_no_view_names SCHEMA
   assert_production_is 1
   readers | diff "$BATS_TEST_TMPDIR/readers" -
 }
+
+@test "blue-green exchanges schemas of quoted names in one database, and of two says what does it" {
+  run airlock plan blue-green --from staging --to prod
+  assert_status 125
+  assert_says "in the databases 'Lager' and 'SHOP'" 'use wac or production-rollback'
+  sed -i "s/database='Lager', //" models/stock.sql models/levels.sql
+  PRODUCTION=("${PRODUCTION[@]/'"Lager".'/}")
+  number 3
+  run airlock deploy blue-green --from staging --to prod --yes
+  assert_status 0
+  assert_says 'published 6 relations'
+  assert_production_is 3
+  assert_no_view_names Stage
+  sql 'grant select on table "Mart"."Stock level" to role analyst'
+  readers >"$BATS_TEST_TMPDIR/readers"
+  number 4
+  run airlock deploy blue-green --from staging --to prod --yes
+  assert_status 0
+  assert_production_is 4
+  readers | diff "$BATS_TEST_TMPDIR/readers" -
+  run airlock rollback --from staging --to prod --yes
+  assert_status 0
+  assert_production_is 3
+  readers | diff "$BATS_TEST_TMPDIR/readers" -
+}
