@@ -195,6 +195,8 @@ void deploy_write_artifacts(struct deploy *deploy);             /* for who asked
 void deploy_write_published(struct deploy *deploy);             /* for slim CI */
 /* Takes the picture `built`, rows counted. */
 int deploy_observe_counted(struct deploy *deploy, struct err *err);
+/* Right before dbt rebuilds production: ERR_CONFLICT as deploy_check_rebuilt(). */
+int deploy_look_again(struct deploy *deploy, struct err *err);
 /* deploy_tested.c. A relation that was tested and the one it replaces, as a picture shows them. */
 json_t *deploy_tested_table(const struct deploy *deploy, const struct route *route,
 			    const struct observed *picture);
@@ -233,6 +235,9 @@ struct deploy *deploy_open_again(struct deploy *deploy, struct err *err);
 void deploy_give_grants_back(struct deploy *deploy);
 /* Of a resumed one: `final_plan` publishes what was tested then, and nothing changed since. */
 int deploy_check_tested(const struct deploy *deploy, struct err *err);
+/* Production is what the restore points were made of, or what an earlier run of the rebuild made.
+ */
+int deploy_check_rebuilt(const struct deploy *deploy, const struct observed *now, struct err *err);
 /* For an error that says that the outcome is not known. Returns -1. */
 int deploy_leave_unknown(struct deploy *deploy, struct err *err);
 /* deploy_file.c. The two files of a strategy that exchanges them: ERR_UNSUPPORTED for layouts that

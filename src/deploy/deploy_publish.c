@@ -15,8 +15,8 @@
 
 enum { TRANSIENT_LIMIT_MS = 15000 };
 
-/* What was tested, and production as it is now, counted. */
-int deploy_observe_counted(struct deploy *deploy, struct err *err)
+static int observe_counted(struct deploy *deploy, const char *phase, struct observed *ret_observed,
+			   struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
@@ -25,7 +25,7 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	size_t first;
 
 	/* First, so that nothing is counted for one whose lock is lost. */
-	if (deploy_add_phase(deploy, "audit", &ops, err) < 0 ||
+	if (deploy_add_phase(deploy, phase, &ops, err) < 0 ||
 	    observe_push_queries(&deploy->routes, &deploy->observed,
 				 deploy_compares_content(deploy) ? OBSERVE_CONTENT : OBSERVE_COUNTS,
 				 &queries, err) < 0 ||
@@ -47,7 +47,23 @@ int deploy_observe_counted(struct deploy *deploy, struct err *err)
 	deploy_see_files(reply.rows[reply.n - 1]);
 	if (picture)
 		json_object_set(picture, "restores", reply.rows[reply.n - 1]);
-	return deploy_picture(deploy, picture, &deploy->built, err);
+	return deploy_picture(deploy, picture, ret_observed, err);
+}
+
+int deploy_observe_counted(struct deploy *deploy, struct err *err)
+{
+	return observe_counted(deploy, "audit", &deploy->built, err);
+}
+
+int deploy_look_again(struct deploy *deploy, struct err *err)
+{
+	struct observed now = { 0 };
+	int result = observe_counted(deploy, "publish", &now, err);
+
+	if (result == 0)
+		result = deploy_check_rebuilt(deploy, &now, err);
+	observed_release(&now);
+	return result;
 }
 
 /* What was not built here is known by its rows alone: an object and a count stay what they were
@@ -340,7 +356,7 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 	 * may be new. */
 	if (js_get_bool(deploy->resumed, "rebuilds", false)) {
 		deploy->result.production_changed = true;
-		return 0;
+		return deploy_look_again(deploy, err);
 	}
 	/* The phase is seen by others before the transaction that sets it as well has ended. */
 	if (deploy_add_phase(deploy, "publish", &ops, err) < 0 ||

@@ -105,11 +105,18 @@ static int judge(struct deploy *deploy, const struct runner_result *ran, struct 
 static int rebuild(struct deploy *deploy, struct err *err)
 {
 	const struct step *step = plan_step(&deploy->final_plan, "rebuild");
+	struct executor *x = &deploy->executor;
 	struct runner_result ran = { 0 };
 	struct err of_models CLEANUP(err_release) = ERR_INIT;
-	int result = executor_run_dbt(&deploy->executor, step, &deploy->sides.to_side.environment,
-				      &ran, err);
+	struct backoff backoff = { 0 };
+	int result;
 
+	executor_begin_waiting(x, false, &backoff);
+	while ((result = executor_try_dbt(x, step, &deploy->sides.to_side.environment, &backoff,
+					  &ran, err)) > 0)
+		/* Whoever had the database open may have written. */
+		if (deploy_look_again(deploy, err) < 0)
+			return -1;
 	if (result == 0 && !runner_succeeded(&ran))
 		result = runner_error(&ran, "dbt run", err);
 	/* A signal or a limit of time stays the reason; a model that failed is a better one. */

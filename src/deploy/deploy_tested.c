@@ -36,23 +36,30 @@ json_t *deploy_tested_table(const struct deploy *deploy, const struct route *rou
 			 identity(observed_table(picture, dialect, &route->to)));
 }
 
+static json_t *tested_tables(const struct deploy *deploy, const struct observed *picture)
+{
+	const struct plan *plan = &deploy->final_plan;
+	json_t *tables = json_array();
+
+	for (size_t i = 0; i < plan->table_count; i++)
+		json_array_append_new(tables,
+				      deploy_tested_table(deploy, plan->tables[i].route, picture));
+	return tables;
+}
+
 /* What was tested, and what is to be replaced by it: with this another process can publish it. */
 json_t *deploy_intent(const struct deploy *deploy)
 {
 	const struct plan *plan = &deploy->final_plan;
-	json_t *tables = json_array();
+	json_t *tables = tested_tables(deploy, &deploy->built);
 	json_t *detail = deploy_who(deploy);
 
 	record_end(detail, deploy_outcome_name(DEPLOY_PUBLISHED), deploy->result.audit, NULL);
 	json_object_del(detail, "outcome");
 	json_object_del(detail, "exit");
-	for (size_t i = 0; i < plan->table_count; i++) {
-		const struct route *route = plan->tables[i].route;
-		json_t *table = deploy_tested_table(deploy, route, &deploy->built);
-
-		deploy_note_before(deploy, route, &deploy->built, table);
-		json_array_append_new(tables, table);
-	}
+	for (size_t i = 0; i < plan->table_count; i++)
+		deploy_note_before(deploy, plan->tables[i].route, &deploy->built,
+				   json_array_get(tables, i));
 	json_object_set_new(detail, "tables", tables);
 	deploy_note_containers(deploy, detail);
 	return detail;
@@ -167,12 +174,11 @@ static const json_t *find_same(const json_t *tables, const json_t *wanted)
 	return deploy_find_table(tables, js_get_string(wanted, "unique_id"));
 }
 
-int deploy_check_tested(const struct deploy *deploy, struct err *err)
+static int check_tested(const struct deploy *deploy, const json_t *recorded,
+			const struct observed *picture, struct err *err)
 {
-	json_t *now CLEANUP(js_free) = deploy_intent(deploy);
-	const json_t *recorded = js_get_array(deploy->resumed, "intended");
+	json_t *tables CLEANUP(js_free) = tested_tables(deploy, picture);
 	bool rebuilds = js_get_bool(deploy->resumed, "rebuilds", false);
-	const json_t *tables = js_get_array(now, "tables");
 
 	for (size_t i = 0; i < json_array_size(tables); i++) {
 		const json_t *table = json_array_get(tables, i);
@@ -188,4 +194,18 @@ int deploy_check_tested(const struct deploy *deploy, struct err *err)
 			       "%zu tables were tested, and this project publishes %zu",
 			       json_array_size(recorded), json_array_size(tables));
 	return 0;
+}
+
+int deploy_check_tested(const struct deploy *deploy, struct err *err)
+{
+	return check_tested(deploy, js_get_array(deploy->resumed, "intended"), &deploy->built, err);
+}
+
+int deploy_check_rebuilt(const struct deploy *deploy, const struct observed *now, struct err *err)
+{
+	json_t *kept CLEANUP(js_free) = tested_tables(deploy, &deploy->built);
+
+	if (js_get_bool(deploy->resumed, "rebuilds", false))
+		return check_tested(deploy, js_get_array(deploy->resumed, "intended"), now, err);
+	return check_tested(deploy, kept, now, err);
 }

@@ -229,21 +229,26 @@ int executor_opens_again(struct executor *executor, struct backoff *backoff,
 	return executor_record_wait(executor, backoff, message, err) < 0 ? -1 : 1;
 }
 
+int executor_try_dbt(struct executor *executor, const struct step *step,
+		     const struct strv *environment, struct backoff *backoff,
+		     struct runner_result *ret_result, struct err *err)
+{
+	executor->saw_node = false;
+	if (run_dbt(executor, step, environment, ret_result, err) < 0)
+		return -1;
+	return executor->saw_node ? 0 : executor_opens_again(executor, backoff, ret_result, err);
+}
+
 int executor_run_dbt(struct executor *executor, const struct step *step,
 		     const struct strv *environment, struct runner_result *ret_result,
 		     struct err *err)
 {
 	struct backoff backoff = { 0 };
-	int again = 1;
+	int again;
 
-	executor->saw_node = false;
 	executor_begin_waiting(executor, false, &backoff);
-	while (again > 0) {
-		if (run_dbt(executor, step, environment, ret_result, err) < 0)
-			return -1;
-		again = executor->saw_node
-				? 0
-				: executor_opens_again(executor, &backoff, ret_result, err);
-	}
+	do
+		again = executor_try_dbt(executor, step, environment, &backoff, ret_result, err);
+	while (again > 0);
 	return again;
 }

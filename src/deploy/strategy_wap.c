@@ -218,6 +218,11 @@ static int plan_rebuild(const struct strategy_input *input, struct plan *plan, s
 	state_hold_production(&w.state);
 	w.rebuilds = true;
 	plan->atomic = false;
+	plan->conflict_unseen =
+		arena_printf(&plan->arena,
+			     "%s, and what is written to a table between its restore point and the "
+			     "moment at which dbt replaces it",
+			     plan->conflict_unseen);
 	warn_first(input->dialect, plan);
 	if (choose_tables(&w, err) < 0 || publication_plan_lock(&w, err) < 0)
 		return -1;

@@ -96,6 +96,10 @@ int executor_record_wait(struct executor *executor, const struct backoff *backof
 int executor_opens_again(struct executor *executor, struct backoff *backoff,
 			 struct runner_result *result, struct err *err);
 void executor_started(void *context, pid_t pid); /* records the process; context: the executor */
+/* 1 when it could not open the database, has begun nothing, and is to be run again. */
+int executor_try_dbt(struct executor *executor, const struct step *step,
+		     const struct strv *environment, struct backoff *backoff,
+		     struct runner_result *ret_result, struct err *err);
 /* Again while the database cannot be opened and nothing was begun, as executor_run_ops(). */
 int executor_run_dbt(struct executor *executor, const struct step *step,
 		     const struct strv *environment, struct runner_result *ret_result,
