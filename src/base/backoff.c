@@ -10,8 +10,18 @@ void backoff_init(struct backoff *backoff, int first_ms, int longest_ms, int64_t
 	*backoff = (struct backoff) {
 		.next_ms = first_ms,
 		.longest_ms = longest_ms,
-		.until = host_monotonic_ms() + limit_ms,
+		.limit_ms = limit_ms,
 	};
+}
+
+static int64_t time_left(const struct backoff *backoff)
+{
+	return backoff->tries == 0 ? backoff->limit_ms : backoff->until - host_monotonic_ms();
+}
+
+bool backoff_has_time(const struct backoff *backoff)
+{
+	return time_left(backoff) > 0;
 }
 
 /* Three quarters to five quarters of it: those that failed together do not come back together. */
@@ -31,7 +41,7 @@ static bool is_called_off(const struct backoff *backoff)
 
 bool backoff_wait(struct backoff *backoff)
 {
-	int64_t left = backoff->until - host_monotonic_ms();
+	int64_t left = time_left(backoff);
 	int64_t ms = vary(backoff->next_ms);
 	int64_t end;
 
@@ -39,7 +49,8 @@ bool backoff_wait(struct backoff *backoff)
 		return false;
 	backoff->next_ms = backoff->next_ms * 2 < backoff->longest_ms ? backoff->next_ms * 2
 								      : backoff->longest_ms;
-	backoff->tries++;
+	if (backoff->tries++ == 0)
+		backoff->until = host_monotonic_ms() + backoff->limit_ms;
 	end = host_monotonic_ms() + (ms < left ? ms : left);
 	for (left = end - host_monotonic_ms(); left > 0; left = end - host_monotonic_ms()) {
 		proc_sleep((int)left);

@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "airlock/base/fs.h"
-#include "airlock/base/host.h"
 #include "airlock/base/proc.h"
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
@@ -119,7 +118,7 @@ bool deploy_wait(struct deploy *deploy, struct deploy_wait *wait, struct err *er
 	struct reporter *reporter = deploy->request.reporter;
 	const struct config *config = deploy->request.config;
 
-	if (wait->backoff.until > host_monotonic_ms() && names_another(wait->said, err->message)) {
+	if (backoff_has_time(&wait->backoff) && names_another(wait->said, err->message)) {
 		char *text CLEANUP(mem_free_string) =
 			mem_printf("waiting, at most %lld seconds: %.*s",
 				   (long long)config_number(config, OPTION_LOCK_TIMEOUT),

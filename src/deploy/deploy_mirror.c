@@ -166,6 +166,7 @@ struct copying {
 	size_t *behind; /* of each route the number of calls up to its last one */
 	size_t asked;   /* the number of the query which sources there are */
 	struct backoff waits;
+	size_t undone; /* the number of the route that is waited for */
 };
 
 static int add_copy(struct copying *c, const struct route *route, struct ops *ops, struct err *err)
@@ -288,6 +289,9 @@ static int copy_from(struct copying *c, size_t first, size_t *ret_next, struct e
 		return -1;
 	}
 	*ret_next = failed;
+	if (failed != c->undone)
+		executor_begin_waiting(x, false, &c->waits);
+	c->undone = failed;
 	if (executor_is_undone(x, &ops, &reply, err) && backoff_wait(&c->waits))
 		return wait_again(c, err);
 	note_failed(c, &reply, c->deploy->routes.items[failed].node, err);
@@ -301,10 +305,10 @@ static int copy(struct deploy *deploy, struct err *err)
 	struct copying c = {
 		.deploy = deploy,
 		.behind = arena_alloc(&deploy->arena, (routes->n + 1) * sizeof(*c.behind)),
+		.undone = routes->n,
 	};
 	size_t next = 0;
 
-	executor_begin_waiting(&deploy->executor, false, &c.waits);
 	if (executor_show(&deploy->executor, "copy", &plan_step(&deploy->plan, "copy")->sql, err) <
 	    0)
 		return -1;

@@ -203,6 +203,7 @@ int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold
 {
 	struct running running = { executor, ops, hold_signals, ret_reply, false };
 	struct backoff backoff = { 0 };
+	size_t farthest = 0;
 
 	*ret_reply = (struct ops_reply) {
 		.rows = mem_alloc((ops->n + 1) * sizeof(json_t *)),
@@ -217,8 +218,10 @@ int executor_run_ops(struct executor *executor, const struct ops *ops, bool hold
 			err_release(err);
 			continue;
 		}
-		if (backoff.tries == 0)
+		if (backoff.tries == 0 || ret_reply->calls_done > farthest) {
 			executor_begin_waiting(executor, hold_signals, &backoff);
+			farthest = ret_reply->calls_done;
+		}
 		if (!backoff_wait(&backoff)) {
 			if (proc_interrupted() && !hold_signals)
 				return name_interruption(err);

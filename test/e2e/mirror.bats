@@ -290,17 +290,36 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   assert_says 'the raw layer is one relation on every side' "if custom_schema_name == 'raw'"
 }
 
+# For the faults of the stand-in.
+traced() {
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace DIRECT_RECORDED=$ROOT/test/support/direct/recorded/mirror
+}
+
 # bats test_tags=engine:postgres
 @test "refresh: what the warehouse undid says nothing of a source, which is copied again" {
   run airlock mirror refresh
   assert_status 0
   sql 'update shop_source.orders set status = status'
-  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
-  export DIRECT_RECORDED=$ROOT/test/support/direct/recorded/mirror
+  traced
   DIRECT_FAULT='run-operation/2.16:before:error=deadlock_detected' run --separate-stderr \
     directly airlock mirror refresh --json
   assert_status 0
   grep -q '"fault"' "$DIRECT_TRACE"
+  assert_json '[len(d["refreshed"]), d["kept"]]' '[3, []]'
+  assert_says 'trying again for a while: '
+}
+
+# bats test_tags=engine:postgres,exhaustive
+@test "refresh: a copy that ran for longer than is waited is copied again as well" {
+  run airlock mirror refresh
+  assert_status 0
+  sql 'update shop_source.orders set status = status'
+  traced
+  AIRLOCK_DBT=$DIRECT
+  fake_dbt run-operation '[ "$(grep -c "\"run-operation\".*\"began\"" "$DIRECT_TRACE")" != 1 ] || sleep 16'
+  DIRECT_FAULT='run-operation/2.16:before:error=deadlock_detected' run --separate-stderr \
+    airlock mirror refresh --json
+  assert_status 0
   assert_json '[len(d["refreshed"]), d["kept"]]' '[3, []]'
   assert_says 'trying again for a while: '
 }
