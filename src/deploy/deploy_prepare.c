@@ -67,7 +67,7 @@ static void name_failure(const char *from, bool copies, const char *user, struct
 {
 	char *message CLEANUP(mem_free_string) = mem_strdup(err->message);
 	const char *used = strstr(message, DIALECT_RAISED_USED);
-	const char *grant = strstr(message, DIALECT_RAISED_PRIVILEGE);
+	char *grant = strstr(message, DIALECT_RAISED_PRIVILEGE);
 
 	deploy_name_raised(err, "the prepare was stopped");
 	if (err->code == ERR_CONFLICT)
@@ -79,7 +79,8 @@ static void name_failure(const char *from, bool copies, const char *user, struct
 		err_hint(err, "drop what uses it, or let it be built by this project");
 	} else if (grant) {
 		grant += strlen(DIALECT_RAISED_PRIVILEGE " ");
-		publication_lacks(user, grant, (int)strcspn(grant, "\n"), err);
+		grant[strcspn(grant, "\n")] = '\0';
+		publication_lacks(user, grant, err);
 	} else if (err->code == ERR_WAREHOUSE) {
 		err_set(err, ERR_WAREHOUSE, "staging could not be %s: %s",
 			copies ? "filled from production" : "prepared", message);

@@ -67,11 +67,11 @@ static void check_containers(const struct publication *w, struct strv *grants)
 	}
 }
 
-int publication_lacks(const char *user, const char *grants, int len, struct err *err)
+int publication_lacks(const char *user, const char *grants, struct err *err)
 {
 	err_set(err, ERR_PRIVILEGE_MISSING, "the user that publishes, '%s', may not do all of it",
 		user ? user : "");
-	return err_hint(err, "%.*s;", len, grants);
+	return err_hint(err, "%s;", grants);
 }
 
 int publication_check_privileges(const struct publication *w, struct err *err)
@@ -87,7 +87,7 @@ int publication_check_privileges(const struct publication *w, struct err *err)
 		return 0;
 	char *list CLEANUP(mem_free_string) = strv_join(&grants, "; ");
 
-	return publication_lacks(w->in->observed->user, list, (int)strlen(list), err);
+	return publication_lacks(w->in->observed->user, list, err);
 }
 
 static bool names_readers(const struct publish_table *t)

@@ -203,45 +203,40 @@ static const struct table_column *staging_column(const struct dialect *dialect,
 	return t->is_exact ? &bare : table_column(dialect, t->from_table, name);
 }
 
-int postgres_push_defaults(struct strv *statements, const struct dialect *dialect,
-			   const struct publish_table *t, const struct relation *on,
-			   struct err *err)
+static int push_columns(struct strv *statements, const struct dialect *dialect,
+			const struct publish_table *t, const struct relation *on, bool defaults,
+			struct err *err)
 {
 	const struct table *like = table_as(t);
+	const char *text =
+		defaults ? "alter table {table} alter column {name} set default {definition}"
+			 : "alter table {table} alter column {name} set not null";
 
 	for (size_t i = 0; t->from_table && i < like->column_count; i++) {
 		const struct table_column *old = &like->columns[i];
 		const struct table_column *new = staging_column(dialect, t, old->name);
 		const struct postgres_words words = { .name = old->name, .definition = old->value };
 
-		if (new && old->value && !new->value &&
-		    postgres_push_on(statements, dialect, on,
-				     "alter table {table} alter column {name} set default "
-				     "{definition}",
-				     &words, err) < 0)
+		if (new &&
+		    (defaults ? old->value && !new->value : old->not_null && !new->not_null) &&
+		    postgres_push_on(statements, dialect, on, text, &words, err) < 0)
 			return -1;
 	}
 	return 0;
+}
+
+int postgres_push_defaults(struct strv *statements, const struct dialect *dialect,
+			   const struct publish_table *t, const struct relation *on,
+			   struct err *err)
+{
+	return push_columns(statements, dialect, t, on, true, err);
 }
 
 int postgres_push_not_null(struct strv *statements, const struct dialect *dialect,
 			   const struct publish_table *t, const struct relation *on,
 			   struct err *err)
 {
-	const struct table *like = table_as(t);
-
-	for (size_t i = 0; t->from_table && i < like->column_count; i++) {
-		const struct table_column *old = &like->columns[i];
-		const struct table_column *new = staging_column(dialect, t, old->name);
-		const struct postgres_words words = { .name = old->name };
-
-		if (new && old->not_null && !new->not_null &&
-		    postgres_push_on(statements, dialect, on,
-				     "alter table {table} alter column {name} set not null", &words,
-				     err) < 0)
-			return -1;
-	}
-	return 0;
+	return push_columns(statements, dialect, t, on, false, err);
 }
 
 static int push_table_settings(struct strv *statements, const struct dialect *dialect,

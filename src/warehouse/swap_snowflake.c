@@ -57,7 +57,7 @@ static bool is_return(const struct publish_set *set)
 	return set->n > 0 && set->tables[0].is_exact;
 }
 
-static bool is_decided(const struct publish_set *set)
+bool snowflake_is_decided(const struct publish_set *set)
 {
 	return set->n == 0 || set->tables[0].decided;
 }
@@ -187,7 +187,7 @@ int snowflake_push_check(const struct push *p, const struct relation *schema,
 		{ .name = "seen",
 		  .kind = SQL_LITERAL,
 		  .text = check->seen,
-		  .undecided = check->is_now || is_decided(p->set) ? NULL : undecided },
+		  .undecided = check->is_now || snowflake_is_decided(p->set) ? NULL : undecided },
 		SQL_ARG_LITERAL("mark", check->mark),
 		SQL_ARG_LITERAL("names", check->pattern),
 		SQL_ARG_LITERAL("message", message),

@@ -56,6 +56,9 @@ static inline const char *snowflake_either(const struct relation *container, con
 	return snowflake_is_database(container) ? of_database : of_schema;
 }
 
+/* Staging is built, and what is said of it is so. */
+bool snowflake_is_decided(const struct publish_set *set);
+
 struct snowflake_check {
 	const char *seen;
 	const char *mark;

@@ -438,8 +438,7 @@ static int push_settings(const struct push *p, const struct publish_container *c
  */
 static int check_owners(const struct push *p, const struct publish_container *c)
 {
-	for (size_t i = 0; p->set->n > 0 && p->set->tables[0].decided && i < c->foreign_count;
-	     i++) {
+	for (size_t i = 0; snowflake_is_decided(p->set) && i < c->foreign_count; i++) {
 		const struct container_object *to = c->foreign[i];
 		const struct container_object *from = container_find(c->from_seen, to);
 		const struct relation place = { c->to.database, to->schema, to->identifier };

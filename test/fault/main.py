@@ -28,12 +28,6 @@ from report import Report
 from strategies import STRATEGIES
 
 
-def stop(*_):
-    """Once: the servers and folders still go."""
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    sys.exit(143)
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("what", choices=("matrix", "together", "killed"))
@@ -53,7 +47,7 @@ def main():
     for ignored in (signal.SIGPIPE, signal.SIGHUP, signal.SIGQUIT):
         signal.signal(ignored, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, stop)
+    signal.signal(signal.SIGTERM, matrix.stop)
     strategy = next(s for s in STRATEGIES if s.name == options.strategy and options.engine in s.engines)
     report = Report(f"{strategy.name} on {options.engine}: ", options.all)
     if options.what == "matrix":

@@ -164,19 +164,21 @@ def _follow(world, case, followup, outcome):
         outcome.problems += checks.of_gc(world)
 
 
+STOPPED = []
+
+
+def stop(*_):
+    """Upon SIGTERM, once: the servers and folders still go."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    STOPPED.append(True)  # DuckDB makes an error of its query of what is raised here
+    sys.exit(143)
+
+
 def _work(engine, strategy, options, todo, done):
-    stopped = []
-
-    def stop(*_):
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)
-        stopped.append(True)  # DuckDB makes an error of its query of what is raised here
-        sys.exit(143)
-
-    signal.signal(signal.SIGTERM, stop)
     with _world(engine, strategy, options) as world:
         for case, followup in iter(todo.get, None):
             done.put(try_case(world, case, followup))
-            if stopped:
+            if STOPPED:
                 return
 
 

@@ -82,7 +82,7 @@ int publication_plan_lock(struct publication *w, struct err *err);
 /* What the session that publishes may not do, as far as its picture says: ERR_PRIVILEGE_MISSING
  * with the statements that grant it. */
 int publication_check_privileges(const struct publication *w, struct err *err);
-int publication_lacks(const char *user, const char *grants, int len, struct err *err);
+int publication_lacks(const char *user, const char *grants, struct err *err);
 /* Warns of what is new to production and can be read by its owner alone. */
 void publication_warn_unreadable(struct publication *w, const struct publish_table *t);
 /* Warns of indexes and constraints that a table made anew cannot take along. */

@@ -232,11 +232,7 @@ class Snowflake:
         for text in before:
             self._send(text)
         address = f"http://127.0.0.1:{os.environ['SHOP_SF_PORT']}"
-        standin_fault(address, {"kind": "late", "pattern": "", "seconds": seconds})
-        try:
-            self._send(last)
-        except DatabaseError:
-            pass  # that the connection was lost
+        standin_late(address, seconds, lambda: self._send(last))
 
     def close(self):
         self.connection.close()
@@ -293,11 +289,7 @@ class BigQuery:
                       for cell, kind in zip(row["f"], kinds)) for row in found.get("rows", [])]
 
     def late(self, sql, seconds):
-        standin_fault(self.address, {"kind": "late", "pattern": "", "seconds": seconds})
-        try:
-            self.execute(sql)
-        except DatabaseError:
-            pass  # that the reply was lost
+        standin_late(self.address, seconds, lambda: self.execute(sql))
 
     def close(self):
         self.connection.close()
@@ -310,6 +302,14 @@ def standin_fault(address, fault):
     body = json.dumps(fault).encode()
     request = urllib.request.Request(f"{address}/standin/fault", body, {"Content-Type": "application/json"})
     urllib.request.urlopen(request, timeout=60).close()
+
+
+def standin_late(address, seconds, send):
+    standin_fault(address, {"kind": "late", "pattern": "", "seconds": seconds})
+    try:
+        send()
+    except DatabaseError:
+        pass  # that the reply was lost
 
 
 ENGINES = {  # by profile
