@@ -129,3 +129,96 @@ offered() { # offered WORD: the line of `next` with it, run
   done
   assert_sql "select count(*) from mart.revenue_by_day where ordered_on = '2025-01-03'" 2
 }
+
+# A deployment whose model fails, with the stand-in: $id, and where the results of its build are kept.
+failed_customers() {
+  AIRLOCK_DBT=$DIRECT
+  export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
+  DIRECT_SCENARIO='{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}' \
+    run --separate-stderr airlock deploy wac --from staging --to prod --tags mart,utils --yes --json
+  assert_status 1
+  id=$(json 'd["id"]')
+  kept=target/airlock/deployments/$id/run_results.json
+}
+
+# As if dbt had not come to these nodes.
+forget() { # forget NODE...
+  "$PYTHON" - "$kept" "$@" <<'PY'
+import json, sys
+name, *nodes = sys.argv[1:]
+results = json.load(open(name))
+left = [row for row in results["results"] if row["unique_id"] not in nodes]
+assert len(left) == len(results["results"]) - len(nodes), [row["unique_id"] for row in results["results"]]
+json.dump({**results, "results": left}, open(name, "w"))
+PY
+}
+
+# bats test_tags=engine:any
+@test "retry: every test that the failure had skipped has run before the publish" {
+  failed_customers
+  run --separate-stderr airlock deploy --retry "$id" "${WHERE[@]}" --json
+  assert_status 0
+  "$PYTHON" - "$DIRECT_TRACE" <<'PY'
+import json, sys
+nodes = json.load(open("target/airlock/parse/staging/manifest.json"))["nodes"]
+tests = {name for name, node in nodes.items()
+         if node["resource_type"] == "test" and "model.shop.customers" in node["depends_on"]["nodes"]}
+ran = [line["calls"] for line in map(json.loads, open(sys.argv[1])) if line["verb"] == "retry" and "calls" in line]
+assert tests and tests < set(ran[0]) and "model.shop.customers" in ran[0], (tests, ran)
+PY
+}
+
+# As behind --fail-fast: what dbt never came to has no row, and dbt retry does not run it.
+# bats test_tags=engine:any
+@test "retry: what was not reached then, and is not now, keeps everything from production" {
+  failed_customers
+  remember_production
+  test=$("$PYTHON" -c 'import json, sys
+print(next(row["unique_id"] for row in json.load(open(sys.argv[1]))["results"]
+           if row["status"] == "skipped" and row["unique_id"].startswith("test.") and "customers" in row["unique_id"]))' "$kept")
+  forget "$test"
+  run airlock deploy --retry "$id" "${WHERE[@]}"
+  assert_status 125
+  assert_says "the test '$test' of" 'did not run in this deployment' 'production was not changed'
+  failed_customers
+  forget model.shop.customers
+  run airlock deploy --retry "$id" "${WHERE[@]}"
+  assert_status 125
+  assert_says "'model.shop.customers' was not built by this deployment" 'production was not changed'
+  assert_production_unchanged
+}
+
+# bats test_tags=engine:any
+@test "retry: a test that fails again, or fails now, keeps everything from production" {
+  failed_customers
+  remember_production
+  test=$("$PYTHON" -c 'import json, sys
+print(next(row["unique_id"] for row in json.load(open(sys.argv[1]))["results"]
+           if row["status"] == "skipped" and row["unique_id"].startswith("test.")))' "$kept")
+  scenario "{\"results\": {\"$test\": {\"status\": \"fail\", \"failures\": 1, \"message\": \"Got 1 result\"}}}"
+  run --separate-stderr airlock deploy --retry "$id" "${WHERE[@]}" --json
+  assert_status 1
+  assert_json 'd["failures"][0]["unique_id"]' "$test"
+  run --separate-stderr airlock deploy --retry "$(json 'd["id"]')" "${WHERE[@]}" --json
+  assert_status 1
+  assert_json 'd["failures"][0]["unique_id"]' "$test"
+  assert_production_unchanged
+}
+
+# What passed is not built again: published is what was tested, or nothing.
+# bats test_tags=engine:any,exhaustive
+@test "retry: a view or a test that was edited in between keeps everything from production" {
+  remember_production
+  cp "$BATS_FILE_TMPDIR/customers.sql" models/mart/customers.sql
+  cp models/mart/open_orders.sql view.sql
+  echo '-- edited' >>models/mart/open_orders.sql
+  run airlock deploy --retry "$id" "${WHERE[@]}"
+  assert_status 73
+  assert_says open_orders 'its SQL is not the one that was tested'
+  cp view.sql models/mart/open_orders.sql
+  sed -i '/name: ordered_on/i\      - {name: orders, data_tests: [not_null]}' models/mart/_mart.yml
+  run airlock deploy --retry "$id" "${WHERE[@]}"
+  assert_status 125
+  assert_says not_null_revenue_by_day_orders 'did not run in this deployment'
+  assert_production_unchanged
+}
