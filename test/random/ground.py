@@ -61,15 +61,33 @@ class Ground(World):
 
     def write(self, project):
         render.write(project, self.engine, self.project, self.recorded)
+        if self.strategy.is_published_alone:
+            self._build_ahead(project)
+        for statement in project.statements(self.engine) if self.strategy.mirrors else ():
+            self.sql(statement)
+
+    def _build_ahead(self, project):
+        """Staging, by dbt alone, without its tests; what fails is not there, and nothing is made of it."""
+        broken = [node for node in project.nodes.values() if node.is_broken]
+        for node in broken:
+            kind = "view" if node.kind == "view" else "table"
+            self.sql(f"drop {kind} if exists {render.place(node, self.strategy.staging)} cascade")
+        self._build(self.strategy.staging, "--exclude", *project.tests, *(f"{node.name}+" for node in broken),
+                    *(["--full-refresh"] if project.needs_refresh else []))
 
     # --- deployments
 
     def arguments(self, project):
+        if self.strategy.mirrors:
+            return [self.strategy.verb, *self.strategy.arguments, "--json",
+                    *(word for name in project.accepted for word in ("--accept", name))]
         tags = ["--tags", ",".join(project.used_tags())] if project.tags else []
         gone = self.gone(project)
         if gone and self.strategy.replaces != "relations":
             tags += ["--foreign-objects", ",".join(f"*.{name}" for name in gone)]
         dbt = ["--", "--full-refresh"] if project.needs_refresh or self.strategy.dbt else []
+        if self.strategy.is_published_alone:
+            dbt = []
         return [self.strategy.verb, *self.strategy.arguments, *tags, "--yes", "--json", *dbt]
 
     def gone(self, project):
@@ -81,6 +99,8 @@ class Ground(World):
         self.scope = _places(project)
         self.made |= self.scope
         self.old = self.production()
+        if self.strategy.mirrors:
+            project.last = {name: self._rows(node) for name, node in project.nodes.items()}
         with twin.of(self) as copy:
             twin.EXPECTED[self.strategy.expected](copy, project, self.strategy)
             with self._in_copy():
@@ -90,6 +110,12 @@ class Ground(World):
             if name in self.scope or "." not in name and name not in found:
                 found[name] = lines
         self.new = "\n".join(sorted(line for lines in found.values() for line in lines))
+
+    def _rows(self, node):
+        """Of a raw table; -1: it is not there."""
+        name = render.place(node, "prod")
+        return self.sql(f"select count(*) from {name}")[0][0] if self.relations(
+            f"table_schema || '.' || table_name = '{name}'") else -1
 
     def _stays(self, name):
         """Whether a deployment that replaces what the scope is in leaves this where it was."""

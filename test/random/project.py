@@ -71,7 +71,7 @@ class Test:
 class Project:
     def __init__(self, chance, rules):
         self.chance, self.rules = chance, rules
-        self.nodes, self.tests = {}, {}
+        self.nodes, self.tests, self.sources = {}, {}, {}
         self.number = 0
         self.tags = chance.choice(rules.tags)  # of what is published; none: everything
         self.needs_refresh = False

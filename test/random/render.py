@@ -7,6 +7,7 @@ import pathlib
 import shutil
 
 from project import SHARED
+from sources import SCHEMA
 
 NAME = "random"
 DATABASE = "recorded_database"  # which the stand-in replaces
@@ -15,6 +16,7 @@ TARGETS = {
     "postgres": ("staging", "prod", "prod_audit", "green"),
 }
 FOLDERS = {"model": "models", "seed": "seeds", "snapshot": "snapshots", "test": "tests"}
+SOURCES = "models/sources.yml"
 METADATA = {
     "dbt_schema_version": "https://schemas.getdbt.com/dbt/manifest/v12.json",
     "dbt_version": "1.11.16",
@@ -26,11 +28,17 @@ profile: {profile}
 
 flags:
   send_anonymous_usage_stats: false
+
+vars:
+  airlock:
+    {mirror}
 """
 
 
 def schema(target, layer):
     """As the generate_schema_name of the sample project has it."""
+    if layer == "raw":
+        return layer
     if target == "staging":
         return "stage"
     if target == "prod_audit":
@@ -50,6 +58,8 @@ def _body(project, node, ref, this, is_incremental):
     """The SELECT; `is_incremental`: with the part that only a table that is there already gets."""
     if node.is_broken:
         return f"select a.no_such_column from {ref(node.parents[0])} as a"
+    if node.layer == "raw":
+        return f"select * from {ref(node.parents[0])}"
     as_text = node.kind in ("incremental", "snapshot")
     columns = ["a.id", *(f"{column.sql(as_text)} as {name}" for name, column in node.columns.items())]
     text = "select\n  " + ",\n  ".join(columns) + f"\nfrom {ref(node.parents[0])} as a"
@@ -62,11 +72,13 @@ def _body(project, node, ref, this, is_incremental):
     return text
 
 
+def _ref_of(project):
+    """As people write what they read."""
+    return lambda name: "{{ %s }}" % (f"source('{NAME}', '{name}')" if name in project.sources else f"ref('{name}')")
+
+
 def jinja(project, node):
     """As people write it."""
-    def ref(name):
-        return "{{ ref('%s') }}" % name
-
     config = {"materialized": node.kind, "alias": node.alias, "tags": list(node.tags)}
     if node.layer:
         config["schema"] = node.layer
@@ -76,9 +88,9 @@ def jinja(project, node):
         config |= {"unique_key": "id", "strategy": "check", "check_cols": "all"}
         del config["materialized"]
     head = "{{ config(%s) }}\n\n" % ", ".join(f"{key}={value!r}" for key, value in config.items())
-    body = _body(project, node, ref, "", is_incremental=False)
+    body = _body(project, node, _ref_of(project), "", is_incremental=False)
     if node.kind == "incremental" and not node.is_broken:
-        whole = _body(project, node, ref, "{{ this }}", is_incremental=True)
+        whole = _body(project, node, _ref_of(project), "{{ this }}", is_incremental=True)
         body += "\n{% if is_incremental() %}" + whole.removeprefix(body) + "\n{% endif %}"
     if node.kind == "snapshot":
         return "{%% snapshot %s %%}\n%s%s\n{%% endsnapshot %%}\n" % (node.name, head, body)
@@ -95,6 +107,8 @@ class Compiler:
         return '"%s"."%s"."%s"' % (DATABASE, schema(self.target, node.layer), node.alias)
 
     def _ref(self, name):
+        if name in self.project.sources:
+            return f'"{DATABASE}"."{SCHEMA}"."{name}"'
         node = self.project.nodes[name]
         return f"__dbt__cte__{name}" if node.kind == "ephemeral" else self.relation(node)
 
@@ -115,8 +129,8 @@ class Compiler:
     def _ephemeral(self, parents, found):
         """Those that are read, each behind those it reads."""
         for name in parents:
-            node = self.project.nodes[name]
-            if node.kind == "ephemeral" and node not in found:
+            node = self.project.nodes.get(name)  # none: a source
+            if node and node.kind == "ephemeral" and node not in found:
                 self._ephemeral(node.parents, found)
                 found.append(node)
         return found
@@ -137,11 +151,15 @@ def recording(project, engine, target):
     nodes = []
     for node in project.nodes.values():
         nodes.append(_manifest_node(project, node, compiler))
-        nodes += [_manifest_test(project, test, compiler) for test in project.tests.values() if test.node == node.name]
-    return {"metadata": {**METADATA, "adapter_type": engine}, "nodes": nodes}
+        nodes += [_manifest_test(project, test, compiler) for test in project.tests.values()
+                  if test.node == node.name or test.node in project.sources and test.node in node.parents]
+    sources = [_manifest_source(project, name) for name in project.sources]
+    return {"metadata": {**METADATA, "adapter_type": engine}, "nodes": nodes, "sources": sources}
 
 
 def unique_id(project, name):
+    if name in project.sources:
+        return f"source.{NAME}.{NAME}.{name}"
     return f"{project.nodes[name].resource_type}.{NAME}.{name}"
 
 
@@ -172,6 +190,15 @@ def _manifest_node(project, node, compiler):
     return found
 
 
+def _manifest_source(project, name):
+    return {
+        "unique_id": unique_id(project, name), "resource_type": "source", "source_name": NAME, "name": name,
+        "identifier": name, "database": DATABASE, "schema": SCHEMA, "package_name": NAME, "path": SOURCES,
+        "original_file_path": SOURCES, "fqn": [NAME, NAME, name], "config": {"enabled": True},
+        "relation_name": f'"{DATABASE}"."{SCHEMA}"."{name}"',
+    }
+
+
 def _manifest_test(project, test, compiler):
     return {
         "unique_id": f"test.{NAME}.{test.name}", "resource_type": "test", "name": test.name, "alias": test.name,
@@ -179,13 +206,13 @@ def _manifest_test(project, test, compiler):
         "database": DATABASE, "schema": "tests", "fqn": [NAME, test.name],
         "config": {"enabled": True, "materialized": "test", "severity": "warn" if test.is_warning else "ERROR"},
         "depends_on": {"nodes": [unique_id(project, test.node)]}, "compiled_code": compiler.test(test),
-        "compiled_path": f"compiled/{NAME}/tests/{test.name}.sql", "raw_code": _test_file(test),
+        "compiled_path": f"compiled/{NAME}/tests/{test.name}.sql", "raw_code": _test_file(project, test),
     }
 
 
-def _test_file(test):
+def _test_file(project, test):
     severity = "{{ config(severity='warn') }}\n" if test.is_warning else ""
-    return severity + test_sql(test, lambda name: "{{ ref('%s') }}" % name) + "\n"
+    return severity + test_sql(test, _ref_of(project)) + "\n"
 
 
 # --- on disk
@@ -199,7 +226,7 @@ def write(project, engine, directory, recorded):
         shutil.rmtree(directory / folder, ignore_errors=True)
         (directory / folder).mkdir(parents=True)
     profile = "shop" if engine == "duckdb" else "shop_postgres"
-    (directory / "dbt_project.yml").write_text(PROJECT.format(profile=profile))
+    (directory / "dbt_project.yml").write_text(PROJECT.format(profile=profile, mirror="mirror: {raw: 'tag:raw'}" if project.sources else "{}"))
     shutil.copy(shop / "profiles.yml", directory)
     (directory / "macros").mkdir(exist_ok=True)
     shutil.copy(shop / "macros/generate_schema_name.sql", directory / "macros")
@@ -210,7 +237,11 @@ def write(project, engine, directory, recorded):
         else:
             (folder / f"{node.name}.sql").write_text(jinja(project, node))
     for test in project.tests.values():
-        (directory / "tests" / f"{test.name}.sql").write_text(_test_file(test))
+        (directory / "tests" / f"{test.name}.sql").write_text(_test_file(project, test))
+    if project.sources:
+        tables = [{"name": name} for name in project.sources]
+        document = {"version": 2, "sources": [{"name": NAME, "schema": SCHEMA, "tables": tables}]}
+        (directory / SOURCES).write_text(json.dumps(document, indent=1))
     recorded.mkdir(exist_ok=True)
     for target in TARGETS[engine]:
         (recorded / f"{engine}-{target}.json").write_text(json.dumps(recording(project, engine, target)))

@@ -6,6 +6,7 @@ import random
 import checks
 from change import change
 from project import Project
+from sources import Sources
 
 
 def run(ground, seed, is_told):
@@ -33,16 +34,17 @@ class Session:
 
     def run(self):
         self.ground.clear()
-        self.project = Project(self.chance, self.ground.strategy)
+        rules = self.ground.strategy
+        self.project = (Sources if rules.mirrors else Project)(self.chance, rules)
         if self.ground.strategy.begins_in_place:
             self.ground.write(self.project)
             self.ground.build_in_place()
         for number in range(self.chance.randint(2, 4)):
             if number:
-                self.say("; ".join(change(self.project)))
+                self.say("; ".join(self.project.change() if rules.mirrors else change(self.project)))
             else:
                 self.say(f"{len(self.project.nodes)} nodes, tags {self.project.tags or 'none'}")
-            trouble = self.chance.choice((None, self._fail_test, self._fail_model, self._fault))
+            trouble = self.chance.choice((None, *self._troubles()))
             if trouble:
                 trouble()
             if not self.problems:
@@ -50,7 +52,15 @@ class Session:
             if self.problems:
                 return
             self.project.needs_refresh = False
+        if rules.mirrors:
+            self.say("all sources are good again")
+            self.project.mend()
+            self._succeed()
         self.problems += checks.of_gc(self.ground, foreign=self.ground.gone(self.project))
+
+    def _troubles(self):
+        """A source that is not good is none: its copy is kept, and the others are new."""
+        return (self._fault,) if self.ground.strategy.mirrors else (self._fail_test, self._fail_model, self._fault)
 
     def _fail_test(self):
         scope = self.project.scope()
@@ -73,7 +83,8 @@ class Session:
     def _fail(self, broken):
         self.ground.write(self.project)
         self.ground.old = self.ground.new = self.ground.production()
-        self._deploy(f"{broken.name} fails", (1,), ("old",))
+        is_missing = self.ground.strategy.is_published_alone and broken.name in self.project.nodes
+        self._deploy(f"{broken.name} fails", (125 if is_missing else 1,), ("old",))
 
     def _fault(self):
         """Somewhere in what airlock itself does; or nowhere, when it does not come that far."""
@@ -81,11 +92,12 @@ class Session:
         kind = chance.choice(("error", "crash", "crash-airlock", "lost", "mute"))
         fault = f"run-operation/{chance.randint(1, 5)}.{chance.randint(0, 8)}:{chance.choice(('before', 'after'))}:{kind}"
         rebuilds = self.ground.strategy.rebuilds
+        may_be_mixed = rebuilds or self.ground.strategy.mirrors
         if rebuilds and chance.random() < 0.7:
             fault = f"run/1.{chance.randint(1, 6)}:{chance.choice(('before', 'after'))}:{kind}"
         self.ground.write(self.project)
         self.ground.expect(self.project)
-        self._deploy(fault, None, ("old", "new", "mixed") if rebuilds else ("old", "new"), DIRECT_FAULT=fault)
+        self._deploy(fault, None, ("old", "new", "mixed") if may_be_mixed else ("old", "new"), DIRECT_FAULT=fault)
         if rebuilds and not self.problems:
             self._settle(chance.choice((("abort",), ("resume", "abort"))))
 
@@ -102,9 +114,11 @@ class Session:
     def _succeed(self):
         self.ground.write(self.project)
         self.ground.expect(self.project)
-        self._deploy("good", (0,), ("new" if self.ground.new != self.ground.old else "old",))
+        kept = self.project.kept() if self.ground.strategy.mirrors else []
+        self._deploy(f"all but {', '.join(kept)}" if kept else "good", (checks.KEPT if kept else 0,),
+                     ("new" if self.ground.new != self.ground.old else "old",), kept)
 
-    def _deploy(self, what, statuses, states, **environment):
+    def _deploy(self, what, statuses, states, kept=(), **environment):
         """Any exit status is right without `statuses`, if it tells what is so."""
         self.deployments += 1
         run_ = self.ground.run(self.ground.arguments(self.project), **environment)
@@ -113,6 +127,8 @@ class Session:
         self.say(f"{what}: exit {run_.status}, production is {state.splitlines()[0]}")
         if statuses and run_.status not in statuses:
             self.problems.append(f"{what}: ended with {run_.status}: {run_.errors[-700:]}")
+        if kept and sorted(row["unique_id"].rpartition(".")[2] for row in run_.report()["kept"]) != sorted(kept):
+            self.problems.append(f"{what}: it says that it kept {run_.report()['kept']}")
         if state not in states:
             self.problems += [f"{what}: production is {state}", *self.ground.differences()]
         if self.ground.old != self.ground.new:

@@ -30,8 +30,14 @@ class Strategy:
     seed: int = 0
 
     @property
+    def is_published_alone(self):
+        """What a job has built in staging, without airlock."""
+        return self.verb == "publish"
+
+    @property
     def arguments(self):
-        return (self.name.partition(":")[0], "--from", self.staging, "--to", "prod", *self.options)
+        word = self.name.partition(":")[2 if self.mirrors else 0]
+        return (word, *self.sides, *self.options)
 
     @property
     def sides(self):
@@ -45,6 +51,8 @@ NO_VIEW = tuple(kind for kind in MODELS if kind != "view")
 
 STRATEGIES = (
     Strategy("wac", "staging", "cloned", options=("--max-shrink", "100"), tags=SOME, seed=243),
+    Strategy("wac:publish", "staging", "held", verb="publish", options=("--max-shrink", "100"), tags=SOME,
+             seed=53703),
     # publishes no views, and reads those of production
     Strategy("production-rollback", "staging", "in_place", tags=SOME, kinds=NO_VIEW, begins_in_place=True,
              seed=29),
@@ -62,4 +70,7 @@ STRATEGIES = (
         "blue-green:file", "blue_green", "anew", dbt=("--", "--full-refresh"), kinds=NO_SNAPSHOT,
         engines=("duckdb",), own_schemas=("airlock", "airlock_restore"), replaces="everything",
         seed=40),
+    # production is the raw layer; of its sources some cannot be read
+    Strategy("mirror:refresh", "staging", "mirrored", verb="mirror", mirrors=True,
+             own_schemas=("airlock", "airlock_restore", "shop_source"), seed=232608),
 )

@@ -9,6 +9,11 @@ from render import Compiler, place
 def cloned(twin, project, strategy):
     """Build in staging; then each table over, and each view from the SQL for production."""
     twin.build(strategy.staging, project)
+    held(twin, project, strategy)
+
+
+def held(twin, project, strategy):
+    """The same of what staging holds already."""
     scope = [project.nodes[name] for name in project.scope()]
     for node in scope:
         target = place(node, "prod")
@@ -36,6 +41,14 @@ def anew(twin, project, strategy):
     """Build all of production where there is nothing. Whatever else was in its schemas is gone."""
     twin.empty()
     twin.build("prod", project)
+
+
+def mirrored(twin, project, strategy):
+    """A copy of each source that is good; the others keep theirs."""
+    for name in project.good():
+        target = place(project.nodes[name], "prod")
+        twin.make_schema(target)
+        twin.replace("table", target, f"select * from {project.source(name)}")
 
 
 @contextlib.contextmanager
@@ -83,4 +96,4 @@ class Twin:
         return self.world.resolved_in_copy(sql)
 
 
-EXPECTED = {function.__name__: function for function in (cloned, in_place, audited, anew)}
+EXPECTED = {function.__name__: function for function in (cloned, held, in_place, audited, anew, mirrored)}
