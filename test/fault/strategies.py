@@ -65,6 +65,15 @@ SCHEMAS = Strategy(
     engines=("postgres",),
 )
 
+SWAPPED = replace(
+    SCHEMAS,
+    arguments=("blue-green", "--from", "green", "--to", "prod", "--exclude", "customers_history",
+               "--foreign-objects", "MART.BY_HAND"),
+    green=r"\bgreen_",
+    line="",
+    engines=("snowflake",),
+)
+
 FILES = Strategy(
     name="blue-green",
     arguments=("blue-green", "--from", "blue_green", "--to", "prod",
@@ -110,14 +119,8 @@ STRATEGIES = (
     cloned(SCHEMAS),
     cloned(FILES),
     *map(rolled_back, (WAC, SCHEMAS, FILES)),
-    replace(
-        SCHEMAS,
-        arguments=("blue-green", "--from", "green", "--to", "prod", "--exclude", "customers_history",
-                   "--foreign-objects", "MART.BY_HAND"),
-        green=r"\bgreen_",
-        line="",
-        engines=("snowflake",),
-    ),
+    SWAPPED,
+    replace(SWAPPED, name="blue-green-clone", arguments=(*SWAPPED.arguments[:-1], "clone")),
     Strategy(
         name="blue-green-database",
         arguments=("blue-green", "--from", "blue_green", "--to", "prod", "--prepare", "clone",
