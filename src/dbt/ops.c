@@ -189,6 +189,7 @@ void ops_reply_release(struct ops_reply *reply)
 /* One operation while dbt runs it. */
 struct running {
 	struct answer answer;
+	const struct ops_connection *connection;
 	void (*on_start)(void *context, pid_t pid);
 	void *context;
 };
@@ -206,6 +207,14 @@ static void on_start(void *context, pid_t pid)
 
 	if (running->on_start)
 		running->on_start(running->context, pid);
+}
+
+static bool on_beat(void *context)
+{
+	struct running *running = context;
+
+	running->connection->on_beat(running->connection->beat_context);
+	return true;
 }
 
 static bool holds_secrets(const struct strv *environment)
@@ -435,6 +444,8 @@ static int run_in_slot(const struct ops_connection *connection, const struct slo
 		.timeout_ms = connection->timeout_ms,
 		.on_event = on_event,
 		.on_start = on_start,
+		.beat_ms = connection->beat_ms,
+		.on_beat = connection->on_beat ? on_beat : NULL,
 		.context = running,
 	};
 	struct runner_result result = { 0 };
@@ -470,7 +481,9 @@ static int run(const struct ops_connection *connection, const struct ops *ops, b
 	       struct ops_reply *ret_reply, struct err *err)
 {
 	struct slot slot CLEANUP(slot_release) = { .lock = FS_LOCK_FREE };
-	struct running running = { .on_start = started, .context = context };
+	struct running running = { .connection = connection,
+				   .on_start = started,
+				   .context = context };
 	char nonce[NONCE_SIZE];
 	int rc;
 

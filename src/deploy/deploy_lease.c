@@ -1,6 +1,7 @@
 /*
  * What the lock says of its holder while it is held: the phase, and until when it is to be left
- * alone. While dbt builds a second session renews the lease, where the warehouse allows one.
+ * alone. While dbt builds, and while tables change one at a time, a second session renews the
+ * lease, where the warehouse allows one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -41,15 +42,14 @@ int deploy_add_phase(struct deploy *deploy, const char *phase, struct ops *ops, 
 
 /* A renewal that fails for another reason than a lost lock is made up for by the next one; what
  * counts in the end is the fence. */
-static int renew(void *context, struct err *err)
+static int renew(struct deploy *deploy, const char *phase, struct err *err)
 {
-	struct deploy *deploy = context;
 	struct reporter *reporter = deploy->request.reporter;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 	struct err failure CLEANUP(err_release) = ERR_INIT;
 
-	if (deploy_add_phase(deploy, "build", &ops, &failure) == 0 &&
+	if (deploy_add_phase(deploy, phase, &ops, &failure) == 0 &&
 	    executor_try_ops(&deploy->executor, &ops, LONGEST_RENEWAL_MS, &reply, &failure) == 0)
 		return 0;
 	deploy_name_raised(&failure, "the deployment was stopped");
@@ -65,6 +65,44 @@ static int renew(void *context, struct err *err)
 	return 0;
 }
 
+static int renew_build(void *context, struct err *err)
+{
+	return renew(context, "build", err);
+}
+
+/* One that is lost is met by the query in front of the next change; and behind the last one it was
+ * given back. */
+static void renew_publish(void *context)
+{
+	struct err lost CLEANUP(err_release) = ERR_INIT;
+
+	renew(context, "publish", &lost);
+}
+
+static int64_t renewal_ms(const struct deploy *deploy)
+{
+	return config_number(deploy->request.config, OPTION_LEASE) * 1000 / RENEWALS_PER_LEASE;
+}
+
+int deploy_run_publish(struct deploy *deploy, const struct ops *ops, struct ops_reply *ret_reply,
+		       struct err *err)
+{
+	struct executor *executor = &deploy->executor;
+	const struct ops_connection *plain = executor->connection;
+	struct ops_connection beating = *plain;
+	int rc;
+
+	if (executor->dialect->transaction == DIALECT_TRANSACTION_NONE) {
+		beating.on_beat = renew_publish;
+		beating.beat_context = deploy;
+		beating.beat_ms = renewal_ms(deploy);
+	}
+	executor->connection = &beating;
+	rc = executor_run_ops(executor, ops, true, ret_reply, err);
+	executor->connection = plain;
+	return rc;
+}
+
 int deploy_begin_build(struct deploy *deploy, struct err *err)
 {
 	struct executor *executor = &deploy->executor;
@@ -72,10 +110,9 @@ int deploy_begin_build(struct deploy *deploy, struct err *err)
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
 
 	if (!deploy->sides.dialect->one_writer) {
-		executor->beat = renew;
+		executor->beat = renew_build;
 		executor->beat_context = deploy;
-		executor->beat_ms = config_number(deploy->request.config, OPTION_LEASE) * 1000 /
-				    RENEWALS_PER_LEASE;
+		executor->beat_ms = renewal_ms(deploy);
 	}
 	/* Who was asked may have taken a while to answer. Else the lock was taken a moment ago. */
 	if (!deploy->request.ask)

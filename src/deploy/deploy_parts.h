@@ -160,6 +160,9 @@ int deploy_add_phase(struct deploy *deploy, const char *phase, struct ops *ops, 
 /* The same in a file beside the project, where nobody else can read the database meanwhile. */
 int deploy_write_holder(const struct deploy *deploy, const char *phase, struct err *err);
 int deploy_begin_build(struct deploy *deploy, struct err *err);
+/* executor_run_ops() of a publish, whose lease is renewed meanwhile where it takes its time. */
+int deploy_run_publish(struct deploy *deploy, const struct ops *ops, struct ops_reply *ret_reply,
+		       struct err *err);
 
 /* Waits for somebody else's lock, as the configuration has it, and says for whom. */
 struct deploy_wait {

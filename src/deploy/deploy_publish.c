@@ -314,7 +314,7 @@ static int try_publish(struct deploy *deploy, const struct ops *ops, struct publ
 	bool transient, partly;
 
 	*ret_again = false;
-	if (executor_run_ops(x, ops, true, &reply, err) == 0) {
+	if (deploy_run_publish(deploy, ops, &reply, err) == 0) {
 		*ret_finished = reply.finished;
 		return 0;
 	}
@@ -358,8 +358,10 @@ int deploy_publish(struct deploy *deploy, struct err *err)
 		deploy->result.production_changed = true;
 		return deploy_look_again(deploy, err);
 	}
-	/* The phase is seen by others before the transaction that sets it as well has ended. */
-	if (deploy_add_phase(deploy, "publish", &ops, err) < 0 ||
+	/* The phase is seen by others before the transaction that sets it as well has ended;
+	 * without one it is seen at once. */
+	if ((x->dialect->transaction != DIALECT_TRANSACTION_NONE &&
+	     deploy_add_phase(deploy, "publish", &ops, err) < 0) ||
 	    state_push_log_held(&deploy->state, STATE_INTENT, detail, &intent, err) < 0 ||
 	    executor_add_statements(x, &intent, false, &ops, err) < 0 ||
 	    executor_add(x, step, &ops, err) < 0 ||

@@ -286,6 +286,7 @@ static int make_routes(struct deploy *deploy, const json_t *chosen, struct err *
 		    0)
 			return -1;
 	qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
+	routes_measure(deploy->sides.from_manifest, routes);
 	if (routes->n == 0)
 		return err_set(err, ERR_UNSUPPORTED, "deployment '%s' published nothing",
 			       js_get_string(chosen, "id"));

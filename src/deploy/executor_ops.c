@@ -52,7 +52,9 @@ int executor_try_ops(struct executor *executor, const struct ops *ops, int64_t t
 	struct ops_connection connection = *executor->connection;
 
 	connection.timeout_ms = timeout_ms;
-	return ops_run(&connection, ops, false, executor_started, executor, ret_reply, err);
+	connection.on_beat = NULL;
+	return ops_run(&connection, ops, executor->holds_signals, executor_started, executor,
+		       ret_reply, err);
 }
 
 /* Operations on their way. */

@@ -394,7 +394,7 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 		plan_add_step(w->plan, "publish", "publish",
 			      is_one_by_one(w) ? STEP_OPERATION : STEP_TRANSACTION, reason);
 	struct strv probe CLEANUP(strv_release) = STRV_INIT;
-	struct strv guards CLEANUP(strv_release) = STRV_INIT;
+	struct strv guard CLEANUP(strv_release) = STRV_INIT;
 
 	step->changes_production = !w->rebuilds;
 	step->undo = w->set.container_count > 0
@@ -403,9 +403,9 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 	if (state_push_probe(&w->state, &probe, err) < 0)
 		return -1;
 	step->probe = arena_strdup(&w->plan->arena, probe.v[0]);
-	if (is_one_by_one(w) && state_push_fences(&w->state, &guards, err) < 0)
+	if (is_one_by_one(w) && state_push_guard(&w->state, &guard, err) < 0)
 		return -1;
-	w->set.guards = &guards;
+	w->set.guard = guard.n > 0 ? guard.v[0] : NULL;
 	w->set.is_resumed = w->in->is_resumed;
 	if (state_push_tag(&w->state, &step->sql, err) < 0 ||
 	    state_push_fences(&w->state, &step->sql, err) < 0 ||
@@ -414,7 +414,7 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0 ||
 	    push_given_back(w, &step->sql, err) < 0)
 		return -1;
-	w->set.guards = NULL;
+	w->set.guard = NULL;
 	publication_count_updates(w, &step->sql);
 	/* Without a transaction they are there for who goes on, until nothing is left to do. */
 	if (is_one_by_one(w))

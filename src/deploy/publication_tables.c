@@ -65,6 +65,7 @@ int publication_add_table(struct publication *w, const struct route *route, stru
 	*t = (struct publish_table) {
 		.from = &route->from,
 		.to = &route->to,
+		.depth = route->depth,
 		.from_table = observed_table(in->observed, in->dialect, &route->from),
 		.to_table = observed_table(in->observed, in->dialect, &route->to),
 		.decided = in->observed->built,

@@ -162,6 +162,48 @@ static void list_nodes(const struct manifest *manifest, struct routes *routes)
 	qsort(routes->items, routes->n, sizeof(*routes->items), compare_routes);
 }
 
+/* Nodes stand in no order: it is gone through as often as the longest line is long, and not for
+ * ever where it is a circle. */
+static void measure(const struct manifest *manifest, size_t *depths)
+{
+	size_t n = manifest_count(manifest);
+	bool again = true;
+
+	for (size_t round = 0; again && round < n; round++) {
+		again = false;
+		for (size_t i = 0; i < n; i++) {
+			const struct manifest_node *node = manifest_node(manifest, i);
+
+			for (size_t k = 0; k < node->parent_count; k++) {
+				size_t of = manifest_position(manifest, node->parents[k]);
+
+				if (depths[of] < depths[i])
+					continue;
+				depths[i] = depths[of] + 1;
+				again = true;
+			}
+		}
+	}
+}
+
+void routes_measure(const struct manifest *manifest, struct routes *routes)
+{
+	size_t *depths;
+
+	if (routes->dialect->transaction != DIALECT_TRANSACTION_NONE)
+		return;
+	depths = mem_alloc((manifest_count(manifest) + 1) * sizeof(*depths));
+	measure(manifest, depths);
+	for (size_t i = 0; i < routes->n; i++) {
+		const struct manifest_node *node =
+			manifest_find(manifest, routes->items[i].node->unique_id);
+
+		if (node)
+			routes->items[i].depth = depths[manifest_position(manifest, node)];
+	}
+	free(depths);
+}
+
 static void collect(struct resolve *r)
 {
 	struct routes *routes = r->routes;
@@ -297,6 +339,7 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 	if (prepare(&r, err) < 0)
 		goto fail;
 	collect(&r);
+	routes_measure(from, &routes);
 	if (check_tags(&r, err) < 0 || check_scope(&r, err) < 0)
 		goto fail;
 	route_check_all(config, from, to, allowed_shared, &routes);

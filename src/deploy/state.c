@@ -250,12 +250,35 @@ int state_push_list(const struct state *state, struct strv *queries, struct err 
 	return dialect_push(queries, state->dialect, DIALECT_LOCK_LIST, args, ARRAY_LEN(args), err);
 }
 
+/* Where each statement stands alone, each costs a round trip: they are one. */
+static void push_joined(const struct state *state, const struct strv *parts, const char *separator,
+			struct strv *statements)
+{
+	if (state->dialect->transaction == DIALECT_TRANSACTION_NONE && parts->n > 0)
+		strv_take(statements, strv_join(parts, separator));
+	else
+		strv_push_all(statements, parts);
+}
+
 int state_push_phase(const struct state *state, const char *phase, struct strv *statements,
 		     struct err *err)
 {
+	struct strv fences CLEANUP(strv_release) = STRV_INIT;
+
 	for (size_t i = 0; i < state->held_count; i++)
-		if (push_lock(state, DIALECT_FENCE_CHECK, i, phase, statements, err) < 0)
+		if (push_lock(state, DIALECT_FENCE_CHECK, i, phase, &fences, err) < 0)
 			return -1;
+	push_joined(state, &fences, "; ", statements);
+	return 0;
+}
+
+int state_push_guard(const struct state *state, struct strv *statements, struct err *err)
+{
+	struct strv guards CLEANUP(strv_release) = STRV_INIT;
+
+	if (push_locks(state, DIALECT_FENCE_HELD, 0, state->held_count, &guards, err) < 0)
+		return -1;
+	push_joined(state, &guards, " union all ", statements);
 	return 0;
 }
 

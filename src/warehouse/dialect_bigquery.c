@@ -218,6 +218,13 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		" the lock of ' || {container:literal} "
 		"|| ' was taken from this deployment and is held by ' || (select if(nonce = '', "
 		"'nobody', " HOLDER ") from {lock:relation})))",
+	[DIALECT_FENCE_HELD] =
+		"select if((select count(*) from {lock:relation} where nonce = '{nonce:bind}' "
+		"and expires > current_timestamp()) = 1, 1, error('" DIALECT_RAISED_FENCE
+		" the lock of ' || {container:literal} || (select if(nonce = '{nonce:bind}', "
+		"' is not renewed, and its lease has run out', "
+		"' was taken from this deployment and is held by ' || if(nonce = '', "
+		"'nobody', " HOLDER ")) from {lock:relation})))",
 	[DIALECT_FENCE_PRODUCTION] =
 		"select if((select count(*) from {lock:relation} "
 		"where nonce in ('', '{nonce:bind}')) = 1, 1, "

@@ -212,6 +212,15 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		" the lock of ' || {container:literal} "
 		"|| ' was taken from this deployment and is held by ' || (select case nonce "
 		"when '' then 'nobody' else " HOLDER " end from {lock:relation}) end)",
+	[DIALECT_FENCE_HELD] =
+		"select to_number(case when (select count(*) from {lock:relation} "
+		"where nonce = '{nonce:bind}' and expires > sysdate()) = 1 then '1' "
+		"else '" DIALECT_RAISED_FENCE " the lock of ' || {container:literal} "
+		"|| (select case nonce when '{nonce:bind}' "
+		"then ' is not renewed, and its lease has run out' "
+		"when '' then ' was taken from this deployment and is held by nobody' "
+		"else ' was taken from this deployment and is held by ' || " HOLDER
+		" end from {lock:relation}) end)",
 	[DIALECT_FENCE_PRODUCTION] =
 		"select to_number(case when (select count(*) from {lock:relation} "
 		"where nonce in ('', '{nonce:bind}')) = 1 then '1' "

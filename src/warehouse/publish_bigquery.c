@@ -261,9 +261,10 @@ static int push_exchange(const struct push *p, const struct publish_table *t)
 	struct publish_table beside = *t;
 
 	beside.to = &t->side;
+	one_by_one_guard(p);
 	if (push(p, t, "create table if not exists {side} copy {stage} options ({options})") < 0 ||
 	    bigquery_push_tags_check(p, t, &t->side) < 0 || push_settings(p, &beside) < 0 ||
-	    one_by_one_check_to(p, t) < 0)
+	    one_by_one_check_held(p, t) < 0)
 		return -1;
 	return push(
 		p, t,
@@ -277,7 +278,7 @@ static int push_table(const struct push *p, const struct publish_table *t)
 {
 	if (t->way == PUBLISH_EXCHANGE)
 		return push_exchange(p, t);
-	if (one_by_one_check_to(p, t) < 0)
+	if (one_by_one_check_held(p, t) < 0)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return one_by_one_remove(p, t);

@@ -1,6 +1,9 @@
 #include "publish_one_by_one.h"
 
+#include <stdint.h>
 #include <string.h>
+
+enum { CHECKS_AT_ONCE = 10 };
 
 /* --- which way --- */
 
@@ -123,13 +126,41 @@ int one_by_one_check_to(const struct push *p, const struct publish_table *t)
 				may_be_done ? p->how->table_is_or_holds : p->how->table_is, what);
 }
 
-static int verify(const struct push *p, const struct publish_table *t)
+/* Each is a query of one number: so many of them become one. */
+static void push_joined(const struct strv *checks, size_t at_once, struct strv *statements)
+{
+	for (size_t i = 0; i < checks->n; i += at_once) {
+		size_t left = checks->n - i;
+		const struct strv some = { .v = checks->v + i,
+					   .n = left < at_once ? left : at_once };
+
+		strv_take(statements, strv_join(&some, " union all "));
+	}
+}
+
+int one_by_one_check_held(const struct push *p, const struct publish_table *t)
+{
+	struct strv checks CLEANUP(strv_release) = STRV_INIT;
+	struct push q = *p;
+
+	q.statements = &checks;
+	one_by_one_guard(&q);
+	if (one_by_one_check_to(&q, t) < 0)
+		return -1;
+	push_joined(&checks, CHECKS_AT_ONCE, p->statements);
+	return 0;
+}
+
+static int verify_view(const struct push *p, const struct publish_table *t)
+{
+	return t->view ? p->how->push(p, t, "select 1 from {to} limit 0") : 0;
+}
+
+static int verify_rows(const struct push *p, const struct publish_table *t)
 {
 	bool resumed = p->set->is_resumed && p->how->holds_the_stage;
 
-	if (t->view)
-		return p->how->push(p, t, "select 1 from {to} limit 0");
-	if (!has_rows(t))
+	if (t->view || !has_rows(t))
 		return 0;
 	return one_by_one_check(p, t, t->to, NULL,
 				resumed ? p->how->holds_the_stage : p->how->counts_the_stage,
@@ -162,18 +193,54 @@ int one_by_one_remove(const struct push *p, const struct publish_table *t)
 						       : "drop table if exists {to}");
 }
 
-void one_by_one_guards(const struct push *p)
+void one_by_one_guard(const struct push *p)
 {
-	if (p->set->guards)
-		strv_push_all(p->statements, p->set->guards);
+	if (p->set->guard)
+		strv_push(p->statements, p->set->guard);
 }
 
-static int push_table(const struct push *p, const struct publish_table *t)
+static bool is_table(const struct publish_table *t)
 {
-	if (t->view || t->way == PUBLISH_KEEP)
-		return 0;
-	one_by_one_guards(p);
-	return p->how->table(p, t);
+	return !t->view && t->way != PUBLISH_KEEP && t->way != PUBLISH_REMOVE;
+}
+
+/* Those of one depth, and the next one there is; SIZE_MAX: none. */
+static int push_depth(const struct push *p, size_t depth, size_t *ret_next)
+{
+	*ret_next = SIZE_MAX;
+	for (size_t i = 0; i < p->set->n; i++) {
+		const struct publish_table *t = &p->set->tables[i];
+
+		if (t->depth > depth && t->depth < *ret_next)
+			*ret_next = t->depth;
+		if (t->depth == depth && is_table(t) && p->how->table(p, t) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+/* Parents first: a publish that stops leaves no table in front of what it was made of. */
+static int push_tables(const struct push *p)
+{
+	for (size_t depth = 0; depth != SIZE_MAX;)
+		if (push_depth(p, depth, &depth) < 0)
+			return -1;
+	return 0;
+}
+
+/* Views read them until they have their new text. */
+static int push_removed(const struct push *p)
+{
+	for (int tables = 0; tables < 2; tables++) {
+		for (size_t i = 0; i < p->set->n; i++) {
+			const struct publish_table *t = &p->set->tables[i];
+
+			if (t->way == PUBLISH_REMOVE &&
+			    table_is_view(t->to_table) != (tables > 0) && p->how->table(p, t) < 0)
+				return -1;
+		}
+	}
+	return 0;
 }
 
 static int push_views(const struct push *p)
@@ -182,8 +249,8 @@ static int push_views(const struct push *p)
 		for (size_t i = 0; i < p->set->n; i++) {
 			if (p->set->tables[i].turn != turn)
 				continue;
-			one_by_one_guards(p);
-			if (p->how->view(p, &p->set->tables[i]) < 0)
+			if (one_by_one_check_held(p, &p->set->tables[i]) < 0 ||
+			    p->how->view(p, &p->set->tables[i]) < 0)
 				return -1;
 		}
 	}
@@ -198,20 +265,31 @@ static int push_each(const struct push *p, push_fn *fn)
 	return 0;
 }
 
+/* Queries of the catalog and counts alone, and so cheap together. Those of a publish that is
+ * resumed may read all rows of two tables each. */
+static int push_checks(const struct push *p, push_fn *fn)
+{
+	struct strv checks CLEANUP(strv_release) = STRV_INIT;
+	struct push q = *p;
+
+	q.statements = &checks;
+	if (push_each(&q, fn) < 0)
+		return -1;
+	push_joined(&checks, p->set->is_resumed ? 1 : CHECKS_AT_ONCE, p->statements);
+	return 0;
+}
+
 int one_by_one_publish(const struct push *p)
 {
-	static push_fn *const of_tables[] = { freeze, check_from, one_by_one_check_to, restore,
-					      push_table };
-
-	for (size_t i = 0; i < ARRAY_LEN(of_tables); i++)
-		if (push_each(p, of_tables[i]) < 0)
-			return -1;
-	if (push_views(p) < 0 || push_each(p, verify) < 0)
+	if (push_each(p, freeze) < 0 || push_checks(p, check_from) < 0 ||
+	    push_checks(p, one_by_one_check_to) < 0 || push_each(p, restore) < 0 ||
+	    push_tables(p) < 0 || push_views(p) < 0 || push_removed(p) < 0 ||
+	    push_checks(p, verify_rows) < 0 || push_each(p, verify_view) < 0)
 		return -1;
 	return p->how->kept ? push_each(p, p->how->kept) : 0;
 }
 
 int one_by_one_keep(const struct push *p)
 {
-	return push_each(p, one_by_one_check_to) < 0 ? -1 : push_each(p, restore);
+	return push_checks(p, one_by_one_check_to) < 0 ? -1 : push_each(p, restore);
 }

@@ -78,9 +78,11 @@ int one_by_one_check(const struct push *p, const struct publish_table *t,
 		     const struct relation *relation, const struct table *table, const char *text,
 		     const char *what);
 /* The locks are ours still: in front of each change. */
-void one_by_one_guards(const struct push *p);
+void one_by_one_guard(const struct push *p);
 /* Production is what it was when it was looked at. */
 int one_by_one_check_to(const struct push *p, const struct publish_table *t);
+/* Both, in one statement: in front of the change of a table or a view. */
+int one_by_one_check_held(const struct push *p, const struct publish_table *t);
 int one_by_one_remove(const struct push *p, const struct publish_table *t);
 
 #endif

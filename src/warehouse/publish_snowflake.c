@@ -214,7 +214,7 @@ int snowflake_push_kept(const struct push *p, const struct publish_table *t)
 /* What somebody wrote behind its restore point would be nowhere: it is looked at once more. */
 static int push_table(const struct push *p, const struct publish_table *t)
 {
-	if (one_by_one_check_to(p, t) < 0)
+	if (one_by_one_check_held(p, t) < 0)
 		return -1;
 	if (t->way == PUBLISH_REMOVE)
 		return one_by_one_remove(p, t);

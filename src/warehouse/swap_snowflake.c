@@ -384,7 +384,7 @@ static int push_exchange(const struct push *p, const struct publish_container *c
 {
 	if (snowflake_is_swapped(c))
 		return 0;
-	one_by_one_guards(p);
+	one_by_one_guard(p);
 	if (check_mark(p, c) < 0)
 		return -1;
 	return snowflake_push_container(p, &c->to, NULL, &c->from,
@@ -425,7 +425,7 @@ static int push_end(const struct push *p, const struct publish_container *c)
 	char *published CLEANUP(mem_free_string) = marked(words, "published ");
 	char *demoted CLEANUP(mem_free_string) = marked(words, "demoted by ");
 
-	one_by_one_guards(p);
+	one_by_one_guard(p);
 	if (push_comment(p, &c->to, published) < 0)
 		return -1;
 	if (c->from_seen && c->from_seen->is_aside)

@@ -109,7 +109,7 @@ copy_of() { # copy_of TABLE: the pattern of its copy
 }
 
 @test "a publish that stops between two tables is resumed from another directory" {
-  stops_and_is_resumed_elsewhere "$(copy_of orders)" denied
+  stops_and_is_resumed_elsewhere "$(copy_of customers)" denied
 }
 
 @test "a copy whose reply was lost, or that runs late, is neither lost nor done twice" {
@@ -162,6 +162,14 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   assert_status 0
   assert_says 'published 6 relations'
   assert_sql "select count(*) from mart.customers where customer_id = 120" 1
+  [ "$(stages)" -eq 0 ]
+}
+
+@test "a publish that takes longer than its lease renews it" {
+  fault "$(copy_of orders)" slow 45
+  AIRLOCK_LEASE=30 run airlock rollback --yes
+  assert_status 0
+  assert_says 'put back 6 relations'
   [ "$(stages)" -eq 0 ]
 }
 

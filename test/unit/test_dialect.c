@@ -20,6 +20,8 @@ static bool may_lack(const struct dialect *d, size_t template)
 	case DIALECT_RUNNING:
 	case DIALECT_OBSERVE_PUBLISHED:
 		return true;
+	case DIALECT_FENCE_HELD:
+		return d->transaction != DIALECT_TRANSACTION_NONE;
 	case DIALECT_CANCEL:
 		return !d->labels_jobs;
 	default:

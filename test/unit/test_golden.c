@@ -385,6 +385,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_CANCEL] = "cancel",
 	[DIALECT_FENCE_RAISE] = "fence_raise",
 	[DIALECT_FENCE_CHECK] = "fence_check",
+	[DIALECT_FENCE_HELD] = "fence_held",
 	[DIALECT_FENCE_PRODUCTION] = "fence_production",
 	[DIALECT_LOG_INSERT] = "log_insert",
 	[DIALECT_LOG_BEGUN] = "log_begun",
@@ -472,7 +473,8 @@ static void add_template(struct buf *out, const struct dialect *dialect, size_t 
 	if (which >= DIALECT_OBSERVE_CONTAINERS && which <= DIALECT_LOG_ASIDE &&
 	    (!dialect->templates[which] || !(dialect->swaps_schemas || dialect->labels_jobs)))
 		return;
-	if (which == DIALECT_OBSERVE_PUBLISHED && !dialect->templates[which])
+	if ((which == DIALECT_OBSERVE_PUBLISHED || which == DIALECT_FENCE_HELD) &&
+	    !dialect->templates[which])
 		return;
 	if (dialect_render(&sql, dialect, (enum dialect_template)which, args, ARRAY_LEN(args),
 			   &err) < 0)

@@ -271,6 +271,76 @@ static void tables_are_published_in_name_order(void **state)
 	assert_string_equal(w.plan.tables[2].route->node->name, "a");
 }
 
+/* Its parents may be far, or what no publish makes. */
+static void where_tables_change_one_at_a_time_parents_come_first(void **state)
+{
+	static const struct {
+		const char *dialect, *order[4];
+	} cases[] = {
+		{ "bigquery",
+		  { "exists `db`.`mart`.`b` copy", "exists `db`.`mart`.`z` copy",
+		    "exists `db`.`mart`.`a` copy", "exists `db`.`mart`.`c` copy" } },
+		{ "snowflake",
+		  { "table \"DB\".\"MART\".\"B\" clone", "table \"DB\".\"MART\".\"Z\" clone",
+		    "table \"DB\".\"MART\".\"A\" clone", "table \"DB\".\"MART\".\"C\" clone" } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+		const char *const *order = cases[i].order;
+		WORLD = { .adapter = cases[i].dialect,
+			  .from = NODES({ .name = "a", .parents = "model.shop.far" },
+					{ .name = "b" }, { .name = "c", .parents = "model.shop.a" },
+					{ .name = "far",
+					  .materialized = "ephemeral",
+					  .parents = "model.shop.z" },
+					{ .name = "z" }),
+			  .to = NODES({ .name = "a", .schema = "mart" },
+				      { .name = "b", .schema = "mart" },
+				      { .name = "c", .schema = "mart" },
+				      { .name = "z", .schema = "mart" }) };
+		size_t last = 0;
+
+		planned(&w);
+		for (size_t k = 0; k < ARRAY_LEN(cases[i].order); k++) {
+			size_t at = place(&w, order[k]);
+
+			assert_true(at > last);
+			last = at;
+		}
+	}
+}
+
+/* In one statement right before it: every lock, and what production is. */
+static void where_tables_change_one_at_a_time_each_is_fenced(void **state)
+{
+	WORLD = { .adapter = "bigquery",
+		  .from = NODES({ .name = "a" }, { .name = "b" }),
+		  .to = NODES({ .name = "a", .schema = "mart" },
+			      { .name = "b", .schema = "utils" }) };
+
+	(void)state;
+	planned(&w);
+	const struct strv *sql = sql_of(&w, "publish");
+	size_t n = 0;
+
+	for (size_t i = 1; i < sql->n; i++) {
+		const char *before = sql->v[i - 1];
+
+		if (!strstr(sql->v[i], " copy "))
+			continue;
+		n++;
+		assert_null(strchr(before, ';'));
+		for (size_t k = 0; k < w.plan.table_count + 1; k++) {
+			before = strstr(before, DIALECT_RAISED_FENCE);
+			assert_non_null(before);
+			before++;
+		}
+		assert_non_null(strstr(before, DIALECT_RAISED_CONFLICT));
+	}
+	assert_int_equal(n, 2);
+}
+
 static void a_restore_point_is_kept_unless_it_is_not_wanted(void **state)
 {
 #define REPLACED .picture = "{'relations': [" TABLE("mart", "orders", "") "]}"
@@ -526,6 +596,8 @@ int main(void)
 		cmocka_unit_test(what_the_build_decides_is_left_open),
 		cmocka_unit_test(a_schema_is_made_once_and_only_where_it_is_missing),
 		cmocka_unit_test(tables_are_published_in_name_order),
+		cmocka_unit_test(where_tables_change_one_at_a_time_parents_come_first),
+		cmocka_unit_test(where_tables_change_one_at_a_time_each_is_fenced),
 		cmocka_unit_test(a_restore_point_is_kept_unless_it_is_not_wanted),
 		cmocka_unit_test(a_transaction_writes_the_database_of_its_connection),
 		cmocka_unit_test(postgresql_reaches_one_database_only),

@@ -72,6 +72,12 @@ struct ops_connection {
 	const struct strv *environment;
 	struct runner *runner;
 	int64_t timeout_ms; /* 0: none of its own */
+	/* Called every beat_ms while an operation runs; NULL: not. What it runs itself does not
+	 * beat.
+	 */
+	void (*on_beat)(void *context);
+	void *beat_context;
+	int64_t beat_ms;
 	/* JSON of the labels that the service keeps of each statement, {"key": "value"}. NULL: it
 	 * keeps none. */
 	const char *job_label;

@@ -37,6 +37,8 @@ struct route {
 	bool is_mirror;   /* of the raw layer: no deployment builds or publishes it */
 	bool is_orphan;   /* orphan.h */
 	bool lacks_from;  /* mirror: there is no side copy to look at */
+	/* Of the longest line of parents behind it; 0 where all tables change at once. */
+	size_t depth;
 	const char *reason; /* why it is in or out of scope */
 };
 
@@ -99,6 +101,9 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 int routes_of_one(const struct dialect *dialect, const struct manifest *manifest,
 		  const struct strv *selected, struct routes *ret_routes, struct err *err);
 void routes_release(struct routes *routes);
+
+/* How deep each route is in this manifest, where tables change one at a time. */
+void routes_measure(const struct manifest *manifest, struct routes *routes);
 
 /* The first conflict as the error, the others in its message. */
 int routes_check(const struct routes *routes, struct err *err);

@@ -96,6 +96,8 @@ int state_push_phase(const struct state *state, const char *phase, struct strv *
 		     struct err *err);
 /* First in the publishing transaction. */
 int state_push_fences(const struct state *state, struct strv *statements, struct err *err);
+/* Without a transaction, in front of each change: one query that raises unless they are held. */
+int state_push_guard(const struct state *state, struct strv *statements, struct err *err);
 /* `detail` NULL: not known yet, printed as <what the event records>. */
 int state_push_log(const struct state *state, const char *event, const json_t *detail,
 		   struct strv *statements, struct err *err);

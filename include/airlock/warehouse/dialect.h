@@ -130,6 +130,9 @@ enum dialect_template {
 	/* lock, container, doing:literal: raises unless still ours; sets phase and renews the
 	 * lease. In a transaction nobody can take it before that ends. */
 	DIALECT_FENCE_CHECK,
+	/* lock, container: without a transaction: one query that raises unless it is still ours, by
+	 * a lease that has not run out. NULL where there are transactions. */
+	DIALECT_FENCE_HELD,
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
 	DIALECT_LOG_INSERT,       /* log, event:literal, detail:literal */
@@ -212,6 +215,7 @@ struct publish_table {
 	bool sets_grants;          /* it says something, be it that nobody may: no others stay */
 	/* Published as a view: what stands behind its name when it is created; NULL: as a table. */
 	const char *view;
+	size_t depth; /* of tables that change one at a time: parents have less */
 	/* Of views: each comes behind what it reads, by its new text and by its old one. Views are
 	 * made in the order of the first and removed against the order of the second. */
 	size_t turn;
@@ -266,9 +270,9 @@ struct publish_set {
 	/* Of a copy: views of this project in staging, which go with a table that they read. */
 	const struct relation *views;
 	size_t view_count;
-	/* Of a dialect without transactions: what is asked in front of each change, and whether
-	 * another process had begun to make them. */
-	const struct strv *guards;
+	/* Of a dialect without transactions: the query that stands in front of each change (NULL:
+	 * none), and whether another process had begun to make them. */
+	const char *guard;
 	bool is_resumed;
 	bool is_reused; /* staging stays what an earlier build made of it */
 };

@@ -143,6 +143,9 @@ update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set fence = fence + 1 wher
 -- fence_check
 update `Wh`.`airlock`.`airlock_lock_0123456789abcdef` set phase = 'build', expires = timestamp_add(current_timestamp(), interval <lease> second) where nonce = '<nonce>'; select if(@@row_count = 1, 1, error('airlock-fence: the lock of ' || 'Wh."it\'s"' || ' was taken from this deployment and is held by ' || (select if(nonce = '', 'nobody', 'deployment ' || id || ' (' || name || ') of ' || username || ' on ' || host || ', process ' || cast(pid as string) || ', since ' || since || ', phase ' || phase) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef`)));
 
+-- fence_held
+select if((select count(*) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` where nonce = '<nonce>' and expires > current_timestamp()) = 1, 1, error('airlock-fence: the lock of ' || 'Wh."it\'s"' || (select if(nonce = '<nonce>', ' is not renewed, and its lease has run out', ' was taken from this deployment and is held by ' || if(nonce = '', 'nobody', 'deployment ' || id || ' (' || name || ') of ' || username || ' on ' || host || ', process ' || cast(pid as string) || ', since ' || since || ', phase ' || phase)) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef`)));
+
 -- fence_production
 select if((select count(*) from `Wh`.`airlock`.`airlock_lock_0123456789abcdef` where nonce in ('', '<nonce>')) = 1, 1, error('airlock-held: ' || 'Wh."it\'s"' || ' is held by ' || (select 'deployment ' || id || ' (' || name || ') of ' || username || ' on ' || host || ', process ' || cast(pid as string) || ', since ' || since || ', phase ' || phase from `Wh`.`airlock`.`airlock_lock_0123456789abcdef`)));
 

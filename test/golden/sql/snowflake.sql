@@ -225,6 +225,9 @@ update "Wh"."airlock"."airlock_lock_0123456789abcdef" set fence = fence + 1 wher
 -- fence_check
 update "Wh"."airlock"."airlock_lock_0123456789abcdef" set phase = 'build', expires = dateadd(second, <lease>, sysdate()) where nonce = '<nonce>'; select to_number(case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>') = 1 then '1' else 'airlock-fence: the lock of ' || 'Wh."it''s"' || ' was taken from this deployment and is held by ' || (select case nonce when '' then 'nobody' else 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid::varchar || ', since ' || since || ', phase ' || phase end from "Wh"."airlock"."airlock_lock_0123456789abcdef") end);
 
+-- fence_held
+select to_number(case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce = '<nonce>' and expires > sysdate()) = 1 then '1' else 'airlock-fence: the lock of ' || 'Wh."it''s"' || (select case nonce when '<nonce>' then ' is not renewed, and its lease has run out' when '' then ' was taken from this deployment and is held by nobody' else ' was taken from this deployment and is held by ' || 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid::varchar || ', since ' || since || ', phase ' || phase end from "Wh"."airlock"."airlock_lock_0123456789abcdef") end);
+
 -- fence_production
 select to_number(case when (select count(*) from "Wh"."airlock"."airlock_lock_0123456789abcdef" where nonce in ('', '<nonce>')) = 1 then '1' else 'airlock-held: ' || 'Wh."it''s"' || ' is held by ' || (select 'deployment ''' || id || ''' (' || name || ') of ' || username || ' on ' || host || ', process ' || pid::varchar || ', since ' || since || ', phase ' || phase from "Wh"."airlock"."airlock_lock_0123456789abcdef") end);
 
