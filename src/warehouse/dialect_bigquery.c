@@ -33,6 +33,9 @@ extern const char bigquery_observe_sql[];
 #define NAMES "unnest(array<struct<d string, s string, i string>>[{names:names}]) as w"
 
 #define LEASE "timestamp_add(current_timestamp(), interval {lease:bind} second)"
+/* A quarter of it: what begins behind such a look has ended, or can be found, before others may
+ * take the lock. */
+#define LEASE_ENDS "timestamp_add(current_timestamp(), interval {lease:bind} * 250 millisecond)"
 
 #define HOLDER_COLUMNS                                                                             \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
@@ -220,9 +223,9 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"'nobody', " HOLDER ") from {lock:relation})))",
 	[DIALECT_FENCE_HELD] =
 		"select if((select count(*) from {lock:relation} where nonce = '{nonce:bind}' "
-		"and expires > current_timestamp()) = 1, 1, error('" DIALECT_RAISED_FENCE
+		"and expires > " LEASE_ENDS ") = 1, 1, error('" DIALECT_RAISED_FENCE
 		" the lock of ' || {container:literal} || (select if(nonce = '{nonce:bind}', "
-		"' is not renewed, and its lease has run out', "
+		"' is not renewed, and its lease runs out', "
 		"' was taken from this deployment and is held by ' || if(nonce = '', "
 		"'nobody', " HOLDER ")) from {lock:relation})))",
 	[DIALECT_FENCE_PRODUCTION] =

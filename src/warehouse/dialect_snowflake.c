@@ -18,6 +18,9 @@ extern const char snowflake_observe_sql[];
 #define OBJECT "date_part(epoch_microsecond, t.created)::varchar"
 
 #define LEASE "dateadd(second, {lease:bind}, sysdate())"
+/* A quarter of it: what begins behind such a look has ended, or can be found, before others may
+ * take the lock. */
+#define LEASE_ENDS "dateadd(millisecond, {lease:bind} * 250, sysdate())"
 
 #define HOLDER_COLUMNS                                                                             \
 	"fence = fence + 1, nonce = '{nonce:bind}', id = '{id:bind}', name = '{name:bind}', "      \
@@ -214,10 +217,10 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"when '' then 'nobody' else " HOLDER " end from {lock:relation}) end)",
 	[DIALECT_FENCE_HELD] =
 		"select to_number(case when (select count(*) from {lock:relation} "
-		"where nonce = '{nonce:bind}' and expires > sysdate()) = 1 then '1' "
+		"where nonce = '{nonce:bind}' and expires > " LEASE_ENDS ") = 1 then '1' "
 		"else '" DIALECT_RAISED_FENCE " the lock of ' || {container:literal} "
 		"|| (select case nonce when '{nonce:bind}' "
-		"then ' is not renewed, and its lease has run out' "
+		"then ' is not renewed, and its lease runs out' "
 		"when '' then ' was taken from this deployment and is held by nobody' "
 		"else ' was taken from this deployment and is held by ' || " HOLDER
 		" end from {lock:relation}) end)",

@@ -131,7 +131,7 @@ enum dialect_template {
 	 * lease. In a transaction nobody can take it before that ends. */
 	DIALECT_FENCE_CHECK,
 	/* lock, container: without a transaction: one query that raises unless it is still ours, by
-	 * a lease that has not run out. NULL where there are transactions. */
+	 * a lease with a quarter of its time left. NULL where there are transactions. */
 	DIALECT_FENCE_HELD,
 	DIALECT_FENCE_PRODUCTION, /* lock, container: in a transaction: raises if somebody holds it
 				   */
