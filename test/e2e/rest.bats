@@ -209,13 +209,17 @@ print(next(row["unique_id"] for row in json.load(open(sys.argv[1]))["results"]
 # bats test_tags=engine:any,exhaustive
 @test "retry: a view or a test that was edited in between keeps everything from production" {
   remember_production
+  view="{{ config(materialized='view') }} select order_id from {{ ref('orders') }} where is_paid"
+  echo "$view" >models/mart/paid_orders.sql
+  run --separate-stderr airlock deploy wac --from staging --to prod --tags mart,utils --yes --json
+  assert_status 1
+  id=$(json 'd["id"]')
   cp "$BATS_FILE_TMPDIR/customers.sql" models/mart/customers.sql
-  cp models/mart/open_orders.sql view.sql
-  echo '-- edited' >>models/mart/open_orders.sql
+  echo "$view or true" >models/mart/paid_orders.sql
   run airlock deploy --retry "$id" "${WHERE[@]}"
   assert_status 73
-  assert_says open_orders 'its SQL is not the one that was tested'
-  cp view.sql models/mart/open_orders.sql
+  assert_says paid_orders 'its SQL is not the one that was tested'
+  echo "$view" >models/mart/paid_orders.sql
   sed -i '/name: ordered_on/i\      - {name: orders, data_tests: [not_null]}' models/mart/_mart.yml
   run airlock deploy --retry "$id" "${WHERE[@]}"
   assert_status 125
