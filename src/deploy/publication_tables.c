@@ -54,13 +54,27 @@ static int missing(const struct publication *w, const struct route *route, struc
 			     "staging in the profile)");
 }
 
+/* Neither its rows nor its text can be put in the place of another one. */
+static int refuse_materialized(const struct manifest_node *node, struct err *err)
+{
+	if (strcmp(node->materialized, "materialized_view") != 0)
+		return 0;
+	err_set(err, ERR_UNSUPPORTED,
+		"'%s' is a materialized view, which cannot be published from staging",
+		node->unique_id);
+	return err_hint(err,
+			"materialize it as a table; or leave it out with --exclude and let dbt "
+			"build it in production, for blue-green in a schema of its own");
+}
+
 int publication_add_table(struct publication *w, const struct route *route, struct err *err)
 {
 	const struct strategy_input *in = w->in;
 	struct publish_table *t = &w->set.tables[w->set.n];
 	const struct manifest_node *node = route->to_node ? route->to_node : route->node;
 
-	if (check_database(w, route, err) < 0)
+	if ((!w->rebuilds && refuse_materialized(node, err) < 0) ||
+	    check_database(w, route, err) < 0)
 		return -1;
 	*t = (struct publish_table) {
 		.from = &route->from,
@@ -226,20 +240,6 @@ int publication_check_shrinks(const struct publication *w, struct err *err)
 	return 0;
 }
 
-/* Neither its rows nor its text can be put in the place of another one. */
-static int refuse_materialized(const struct route *route, struct err *err)
-{
-	const struct manifest_node *node = route->to_node ? route->to_node : route->node;
-
-	if (strcmp(node->materialized, "materialized_view") != 0)
-		return 0;
-	err_set(err, ERR_UNSUPPORTED,
-		"'%s' is a materialized view, which cannot be published from staging",
-		node->unique_id);
-	return err_hint(err, "leave it out with --exclude and let dbt build it in production, or "
-			     "materialize it as a table");
-}
-
 int publication_choose_tables(struct publication *w, struct err *err)
 {
 	const struct routes *routes = w->in->routes;
@@ -248,8 +248,7 @@ int publication_choose_tables(struct publication *w, struct err *err)
 						      1) * sizeof(*w->set.tables));
 	for (size_t i = 0; i < routes->n; i++)
 		if (routes->items[i].in_scope &&
-		    (refuse_materialized(&routes->items[i], err) < 0 ||
-		     publication_add_table(w, &routes->items[i], err) < 0))
+		    publication_add_table(w, &routes->items[i], err) < 0)
 			return -1;
 	publication_add_orphans(w);
 	return publication_settle_tables(w, err);

@@ -118,7 +118,35 @@ given as (
             and c.relkind in ('r', 'p', 'm') and a.attstorage <> t.typstorage
         union all select 'storage options of its long values' from pg_class b
             where b.oid = c.reltoastrelid and b.reloptions is not null
+        union all select 'compression of column ' || a.attname from pg_attribute a
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and to_jsonb(a) ->> 'attcompression' <> ''
+        union all select 'collation ' || l.collname || ' of column ' || a.attname from pg_attribute a
+            join pg_type t on t.oid = a.atttypid join pg_collation l on l.oid = a.attcollation
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+            and c.relkind in ('r', 'p', 'm') and a.attcollation <> t.typcollation
+        union all select 'tablespace ' || b.spcname from pg_tablespace b where b.oid = c.reltablespace
+        union all select 'tablespace ' || b.spcname || ' of index ' || i.relname from pg_index x
+            join pg_class i on i.oid = x.indexrelid join pg_tablespace b on b.oid = i.reltablespace
+            where x.indrelid = c.oid
+        union all select 'access method ' || m.amname from pg_am m
+            where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
+        union all select 'forced row security' where c.relforcerowsecurity
     ) f where p.path is not null
+),
+-- What people may change of a table without making or dropping anything in the schema.
+parts as (
+    select s.oid as ns, md5(json_agg(f.part order by f.part)::text) as seen
+    from p, s join pg_class c on c.relnamespace = s.oid and c.relkind in ('r', 'p', 'm', 'f')
+    cross join lateral (
+        select concat_ws(' ', c.relname, a.attnum, a.attname, format_type(a.atttypid, a.atttypmod),
+                a.attnotnull, pg_get_expr(d.adbin, d.adrelid)) as part
+            from pg_attribute a left join pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
+            where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+        union all select pg_get_indexdef(x.indexrelid) from pg_index x where x.indrelid = c.oid
+        union all select concat_ws(' ', c.relname, k.conname, pg_get_constraintdef(k.oid))
+            from pg_constraint k where k.conrelid = c.oid and k.contype in ('p', 'u', 'x', 'c', 'f')
+    ) f where p.path is not null and s.side = 'to' group by s.oid
 ),
 found as (
     select s.d, s.s, s.side, json_build_object(
@@ -140,7 +168,8 @@ found as (
         'given', (
             select json_agg(json_build_object('relation', g.relation, 'what', g.what)
                 order by g.relation, g.what)
-            from given g where g.ns = s.oid)
+            from given g where g.ns = s.oid),
+        'parts', (select t.seen from parts t where t.ns = s.oid)
     )::text as picture,
     (
         select json_agg(distinct g.statement) from (

@@ -228,7 +228,8 @@
 	"q.j::json ->> 'seen'), ' ' order by q.j::json ->> 'side', q.j::json ->> 'schema') "       \
 	"into found from ({query:statement}) q(j); "                                               \
 	"if found is distinct from {seen:literal} then raise exception '" DIALECT_RAISED_CONFLICT  \
-	" something was created in, dropped from or bound to % after it was looked at', "          \
+	" something was created in, dropped from, changed of or bound to % after it was "          \
+	"looked at', "                                                                             \
 	"{shown:literal}; end if; end"
 
 #define DEPENDENT_BODY                                                                             \

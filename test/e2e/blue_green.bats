@@ -394,6 +394,24 @@ refused() { # refused WORDS...: nothing happened
   assert_sql 'select count(*) from mart.orders' 12
 }
 
+@test "what somebody makes of a table between the last look and the exchange: 73" {
+  change_data
+  for change in 'alter column status set not null' 'alter column status set default current_user' 'add column note text' \
+    'add constraint positive check (order_id > 0)'; do
+    blue_green --before-publish "$(by_hand "alter table mart.orders $change")"
+    assert_status 73
+    assert_says 'changed of or bound to' 'production was not changed'
+    assert_country IT
+  done
+  blue_green --before-publish "$(by_hand 'create index by_status on mart.orders (status)')"
+  assert_status 73
+  assert_country IT
+  blue_green
+  assert_status 0
+  assert_country CH
+  assert_sql "select count(*) from pg_indexes where schemaname = 'mart' and indexname = 'by_status'" 1
+}
+
 @test "readers of two tables in one query never see one of each set, and no error" {
   begin_reading "$ORDERS_AND_CUSTOMERS"
   for round in 1 2 3 4 5 6; do
@@ -409,6 +427,13 @@ refused() { # refused WORDS...: nothing happened
 }
 
 @test "what a new table would not have is named before anything is built" {
+  sql 'alter role current_user set allow_in_place_tablespaces = on'
+  sql "create tablespace fast location ''"
+  sql 'create access method other type table handler heap_tableam_handler'
+  sql 'alter table mart.customers set access method other'
+  sql 'create index customers_by_name on mart.customers (customer_name) tablespace fast'
+  sql 'alter table mart.customers alter column country type text collate "C"'
+  sql 'alter table mart.orders set tablespace fast'
   sql "create function mart.noted() returns trigger language plpgsql as 'begin return new; end';
     create trigger noted before insert on mart.customers for each row execute function mart.noted();
     alter table mart.customers enable row level security;
@@ -419,6 +444,8 @@ refused() { # refused WORDS...: nothing happened
     alter table mart.customers alter column country set statistics 500;
     alter table mart.customers alter column segment set storage external;
     alter table mart.customers set (toast.autovacuum_enabled = off);
+    alter table mart.customers alter column segment set compression pglz;
+    alter table mart.customers force row level security;
     create index customers_by_country on mart.customers (country);
     alter table mart.customers cluster on customers_by_country;
     alter table mart.customers add column number serial;
@@ -427,13 +454,33 @@ refused() { # refused WORDS...: nothing happened
     alter table mart.customers inherit public.every_customer"
   remember_production
   blue_green
-  refused 'clustered on customers_by_country of customers' 'generated column always of customers' \
+  refused 'access method other of customers' 'collation C of column country of customers' \
+    'compression of column segment of customers' 'forced row security of customers' \
+    'tablespace fast of index customers_by_name of customers' 'tablespace fast of orders' \
+    'clustered on customers_by_country of customers' 'generated column always of customers' \
     'inheritance from public.every_customer of customers' 'policy french of customers' \
     'replica identity of customers' 'row security of customers' 'rule quiet of customers' \
     'sequence behind column number of customers' 'statistics both of customers' \
     'statistics of column country of customers' 'storage of column segment of customers' \
     'storage options of its long values of customers' 'trigger noted of customers'
   refute_says 'build: build and test'
+}
+
+# bats test_tags=exhaustive
+@test "a model that is a materialized view is refused before the build, whatever the strategy" {
+  AIRLOCK_DBT=$REAL
+  echo "{{ config(materialized='materialized_view') }} select country, count(*) as n from {{ ref('customers') }} group by 1" \
+    >models/mart/countries.sql
+  remember_production
+  blue_green
+  refused "'model.shop.countries' is a materialized view"
+  for strategy in wac production-rollback; do
+    run airlock deploy "$strategy" --from staging --to prod --tags mart --yes
+    refused "'model.shop.countries' is a materialized view" --exclude
+    refute_says 'build: build and test'
+  done
+  run airlock publish wac --from staging --to prod --tags mart --yes
+  refused "'model.shop.countries' is a materialized view"
 }
 
 # bats test_tags=exhaustive
