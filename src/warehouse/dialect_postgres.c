@@ -287,11 +287,13 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"where id = '{id:bind}' and event = 'published'))::text",
 };
 
-/* row_security off: a statement that a policy would filter fails instead of losing rows. The
+/* row_security off: a statement that a policy would filter fails instead of losing rows. jit off:
+ * to compile a query of the catalog takes up to a second, which readers wait behind the locks. The
  * check interval (server 14 and later) makes the server notice a dead client and roll back. */
 static const char *const transaction_settings[] = {
 	"set local standard_conforming_strings = on",
 	"set local row_security = off",
+	"set local jit = off",
 	"set local lock_timeout = '30s'",
 	"select set_config(name, '500ms', true) from pg_settings "
 	"where name = 'client_connection_check_interval'",
