@@ -13,6 +13,8 @@ setup_file() {
   cc -shared -fPIC -O1 -o "$CLOCK/clock.so" "$ROOT/test/support/clock.c"
   export CLOCK CLOCK_AHEAD=$CLOCK/ahead AIRLOCK_DBT=$DIRECT
   head -c 8 /dev/zero >"$CLOCK_AHEAD"
+  # A binary with AddressSanitizer wants its runtime to come first.
+  export ASAN_OPTIONS=${ASAN_OPTIONS:+$ASAN_OPTIONS:}verify_asan_link_order=0
   export LD_PRELOAD=$CLOCK/clock.so
   set_clock "$DAYS_400"
   begin_file shop
