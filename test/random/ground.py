@@ -70,8 +70,11 @@ class Ground(World):
         """Staging, by dbt alone, without its tests; what fails is not there, and nothing is made of it."""
         broken = [node for node in project.nodes.values() if node.is_broken]
         for node in broken:
-            kind = "view" if node.kind == "view" else "table"
-            self.sql(f"drop {kind} if exists {render.place(node, self.strategy.staging)} cascade")
+            place = render.place(node, self.strategy.staging)
+            there = self.sql("select table_type from information_schema.tables"
+                             f" where table_schema || '.' || table_name = '{place}'")
+            for (kind,) in there:  # it may have been another
+                self.sql(f"drop {'view' if kind == 'VIEW' else 'table'} {place} cascade")
         self._build(self.strategy.staging, "--exclude", *project.tests, *(f"{node.name}+" for node in broken),
                     *(["--full-refresh"] if project.needs_refresh else []))
 
