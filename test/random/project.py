@@ -73,8 +73,13 @@ class Project:
         self.chance, self.rules = chance, rules
         self.nodes, self.tests, self.sources = {}, {}, {}
         self.number = 0
-        self.tags = chance.choice(rules.tags)  # of what is published; none: everything
+        self.tags = ()  # of what is published; none: everything
         self.needs_refresh = False
+        self.begin()
+
+    def begin(self):
+        chance = self.chance
+        self.tags = chance.choice(self.rules.tags)
         for _ in range(chance.randint(1, 2)):
             self.add("seed")
         for _ in range(chance.randint(2, 6)):

@@ -226,7 +226,8 @@ def write(project, engine, directory, recorded):
         shutil.rmtree(directory / folder, ignore_errors=True)
         (directory / folder).mkdir(parents=True)
     profile = "shop" if engine == "duckdb" else "shop_postgres"
-    (directory / "dbt_project.yml").write_text(PROJECT.format(profile=profile, mirror="mirror: {raw: 'tag:raw'}" if project.sources else "{}"))
+    mirror = "mirror: {raw: 'tag:raw'}" if project.sources else "{}"
+    (directory / "dbt_project.yml").write_text(PROJECT.format(profile=profile, mirror=mirror))
     shutil.copy(shop / "profiles.yml", directory)
     (directory / "macros").mkdir(exist_ok=True)
     shutil.copy(shop / "macros/generate_schema_name.sql", directory / "macros")

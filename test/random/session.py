@@ -36,7 +36,7 @@ class Session:
         self.ground.clear()
         rules = self.ground.strategy
         self.project = (Sources if rules.mirrors else Project)(self.chance, rules)
-        if self.ground.strategy.begins_in_place:
+        if rules.begins_in_place:
             self.ground.write(self.project)
             self.ground.build_in_place()
         for number in range(self.chance.randint(2, 4)):

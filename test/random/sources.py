@@ -17,13 +17,10 @@ class Source:
 
 
 class Sources(Project):
-    def __init__(self, chance, rules):
-        self.chance, self.rules = chance, rules
-        self.nodes, self.tests, self.sources = {}, {}, {}
-        self.number, self.tags, self.needs_refresh = 0, (), False
+    def begin(self):
         self.accepted = []  # of the next refresh: they may be empty, have shrunk or fail their test
         self.last = {}  # rows of the last good copies
-        for _ in range(chance.randint(1, 4)):
+        for _ in range(self.chance.randint(1, 4)):
             self._add()
 
     def scope(self):
@@ -42,7 +39,8 @@ class Sources(Project):
         if name in self.accepted:
             return True
         before, now = self.last.get(name, -1), len(source.rows)
-        failing = any(test.node == self.nodes[name].alias and test.finds and source.rows for test in self.tests.values())
+        alias = self.nodes[name].alias
+        failing = any(test.node == alias and test.finds and source.rows for test in self.tests.values())
         return not failing and (now > 0 or before == 0) and (before - now) * 100 <= max(before, 0) * MAX_SHRINK
 
     def kept(self):
