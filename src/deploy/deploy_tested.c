@@ -203,9 +203,9 @@ int deploy_check_tested(const struct deploy *deploy, struct err *err)
 
 int deploy_check_rebuilt(const struct deploy *deploy, const struct observed *now, struct err *err)
 {
-	json_t *kept CLEANUP(js_free) = tested_tables(deploy, &deploy->built);
-
 	if (js_get_bool(deploy->resumed, "rebuilds", false))
 		return check_tested(deploy, js_get_array(deploy->resumed, "intended"), now, err);
+	json_t *kept CLEANUP(js_free) = tested_tables(deploy, &deploy->built);
+
 	return check_tested(deploy, kept, now, err);
 }
