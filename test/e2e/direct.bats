@@ -64,3 +64,25 @@ assert_same() { # assert_same NUMBER OUTCOME
   assert_same 3 blocked
   cmp "$BATS_FILE_TMPDIR"/real.{2,3}.production
 }
+
+@test "nobody counts what was started while another one tells what it ran" {
+  cat >tells.py <<'PY'
+import fcntl, os, sys, time
+sys.path.insert(0, sys.argv[1])
+from trace import Trace
+told = Trace("build", "staging")
+with open(told.path, "a+", encoding="utf-8") as counting:
+    fcntl.flock(counting, fcntl.LOCK_EX)
+    if os.fork() == 0:
+        told.add(calls=["select 1"])
+        os._exit(0)
+    time.sleep(0.5)
+    counting.seek(0)
+    assert len(counting.readlines()) == 1
+    fcntl.flock(counting, fcntl.LOCK_UN)
+assert os.wait()[1] == 0
+assert Trace("build", "staging").nth == 2
+assert len(open(told.path, encoding="utf-8").readlines()) == 3
+PY
+  DIRECT_TRACE=$BATS_TEST_TMPDIR/trace "$PYTHON" tells.py "$ROOT/test/support/direct"
+}

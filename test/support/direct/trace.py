@@ -20,20 +20,25 @@ class Trace:
         self.verb, self.nth = verb, 1
         if not self.path:
             return
-        # Two that begin together must not both take the same number.
-        with open(self.path, "a+", encoding="utf-8") as file:
-            fcntl.flock(file, fcntl.LOCK_EX)
+        with self._open() as file:
             file.seek(0)
-            begun = [line for line in map(json.loads, file) if "began" in line]
+            begun = [line for line in map(json.loads, file.read().splitlines()) if "began" in line]
             self.nth += sum(line["verb"] == verb for line in begun)
             self._write(file, pid=os.getpid(), parent=os.getppid(), began=time.monotonic(), target=target)
 
+    def _open(self):
+        """Locked: two that begin together must not both take the same number, and nobody may read half a
+        line, which a long one of another is for a moment."""
+        file = open(self.path, "ab+", buffering=0)
+        fcntl.flock(file, fcntl.LOCK_EX)
+        return file
+
     def _write(self, file, **fields):
-        file.write(json.dumps({"verb": self.verb, "nth": self.nth, **fields}) + "\n")
+        file.write((json.dumps({"verb": self.verb, "nth": self.nth, **fields}) + "\n").encode())
 
     def add(self, **fields):
         if self.path:
-            with open(self.path, "a", encoding="utf-8") as file:
+            with self._open() as file:
                 self._write(file, **fields)
 
     def ended(self, status):
