@@ -11,7 +11,8 @@
 #include "airlock/format/json.h"
 #include "deploy_parts.h"
 
-/* Whoever looks on finds it ended, and the lock free, which the rollback takes. */
+/* Whoever looks on finds it ended, and the lock free, which the rollback takes. One that another
+ * deployment ended may have its locks still: that one died as well. */
 static void end(struct deploy *deploy)
 {
 	struct err cause CLEANUP(err_release) = ERR_INIT;
@@ -92,7 +93,7 @@ int deploy_put_back(struct deploy *deploy, struct err *err)
 
 	deploy->result.production_changed = true;
 	deploy->result.outcome = DEPLOY_FAILED;
-	if (!was_ended)
+	if (deploy->holds_lock)
 		end(deploy);
 	json_t *deployments CLEANUP(js_free) = deploy_history(deploy, NULL, err);
 

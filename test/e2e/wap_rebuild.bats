@@ -139,6 +139,22 @@ privileges() {
   done
 }
 
+@test "abort of one that another deployment ended, and died before it had all of its locks" {
+  remember_production
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  id=$(newest)
+  DIRECT_TRACE=$BATS_TEST_TMPDIR/trace DIRECT_FAULT=run-operation/2.1:after:crash-airlock wap
+  assert_status 137
+  assert_sql "select count(*) from airlock.airlock_log where id = '$id' and event = 'finished'" 1
+  run airlock abort "$id" --from prod_audit --to prod
+  assert_status 0
+  assert_says 'production is what it was before it'
+  assert_production_unchanged
+  wap
+  assert_status 0
+}
+
 @test "abort is refused where somebody else has written, or dropped a restore point, but for --force" {
   AIRLOCK_FAULT=rebuild:after:crash wap
   assert_status 137
