@@ -175,6 +175,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->refuses = strings_of(o, object, "refuses", &table->refuse_count);
 	table->refuses_exchange =
 		strings_of(o, object, "refuses_exchange", &table->refuse_exchange_count);
+	table->settings = strings_of(o, object, "settings", &table->setting_count);
 	if (check_table(table, err) < 0)
 		return -1;
 	return check_marks(table, err);

@@ -99,6 +99,8 @@ static int check_lost(const struct publication *w, const struct publish_table *t
 
 	strv_push_all(&lost, &lists[0]);
 	strv_push_all(&lost, &lists[1]);
+	if (t->decided && t->from_table)
+		table_list_lost(w->plan->dialect, was, t->from_table, &lost);
 	if (lost.n > 0) {
 		char *words CLEANUP(mem_free_string) = strv_join(&lost, ", ");
 

@@ -33,6 +33,27 @@
 	"insert into {to:relation} ({columns:idents}) select {columns:idents} "                    \
 	"from {from:relation}"
 
+static int check_exchange(const struct publish_table *table, struct err *err)
+{
+	const struct table *to = table->to_table;
+	struct strv lost CLEANUP(strv_release) = STRV_INIT;
+
+	for (size_t i = 0; i < to->refuse_exchange_count; i++)
+		strv_push(&lost, to->refuses_exchange[i]);
+	if (table->from_table)
+		table_list_lost(&dialect_postgres, to, table->from_table, &lost);
+	if (lost.n == 0)
+		return 0;
+	char *display CLEANUP(mem_free_string) = relation_display(table->to);
+	char *words CLEANUP(mem_free_string) = strv_join(&lost, ", ");
+
+	err_set(err, ERR_UNSUPPORTED,
+		"%s '%s'%s, so a new table has to take its place, and that would lose: %s",
+		table_is_view(to) ? "production has the view" : "the columns of", display,
+		table_is_view(to) ? "" : " changed", words);
+	return err_hint(err, "drop it, deploy, and create it again");
+}
+
 int postgres_choose_way(const struct publish_table *table, enum publish_way *ret_way,
 			const char **ret_reason, struct err *err)
 {
@@ -56,18 +77,8 @@ int postgres_choose_way(const struct publish_table *table, enum publish_way *ret
 						  "its rows are replaced";
 		return 0;
 	}
-	if (to->refuse_exchange_count > 0 && table->decided) {
-		char *display CLEANUP(mem_free_string) = relation_display(table->to);
-
-		char *lost CLEANUP(mem_free_string) =
-			publish_list(to->refuses_exchange, to->refuse_exchange_count);
-
-		err_set(err, ERR_UNSUPPORTED,
-			"%s '%s'%s, so a new table has to take its place, and that would lose: %s",
-			table_is_view(to) ? "production has the view" : "the columns of", display,
-			table_is_view(to) ? "" : " changed", lost);
-		return err_hint(err, "drop it, deploy, and create it again");
-	}
+	if (table->decided && check_exchange(table, err) < 0)
+		return -1;
 	*ret_way = PUBLISH_EXCHANGE;
 	*ret_reason = table_is_view(to) ? "the view makes room for a table built aside"
 					: "the columns changed: a new table built aside takes the "

@@ -53,6 +53,29 @@ bool table_same_object(const struct table *a, const struct table *b)
 	return a && b ? table_same_text(a->object, b->object) : a == b;
 }
 
+static bool has_setting(const struct table *table, const char *setting)
+{
+	for (size_t i = 0; i < table->setting_count; i++)
+		if (strcmp(table->settings[i], setting) == 0)
+			return true;
+	return false;
+}
+
+void table_list_lost(const struct dialect *dialect, const struct table *was,
+		     const struct table *now, struct strv *lost)
+{
+	static const char of_column[] = " of column ";
+
+	for (size_t i = 0; i < was->setting_count; i++) {
+		const char *column = strstr(was->settings[i], of_column);
+
+		if (column && !table_column(dialect, now, column + strlen(of_column)))
+			continue;
+		if (!has_setting(now, was->settings[i]))
+			strv_push(lost, was->settings[i]);
+	}
+}
+
 bool table_same_layout(const struct table *a, const struct table *b)
 {
 	return table_same_text(a->layout, b->layout);

@@ -150,6 +150,49 @@ grants() {
   assert_exchanged_or_refused mart.customers
 }
 
+@test "changed columns of a table that has what a new one would not: refused by name" {
+  sql 'alter role current_user set allow_in_place_tablespaces = on'
+  sql "create tablespace fast location ''"
+  sql 'create access method other type table handler heap_tableam_handler'
+  sql 'alter table mart.customers set access method other;
+    create index customers_by_name on mart.customers (customer_name) tablespace fast;
+    alter table mart.customers alter column country type text collate "C";
+    alter table mart.customers alter column segment set compression pglz;
+    alter table mart.customers set (toast.autovacuum_enabled = off)'
+  change_columns
+  remember_production
+  deploy
+  assert_status 125
+  assert_says "the columns of 'shop.mart.customers' changed" 'access method other' \
+    'collation C of column country' 'compression of column segment' \
+    'storage options of its long values' 'tablespace fast of index customers_by_name'
+  assert_production_unchanged
+  sql 'alter table mart.customers set access method heap;
+    drop index mart.customers_by_name;
+    alter table mart.customers alter column country type text collate "default";
+    alter table mart.customers alter column segment set compression default;
+    alter table mart.customers reset (toast.autovacuum_enabled);
+    alter table mart.customers set tablespace fast'
+  deploy
+  assert_status 125
+  assert_says 'that would lose: tablespace fast'
+  sql 'alter table mart.customers set tablespace pg_default'
+  deploy
+  assert_status 0
+  sql 'drop tablespace fast'
+}
+
+@test "changed columns: a collation that staging has as well is there afterwards" {
+  scenario '{"columns": {"model.shop.customers": "country collate \"C\" as place"}}'
+  deploy
+  assert_status 0
+  scenario '{"columns": {"model.shop.customers": "country collate \"C\" as place, 1 as weight"}}'
+  deploy
+  assert_status 0
+  assert_sql "select collation_name from information_schema.columns
+    where table_schema = 'mart' and table_name = 'customers' and column_name = 'place'" C
+}
+
 @test "changed columns with a view elsewhere that reads the table: the view goes on, over the new one" {
   sql 'create schema reports'
   sql 'create view reports.countries as select country, customer_id from mart.customers'

@@ -120,6 +120,23 @@ static void staging_has_the_last_word_on_a_constraint(void **state)
 	assert_false(loses(&from, "parent", "FOREIGN KEY (id) REFERENCES mart.p(id)"));
 }
 
+static void what_another_table_lacks(void **state)
+{
+	const char *const had[] = { "collation C of column id", "compression of column gone",
+				    "tablespace fast" };
+	const char *const has[] = { "tablespace fast" };
+	const struct table was = { COLUMNS(COLUMN("id", "text"), COLUMN("gone", "text")),
+				   .settings = had, .setting_count = 3 };
+	const struct table now = { COLUMNS(COLUMN("id", "text")), .settings = has,
+				   .setting_count = 1 };
+	struct strv lost CLEANUP(strv_release) = STRV_INIT;
+
+	(void)state;
+	table_list_lost(dialect_find("postgres"), &was, &now, &lost);
+	assert_int_equal(lost.n, 1);
+	assert_string_equal(lost.v[0], "collation C of column id");
+}
+
 static void a_foreign_key_is_known_by_its_definition(void **state)
 {
 	const struct table_part key = { .definition = "FOREIGN KEY (a) REFERENCES b(c)" };
@@ -138,6 +155,7 @@ int main(void)
 		cmocka_unit_test(an_index_is_what_it_is_defined_as),
 		cmocka_unit_test(a_part_goes_with_its_column),
 		cmocka_unit_test(staging_has_the_last_word_on_a_constraint),
+		cmocka_unit_test(what_another_table_lacks),
 		cmocka_unit_test(a_foreign_key_is_known_by_its_definition),
 	};
 

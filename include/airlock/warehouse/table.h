@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "airlock/base/strv.h"
 #include "airlock/warehouse/relation.h"
 
 struct table_column {
@@ -66,6 +67,9 @@ struct table {
 	size_t refuse_count;
 	const char *const *refuses_exchange;
 	size_t refuse_exchange_count;
+	/* What else it has that another one may lack ("collation C of column name"). */
+	const char *const *settings;
+	size_t setting_count;
 	/* "role grantee" of each that was given for itself, sorted, in lines; NULL: not known. */
 	const char *privileges;
 	/* The statement that makes it, with its policies and tags; NULL: it was not read. */
@@ -93,6 +97,9 @@ bool table_extends_columns(const struct table *before, const struct table *after
 bool table_same_text(const char *a, const char *b);
 /* The same object, or none on both sides. */
 bool table_same_object(const struct table *a, const struct table *b);
+/* Adds the settings of `was` that `now` has not, but for those of columns that went. */
+void table_list_lost(const struct dialect *dialect, const struct table *was,
+		     const struct table *now, struct strv *lost);
 
 bool table_is_view(const struct table *table);
 bool table_is_materialized(const struct table *table); /* a view with rows of its own */

@@ -142,7 +142,27 @@ select json_build_object(
                 and a.attstorage <> t.typstorage
             union all select 'security label of ' || l.provider from pg_seclabel l
                 where l.objoid = c.oid and l.classoid = 'pg_class'::regclass
-        ) f)
+        ) f),
+    'settings', (
+        select json_agg(what order by what) from (
+            select 'collation ' || l.collname || ' of column ' || a.attname as what
+                from pg_attribute a join pg_type t on t.oid = a.atttypid
+                join pg_collation l on l.oid = a.attcollation
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                and a.attcollation <> t.typcollation
+            union all select 'compression of column ' || a.attname from pg_attribute a
+                where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped
+                and to_jsonb(a) ->> 'attcompression' <> ''
+            union all select 'storage options of its long values' from pg_class b
+                where b.oid = c.reltoastrelid and b.reloptions is not null
+            union all select 'tablespace ' || b.spcname from pg_tablespace b
+                where b.oid = c.reltablespace
+            union all select 'tablespace ' || b.spcname || ' of index ' || i.relname
+                from pg_index x join pg_class i on i.oid = x.indexrelid
+                join pg_tablespace b on b.oid = i.reltablespace where x.indrelid = c.oid
+            union all select 'access method ' || m.amname from pg_am m
+                where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
+        ) f where c.relkind in ('r', 'p'))
 )::text
 from p, found w
 join pg_class c on c.oid = w.oid
