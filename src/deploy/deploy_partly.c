@@ -404,9 +404,9 @@ static bool has_ended(const struct deploy *deploy, const struct err *err)
 	return err->code == ERR_WAREHOUSE && deploy->sides.dialect->is_answer(err->message);
 }
 
-int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err)
+int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err,
+			 struct err *unread)
 {
-	struct err unread CLEANUP(err_release) = ERR_INIT;
 	bool ended = is_one_by_one(deploy) && has_ended(deploy, err);
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 	size_t of = deploy->final_plan.table_count;
@@ -416,10 +416,14 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 	*ret_partly = false;
 	if (!is_one_by_one(deploy))
 		return 0;
-	if (count_changed(deploy, &n, &gone, &unread) < 0)
+	if (count_changed(deploy, &n, &gone, unread) < 0)
 		return -1;
-	if (n + gone.n == 0 && !deploy_goes_on(deploy))
-		return ended ? 0 : -1;
+	if (n + gone.n == 0 && !deploy_goes_on(deploy)) {
+		if (ended)
+			return 0;
+		return err_set(unread, ERR_OUTCOME_UNKNOWN,
+			       "nothing of it is there yet, and the service did not answer");
+	}
 	deploy_name_publish_failure(err);
 	char *why CLEANUP(mem_free_string) = mem_strdup(err->message);
 

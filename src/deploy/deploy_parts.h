@@ -218,8 +218,9 @@ void deploy_note_containers(const struct deploy *deploy, json_t *detail);
 void deploy_note_before(const struct deploy *deploy, const struct route *route,
 			const struct observed *picture, json_t *intended);
 /* Of a publish that failed and has no record: says how much of it is done, and leaves it to a
- * resume if that is anything. -1: that cannot be known yet. */
-int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err);
+ * resume if that is anything. -1: that cannot be known yet, `unread` says why. */
+int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err,
+			 struct err *unread);
 /* ERR_OUTCOME_UNKNOWN when it may have changed production, and nobody can say that it did not. */
 int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err);
 /* deploy_rest.c. A failing build is judged: what of it is good, for the end of this deployment. */

@@ -170,19 +170,18 @@ void deploy_name_publish_failure(struct err *err)
 
 /* After a publish whose end is not known: waits for the transaction if it still runs, makes the
  * fence useless for it, and reads whether its record is there. 1 published, 0 not, -1 unknown. */
-static int probe(struct deploy *deploy)
+static int probe(struct deploy *deploy, struct err *err)
 {
 	struct strv raise CLEANUP(strv_release) = STRV_INIT;
 	struct strv query CLEANUP(strv_release) = STRV_INIT;
 	struct ops ops CLEANUP(ops_release) = OPS_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
-	struct err ignored CLEANUP(err_release) = ERR_INIT;
 
-	if (state_push_raise(&deploy->state, &raise, &ignored) < 0 ||
-	    state_push_probe(&deploy->state, &query, &ignored) < 0 ||
-	    executor_add_statements(&deploy->executor, &raise, false, &ops, &ignored) < 0 ||
-	    executor_add_statements(&deploy->executor, &query, true, &ops, &ignored) < 0 ||
-	    executor_run_ops(&deploy->executor, &ops, true, &reply, &ignored) < 0)
+	if (state_push_raise(&deploy->state, &raise, err) < 0 ||
+	    state_push_probe(&deploy->state, &query, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &raise, false, &ops, err) < 0 ||
+	    executor_add_statements(&deploy->executor, &query, true, &ops, err) < 0 ||
+	    executor_run_ops(&deploy->executor, &ops, true, &reply, err) < 0)
 		return -1;
 	return js_get_bool(json_array_get(reply.rows[raise.n], 0), "published", false);
 }
@@ -207,12 +206,14 @@ static void publish_waits_release(struct publish_waits *waits)
 static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, bool *ret_partly,
 			  struct err *err)
 {
+	struct err unread CLEANUP(err_release) = ERR_INIT;
+
 	*ret_partly = false;
 	if (executor_sent_nothing(&deploy->executor, reply, err))
 		return -1;
-	int published = probe(deploy);
+	int published = probe(deploy, &unread);
 
-	if (published == 0 && deploy_settle_partly(deploy, ret_partly, err) < 0)
+	if (published == 0 && deploy_settle_partly(deploy, ret_partly, err, &unread) < 0)
 		published = -1;
 	switch (published) {
 	case 1:
@@ -229,8 +230,8 @@ static int settle_publish(struct deploy *deploy, const struct ops_reply *reply, 
 		return -1;
 	default:
 		err_set(err, ERR_OUTCOME_UNKNOWN,
-			"the publish failed and whether it was committed cannot be read: %s",
-			err->message);
+			"the publish failed and whether it was committed cannot be read (%.*s): %s",
+			(int)strcspn(unread.message, "\n"), unread.message, err->message);
 		return deploy_leave_unknown(deploy, err);
 	}
 }

@@ -38,6 +38,17 @@ newest() {
     "$(airlock history --from staging --to prod --json 2>/dev/null)"
 }
 
+@test "what becomes of a publish whose answer is lost, and which nobody can ask for: unknown, and why" {
+  DIRECT_TRACE=$BATS_TEST_TMPDIR/trace \
+    DIRECT_FAULT='run-operation/4.0:after:crash run-operation/5.0:before:error=nobody_is_there' deploy
+  assert_status 71
+  assert_says 'whether it was committed cannot be read (' 'nobody is there' 'airlock resume'
+  settle resume "$(newest)"
+  assert_status 0
+  assert_json 'd["outcome"]' published
+  [ "$(amount)" = 59.90 ]
+}
+
 @test "killed in the build: resume runs it again under its id, and twice is the same as once" {
   AIRLOCK_DBT=$REAL
   killed build after
