@@ -66,15 +66,16 @@ def one_of_each_place(cases):
 
 
 def choose_tries(cases, options):
-    """What is a step, a command or a commit with every follow-up, what is inside with the next of them. All of
-    them in an order of chance, always the same: a run that is ended early has met something of everything."""
+    """What is a step, a command or a commit with every follow-up, and then what is inside with the next of
+    them. Both in an order of chance, always the same: a run that is ended early has met something of everything."""
     if not options.all or options.real:
         return list(zip(cases, itertools.cycle(FOLLOWUPS)))
     whole = [case for case in cases if case.is_whole or case.is_commit or options.only]
     inside = [] if options.only else [case for case in cases if not (case.is_whole or case.is_commit)]
-    tries = [*itertools.product(whole, FOLLOWUPS), *zip(inside, itertools.cycle(FOLLOWUPS))]
-    random.Random(len(tries)).shuffle(tries)
-    return tries
+    parts = [list(itertools.product(whole, FOLLOWUPS)), list(zip(inside, itertools.cycle(FOLLOWUPS)))]
+    for tries in parts:
+        random.Random(len(tries)).shuffle(tries)
+    return [*parts[0], *parts[1]]
 
 
 def try_case(world, case, followup):
