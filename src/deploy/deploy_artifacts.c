@@ -43,24 +43,43 @@ int deploy_write_state(struct deploy *deploy, struct err *err)
 	return copy_manifest(deploy, sides->to_side.name, sides->to_manifest, directory, err);
 }
 
+/* Both are there before the first one gets its name: they are of one deployment. */
 static int write_published(struct deploy *deploy, struct err *err)
 {
+	static const char *const files[] = { "run_results.json", "manifest.json" };
 	const struct sides *sides = &deploy->sides;
 	char *directory CLEANUP(mem_free_string) = fs_join(sides->home, "published");
-	char *built CLEANUP(mem_free_string) = sides_build_path(sides, "run_results.json");
-	char *results CLEANUP(mem_free_string) = fs_join(directory, "run_results.json");
+	char *coming CLEANUP(mem_free_string) = fs_join(sides->home, "published.coming");
+	char *built CLEANUP(mem_free_string) = sides_build_path(sides, files[0]);
+	char *results CLEANUP(mem_free_string) = fs_join(coming, files[0]);
 
-	if (fs_make_directories(directory, err) < 0 || fs_copy(built, results, err) < 0)
+	if (fs_make_directories(directory, err) < 0 || fs_make_directories(coming, err) < 0 ||
+	    fs_copy(built, results, err) < 0 ||
+	    copy_manifest(deploy, sides->to_side.name,
+			  sides->to ? sides->to_manifest : sides->from_manifest, coming, err) < 0)
 		return -1;
-	return copy_manifest(deploy, sides->to_side.name,
-			     sides->to ? sides->to_manifest : sides->from_manifest, directory, err);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		char *from CLEANUP(mem_free_string) = fs_join(coming, files[i]);
+		char *to CLEANUP(mem_free_string) = fs_join(directory, files[i]);
+
+		if (fs_rename(from, to, err) < 0)
+			return -1;
+	}
+	return fs_remove_directory(coming, err);
 }
 
-/* What is published stays so when these cannot be written. */
+/* What is published stays so when these cannot be written. Where nodes were left out because they
+ * had failed, production is not what this manifest says: the older one finds more to build. */
 void deploy_write_published(struct deploy *deploy)
 {
 	struct err err CLEANUP(err_release) = ERR_INIT;
 
+	if (deploy->basis && !deploy->retries) {
+		deploy->request.reporter->note(deploy->request.reporter,
+					       "target/airlock/published stays what it was: only "
+					       "the rest of a deployment was published");
+		return;
+	}
 	if (!deploy->audited || deploy->rolled_back || write_published(deploy, &err) == 0)
 		return;
 	char *text CLEANUP(mem_free_string) = mem_printf(

@@ -102,11 +102,39 @@ offered() { # offered WORD: the line of `next` with it, run
     -s customers orders revenue_by_day --yes --json
   assert_status 1
   id=$(json 'd["id"]')
+  kept=$(cksum target/airlock/published/*)
   run --separate-stderr airlock publish "$id" --exclude customers+ "${WHERE[@]}" --json
   assert_status 0
   refute_says 'prepare:'
+  assert_says 'target/airlock/published stays what it was'
+  [ "$(cksum target/airlock/published/*)" = "$kept" ]
   assert_json 'sorted(p["unique_id"] for p in d["published"])' \
     '["model.shop.orders", "model.shop.revenue_by_day"]'
+}
+
+# bats test_tags=engine:any
+@test "production-rollback: --retry builds the rest over what is staged, without another copy of production" {
+  AIRLOCK_DBT=$DIRECT
+  scenario '{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}'
+  dbt -q build --target prod -s +stg_customers +revenue_by_day --exclude orders revenue_by_day
+  remember_production
+  run --separate-stderr airlock deploy production-rollback --from staging --to prod \
+    -s customers orders revenue_by_day --yes --json
+  assert_status 1
+  assert_production_unchanged
+  id=$(json 'd["id"]')
+  unset DIRECT_SCENARIO
+  kept=$(cksum target/airlock/published/*)
+  run --separate-stderr airlock deploy --retry "$id" "${WHERE[@]}" --json
+  assert_status 0
+  refute_says 'prepare:'
+  [ "$(cksum target/airlock/published/*)" != "$kept" ]
+  [ ! -e target/airlock/published.coming ]
+  assert_json 'sorted(p["unique_id"] for p in d["published"])' \
+    '["model.shop.customers", "model.shop.orders", "model.shop.revenue_by_day"]'
+  for table in customers orders revenue_by_day; do
+    assert_sql "select count(*) from (select * from mart.$table except select * from stage.$table) x" 0
+  done
 }
 
 # bats test_tags=engine:any
