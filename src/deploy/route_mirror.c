@@ -10,6 +10,14 @@ enum { MAX_FOLLOWED = 1000 };
 static void check_one_relation(const struct config *config, struct routes *routes,
 			       const struct route *route)
 {
+	if (strcmp(route->from.database, DIALECT_STAGING_FILE) == 0) {
+		route_conflict(routes, ERR_ROUTE_CONFLICT, route->node->unique_id,
+			       "deploy it with wac or production-rollback",
+			       "'%s' is in the raw layer, and blue-green exchanges the whole file: "
+			       "the raw layer is one relation on every side",
+			       route->node->unique_id);
+		return;
+	}
 	char *from CLEANUP(mem_free_string) = relation_display(&route->from);
 	char *to CLEANUP(mem_free_string) = relation_display(&route->to);
 

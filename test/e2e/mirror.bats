@@ -276,6 +276,33 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   [ "$(rows)" = '8|13|12' ]
 }
 
+# bats test_tags=engine:any,exhaustive
+@test "blue-green over a mirror: schemas change places, the raw layer stays; a file would take it along" {
+  airlock mirror refresh
+  if [ "$ENGINE" = duckdb ]; then
+    mkdir -p green
+    run airlock plan blue-green --from blue_green --to prod --exclude customers_history -- --full-refresh
+    assert_status 125
+    assert_says "'model.shop.mirror_orders' is in the raw layer, and blue-green exchanges the whole file" 'with wac'
+    refute_says generate_schema_name
+    return
+  fi
+  raw=$(sql "select 'raw'::regnamespace::oid")
+  for customer in 8 9; do
+    run airlock deploy blue-green --from green --to prod --exclude customers_history --yes -- --full-refresh
+    assert_status 0
+    assert_sql 'select count(*) from mart.customers' $customer
+    sql "insert into shop_source.customers select * from shop_source.customers where id = 1"
+    sql "update shop_source.customers set id = 900 where ctid = (select max(ctid) from shop_source.customers)"
+    airlock mirror refresh
+    assert_sql "select 'raw'::regnamespace::oid" "$raw"
+  done
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_sql 'select count(*) from mart.customers' 8
+  [ "$(rows)" = '10|12|12' ]
+}
+
 # bats test_tags=engine:any
 @test "refused: a model that reads a source past the mirror, a raw layer of two relations" {
   echo "select * from {{ source('shop', 'orders') }}" >models/mart/open_orders.sql
