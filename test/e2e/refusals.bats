@@ -51,6 +51,18 @@ tags_to_clone_only() {
   refused exclude
 }
 
+@test "an empty scope, whatever the strategy" {
+  mkdir -p green
+  for way in 'deploy wac --from staging' 'deploy production-rollback --from staging' \
+    'deploy blue-green --from blue_green' 'deploy wap --from prod_audit --publish-by copy' \
+    'deploy wap --from prod_audit --publish-by rebuild' 'publish wac --from staging'; do
+    # shellcheck disable=SC2086
+    run --separate-stderr airlock $way --to prod --tags mart --exclude tag:mart --yes --json
+    refused 'production was not changed'
+    assert_json 'd["error"]["code"], d["outcome"]' '["scope-empty", "failed"]'
+  done
+}
+
 @test "an unknown tag" {
   run airlock deploy wac --from staging --to prod --tags mart,martt --yes
   refused martt
