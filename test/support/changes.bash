@@ -47,7 +47,17 @@ columns_change() {
 }
 
 # A table where the model is a view, and a view where it is a table.
+# Of what changes its kind: who owns it, who may do what with it and with its columns. Nothing on DuckDB.
+given_to_kinds() {
+  [ "$ENGINE" = postgres ] || return 0
+  sql "select c.relname, pg_get_userbyid(c.relowner), array(select unnest(c.relacl)::text order by 1),
+      (select string_agg(a.attname || a.attacl::text, ' ' order by 1) from pg_attribute a where a.attrelid = c.oid)
+    from pg_class c where c.relnamespace = 'mart'::regnamespace
+    and c.relname in ('open_orders', 'revenue_by_day') order by 1"
+}
+
 kinds_change() {
+  local given
   sql 'create schema aside'
   sql 'create table aside.days as select * from mart.revenue_by_day'
   sql 'drop table mart.revenue_by_day'
@@ -55,8 +65,18 @@ kinds_change() {
   sql 'create table aside.open as select * from mart.open_orders'
   sql 'drop view mart.open_orders'
   sql 'create table mart.open_orders as select * from aside.open'
+  if [ "$ENGINE" = postgres ]; then
+    sql 'drop role if exists reader'
+    sql 'create role reader; grant usage on schema mart to reader;
+      grant select on mart.open_orders to reader with grant option;
+      grant select on mart.revenue_by_day to public;
+      grant select (order_id) on mart.open_orders to public;
+      grant select (ordered_on), update (ordered_on) on mart.revenue_by_day to reader'
+  fi
+  given=$(given_to_kinds)
   remember_production
   assert_published "$@"
+  [ "$(given_to_kinds)" = "$given" ] || fail "$given" "is now:" "$(given_to_kinds)"
   assert_sql "select count(*) from information_schema.tables where table_schema = 'mart'
     and (table_name, table_type) in (('open_orders', 'VIEW'), ('revenue_by_day', 'BASE TABLE'))" "$KINDS"
   assert_sql 'select count(*) from mart.open_orders' 5
