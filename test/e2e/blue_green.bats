@@ -426,6 +426,34 @@ refused() { # refused WORDS...: nothing happened
   what_people_gave_stays
 }
 
+@test "functions that both sides have keep production's owners, privileges and comments" {
+  sql "create role librarian; create role visitor; grant create, usage on schema mart to librarian;
+    grant librarian, visitor to current_user;
+    create schema if not exists green_mart;
+    create function mart.half(n int) returns int language sql as 'select n / 2';
+    create function green_mart.half(n int) returns int language sql as 'select n / 2';
+    alter function mart.half owner to librarian;
+    revoke execute on function mart.half from public; grant execute on function mart.half to visitor with grant option;
+    grant execute on function green_mart.half to visitor;
+    comment on function mart.half is 'by hand';
+    alter default privileges in schema mart revoke execute on functions from public;
+    alter default privileges in schema mart grant execute on functions to visitor;
+    alter default privileges in schema mart grant select on sequences to visitor;
+    alter default privileges in schema mart grant usage on types to visitor;
+    alter default privileges in schema green_mart grant select on tables to visitor"
+  remember_production
+  shape >"$BATS_TEST_TMPDIR/shape.before"
+  change_data
+  blue_green
+  assert_status 0
+  assert_country CH
+  shape >"$BATS_TEST_TMPDIR/shape.after"
+  diff "$BATS_TEST_TMPDIR"/shape.{before,after}
+  run airlock rollback --from green --to prod --yes
+  assert_status 0
+  assert_production_unchanged
+}
+
 @test "what a new table would not have is named before anything is built" {
   sql 'alter role current_user set allow_in_place_tablespaces = on'
   sql "create tablespace fast location ''"

@@ -47,10 +47,15 @@ SQL
 
 @test "what PostgreSQL has besides" {
   [ "$ENGINE" = postgres ] || return 0
-  sql 'create table t (a int, b int)'
-  sql 'create role reader; create role other'
+  sql 'create table t (a int, b int, long text)'
+  sql 'create role reader; create role other; create access method heap2 type table handler heap_tableam_handler'
   sql "create function f() returns trigger language plpgsql as 'begin return new; end'"
   assert_sees_each_change <<'SQL'
+comment on function f() is 'x'
+revoke execute on function f() from public
+alter function f() owner to reader
+alter table t set (toast.autovacuum_enabled = off)
+alter table t set access method heap2
 grant select on t to reader
 grant select (a) on t to other
 grant usage on schema public to reader

@@ -25,7 +25,10 @@ POSTGRES = {
          where n.oid is null or {mine}""",
     "relation": """
         select c.oid::regclass, relkind, pg_get_userbyid(relowner), relpersistence, relrowsecurity,
-               relforcerowsecurity, relreplident, relispartition, reloptions,
+               relforcerowsecurity, relreplident, relispartition, relispopulated, reloptions,
+               (select amname from pg_am a where a.oid = c.relam),
+               (select spcname from pg_tablespace s where s.oid = c.reltablespace),
+               (select l.reloptions from pg_class l where l.oid = c.reltoastrelid),
                obj_description(c.oid, 'pg_class')
           from {relations}""",
     "grant": """
@@ -78,7 +81,9 @@ POSTGRES = {
         select inhrelid::regclass, inhparent::regclass, pg_get_expr(relpartbound, c.oid)
           from pg_inherits join {relations} on c.oid = inhrelid""",
     "function": """
-        select p.oid::regprocedure, pg_get_functiondef(p.oid), proacl
+        select p.oid::regprocedure, pg_get_functiondef(p.oid), pg_get_userbyid(proowner),
+               array(select a::text from unnest(coalesce(proacl, acldefault('f', proowner))) a order by 1),
+               obj_description(p.oid, 'pg_proc')
           from pg_proc p join pg_namespace n on n.oid = pronamespace
          where prokind in ('f', 'p') and {mine}""",
 }
