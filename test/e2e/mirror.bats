@@ -322,6 +322,43 @@ traced() {
   export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace DIRECT_RECORDED=$ROOT/test/support/direct/recorded/mirror
 }
 
+# SQL in front of the operation that exchanges what was copied and compared.
+meanwhile() { # meanwhile SQL
+  AIRLOCK_DBT=$DIRECT
+  fake_dbt run-operation "if [ ! -e '$BATS_TEST_TMPDIR/meanwhile' ] &&
+    grep -q airlock-count target/airlock/ops/*/macros/airlock_ops.sql; then
+      touch '$BATS_TEST_TMPDIR/meanwhile'
+      '$PYTHON' '$ROOT/test/support/sql.py' \"$1\"
+    fi"
+}
+
+# bats test_tags=exhaustive
+@test "refresh: what somebody changes between the comparison and the exchange, on either side: 73" {
+  run airlock mirror refresh
+  assert_status 0
+  sql "insert into shop_source.orders select 900, customer_id, ordered_on, status, currency
+    from shop_source.orders where id = 101"
+  meanwhile 'insert into raw.orders select * from raw.orders where id = 101'
+  run airlock mirror refresh
+  assert_status 73
+  assert_says 'raw.orders' 'changed by somebody else' 'production was not changed'
+  [ "$(rows)" = '8|13|12' ]
+  sql 'delete from raw.orders where id = 101'
+  for copy in 'delete from' 'drop table'; do
+    rm "$BATS_TEST_TMPDIR/meanwhile"
+    meanwhile "$copy \$('$PYTHON' '$ROOT/test/support/sql.py' \"select 'airlock.' || max(table_name)
+      from information_schema.tables where table_name like 'mirror%'\")"
+    remember_production
+    run airlock mirror refresh
+    [ "$status" -ne 0 ] || fail "$output"
+    [ -e "$BATS_TEST_TMPDIR/meanwhile" ]
+    assert_production_unchanged
+  done
+  run airlock mirror refresh
+  assert_status 0
+  [ "$(rows)" = '8|13|12' ]
+}
+
 # bats test_tags=engine:postgres
 @test "refresh: what the warehouse undid says nothing of a source, which is copied again" {
   run airlock mirror refresh
