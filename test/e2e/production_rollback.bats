@@ -97,6 +97,28 @@ assert_as_in_place() {
   assert_sql 'select count(*) from history.customers_history where customer_id = 4' 2
 }
 
+# bats test_tags=exhaustive
+@test "on_schema_change: columns come and go as in place, and the rows of production stay" {
+  for change in append_new_columns sync_all_columns; do
+    thaw
+    AIRLOCK_DBT=$REAL
+    [ "$ENGINE" != duckdb ] || sql 'drop index mart.one_day' # no table that has one takes a column there
+    sed -i "s/unique_key='ordered_on'/unique_key='ordered_on', on_schema_change='$change'/
+      s/^  count(\*) as orders,/&\n  min(order_id) as first_order,/" models/mart/revenue_by_day.sql
+    [ "$change" = append_new_columns ] || sed -i '/revenue_eur/d; s/first_order,/first_order/' models/mart/revenue_by_day.sql
+    (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
+    roll
+    assert_status 0
+    assert_as_in_place
+    assert_sql "select count(*) from mart.revenue_by_day where ordered_on = date '2024-12-31' and first_order is null" 1
+    roll
+    assert_status 0
+    assert_as_in_place
+  done
+  assert_sql "select count(*) from information_schema.columns where table_schema = 'mart'
+    and table_name = 'revenue_by_day' and column_name in ('revenue_eur', 'first_order')" 1
+}
+
 @test "what is not selected is read from production, whatever staging holds" {
   sql 'create schema stage'
   sql 'create view stage.int_orders_in_euros as select * from intermediate.int_orders_in_euros where 1 = 0'
