@@ -259,6 +259,38 @@ refused() { # refused WORDS...: nothing happened
   assert_sql 'select count(*) from mart.orders' 12
 }
 
+@test "who has the old file open goes on reading it when its name leads to the new one" {
+  change_data
+  cat >"$BATS_TEST_TMPDIR/hold.py" <<'EOF'
+import os, sys, time
+import duckdb
+path, ready = sys.argv[1:]
+connection = duckdb.connect(path, read_only=True)
+old = os.stat(path).st_ino
+ask = lambda: connection.execute("select country from mart.customers where customer_id = 4").fetchall()
+before = ask()
+open(ready, "w").close()
+while os.stat(path).st_ino == old:
+    time.sleep(0.02)
+print(before == ask(), before[0][0], len(connection.execute("select * from mart.orders").fetchall()))
+EOF
+  # shellcheck disable=SC2016
+  fake_dbt run-operation '"'"$AIRLOCK_DBT"'" "$@"; code=$?
+    if grep -q "checkpoint airlock_staging" "$WORK"/project/target/airlock/ops/*/macros/*.sql &&
+      [ ! -e "$BATS_TEST_TMPDIR/ready" ]; then
+      setsid "$PYTHON" "$BATS_TEST_TMPDIR/hold.py" "$SHOP_DUCKDB" "$BATS_TEST_TMPDIR/ready" \
+        >"$BATS_TEST_TMPDIR/held" 2>&1 </dev/null &
+      for _ in $(seq 100); do [ ! -e "$BATS_TEST_TMPDIR/ready" ] || break; sleep 0.1; done; fi
+    exit $code'
+  export PYTHON
+  blue_green
+  assert_status 0
+  assert_country CH
+  [ -e "$BATS_TEST_TMPDIR/ready" ]
+  for _ in $(seq 100); do [ ! -s "$BATS_TEST_TMPDIR/held" ] || break; sleep 0.1; done
+  [ "$(cat "$BATS_TEST_TMPDIR/held")" = 'True IT 12' ] || fail "$(cat "$BATS_TEST_TMPDIR/held")"
+}
+
 @test "what another program writes between the comparison and the exchange is not lost" {
   change_data
   # shellcheck disable=SC2016
