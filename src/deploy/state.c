@@ -251,7 +251,7 @@ int state_push_list(const struct state *state, struct strv *queries, struct err 
 }
 
 /* Where each statement stands alone, each costs a round trip: they are one. */
-static void push_joined(const struct state *state, const struct strv *parts, const char *separator,
+static void push_together(const struct state *state, const struct strv *parts, const char *separator,
 			struct strv *statements)
 {
 	if (state->dialect->transaction == DIALECT_TRANSACTION_NONE && parts->n > 0)
@@ -268,7 +268,7 @@ int state_push_phase(const struct state *state, const char *phase, struct strv *
 	for (size_t i = 0; i < state->held_count; i++)
 		if (push_lock(state, DIALECT_FENCE_CHECK, i, phase, &fences, err) < 0)
 			return -1;
-	push_joined(state, &fences, "; ", statements);
+	push_together(state, &fences, "; ", statements);
 	return 0;
 }
 
@@ -278,7 +278,7 @@ int state_push_guard(const struct state *state, struct strv *statements, struct 
 
 	if (push_locks(state, DIALECT_FENCE_HELD, 0, state->held_count, &guards, err) < 0)
 		return -1;
-	push_joined(state, &guards, " union all ", statements);
+	push_together(state, &guards, " union all ", statements);
 	return 0;
 }
 

@@ -123,7 +123,8 @@ def of_gc(world, foreign=("by_hand",)):
         (not report["unfinished"], f"without an end: {report['unfinished']}"),
         (all(point["state"] != "foreign" or point in held for point in points), f"foreign: {points}"),
         (len(kept) == len({point["of"] for point in kept}), f"several of one: {kept}"),
-        (report["dropped"] == len(points) - len(kept) - len(held) + len(copies), f"dropped {report['outcome']} of {points}"),
+        (report["dropped"] == len(points) - len(kept) - len(held) + len(copies),
+         f"dropped {report['outcome']} of {points}"),
         (len(left) == len(kept) + len(held), f"others are left: {left}"),
         (not copies_left, f"side copies are left: {copies_left}"),
     )

@@ -191,7 +191,8 @@ class World:
         return {"snowflake": "SHOP_SF", "bigquery": "SHOP_BQ"}[self.engine]
 
     def _make_sources(self):
-        self._change("dbt_project.yml", "\n  airlock:\n", "\n  mirror: true\n  airlock:\n    mirror: {raw: 'tag:raw'}\n")
+        mirror = "\n  mirror: true\n  airlock:\n    mirror: {raw: 'tag:raw'}\n"
+        self._change("dbt_project.yml", "\n  airlock:\n", mirror)
         self._change("dbt_project.yml", "\"{{ var('mirror', false) }}\"", "true")
         self.environment["DIRECT_RECORDED"] = str(DIRECT.parent / "recorded/mirror")
         self._build("prod", "--select", "raw_customers", "raw_orders", "raw_payments")

@@ -90,7 +90,8 @@ class Session:
         """Somewhere in what airlock itself does; or nowhere, when it does not come that far."""
         chance = self.chance
         kind = chance.choice(("error", "crash", "crash-airlock", "lost", "mute"))
-        fault = f"run-operation/{chance.randint(1, 5)}.{chance.randint(0, 8)}:{chance.choice(('before', 'after'))}:{kind}"
+        call, when = f"{chance.randint(1, 5)}.{chance.randint(0, 8)}", chance.choice(("before", "after"))
+        fault = f"run-operation/{call}:{when}:{kind}"
         rebuilds = self.ground.strategy.rebuilds
         may_be_mixed = rebuilds or self.ground.strategy.mirrors
         if rebuilds and chance.random() < 0.7:
