@@ -39,6 +39,20 @@ mart() {
   assert_sql "select seconds from mart.pages where page = 'prices'" 89
 }
 
+# bats test_tags=exhaustive
+@test "publish: what the audit side holds is tested there, and then copied or made anew" {
+  for way in copy rebuild; do
+    thaw
+    dbt --quiet build --target prod_audit
+    run --separate-stderr airlock publish wap --from prod_audit --to prod --tags mart --publish-by $way --yes --json
+    assert_status 0
+    refute_says 'build: build and test'
+    assert_json '(d["tests"]["passed"], len(d["published"]))' '[4, 2]'
+    [ "$(mart)" = "$(sql 'select page, visits, seconds from unaudited.pages order by page')" ]
+    assert_sql "select seconds from mart.pages where page = 'prices'" 89
+  done
+}
+
 # bats test_tags=engine:any
 @test "the plan lists the shared layer" {
   run airlock plan wap --from prod_audit --to prod --tags mart --publish-by copy
