@@ -251,8 +251,8 @@ int state_push_list(const struct state *state, struct strv *queries, struct err 
 }
 
 /* Where each statement stands alone, each costs a round trip: they are one. */
-static void push_together(const struct state *state, const struct strv *parts, const char *separator,
-			struct strv *statements)
+static void push_together(const struct state *state, const struct strv *parts,
+			  const char *separator, struct strv *statements)
 {
 	if (state->dialect->transaction == DIALECT_TRANSACTION_NONE && parts->n > 0)
 		strv_take(statements, strv_join(parts, separator));
