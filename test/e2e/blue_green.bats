@@ -239,6 +239,7 @@ refused() { # refused WORDS...: nothing happened
   assert_country CH
 }
 
+# bats test_tags=exhaustive
 @test "a deployment drops what is expired behind its publish" {
   for round in 1 2; do
     blue_green --keep-for 0
@@ -282,6 +283,7 @@ refused() { # refused WORDS...: nothing happened
   assert_country CH
 }
 
+# bats test_tags=exhaustive
 @test "what failed is built once more on top of what is good, and the schemas change places" {
   change_data
   DIRECT_SCENARIO='{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}' \
@@ -298,6 +300,7 @@ refused() { # refused WORDS...: nothing happened
   assert_country IT
 }
 
+# bats test_tags=exhaustive
 @test "where only something else failed, what was built and tested is published without another build" {
   change_data
   remember_production

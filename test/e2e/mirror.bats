@@ -260,6 +260,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   assert_sql 'select count(*) from mart.orders' 12
 }
 
+# bats test_tags=engine:any
 @test "production-rollback over a mirror: the next rows of a source come in, and the raw layer is not built" {
   AIRLOCK_DBT=$DIRECT
   airlock mirror refresh
@@ -276,7 +277,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   [ "$(rows)" = '8|13|12' ]
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=exhaustive
 @test "blue-green over a mirror: schemas change places, the raw layer stays; a file would take it along" {
   airlock mirror refresh
   if [ "$ENGINE" = duckdb ]; then

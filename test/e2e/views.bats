@@ -127,6 +127,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
+# bats test_tags=engine:any
 @test "a view that names staging, or reads what is not published, stops the deployment by name" {
   remember_production
   sed -i 's/^where .*/where o.order_id in (select order_id from stage.orders)/' models/mart/open_orders.sql

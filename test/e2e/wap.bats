@@ -62,7 +62,7 @@ mart() {
     "intermediate.int_visits' ('model.classic.int_visits') is shared by both sides"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=exhaustive
 @test "copy: a failing test keeps the marts as they were, and the next run gets through" {
   remember_production
   cp seeds/raw_visits.csv good.csv
@@ -105,7 +105,7 @@ mart() {
   assert_says "analytics.calendar' ('model.classic.calendar') is shared by both sides"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=engine:any,exhaustive
 @test "refused: a test that only production has, unless allow_untested names it" {
   remember_production
   mkdir -p tests
@@ -136,6 +136,7 @@ mart() {
   assert_says published
 }
 
+# bats test_tags=engine:any
 @test "rebuild: a model that fails in production is 70, and rollback puts back what was there" {
   remember_production
   echo "union all select {% if target.name == 'prod' %}'x', cast('x' as integer), 1{% else %}'x', 1, 1{% endif %}" \
