@@ -150,9 +150,11 @@ select json_build_object(
                 where b.oid = c.reltoastrelid and b.reloptions is not null
             union all select 'tablespace ' || b.spcname from pg_tablespace b
                 where b.oid = c.reltablespace
+                and b.spcname <> current_setting('default_tablespace')
             union all select 'tablespace ' || b.spcname || ' of index ' || i.relname
                 from pg_index x join pg_class i on i.oid = x.indexrelid
-                join pg_tablespace b on b.oid = i.reltablespace where x.indrelid = c.oid
+                join pg_tablespace b on b.oid = i.reltablespace
+                where x.indrelid = c.oid and b.spcname <> current_setting('default_tablespace')
             union all select 'access method ' || m.amname from pg_am m
                 where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
         ) f where c.relkind in ('r', 'p'))

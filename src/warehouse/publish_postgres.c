@@ -33,6 +33,17 @@
 	"insert into {to:relation} ({columns:idents}) select {columns:idents} "                    \
 	"from {from:relation}"
 
+/* From staging's table, with LIKE; the other settings are of production's alone. */
+static bool comes_along(const char *setting)
+{
+	static const char *const begins[] = { "collation ", "compression " };
+
+	for (size_t i = 0; i < ARRAY_LEN(begins); i++)
+		if (strncmp(setting, begins[i], strlen(begins[i])) == 0)
+			return true;
+	return false;
+}
+
 static int check_exchange(const struct publish_table *table, struct err *err)
 {
 	const struct table *to = table->to_table;
@@ -40,10 +51,15 @@ static int check_exchange(const struct publish_table *table, struct err *err)
 
 	for (size_t i = 0; i < to->refuse_exchange_count; i++)
 		strv_push(&lost, to->refuses_exchange[i]);
+	for (size_t i = 0; i < to->setting_count; i++)
+		if (!comes_along(to->settings[i]))
+			strv_push(&lost, to->settings[i]);
 	if (table->from_table)
 		table_list_lost(&dialect_postgres, to, table->from_table, &lost);
 	if (lost.n == 0)
 		return 0;
+	strv_sort(&lost);
+	strv_dedup(&lost);
 	char *display CLEANUP(mem_free_string) = relation_display(table->to);
 	char *words CLEANUP(mem_free_string) = strv_join(&lost, ", ");
 
