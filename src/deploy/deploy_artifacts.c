@@ -52,6 +52,7 @@ static int write_published(struct deploy *deploy, struct err *err)
 	char *coming CLEANUP(mem_free_string) = fs_join(sides->home, "published.coming");
 	char *built CLEANUP(mem_free_string) = sides_build_path(sides, files[0]);
 	char *results CLEANUP(mem_free_string) = fs_join(coming, files[0]);
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
 
 	if (fs_make_directories(directory, err) < 0 || fs_make_directories(coming, err) < 0 ||
 	    fs_copy(built, results, err) < 0 ||
@@ -65,7 +66,8 @@ static int write_published(struct deploy *deploy, struct err *err)
 		if (fs_rename(from, to, err) < 0)
 			return -1;
 	}
-	return fs_remove_directory(coming, err);
+	fs_remove_directory(coming, &ignored);
+	return 0;
 }
 
 /* What is published stays so when these cannot be written. Where nodes were left out because they

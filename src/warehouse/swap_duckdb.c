@@ -207,14 +207,6 @@ static int carry_parts(struct strv *statements, const struct dialect *dialect,
 	return push_indexes(statements, dialect, t, err);
 }
 
-static bool has_word(const struct table *table, const char *word)
-{
-	for (size_t i = 0; i < table->refuse_count; i++)
-		if (strcmp(table->refuses[i], word) == 0)
-			return true;
-	return false;
-}
-
 /* What production's table has and no statement gives to one that is there. */
 static int check_lost(const struct dialect *dialect, const struct publish_table *t, struct err *err)
 {
@@ -228,7 +220,7 @@ static int check_lost(const struct dialect *dialect, const struct publish_table 
 		    !table_loses_index(dialect, from, &to->constraints[i]))
 			strv_push(&lost, to->constraints[i].definition);
 	for (size_t i = 0; i < to->refuse_count; i++)
-		if (!has_word(from, to->refuses[i]))
+		if (!table_lists(from->refuses, from->refuse_count, to->refuses[i]))
 			strv_push(&lost, to->refuses[i]);
 	if (lost.n == 0)
 		return 0;

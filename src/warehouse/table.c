@@ -53,10 +53,10 @@ bool table_same_object(const struct table *a, const struct table *b)
 	return a && b ? table_same_text(a->object, b->object) : a == b;
 }
 
-static bool has_setting(const struct table *table, const char *setting)
+bool table_lists(const char *const *words, size_t n, const char *word)
 {
-	for (size_t i = 0; i < table->setting_count; i++)
-		if (strcmp(table->settings[i], setting) == 0)
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i], word) == 0)
 			return true;
 	return false;
 }
@@ -71,7 +71,7 @@ void table_list_lost(const struct dialect *dialect, const struct table *was,
 
 		if (column && !table_column(dialect, now, column + strlen(of_column)))
 			continue;
-		if (!has_setting(now, was->settings[i]))
+		if (!table_lists(now->settings, now->setting_count, was->settings[i]))
 			strv_push(lost, was->settings[i]);
 	}
 }

@@ -178,14 +178,14 @@ grants() {
   assert_says 'that would lose: tablespace fast'
   # What the project does to staging's table the new one has not.
   sql 'alter table mart.customers set tablespace pg_default; alter table mart.customers set access method other'
-  printf '#!/bin/sh\n"%s" "$@" || exit\ncase " $* " in *" build "*) "%s" "%s" "%s" ;; esac\n' "$DIRECT" "$PYTHON" \
-    "$ROOT/test/support/sql.py" 'alter table stage.customers set access method other' >"$BATS_TEST_TMPDIR/dbt"
-  chmod +x "$BATS_TEST_TMPDIR/dbt"
-  AIRLOCK_DBT=$BATS_TEST_TMPDIR/dbt deploy
+  fake_dbt build "'$DIRECT' \"\$@\" || exit
+    $(by_hand 'alter table stage.customers set access method other'); exit"
+  deploy
   assert_status 125
   assert_says 'that would lose: access method other'
   assert_sql "select amname from pg_class c join pg_am a on a.oid = c.relam where c.oid = 'stage.customers'::regclass" other
   sql 'alter table mart.customers set access method heap'
+  AIRLOCK_DBT=$DIRECT
   deploy
   assert_status 0
   sql 'drop tablespace fast'

@@ -289,10 +289,10 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
     return
   fi
   raw=$(sql "select 'raw'::regnamespace::oid")
-  for customer in 8 9; do
+  for customers in 8 9; do
     run airlock deploy blue-green --from green --to prod --exclude customers_history --yes -- --full-refresh
     assert_status 0
-    assert_sql 'select count(*) from mart.customers' $customer
+    assert_sql 'select count(*) from mart.customers' $customers
     sql "insert into shop_source.customers select * from shop_source.customers where id = 1"
     sql "update shop_source.customers set id = 900 where ctid = (select max(ctid) from shop_source.customers)"
     airlock mirror refresh

@@ -46,7 +46,6 @@ columns_change() {
   assert_taken_back
 }
 
-# A table where the model is a view, and a view where it is a table.
 # Of what changes its kind: who owns it, who may do what with it and with its columns. Nothing on DuckDB.
 given_to_kinds() {
   [ "$ENGINE" = postgres ] || return 0
@@ -56,6 +55,7 @@ given_to_kinds() {
     and c.relname in ('open_orders', 'revenue_by_day') order by 1"
 }
 
+# A table where the model is a view, and a view where it is a table.
 kinds_change() {
   local given
   sql 'create schema aside'

@@ -97,6 +97,8 @@ bool table_extends_columns(const struct table *before, const struct table *after
 bool table_same_text(const char *a, const char *b);
 /* The same object, or none on both sides. */
 bool table_same_object(const struct table *a, const struct table *b);
+/* Whether a list of a table, what it refuses or its settings, has the word. */
+bool table_lists(const char *const *words, size_t n, const char *word);
 /* Adds the settings of `was` that `now` has not, but for those of columns that went. */
 void table_list_lost(const struct dialect *dialect, const struct table *was,
 		     const struct table *now, struct strv *lost);
