@@ -111,10 +111,10 @@ static int push_copy(struct strv *statements, const struct dialect *dialect,
 		return -1;
 	if (t->way == PUBLISH_REWRITE
 		    ? postgres_push_pair(statements, dialect, "truncate {a}", t->to, t->to, err) < 0
-		    : postgres_push_pair(statements, dialect,
-					 "create table {a} (like {b} including all excluding "
-					 "comments excluding identity excluding generated)",
-					 t->to, t->from, err) < 0)
+		    : postgres_push_like(statements, dialect, t, t->to,
+					 " excluding comments excluding identity "
+					 "excluding generated",
+					 err) < 0)
 		return -1;
 	return postgres_push_insert(statements, dialect, t, t->to, err);
 }

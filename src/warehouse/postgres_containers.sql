@@ -132,6 +132,7 @@ given as (
         union all select 'access method ' || m.amname from pg_am m
             where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
         union all select 'forced row security' where c.relforcerowsecurity
+        union all select 'unlogged' where c.relpersistence = 'u' and c.relkind in ('r', 'p')
     ) f where p.path is not null
 ),
 -- What people may change of a table without making or dropping anything in the schema.

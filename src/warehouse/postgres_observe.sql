@@ -157,6 +157,7 @@ select json_build_object(
                 where x.indrelid = c.oid and b.spcname <> current_setting('default_tablespace')
             union all select 'access method ' || m.amname from pg_am m
                 where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
+            union all select 'unlogged' where c.relpersistence = 'u'
         ) f where c.relkind in ('r', 'p'))
 )::text
 from p, found w

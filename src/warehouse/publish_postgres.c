@@ -33,10 +33,10 @@
 	"insert into {to:relation} ({columns:idents}) select {columns:idents} "                    \
 	"from {from:relation}"
 
-/* From staging's table, with LIKE; the other settings are of production's alone. */
+/* From staging's table; the other settings are of production's alone. */
 static bool comes_along(const char *setting)
 {
-	static const char *const begins[] = { "collation ", "compression " };
+	static const char *const begins[] = { "collation ", "compression ", "unlogged" };
 
 	for (size_t i = 0; i < ARRAY_LEN(begins); i++)
 		if (strncmp(setting, begins[i], strlen(begins[i])) == 0)
@@ -210,6 +210,20 @@ int postgres_push_pair(struct strv *statements, const struct dialect *dialect,
 	return dialect_push_text(statements, dialect, statement, args, ARRAY_LEN(args), err);
 }
 
+int postgres_push_like(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, const struct relation *table, const char *but,
+		       struct err *err)
+{
+	const struct table *from = t->from_table;
+	const bool is_unlogged =
+		from && table_lists(from->settings, from->setting_count, "unlogged");
+	char *text CLEANUP(mem_free_string) =
+		mem_printf("create %stable {a} (like {b} including all%s)",
+			   is_unlogged ? "unlogged " : "", but);
+
+	return postgres_push_pair(statements, dialect, text, table, t->from, err);
+}
+
 int postgres_push_on(struct strv *statements, const struct dialect *dialect,
 		     const struct relation *table, const char *statement,
 		     const struct postgres_words *words, struct err *err)
@@ -288,8 +302,7 @@ int postgres_push_marker(struct strv *statements, const struct dialect *dialect,
 static int push_new(struct strv *statements, const struct dialect *dialect,
 		    const struct publish_table *t, struct err *err)
 {
-	if (postgres_push_pair(statements, dialect, "create table {a} (like {b} including all)",
-			       t->to, t->from, err) < 0 ||
+	if (postgres_push_like(statements, dialect, t, t->to, "", err) < 0 ||
 	    postgres_push_insert(statements, dialect, t, t->to, err) < 0)
 		return -1;
 	return postgres_push_comments(statements, dialect, t, t->to, t->from_table, err);

@@ -35,13 +35,19 @@ int postgres_push_on(struct strv *statements, const struct dialect *dialect,
 		     const struct relation *table, const char *statement,
 		     const struct postgres_words *words, struct err *err);
 
-/* A statement about two relations, {a} and {b}. */
 /* An index or constraint, with its name and comment. */
 int postgres_push_part(struct strv *statements, const struct dialect *dialect,
 		       const struct relation *on, const struct table_part *part, bool is_constraint,
 		       struct err *err);
+/* A statement about two relations, {a} and {b}. */
 int postgres_push_pair(struct strv *statements, const struct dialect *dialect,
 		       const char *statement, const struct relation *a, const struct relation *b,
+		       struct err *err);
+
+/* An empty table like staging's, logged or not as that one is; `but` is SQL behind INCLUDING ALL.
+ */
+int postgres_push_like(struct strv *statements, const struct dialect *dialect,
+		       const struct publish_table *t, const struct relation *table, const char *but,
 		       struct err *err);
 
 /* Staging's comments on table and columns where it has them, else those of production; but not

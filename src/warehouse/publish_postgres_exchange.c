@@ -269,10 +269,8 @@ int postgres_push_aside(struct strv *statements, const struct dialect *dialect,
 	char *name CLEANUP(mem_free_string) = aside_name(t, "airlock_", 0);
 	const struct relation aside = beside(t, name);
 
-	if (postgres_push_pair(statements, dialect,
-			       "create table {a} (like {b} including all excluding indexes "
-			       "excluding constraints)",
-			       &aside, t->from, err) < 0 ||
+	if (postgres_push_like(statements, dialect, t, &aside,
+			       " excluding indexes excluding constraints", err) < 0 ||
 	    postgres_push_insert(statements, dialect, t, &aside, err) < 0 ||
 	    postgres_push_defaults(statements, dialect, t, &aside, err) < 0 ||
 	    postgres_push_not_null(statements, dialect, t, &aside, err) < 0 ||

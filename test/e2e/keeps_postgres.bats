@@ -202,6 +202,35 @@ grants() {
     where table_schema = 'mart' and table_name = 'customers' and column_name = 'place'" C
 }
 
+@test "a table without a log: as the model says, and one of production's alone is refused by name" {
+  persistence() {
+    assert_sql "select relpersistence from pg_class where oid = 'mart.customers'::regclass" "$1"
+  }
+  fake_dbt build "'$DIRECT' \"\$@\" || exit
+    $(by_hand 'alter table stage.customers set unlogged'); exit"
+  deploy
+  assert_status 0
+  persistence p
+  change_columns
+  deploy
+  assert_status 0
+  persistence u
+  run airlock rollback --from staging --to prod --yes
+  assert_status 0
+  persistence p
+  sql 'drop table mart.customers cascade'
+  deploy
+  assert_status 0
+  persistence u
+  scenario '{"columns": {"model.shop.customers": "2 as weight, 3 as height"}}'
+  AIRLOCK_DBT=$DIRECT
+  remember_production
+  deploy
+  assert_status 125
+  assert_says "the columns of 'shop.mart.customers' changed" 'that would lose: unlogged'
+  assert_production_unchanged
+}
+
 @test "changed columns with a view elsewhere that reads the table: the view goes on, over the new one" {
   sql 'create schema reports'
   sql 'create view reports.countries as select country, customer_id from mart.customers'
@@ -262,7 +291,7 @@ grants() {
 
 @test "a partitioned production table" {
   sql 'drop view mart.open_orders'
-  sql 'drop table mart.customers'
+  sql 'drop table mart.customers cascade'
   sql 'create table mart.customers (customer_id integer, customer_name varchar(80),
          country varchar(2), segment varchar(20), orders bigint, revenue_eur numeric,
          last_ordered_on date) partition by list (segment)'

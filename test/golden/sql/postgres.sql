@@ -164,6 +164,7 @@ select json_build_object(
                 where x.indrelid = c.oid and b.spcname <> current_setting('default_tablespace')
             union all select 'access method ' || m.amname from pg_am m
                 where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
+            union all select 'unlogged' where c.relpersistence = 'u'
         ) f where c.relkind in ('r', 'p'))
 )::text
 from p, found w
@@ -338,6 +339,7 @@ given as (
         union all select 'access method ' || m.amname from pg_am m
             where m.oid = c.relam and m.amname <> current_setting('default_table_access_method')
         union all select 'forced row security' where c.relforcerowsecurity
+        union all select 'unlogged' where c.relpersistence = 'u' and c.relkind in ('r', 'p')
     ) f where p.path is not null
 ),
 -- What people may change of a table without making or dropping anything in the schema.
