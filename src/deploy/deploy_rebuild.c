@@ -21,6 +21,10 @@ static char *results_path(const struct deploy *deploy, const char *folder)
 
 static void hint_way_back(const struct deploy *deploy, struct err *err)
 {
+	if (!config_bool(deploy->request.config, OPTION_RESTORE_POINT)) {
+		err_hint(err, "no restore point was kept: remove the cause and deploy again");
+		return;
+	}
 	err_hint(err,
 		 "'airlock abort %s' puts back what was there before; or remove the cause and "
 		 "deploy again",

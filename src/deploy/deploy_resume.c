@@ -31,10 +31,12 @@ static int cannot_resume(const struct deploy *deploy, struct err *err)
 			"deployment '%s' has ended (%s) while it rebuilt production%s%s",
 			deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
 			why ? why : "");
-		return err_hint(err,
-				"deploy again, or 'airlock abort %s' puts back what was there "
-				"before",
-				deploy->id);
+		return history_not_kept(deploy->resumed)
+			       ? err_hint(err, "deploy again")
+			       : err_hint(err,
+					  "deploy again, or 'airlock abort %s' puts back what was "
+					  "there before",
+					  deploy->id);
 	}
 	err_set(err, ERR_NOT_RESUMABLE, "deployment '%s' has ended (%s), production unchanged%s%s",
 		deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
@@ -329,6 +331,23 @@ static int abort_settled(struct deploy *deploy, struct err *err)
 	return 0;
 }
 
+/* What is half rebuilt can be resumed as long as it has not ended. */
+static int check_way_back(struct deploy *deploy, struct err *err)
+{
+	const char *lost = history_not_kept(deploy->resumed);
+
+	if (!history_rebuilds(deploy->resumed) || !lost)
+		return 0;
+	deploy->result.production_changed = true;
+	deploy->result.outcome = DEPLOY_FAILED;
+	err_set(err, ERR_NOT_RESUMABLE,
+		"deployment '%s' kept no restore point of '%s': production cannot be put back",
+		deploy->id, lost);
+	return history_has_ended(deploy->resumed)
+		       ? err_hint(err, "deploy again: that makes production anew")
+		       : err_hint(err, "'airlock resume %s' goes on to its end", deploy->id);
+}
+
 int deploy_abort(struct deploy *deploy, const char *id, const struct deploy_result **ret_result,
 		 struct err *err)
 {
@@ -338,6 +357,8 @@ int deploy_abort(struct deploy *deploy, const char *id, const struct deploy_resu
 	*ret_result = &deploy->result;
 	deploy->aborts = true;
 	result = deploy_read_record(deploy, id, err);
+	if (result == 0)
+		result = check_way_back(deploy, err);
 	if (result == 0)
 		result = history_has_ended(deploy->resumed) ? settle_ended(deploy, err)
 							    : deploy_reclaim(deploy, false, err);

@@ -254,7 +254,7 @@ static int add_route(struct deploy *deploy, const json_t *table, const char *id,
 		route->from.database = arena_strdup(arena, deploy_database(deploy));
 		route->from.schema = STATE_RESTORE_SCHEMA;
 		route->from.identifier = arena_printf(arena, "r_%s_%lld", id, (long long)restore);
-	} else if (js_get_object(table, "before") && !was_view(table)) {
+	} else if (history_lacks_restore_point(table)) {
 		return err_set(err, ERR_UNSUPPORTED,
 			       "deployment '%s' kept no restore point of '%s'", id,
 			       js_get_string(table, "to"));

@@ -154,6 +154,9 @@ static int compare_rebuilt(const struct deploy *deploy, const struct manifest_no
 		"'%s' (production) was changed by somebody else since the tests: its rows are "
 		"neither those that were there nor those that were tested",
 		js_get_string(now, "to"));
+	if (!config_bool(deploy->request.config, OPTION_RESTORE_POINT))
+		return err_hint(err, "look at who else writes there; deploying again makes all of "
+				     "it anew");
 	return err_hint(
 		err,
 		"look at who else writes there; 'airlock abort %s' puts back what was there "

@@ -193,6 +193,24 @@ bool history_is_taken_back(const json_t *deployment)
 	return json_object_get(deployment, "taken_back_by") != NULL;
 }
 
+bool history_lacks_restore_point(const json_t *table)
+{
+	const json_t *before = js_get_object(table, "before");
+
+	return before && !js_text_is(before, "kind", "view") &&
+	       js_get_integer(table, "restore", 0) <= 0;
+}
+
+const char *history_not_kept(const json_t *deployment)
+{
+	const json_t *tables = js_get_array(deployment, "tables");
+
+	for (size_t i = 0; i < json_array_size(tables); i++)
+		if (history_lacks_restore_point(json_array_get(tables, i)))
+			return js_get_string(json_array_get(tables, i), "to");
+	return NULL;
+}
+
 bool history_is_half_done(const json_t *deployment)
 {
 	return history_rebuilds(deployment) && history_has_ended(deployment) &&

@@ -162,6 +162,12 @@ int publication_plan_rebuild(struct publication *w, struct err *err)
 	step->changes_production = true;
 	step->idempotent = true;
 	step->undo = "airlock rollback: what was there before is in " STATE_RESTORE_SCHEMA;
+	if (!config_bool(w->in->config, OPTION_RESTORE_POINT)) {
+		step->undo = "nothing: no restore point is kept";
+		strv_push(&w->plan->warnings,
+			  "no restore point is kept: what dbt has begun to make "
+			  "anew in production cannot be put back");
+	}
 	push_command(w, "run", "rebuild", &step->command);
 	push_options(w, true, &step->command);
 	if (plan_grants(w, err) < 0)

@@ -209,7 +209,7 @@ static void check_shared(const struct config *config, const struct strv *allowed
 				       route->node->unique_id, name);
 		else if (!route->in_scope && !scope_build_is_wanted(config))
 			strv_pushf(&routes->warnings,
-				   "'%s' ('%s') is shared by both sides: the build writes it "
+				   "'%s' ('%s') is shared by both sides: a build writes it "
 				   "before its tests",
 				   name, route->node->unique_id);
 	}

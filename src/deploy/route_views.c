@@ -54,7 +54,7 @@ static void check_views_of_shared(const struct config *config, const struct mani
 
 		if (own && own->in_scope && config_rebuilds(config)) {
 			strv_pushf(&routes->warnings,
-				   "'%s' is a view that reads '%s', which the build writes before "
+				   "'%s' is a view that reads '%s', which a build writes before "
 				   "its tests",
 				   view->unique_id, name);
 			continue;
@@ -62,7 +62,7 @@ static void check_views_of_shared(const struct config *config, const struct mani
 		route_conflict(routes, ERR_ROUTE_CONFLICT, view->unique_id,
 			       "build the shared relation apart in staging, or name it in "
 			       "allow_shared (a selector, such as 'path:models/staging')",
-			       "'%s' is a view of '%s' that reads '%s', which the build writes "
+			       "'%s' is a view of '%s' that reads '%s', which a build writes "
 			       "before its tests",
 			       view->unique_id, config_text(config, OPTION_TO), name);
 	}

@@ -550,3 +550,8 @@ refused() { # refused WORDS...: nothing happened
     and table_name in ('open_orders', 'revenue_by_day')" 0
   assert_taken_back
 }
+
+# bats test_tags=exhaustive
+@test "grants of a node: those and no others" {
+  grants_are_the_nodes
+}

@@ -202,3 +202,14 @@ stayed() { # what models_go left, named
     assert_sql 'select sum(n) from reports.countries' 8
   fi
 }
+
+# wac's is in keeps_postgres.bats, blue-green's in blue_green.bats.
+# bats test_tags=engine:postgres,exhaustive
+@test "grants of a node: those and no others, whatever the strategy" {
+  for strategy in production_rollback wap_by_copy wap_by_rebuild; do
+    OF_DBT=()
+    $strategy
+    grants_are_the_nodes
+    thaw
+  done
+}

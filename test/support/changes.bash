@@ -104,6 +104,8 @@ give_by_hand() {
   sql 'create view reports.countries as select country, count(*) as n from mart.customers group by 1'
   [ "$ENGINE" = postgres ] || return 0
   sql 'alter table mart.orders add constraint orders_key primary key (order_id)'
+  sql "comment on index mart.customers_by_country is 'slow without';
+    comment on constraint orders_key on mart.orders is 'once'"
   sql 'drop role if exists reader'
   sql 'create role reader'
   sql 'grant select on mart.customers to reader with grant option'
@@ -124,4 +126,20 @@ what_people_gave_stays() {
   diff "$BATS_TEST_TMPDIR"/shape.{before,after}
   assert_sql "select n from reports.countries where country = 'CH'" 1
   assert_taken_back
+}
+
+# `grants` of a node are its own, and no others; what has none keeps what production gave. With the
+# real dbt, as they stand in the manifest.
+grants_are_the_nodes() { # grants_are_the_nodes [OPTION...]
+  export AIRLOCK_DBT=$REAL
+  sql 'drop role if exists analyst; drop role if exists clerk'
+  sql 'create role analyst; create role clerk;
+    grant select on mart.orders, mart.customers to analyst; grant select (order_id) on mart.orders to analyst'
+  sed -i "1i {{ config(grants={'select': ['clerk']}) }}" models/mart/orders.sql
+  assert_published "$@"
+  assert_sql "select has_table_privilege('clerk', 'mart.orders', 'select'), has_table_privilege('analyst', 'mart.orders', 'select'),
+    has_column_privilege('analyst', 'mart.orders', 'order_id', 'select'),
+    has_table_privilege('analyst', 'mart.customers', 'select'), has_table_privilege('clerk', 'mart.customers', 'select')" \
+    't|f|f|t|f'
+  sql 'drop owned by analyst; drop role analyst; drop owned by clerk; drop role clerk'
 }

@@ -125,7 +125,7 @@ static void a_view_of_production_must_not_show_what_is_not_tested(void **state)
 
 	(void)state;
 	refused(&w, ERR_ROUTE_CONFLICT,
-		"'model.shop.report' is a view of 'prod' that reads 'db.shared.base', which the "
+		"'model.shop.report' is a view of 'prod' that reads 'db.shared.base', which a "
 		"build writes before its tests",
 		"allow_shared");
 	accepted(&v);

@@ -32,6 +32,10 @@ bool history_has_ended(const json_t *deployment);
 bool history_rebuilds(const json_t *deployment);
 bool history_changed_production(const json_t *deployment);
 bool history_is_taken_back(const json_t *deployment);
+/* A row of `tables` whose rows nothing keeps: it had some, and has no restore point. */
+bool history_lacks_restore_point(const json_t *table);
+/* The first of those, as it is displayed; NULL when production can be put back. */
+const char *history_not_kept(const json_t *deployment);
 /* A rebuild that stopped on its way, and has left production so. */
 bool history_is_half_done(const json_t *deployment);
 /* The newest that changed production, or some of these tables of it (NULL: any), if it is that. */
