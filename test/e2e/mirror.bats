@@ -165,6 +165,41 @@ loaded_at_field: cast(ordered_on as timestamp)}/" models/raw/_raw.yml
   [ "$(rows)" = '8|12|12' ]
 }
 
+# bats test_tags=exhaustive
+@test "refresh: a view where the raw table is to be makes room, and who reads it reads the copy" {
+  AIRLOCK_DBT=$DIRECT
+  airlock mirror refresh
+  sql 'create schema aside'
+  sql 'create table aside.customers as select * from raw.customers where id > 3'
+  sql 'drop table raw.customers'
+  sql 'create view raw.customers as select * from aside.customers'
+  sql 'create view aside.countries as select country, count(*) as n from raw.customers group by 1'
+  run airlock mirror refresh
+  assert_status 0
+  [ "$(rows)" = '8|12|12' ]
+  assert_sql "select table_type from information_schema.tables where table_schema = 'raw' and table_name = 'customers'" 'BASE TABLE'
+  assert_sql 'select sum(n) from aside.countries' 8
+  run airlock mirror status
+  assert_says 'shop.customers  8 rows   good'
+}
+
+# bats test_tags=exhaustive
+@test "refresh: a raw model with another name fills the same table, with another alias a new one" {
+  AIRLOCK_DBT=$DIRECT airlock mirror refresh
+  mv models/raw/mirror_customers.sql models/raw/mirror_clients.sql
+  sed -i 's/mirror_customers/mirror_clients/' models/*/*.yml models/*/*.sql
+  sql "insert into shop_source.customers select 90, name, 'CH', segment from shop_source.customers where id = 1"
+  run --separate-stderr airlock mirror refresh --json
+  assert_status 0
+  assert_json 'sorted(r["unique_id"] for r in d["refreshed"])[0]' model.shop.mirror_clients
+  [ "$(rows)" = '9|12|12' ]
+  sed -i "s/alias='customers'/alias='clients'/" models/raw/mirror_clients.sql
+  run airlock mirror refresh
+  assert_status 0
+  assert_sql 'select count(*) from raw.clients' 9
+  [ "$(rows)" = '9|12|12' ] # what no model makes any more is nobody's to drop
+}
+
 # bats test_tags=engine:any,exhaustive
 @test "status: age and rows of each copy, and how its source is now" {
   run --separate-stderr airlock mirror status --json
