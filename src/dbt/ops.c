@@ -186,10 +186,26 @@ void ops_reply_release(struct ops_reply *reply)
 	*reply = (struct ops_reply) { 0 };
 }
 
+/* Operations that run side by side are renewed for together. */
+struct beat {
+	const struct ops_connection *connection;
+	int64_t at; /* host_monotonic_ms() of the last one */
+};
+
+/* A generated project of our own while the lock is held. */
+struct slot {
+	char *directory;
+	struct fs_lock lock;
+};
+
 /* One operation while dbt runs it. */
 struct running {
 	struct answer answer;
-	const struct ops_connection *connection;
+	char nonce[NONCE_SIZE];
+	struct slot slot;
+	struct strv arguments;
+	struct strv environment;
+	struct beat *beat;
 	void (*on_start)(void *context, pid_t pid);
 	void *context;
 };
@@ -211,9 +227,13 @@ static void on_start(void *context, pid_t pid)
 
 static bool on_beat(void *context)
 {
-	struct running *running = context;
+	struct beat *beat = ((struct running *)context)->beat;
+	const struct ops_connection *connection = beat->connection;
 
-	running->connection->on_beat(running->connection->beat_context);
+	if (host_monotonic_ms() - beat->at < connection->beat_ms)
+		return true;
+	connection->on_beat(connection->beat_context);
+	beat->at = host_monotonic_ms();
 	return true;
 }
 
@@ -240,12 +260,6 @@ static int check_texts(const struct ops *ops, struct err *err)
 	}
 	return 0;
 }
-
-/* A generated project of our own while the lock is held. */
-struct slot {
-	char *directory;
-	struct fs_lock lock;
-};
 
 static void slot_release(struct slot *slot)
 {
@@ -430,74 +444,130 @@ static int judge(const struct answer *answer, const struct runner_result *result
 	return 0;
 }
 
-static int run_in_slot(const struct ops_connection *connection, const struct slot *slot,
-		       struct running *running, bool hold_signals, struct err *err)
+static int write_running(const struct ops_connection *connection, struct running *running,
+			 struct err *err)
 {
-	struct answer *answer = &running->answer;
+	const struct answer *answer = &running->answer;
 	struct buf macro CLEANUP(buf_release) = BUF_INIT;
-	struct strv arguments CLEANUP(strv_release) = STRV_INIT;
-	struct strv environment CLEANUP(strv_release) = STRV_INIT;
-	struct runner_command command = {
-		.arguments = &arguments,
-		.environment = &environment,
-		.hold_signals = hold_signals,
-		.timeout_ms = connection->timeout_ms,
-		.on_event = on_event,
-		.on_start = on_start,
-		.beat_ms = connection->beat_ms,
-		.on_beat = connection->on_beat ? on_beat : NULL,
-		.context = running,
-	};
-	struct runner_result result = { 0 };
-	int rc;
 
+	if (check_texts(answer->ops, err) < 0 ||
+	    slot_take(connection->directory, &running->slot, err) < 0)
+		return -1;
 	write_macro(answer->ops, answer->nonce, answer->spaced, &macro);
-	if (write_project(slot, connection, &macro, err) < 0)
+	if (write_project(&running->slot, connection, &macro, err) < 0)
 		return -1;
-	write_command(connection, slot, &arguments);
-	write_environment(connection, &environment);
-	if (runner_run(connection->runner, &command, &result, err) < 0)
-		return -1;
-	rc = judge(answer, &result, err);
-	runner_result_release(&result);
-	return rc;
+	write_command(connection, &running->slot, &running->arguments);
+	write_environment(connection, &running->environment);
+	return 0;
 }
 
-/* In front of every statement: a dbt may open a connection for each. */
-static void add_prologues(const struct ops *ops, const char *prologue, struct ops *all)
+static void running_release(struct running *running)
 {
+	answer_release(&running->answer);
+	slot_release(&running->slot);
+	strv_release(&running->arguments);
+	strv_release(&running->environment);
+}
+
+/* A dbt may open a connection for each. */
+static char *with_front(const struct ops_connection *connection, bool has_prologue,
+			const struct ops_call *call)
+{
+	const char *setting = call->wants_rows ? connection->query_setting : NULL;
+
+	return mem_printf("%s%s%s%s%s", has_prologue ? connection->prologue : "",
+			  has_prologue ? ";\n" : "", setting ? setting : "", setting ? ";\n" : "",
+			  call->sql);
+}
+
+static void add_with_fronts(const struct ops_connection *connection, const struct ops *ops,
+			    struct ops *all)
+{
+	bool has_prologue = connection->prologue && fs_exists(connection->prologue_file);
+
 	for (size_t i = 0; i < ops->n; i++) {
 		const struct ops_call *call = &ops->calls[i];
-		size_t n =
-			add_call(all, mem_printf("%s;\n%s", prologue, call->sql), call->wants_rows);
+		size_t n = add_call(all, with_front(connection, has_prologue, call),
+				    call->wants_rows);
 
 		all->calls[n].in_transaction = call->in_transaction;
 		all->calls[n].is_guarded = call->is_guarded;
 	}
 }
 
-static int run(const struct ops_connection *connection, const struct ops *ops, bool hold_signals,
-	       void (*started)(void *context, pid_t pid), void *context,
-	       struct ops_reply *ret_reply, struct err *err)
+/* All are begun, or none is. */
+static int run_written(const struct ops_connection *connection, struct running *runnings, size_t n,
+		       bool hold_signals, struct err *ret_errs)
 {
-	struct slot slot CLEANUP(slot_release) = { .lock = FS_LOCK_FREE };
-	struct running running = { .connection = connection,
-				   .on_start = started,
-				   .context = context };
-	char nonce[NONCE_SIZE];
-	int rc;
+	struct runner_command *commands = mem_alloc(n * sizeof(*commands));
+	struct runner_result *results = mem_alloc(n * sizeof(*results));
+	int rc = 0;
 
-	*ret_reply = (struct ops_reply) { .finished = ops->n == 0 };
-	ret_reply->rows = mem_alloc((ops->n + 1) * sizeof(json_t *));
-	ret_reply->n = ops->n;
-	if (!ops->n)
-		return 0;
-	if (check_texts(ops, err) < 0 || slot_take(connection->directory, &slot, err) < 0)
-		return -1;
-	host_random_hex(nonce, (NONCE_SIZE - 1) / 2);
-	answer_init(&running.answer, ops, nonce, holds_secrets(connection->environment), ret_reply);
-	rc = run_in_slot(connection, &slot, &running, hold_signals, err);
-	answer_release(&running.answer);
+	for (size_t i = 0; i < n; i++)
+		commands[i] = (struct runner_command) {
+			.arguments = &runnings[i].arguments,
+			.environment = &runnings[i].environment,
+			.hold_signals = hold_signals,
+			.timeout_ms = connection->timeout_ms,
+			.on_event = on_event,
+			.on_start = on_start,
+			.beat_ms = connection->beat_ms,
+			.on_beat = connection->on_beat ? on_beat : NULL,
+			.context = &runnings[i],
+		};
+	if (runner_run_all(connection->runner, commands, n, results, &ret_errs[0]) < 0) {
+		rc = -1;
+	} else {
+		for (size_t i = 0; i < n; i++) {
+			if (judge(&runnings[i].answer, &results[i], &ret_errs[i]) < 0)
+				rc = -1;
+			runner_result_release(&results[i]);
+		}
+	}
+	free(commands);
+	free(results);
+	return rc;
+}
+
+static void running_init(struct running *running, const struct ops *ops, bool spaced,
+			 struct ops_reply *ret_reply)
+{
+	*ret_reply = (struct ops_reply) {
+		.rows = mem_alloc((ops->n + 1) * sizeof(json_t *)),
+		.n = ops->n,
+	};
+	host_random_hex(running->nonce, (NONCE_SIZE - 1) / 2);
+	answer_init(&running->answer, ops, running->nonce, spaced, ret_reply);
+	running->slot.lock = (struct fs_lock)FS_LOCK_FREE;
+}
+
+int ops_run_all(const struct ops_connection *connection, const struct ops *lists, size_t n,
+		bool hold_signals, void (*started)(void *context, pid_t pid), void *context,
+		struct ops_reply *ret_replies, struct err *ret_errs)
+{
+	bool spaced = holds_secrets(connection->environment);
+	struct running *runnings = mem_alloc(n * sizeof(*runnings));
+	struct ops *all = mem_alloc(n * sizeof(*all));
+	struct beat beat = { .connection = connection, .at = host_monotonic_ms() };
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		runnings[i].beat = &beat;
+		runnings[i].on_start = started;
+		runnings[i].context = context;
+		add_with_fronts(connection, &lists[i], &all[i]);
+		running_init(&runnings[i], &all[i], spaced, &ret_replies[i]);
+		if (rc == 0)
+			rc = write_running(connection, &runnings[i], &ret_errs[i]);
+	}
+	if (rc == 0)
+		rc = run_written(connection, runnings, n, hold_signals, ret_errs);
+	for (size_t i = 0; i < n; i++) {
+		running_release(&runnings[i]);
+		ops_release(&all[i]);
+	}
+	free(runnings);
+	free(all);
 	return rc;
 }
 
@@ -505,11 +575,8 @@ int ops_run(const struct ops_connection *connection, const struct ops *ops, bool
 	    void (*started)(void *context, pid_t pid), void *context, struct ops_reply *ret_reply,
 	    struct err *err)
 {
-	struct ops all CLEANUP(ops_release) = OPS_INIT;
-
-	if (connection->prologue && fs_exists(connection->prologue_file)) {
-		add_prologues(ops, connection->prologue, &all);
-		ops = &all;
-	}
-	return run(connection, ops, hold_signals, started, context, ret_reply, err);
+	*ret_reply = (struct ops_reply) { .finished = ops->n == 0 };
+	return ops->n == 0 ? 0
+			   : ops_run_all(connection, ops, 1, hold_signals, started, context,
+					 ret_reply, err);
 }

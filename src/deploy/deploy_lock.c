@@ -168,6 +168,7 @@ int deploy_start(struct deploy *deploy, struct err *err)
 		.fault = env_get(deploy->request.environment, "AIRLOCK_FAULT"),
 		.build_timeout_ms =
 			config_number(deploy->request.config, OPTION_BUILD_TIMEOUT) * 1000,
+		.lanes = (size_t)config_number(deploy->request.config, OPTION_LANES),
 	};
 	return begin_journal(deploy, err);
 }

@@ -109,6 +109,24 @@ static int show_statement(struct executor *executor, const char *step, const cha
 	return journal_write(executor->journal, "statement", step, fields, err);
 }
 
+static void add_operation(const struct step *step, const struct strv *bound, struct ops *ops)
+{
+	size_t first = ops->n;
+
+	for (size_t i = 0; i < bound->n; i++) {
+		ops_add(ops, bound->v[i]);
+		ops->calls[first + i].is_of_session = i < step->of_session;
+	}
+	for (size_t i = 0; i < step->chains.n; i++) {
+		const struct statement_chain *chain = &step->chains.items[i];
+
+		for (size_t k = 0; k < chain->n; k++) {
+			ops->calls[first + chain->first + k].group = chain->group;
+			ops->calls[first + chain->first + k].chain = i;
+		}
+	}
+}
+
 int executor_add(struct executor *executor, const struct step *step, struct ops *ops,
 		 struct err *err)
 {
@@ -126,8 +144,7 @@ int executor_add(struct executor *executor, const struct step *step, struct ops 
 		ops_add_transaction(ops, executor->dialect, &bound);
 		return 0;
 	}
-	for (size_t i = 0; i < bound.n; i++)
-		ops_add(ops, bound.v[i]);
+	add_operation(step, &bound, ops);
 	return 0;
 }
 

@@ -174,6 +174,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "7d",
 	  .argument = "DURATION",
 	  .help = "how long the other restore points stay: 7d, 12h, 90m; 0 for not at all" },
+	{ .id = OPTION_LANES,
+	  .key = "lanes",
+	  .type = OPTION_NUMBER,
+	  .fallback = "4",
+	  .argument = "NUMBER",
+	  .help = "tables that are copied at once where each statement stands alone (Snowflake, "
+		  "BigQuery)" },
 	{ .id = OPTION_LEASE,
 	  .key = "lease",
 	  .type = OPTION_SECONDS,

@@ -17,6 +17,7 @@ void plan_release(struct plan *plan)
 	for (size_t i = 0; i < plan->step_count; i++) {
 		strv_release(&plan->steps[i]->command);
 		strv_release(&plan->steps[i]->sql);
+		free(plan->steps[i]->chains.items);
 	}
 	free(plan->steps);
 	strv_release(&plan->warnings);

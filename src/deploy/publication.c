@@ -407,14 +407,18 @@ static int plan_transaction(struct publication *w, const char *reason, struct er
 		return -1;
 	w->set.guard = guard.n > 0 ? guard.v[0] : NULL;
 	w->set.is_resumed = w->in->is_resumed;
-	if (state_push_tag(&w->state, &step->sql, err) < 0 ||
-	    state_push_fences(&w->state, &step->sql, err) < 0 ||
+	if (state_push_tag(&w->state, &step->sql, err) < 0)
+		return -1;
+	step->of_session = step->sql.n;
+	w->set.chains = &step->chains;
+	if (state_push_fences(&w->state, &step->sql, err) < 0 ||
 	    push_schemas(w, &step->sql, err) < 0 ||
 	    (w->rebuilds ? publication_keep_tables(w, &step->sql, err)
 			 : w->in->dialect->publish(w->in->dialect, &w->set, &step->sql, err)) < 0 ||
 	    push_given_back(w, &step->sql, err) < 0)
 		return -1;
 	w->set.guard = NULL;
+	w->set.chains = NULL;
 	publication_count_updates(w, &step->sql);
 	/* Without a transaction they are there for who goes on, until nothing is left to do. */
 	if (is_one_by_one(w))

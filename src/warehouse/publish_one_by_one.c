@@ -5,6 +5,9 @@
 
 enum { CHECKS_AT_ONCE = 10 };
 
+/* What concerns one table each; from OF_TABLES on one group for each depth. */
+enum group { ALONE, OF_STAGES, OF_RESTORES, OF_TABLES };
+
 /* --- which way --- */
 
 static int check_kind(const struct publish_table *table, struct err *err)
@@ -204,6 +207,25 @@ static bool is_table(const struct publish_table *t)
 	return !t->view && t->way != PUBLISH_KEEP && t->way != PUBLISH_REMOVE;
 }
 
+static int push_chain(const struct push *p, size_t group, const struct publish_table *t,
+		      push_fn *fn)
+{
+	struct statement_chains *chains = p->set->chains;
+	size_t first = p->statements->n;
+	void *items;
+
+	if (fn(p, t) < 0)
+		return -1;
+	if (!chains || p->statements->n == first)
+		return 0;
+	items = chains->items;
+	mem_grow(&items, &chains->cap, chains->n + 1, sizeof(*chains->items));
+	chains->items = items;
+	chains->items[chains->n++] =
+		(struct statement_chain) { group, first, p->statements->n - first };
+	return 0;
+}
+
 /* Those of one depth, and the next one there is; SIZE_MAX: none. */
 static int push_depth(const struct push *p, size_t depth, size_t *ret_next)
 {
@@ -213,7 +235,8 @@ static int push_depth(const struct push *p, size_t depth, size_t *ret_next)
 
 		if (t->depth > depth && t->depth < *ret_next)
 			*ret_next = t->depth;
-		if (t->depth == depth && is_table(t) && p->how->table(p, t) < 0)
+		if (t->depth == depth && is_table(t) &&
+		    push_chain(p, OF_TABLES + depth, t, p->how->table) < 0)
 			return -1;
 	}
 	return 0;
@@ -257,6 +280,14 @@ static int push_views(const struct push *p)
 	return 0;
 }
 
+static int push_chains(const struct push *p, enum group group, push_fn *fn)
+{
+	for (size_t i = 0; i < p->set->n; i++)
+		if (push_chain(p, group, &p->set->tables[i], fn) < 0)
+			return -1;
+	return 0;
+}
+
 static int push_each(const struct push *p, push_fn *fn)
 {
 	for (size_t i = 0; i < p->set->n; i++)
@@ -281,8 +312,8 @@ static int push_checks(const struct push *p, push_fn *fn)
 
 int one_by_one_publish(const struct push *p)
 {
-	if (push_each(p, freeze) < 0 || push_checks(p, check_from) < 0 ||
-	    push_checks(p, one_by_one_check_to) < 0 || push_each(p, restore) < 0 ||
+	if (push_chains(p, OF_STAGES, freeze) < 0 || push_checks(p, check_from) < 0 ||
+	    push_checks(p, one_by_one_check_to) < 0 || push_chains(p, OF_RESTORES, restore) < 0 ||
 	    push_tables(p) < 0 || push_views(p) < 0 || push_removed(p) < 0 ||
 	    push_checks(p, verify_rows) < 0 || push_each(p, verify_view) < 0)
 		return -1;
@@ -291,5 +322,6 @@ int one_by_one_publish(const struct push *p)
 
 int one_by_one_keep(const struct push *p)
 {
-	return push_checks(p, one_by_one_check_to) < 0 ? -1 : push_each(p, restore);
+	return push_checks(p, one_by_one_check_to) < 0 ? -1
+							 : push_chains(p, OF_RESTORES, restore);
 }

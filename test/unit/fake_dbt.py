@@ -10,6 +10,7 @@ import os
 import re
 import signal
 import sys
+import time
 
 mode = os.environ.get("FAKE_DBT", "good")
 PIECE = 32768
@@ -73,6 +74,24 @@ def answer(i, step):
     say(f"airlock {nonce} done {i} {len(pieces)} {rows} {md5(text)}")
 
 
+def statement(sql):
+    """What the text asks for: `slow`, `broken`, `busy NAME` and `shut NAME` the first time. What was
+    run is a line of FAKE_DBT_LOG, with the process that did."""
+    log = os.environ.get("FAKE_DBT_LOG")
+    if not log:
+        return
+    name = re.search("(?:busy|shut) [a-z0-9]+", sql)
+    if name and not os.path.exists(log + name.group()):
+        open(log + name.group(), "w", encoding="utf-8").close()
+        caught("Database Error\n  Exceeded rate limits" if "busy" in sql else "Database Error\n  Unable to generate access token")
+    if "broken" in sql:
+        caught("Database Error\n  no such table\n")
+    if "slow" in sql:
+        time.sleep(0.3)
+    with open(log, "a", encoding="utf-8") as f:
+        f.write(f"{os.getpid()} {sql}\n")
+
+
 def operation():
     project = sys.argv[sys.argv.index("--project-dir") + 1]
     with open(project + "/macros/airlock_ops.sql", encoding="utf-8") as f:
@@ -97,6 +116,7 @@ def operation():
             say(f"airlock {nonce} skip {i}")
             continue
         guard = guard if step["guarded"] else i
+        statement(step["sql"])
         answer(i, step)
     if mode == "no-end":
         return

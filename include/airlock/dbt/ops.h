@@ -36,6 +36,9 @@ struct ops_call {
 	bool wants_rows;
 	bool in_transaction; /* commits together with its neighbours, or is a transaction itself */
 	bool is_guarded;     /* run only if the last call before it that is not brought a row */
+	bool is_of_session;  /* sets something: first in every session that runs what is behind it */
+	/* Chains of one group may run side by side, each in its order; 0: it stands alone. */
+	size_t group, chain;
 };
 
 struct ops {
@@ -81,6 +84,8 @@ struct ops_connection {
 	/* JSON of the labels that the service keeps of each statement, {"key": "value"}. NULL: it
 	 * keeps none. */
 	const char *job_label;
+	/* SQL in front of each query, that concerns nothing else. NULL: none. */
+	const char *query_setting;
 	/* SQL in front of each statement while that file is there. NULL: none. */
 	const char *prologue;
 	const char *prologue_file;
@@ -102,6 +107,15 @@ void ops_reply_release(struct ops_reply *reply);
 int ops_run(const struct ops_connection *connection, const struct ops *ops, bool hold_signals,
 	    void (*on_start)(void *context, pid_t pid), void *context, struct ops_reply *ret_reply,
 	    struct err *err);
+
+/*
+ * Several side by side, none of them empty, each as ops_run() would: a reply and an error of its own
+ * (n each, errors that are not set). All have ended when it returns: -1 when one has failed. Where
+ * one cannot begin none does.
+ */
+int ops_run_all(const struct ops_connection *connection, const struct ops *lists, size_t n,
+		bool hold_signals, void (*on_start)(void *context, pid_t pid), void *context,
+		struct ops_reply *ret_replies, struct err *ret_errs);
 
 /* The text of the macro file, for tests. */
 void ops_write_macro(const struct ops *ops, const char *nonce, struct buf *out);

@@ -25,6 +25,7 @@ struct executor {
 	size_t binding_count;
 	const char *fault;        /* text of AIRLOCK_FAULT, or NULL */
 	int64_t build_timeout_ms; /* 0: none */
+	size_t lanes;             /* sessions side by side for what may; 0 and 1: one */
 	const struct step *step;  /* that is being done; NULL between two */
 	bool holds_signals;       /* an operation runs that must not be interrupted */
 	int64_t open_wait_ms; /* how long a database that another process has open is waited for */

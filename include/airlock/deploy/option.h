@@ -35,6 +35,7 @@ enum option_id {
 	OPTION_JSON,               /* flag; command line only */
 	OPTION_KEEP,               /* restore points of a relation; default 1 */
 	OPTION_KEEP_FOR,           /* duration; default 7d */
+	OPTION_LANES,              /* tables copied side by side; default 4 */
 	OPTION_LEASE,              /* seconds; default 600 */
 	OPTION_LOCK_TIMEOUT,       /* seconds; default 60 */
 	OPTION_LOG_FORMAT,         /* text | json; command line only; default as DBT_LOG_FORMAT */

@@ -35,6 +35,8 @@ struct step {
 	const char *reason;
 	struct strv command; /* STEP_DBT: arguments without dbt's own path; STEP_HOOK: all of it */
 	struct strv sql;     /* statements */
+	size_t of_session;   /* so many of them, at the front, set something of the session */
+	struct statement_chains chains; /* of the statements, what may run side by side */
 	bool changes_production;
 	bool idempotent;   /* may be done again when its outcome is not known */
 	const char *probe; /* a statement that answers {"published": bool}; NULL */

@@ -254,6 +254,16 @@ struct publish_container {
 	size_t left_out_count;
 };
 
+/* Statements [first, first + n) of a list: in this order, and beside the others of their group. */
+struct statement_chain {
+	size_t group, first, n;
+};
+
+struct statement_chains {
+	struct statement_chain *items;
+	size_t n, cap;
+};
+
 struct publish_set {
 	struct publish_table *tables; /* sorted by to */
 	size_t n;
@@ -274,6 +284,8 @@ struct publish_set {
 	 * none), and whether another process had begun to make them. */
 	const char *guard;
 	bool is_resumed;
+	/* Where that dialect says what of its statements need not stand in a row; NULL: not asked. */
+	struct statement_chains *chains;
 	bool is_reused; /* staging stays what an earlier build made of it */
 };
 
