@@ -487,8 +487,8 @@ static void add_with_fronts(const struct ops_connection *connection, const struc
 
 	for (size_t i = 0; i < ops->n; i++) {
 		const struct ops_call *call = &ops->calls[i];
-		size_t n = add_call(all, with_front(connection, has_prologue, call),
-				    call->wants_rows);
+		size_t n =
+			add_call(all, with_front(connection, has_prologue, call), call->wants_rows);
 
 		all->calls[n].in_transaction = call->in_transaction;
 		all->calls[n].is_guarded = call->is_guarded;

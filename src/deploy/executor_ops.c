@@ -100,8 +100,7 @@ static void part_release(struct part *part)
 }
 
 /* The answers take their places among the others. */
-static void part_answered(const struct part *part, struct ops_reply *reply,
-			  struct running *running)
+static void part_answered(const struct part *part, struct ops_reply *reply, struct running *running)
 {
 	for (size_t i = part->repeated; i < part->ops.n; i++) {
 		json_t **row = &running->reply->rows[part->of[i]];
@@ -392,7 +391,8 @@ static int run_waiting(struct running *running, struct err *err)
 
 		if (!may_run_again(running, err))
 			return explain_permission(running->executor, err);
-		if (running->sent_nothing && executor_ends_orphan(running->executor, err->message)) {
+		if (running->sent_nothing &&
+		    executor_ends_orphan(running->executor, err->message)) {
 			err_release(err);
 			continue;
 		}

@@ -322,6 +322,5 @@ int one_by_one_publish(const struct push *p)
 
 int one_by_one_keep(const struct push *p)
 {
-	return push_checks(p, one_by_one_check_to) < 0 ? -1
-							 : push_chains(p, OF_RESTORES, restore);
+	return push_checks(p, one_by_one_check_to) < 0 ? -1 : push_chains(p, OF_RESTORES, restore);
 }

@@ -194,8 +194,11 @@ static void what_passes_by_itself_is_tried_again_alone(void **state)
 
 	for (size_t i = 0; i < 6; i++)
 		for (unsigned k = 0; k < 2; k++) {
-			char *sql CLEANUP(mem_free_string) = mem_printf(
-				"%s %zu.%u", i == 2 ? "busy a" : i == 1 ? "shut b" : "of", i, k);
+			char *sql CLEANUP(mem_free_string) = mem_printf("%s %zu.%u",
+									i == 2   ? "busy a"
+									: i == 1 ? "shut b"
+										 : "of",
+									i, k);
 
 			if (times(log, sql) != 1)
 				fail_msg("'%s' was run %zu times:\n%s", sql, times(log, sql), log);

@@ -36,7 +36,7 @@ struct ops_call {
 	bool wants_rows;
 	bool in_transaction; /* commits together with its neighbours, or is a transaction itself */
 	bool is_guarded;     /* run only if the last call before it that is not brought a row */
-	bool is_of_session;  /* sets something: first in every session that runs what is behind it */
+	bool is_of_session; /* sets something: first in every session that runs what is behind it */
 	/* Chains of one group may run side by side, each in its order; 0: it stands alone. */
 	size_t group, chain;
 };
@@ -109,9 +109,9 @@ int ops_run(const struct ops_connection *connection, const struct ops *ops, bool
 	    struct err *err);
 
 /*
- * Several side by side, none of them empty, each as ops_run() would: a reply and an error of its own
- * (n each, errors that are not set). All have ended when it returns: -1 when one has failed. Where
- * one cannot begin none does.
+ * Several side by side, none of them empty, each as ops_run() would: a reply and an error of its
+ * own (n each, errors that are not set). All have ended when it returns: -1 when one has failed.
+ * Where one cannot begin none does.
  */
 int ops_run_all(const struct ops_connection *connection, const struct ops *lists, size_t n,
 		bool hold_signals, void (*on_start)(void *context, pid_t pid), void *context,

@@ -284,7 +284,8 @@ struct publish_set {
 	 * none), and whether another process had begun to make them. */
 	const char *guard;
 	bool is_resumed;
-	/* Where that dialect says what of its statements need not stand in a row; NULL: not asked. */
+	/* Where that dialect says what of its statements need not stand in a row; NULL: not asked.
+	 */
 	struct statement_chains *chains;
 	bool is_reused; /* staging stays what an earlier build made of it */
 };
@@ -345,6 +346,8 @@ struct dialect {
 	const char *not_compared;
 	enum dialect_transaction transaction;
 	const char *const *transaction_settings; /* first in each transaction; NULL-ended */
+	/* Of one query, in the transaction that is its own. NULL: none needed. */
+	const char *query_setting;
 	/* Of a session that looks at the catalog and holds no lock: it is never in a build's way.
 	 * NULL: none needed. */
 	const char *look_setting;
