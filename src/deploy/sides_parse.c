@@ -200,6 +200,8 @@ int sides_parse(struct sides *sides, struct err *err)
 	if (rc == 0 && sides->dialect->labels_jobs && !sides->connection.job_label)
 		sides->connection.job_label = "{}";
 	if (rc == 0)
+		sides->connection.query_setting = sides->dialect->query_setting;
+	if (rc == 0)
 		rc = name_state_database(sides, err);
 	if (rc == 0 && !sides->connection.directory)
 		sides->connection.directory = fs_join(sides->home, "ops");

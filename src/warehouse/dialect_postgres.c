@@ -300,6 +300,9 @@ static const char *const transaction_settings[] = {
 	NULL,
 };
 
+/* The server takes several times as long to compile a query of the catalog as to run it. */
+static const char query_setting[] = "set local jit = off";
+
 /*
  * The text of a view locks what the view reads until the statement ends, and a build takes locks in
  * an order of its own. A session that has waited for deadlock_timeout (1 s) looks for a deadlock
@@ -349,6 +352,7 @@ const struct dialect dialect_postgres = {
 	.unseen_by_content = "a change of comments or grants",
 	.transaction = DIALECT_TRANSACTION_CALLS,
 	.transaction_settings = transaction_settings,
+	.query_setting = query_setting,
 	.look_setting = look_setting,
 	.transient = transient,
 	.unreachable = unreachable,
