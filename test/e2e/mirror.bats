@@ -313,6 +313,25 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
 }
 
 # bats test_tags=exhaustive
+@test "wap over a mirror: what was audited over the copies is published, whether the sources are there or not" {
+  OWN_SCHEMAS+=,unaudited
+  directly airlock mirror refresh
+  dbt build --quiet --target prod --exclude tag:raw
+  sql "insert into shop_source.orders select 900, customer_id, cast('2025-02-01' as date), status, currency
+    from shop_source.orders where id = 101"
+  directly airlock mirror refresh
+  sql 'drop table shop_source.orders'
+  for way in copy rebuild; do
+    sql 'delete from mart.orders where order_id = 900'
+    run airlock deploy wap --from prod_audit --to prod --tags mart --stale-ok '*' --publish-by $way --yes
+    assert_status 0
+    [ "$(rows)" = '8|13|12' ]
+    assert_sql 'select count(*) from mart.orders' 13
+    assert_sql 'select max(ordered_on) from mart.revenue_by_day' 2025-02-01
+  done
+}
+
+# bats test_tags=exhaustive
 @test "blue-green over a mirror: schemas change places, the raw layer stays; a file would take it along" {
   airlock mirror refresh
   if [ "$ENGINE" = duckdb ]; then

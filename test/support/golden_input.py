@@ -66,6 +66,7 @@ BY_HAND = {
 
 BLUE_GREEN = "blue-green --tags mart,utils".split()
 FILES = ["blue-green"]
+AUDIT = "wap --tags mart --publish-by copy --stale-ok *".split()
 WHOLE = "production-rollback --tags mart,utils,history --parents copy".split()
 
 NODE = (
@@ -239,6 +240,9 @@ def make(engine, directory):
     take_picture(engine, "built", str(before), True)
     if engine != "snowflake":
         leave_orphans(engine)
+        write(engine, "prod_audit", manifest(dbt("parse", "prod_audit")))
+        dbt("build", "prod_audit")
+        take_picture(engine, "audit_built", "-", True, AUDIT, "prod_audit")
     if engine == "duckdb":
         make_files(project, dbt)
     if engine != "postgres":

@@ -69,6 +69,7 @@ struct plan_case {
 #define FILES_TO_PROD "--from green --to prod --conflict"
 #define DATABASES_TO_PROD                                                                          \
 	"--from blue_green --to prod --prepare clone --state-database SHOP_AIRLOCK"
+#define AUDIT_TO_PROD "--from prod_audit --to prod --tags mart --stale-ok *"
 #define BY_TAG "--from staging --tags mart,utils"
 
 static void plan_of_verb_is_golden(const struct plan_case *c, bool builds_nothing)
@@ -77,6 +78,7 @@ static void plan_of_verb_is_golden(const struct plan_case *c, bool builds_nothin
 	char *from = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
 				strstr(c->options, "--from green")        ? "green"
 				: strstr(c->options, "--from blue_green") ? "blue_green"
+				: strstr(c->options, "--from prod_audit") ? "prod_audit"
 									  : "staging");
 	CLEANUP(mem_free_string)
 	char *to = mem_printf("%sinput/%s/%s.json", GOLDEN, c->dialect,
@@ -164,8 +166,13 @@ static void plans_of_wap(void **state)
 	static const struct plan_case cases[] = {
 		{ "wap", "bigquery", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "bigquery", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
+		{ "wap", "duckdb", "_audit_copy", "audit_built", AUDIT_TO_PROD " --publish-by copy",
+		  NULL },
+		{ "wap", "duckdb", "_audit_rebuild", "audit_built", AUDIT_TO_PROD, NULL },
 		{ "wap", "duckdb", "_copy", "built", TO_PROD " --publish-by copy", NULL },
 		{ "wap", "duckdb", "_rebuild", "built", TO_PROD " --stale-ok *", NULL },
+		{ "wap", "postgres", "_audit_copy", "audit_built",
+		  AUDIT_TO_PROD " --publish-by copy", NULL },
 		{ "wap", "postgres", "_rebuild", "before",
 		  "--from staging --to prod --tags utils --stale-ok *", NULL },
 		{ "wap", "postgres", "_rebuild_built", "built",
