@@ -196,7 +196,20 @@ static int64_t made_now(const struct dialect *dialect, const struct relation *of
 	return 0;
 }
 
-/* Schemas that one exchange put aside may read each other, and go as one. */
+/* Schemas that one exchange put aside may read each other, are put back together, and go as one:
+ * one that is still the newest of its name keeps the others. */
+static bool is_kept_with(const struct restore_list *list, const struct restore_point *point)
+{
+	for (size_t i = 0; point->is_schema && i < list->n; i++) {
+		const struct restore_point *other = &list->v[i];
+
+		if (other->is_schema && other->state == RESTORE_KEPT &&
+		    strcmp(other->id, point->id) == 0)
+			return true;
+	}
+	return false;
+}
+
 static const char *going_with(struct restore_list *list, const struct restore_point *point)
 {
 	json_t *names CLEANUP(js_free) = json_array();
@@ -235,6 +248,9 @@ void restore_judge(struct restore_list *list, const struct dialect *dialect,
 				       : RESTORE_KEPT;
 		before = point;
 	}
+	for (size_t i = 0; i < list->n; i++)
+		if (list->v[i].state == RESTORE_EXPIRED && is_kept_with(list, &list->v[i]))
+			list->v[i].state = RESTORE_KEPT;
 	for (size_t i = 0; i < list->n; i++)
 		if (list->v[i].state == RESTORE_EXPIRED && list->v[i].is_schema)
 			list->v[i].going = going_with(list, &list->v[i]);

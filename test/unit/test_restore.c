@@ -74,6 +74,37 @@ static void one_that_is_made_now_counts_as_the_newest(void **state)
 	assert_int_equal(state_of(&list, "r_d_2"), RESTORE_KEPT);
 }
 
+#define ASIDE(ID, NUMBER, OF, AGE)                                                                 \
+	"{\"schema\": \"" OF "__airlock_" ID "\", \"object\": \"7\", \"comment\": "                  \
+	"\"[airlock: demoted by " ID "]\", \"id\": \"" ID "\", \"at\": \"2026\", \"age\": " AGE ", "  \
+	"\"restore\": {\"number\": " NUMBER ", \"of\": [\"db\", \"" OF "\", \"\"], "                   \
+	"\"object\": \"7\", \"keep\": 1, \"keep_for\": 0}}"
+
+static enum restore_state state_of_schema(const struct restore_list *list, const char *schema)
+{
+	for (size_t i = 0; i < list->n; i++)
+		if (strcmp(list->v[i].relation.schema, schema) == 0)
+			return list->v[i].state;
+	fail_msg("no %s", schema);
+	return 0;
+}
+
+static void schemas_of_one_exchange_are_kept_or_go_as_one(void **state)
+{
+	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
+
+	(void)state;
+	/* The second exchange had no `utils` any more. */
+	read_list("[" ASIDE("a", "1", "mart", "300") "," ASIDE("a", "2", "utils", "300") "," ASIDE(
+			  "b", "1", "mart", "200") "," ASIDE("c", "1", "mart", "100") "]",
+		  &list);
+	restore_judge(&list, dialect_find("postgres"), NULL, NULL, 0);
+	assert_int_equal(state_of_schema(&list, "utils__airlock_a"), RESTORE_KEPT);
+	assert_int_equal(state_of_schema(&list, "mart__airlock_a"), RESTORE_KEPT);
+	assert_int_equal(state_of_schema(&list, "mart__airlock_b"), RESTORE_EXPIRED);
+	assert_int_equal(state_of_schema(&list, "mart__airlock_c"), RESTORE_KEPT);
+}
+
 static void what_is_not_proved_to_be_ours_is_left_alone(void **state)
 {
 	CLEANUP(restore_release) struct restore_list list = { .n = 0 };
@@ -143,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(both_rules_have_to_be_met),
 		cmocka_unit_test(one_that_is_made_now_counts_as_the_newest),
+		cmocka_unit_test(schemas_of_one_exchange_are_kept_or_go_as_one),
 		cmocka_unit_test(what_is_not_proved_to_be_ours_is_left_alone),
 		cmocka_unit_test(one_of_unknown_age_is_left_alone),
 		cmocka_unit_test(a_snapshot_is_dropped_as_one_and_a_copy_as_a_table),
