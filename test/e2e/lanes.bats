@@ -79,8 +79,8 @@ starts() {
 
 @test "killed while several copy at once: all of them are ended, and resume publishes the rest" {
   before=$(versions)
-  fault "$(copy_of left_2)" slow 60
-  airlock deploy wac --from staging --to prod -s '*left_*' '*right_*' --yes -- --vars '{version: 5}' >out 2>&1 &
+  fault "$(copy_of left_2)" "$([ "$ENGINE" = snowflake ] && echo long || echo slow)" 60
+  "$AIRLOCK_BIN" deploy wac --from staging --to prod -s '*left_*' '*right_*' --yes -- --vars '{version: 5}' >out 2>&1 &
   airlock=$!
   for _ in $(seq 900); do
     [ "$(versions)" = "$before" ] || break

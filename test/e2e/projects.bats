@@ -59,8 +59,14 @@ both_ways() { # both_ways STRATEGY OPTION...
   rows | diff "$BATS_TEST_TMPDIR/in_place.rows" -
 }
 
+# Staging's snapshot is its own, and has none of the times that production's has.
 @test "wac: versions, groups, a package and a snapshot are published" {
-  both_ways wac --from dev
+  remember_production
+  run airlock deploy wac --from dev --to prod --tags published --yes
+  assert_status 125
+  assert_says "'snapshot.lending.members_history' has 3 rows in production that staging's snapshot does not have"
+  assert_production_unchanged
+  both_ways wac --from dev --accept members_history
 }
 
 @test "production-rollback: the snapshot goes on from production's, below it all is built" {
@@ -73,4 +79,36 @@ both_ways() { # both_ways STRATEGY OPTION...
   both_ways wap --from audit --publish-by copy "${LEFT_OUT[@]}"
   sed -i 's/^2,Ben,Bern/2,Ben,Biel/' seeds/members.csv
   both_ways wap --from audit "${LEFT_OUT[@]}"
+}
+
+@test "what failed is built once more, and published with what was good" {
+  cp models/mart/towns.sql "$BATS_TEST_TMPDIR/"
+  echo "having cast('x' || town as integer) > 0" >>models/mart/towns.sql
+  remember_production
+  run --separate-stderr airlock deploy wac --from dev --to prod --tags published --accept members_history --yes --json
+  assert_status 1
+  assert_production_unchanged
+  id=$(json 'd["id"]')
+  mv "$BATS_TEST_TMPDIR/towns.sql" models/mart/
+  in_place >"$BATS_TEST_TMPDIR/in_place.rows"
+  run airlock deploy --retry "$id" --from dev --to prod --yes
+  assert_status 0
+  rows | diff "$BATS_TEST_TMPDIR/in_place.rows" -
+}
+
+# A snapshot is not made anew: its schema stays, and is no part of the exchange.
+# bats test_tags=engine:postgres
+@test "blue-green: schemas of versions, a group, a package and seeds change places" {
+  LEFT_OUT=(--exclude resource_type:snapshot)
+  OWN_SCHEMAS=airlock,airlock_restore,dev_history
+  remember_production
+  run airlock deploy blue-green --from dev --to prod "${LEFT_OUT[@]}" --yes -- --full-refresh --vars '{break_readers: true}'
+  assert_status 1
+  assert_says unique_readers_v2_member_id
+  production | grep -v ' dev_' | diff - <(grep -v ' dev_' "$BATS_TEST_TMPDIR/before")
+  in_place >"$BATS_TEST_TMPDIR/in_place.rows"
+  run airlock deploy blue-green --from dev --to prod "${LEFT_OUT[@]}" --yes -- --full-refresh
+  assert_status 0
+  rows | diff "$BATS_TEST_TMPDIR/in_place.rows" -
+  assert_sql "select count(*) from pg_namespace where nspname in ('dev_mart', 'dev_source', 'dev_staging', 'dev_periods')" 0
 }
