@@ -75,9 +75,10 @@ static void one_that_is_made_now_counts_as_the_newest(void **state)
 }
 
 #define ASIDE(ID, NUMBER, OF, AGE)                                                                 \
-	"{\"schema\": \"" OF "__airlock_" ID "\", \"object\": \"7\", \"comment\": "                  \
-	"\"[airlock: demoted by " ID "]\", \"id\": \"" ID "\", \"at\": \"2026\", \"age\": " AGE ", "  \
-	"\"restore\": {\"number\": " NUMBER ", \"of\": [\"db\", \"" OF "\", \"\"], "                   \
+	"{\"schema\": \"" OF "__airlock_" ID "\", \"object\": \"7\", \"comment\": "                \
+	"\"[airlock: demoted by " ID "]\", \"id\": \"" ID "\", \"at\": \"2026\", \"age\": " AGE    \
+	", "                                                                                       \
+	"\"restore\": {\"number\": " NUMBER ", \"of\": [\"db\", \"" OF "\", \"\"], "               \
 	"\"object\": \"7\", \"keep\": 1, \"keep_for\": 0}}"
 
 static enum restore_state state_of_schema(const struct restore_list *list, const char *schema)
