@@ -398,16 +398,11 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct strv *gone
 	return 0;
 }
 
-/* One without an answer may be at work still, also where production is what it was. */
-static bool has_ended(const struct deploy *deploy, const struct err *err)
-{
-	return err->code == ERR_WAREHOUSE && deploy->sides.dialect->is_answer(err->message);
-}
-
 int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err,
 			 struct err *unread)
 {
-	bool ended = is_one_by_one(deploy) && has_ended(deploy, err);
+	/* One without an answer may be at work still, also where production is what it was. */
+	bool ended = is_one_by_one(deploy) && executor_has_answer(&deploy->executor, err);
 	struct err ignored CLEANUP(err_release) = ERR_INIT;
 	size_t of = deploy->final_plan.table_count;
 	struct strv gone CLEANUP(strv_release) = STRV_INIT;

@@ -40,6 +40,11 @@ bool executor_is_transient(const struct executor *executor, const struct err *er
 	return err->code == ERR_WAREHOUSE && holds_any(err->message, executor->dialect->transient);
 }
 
+bool executor_has_answer(const struct executor *executor, const struct err *err)
+{
+	return err->code == ERR_WAREHOUSE && executor->dialect->is_answer(err->message);
+}
+
 bool executor_is_undone(const struct executor *executor, const struct ops *ops,
 			const struct ops_reply *reply, const struct err *err)
 {
@@ -189,7 +194,7 @@ static size_t share(const struct running *running, size_t end, size_t lanes, str
 	return n;
 }
 
-enum failure { NONE, SENT_NOTHING, TRANSIENT, FINAL };
+enum failure { NONE, SENT_NOTHING, TRANSIENT, ANSWERED, UNKNOWN };
 
 static enum failure failure_of(const struct executor *executor, const struct ops_reply *reply,
 			       const struct err *err)
@@ -198,10 +203,12 @@ static enum failure failure_of(const struct executor *executor, const struct ops
 		return NONE;
 	if (executor_sent_nothing(executor, reply, err))
 		return SENT_NOTHING;
-	return executor_is_transient(executor, err) ? TRANSIENT : FINAL;
+	if (executor_is_transient(executor, err))
+		return TRANSIENT;
+	return executor_has_answer(executor, err) ? ANSWERED : UNKNOWN;
 }
 
-/* The worst of several is what became of them. */
+/* The worst of several is what became of them: one without an answer may be at work still. */
 static enum failure name_failure(const struct executor *executor, const struct ops_reply *replies,
 				 struct err *errs, size_t n, struct err *err)
 {

@@ -75,7 +75,7 @@ def answer(i, step):
 
 
 def statement(sql):
-    """What the text asks for: `slow`, `broken`, `busy NAME` and `shut NAME` the first time. What was
+    """What the text asks for: `slow`, `broken`, `lost`, `busy NAME` and `shut NAME` the first time. What was
     run is a line of FAKE_DBT_LOG, with the process that did."""
     log = os.environ.get("FAKE_DBT_LOG")
     if not log:
@@ -84,8 +84,10 @@ def statement(sql):
     if name and not os.path.exists(log + name.group()):
         open(log + name.group(), "w", encoding="utf-8").close()
         caught("Database Error\n  Exceeded rate limits" if "busy" in sql else "Database Error\n  Unable to generate access token")
+    if "lost" in sql:
+        os.kill(os.getpid(), signal.SIGKILL)
     if "broken" in sql:
-        caught("Database Error\n  no such table\n")
+        caught("Database Error\n  Not found: no such table\n")
     if "slow" in sql:
         time.sleep(0.3)
     with open(log, "a", encoding="utf-8") as f:

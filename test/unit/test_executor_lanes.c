@@ -228,6 +228,19 @@ static void where_one_fails_the_others_end_and_nothing_comes_behind(void **state
 	world->err = (struct err)ERR_INIT;
 }
 
+static void one_without_an_answer_is_what_is_said_of_all(void **state)
+{
+	struct world *world = *state;
+
+	for (size_t i = 0; i < 6; i++)
+		chain(world, 1, i, i == 0 ? "broken" : i == 3 ? "lost" : "of");
+	assert_int_equal(run(world), -1);
+	assert_int_not_equal(world->err.code, ERR_WAREHOUSE);
+	assert_false(executor_has_answer(&world->executor, &world->err));
+	err_release(&world->err);
+	world->err = (struct err)ERR_INIT;
+}
+
 static void a_lane_that_ran_is_not_a_session_that_was_not_opened(void **state)
 {
 	struct world *world = *state;
@@ -254,6 +267,7 @@ int main(void)
 		TEST(a_few_are_not_worth_another_session),
 		TEST(what_passes_by_itself_is_tried_again_alone),
 		TEST(where_one_fails_the_others_end_and_nothing_comes_behind),
+		TEST(one_without_an_answer_is_what_is_said_of_all),
 		TEST(a_lane_that_ran_is_not_a_session_that_was_not_opened),
 	};
 

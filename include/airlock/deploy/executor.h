@@ -75,6 +75,8 @@ bool executor_sent_nothing(const struct executor *executor, const struct ops_rep
 			   const struct err *err);
 /* The failed statement was undone by the warehouse and may be run again. */
 bool executor_is_transient(const struct executor *executor, const struct err *err);
+/* The warehouse says itself that the statement failed: it is not at work any more. */
+bool executor_has_answer(const struct executor *executor, const struct err *err);
 /* It was in a transaction, of which the warehouse has undone everything: that may begin again. */
 bool executor_is_undone(const struct executor *executor, const struct ops *ops,
 			const struct ops_reply *reply, const struct err *err);
