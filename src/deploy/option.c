@@ -179,7 +179,7 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .type = OPTION_NUMBER,
 	  .fallback = "4",
 	  .argument = "NUMBER",
-	  .help = "tables that are copied at once where each statement stands alone (Snowflake, "
+	  .help = "tables copied at once where each statement stands alone (Snowflake, "
 		  "BigQuery)" },
 	{ .id = OPTION_LEASE,
 	  .key = "lease",
