@@ -139,3 +139,23 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_status 125
   assert_says "'--export-saved-queries' is an option of none of these commands"
 }
+
+# bats test_tags=exhaustive
+@test "other strategies: what the commands made and tested is published" {
+  sed -i '/    build: /d' dbt_project.yml
+  airlock deploy wac --yes
+  airlock deploy wap --from prod_audit --tags mart --publish-by copy --yes
+  for country in CH AT; do
+    sed -Ei "s/^4,Dario Rossi,[A-Z]+/4,Dario Rossi,$country/" seeds/raw_customers.csv
+    case $country in
+    CH) run airlock deploy wap --from prod_audit --tags mart --publish-by copy --build seed run test --yes ;;
+    AT) run airlock deploy wap --from prod_audit --tags mart --stale-ok '*' --build seed run test --yes ;;
+    esac
+    assert_status 0
+    assert_says 'seed: command 1 of 3' 'run: command 2 of 3' 'test: command 3 of 3'
+    assert_sql 'select country from mart.customers where customer_id = 4' $country
+  done
+  run airlock deploy production-rollback --build seed run test --yes
+  assert_status 0
+  assert_says 'test: command 3 of 3'
+}
