@@ -335,7 +335,7 @@ void arguments_write(const struct arguments *arguments, const char *program,
 	arguments_write_dbt(arguments, &arguments->dbt_words, environment, out);
 }
 
-void arguments_write_where(const struct arguments *arguments, struct buf *out)
+void arguments_write_where(const struct arguments *arguments, bool asks, struct buf *out)
 {
 	static const enum option_id where[] = { OPTION_FROM, OPTION_FROM_ENV, OPTION_PROJECT_DIR,
 						OPTION_TO,   OPTION_TO_ENV,   OPTION_YES };
@@ -343,7 +343,8 @@ void arguments_write_where(const struct arguments *arguments, struct buf *out)
 	bool is_first = true;
 
 	for (size_t i = 0; i < ARRAY_LEN(where); i++)
-		if (arguments->config.values[where[i]].source == OPTION_BY_COMMAND_LINE)
+		if ((asks || where[i] != OPTION_YES) &&
+		    arguments->config.values[where[i]].source == OPTION_BY_COMMAND_LINE)
 			write_option(option_row(where[i]), &arguments->config.values[where[i]],
 				     out);
 	/* The record has the others. */

@@ -116,8 +116,8 @@ static void add_rest(const struct invocation *invocation, const struct deploy_re
 		buf_add_shell_word(&publish, word);
 	}
 	buf_printf(&retry, "%s deploy --retry %s", invocation->program, result->id);
-	arguments_write_where(invocation->arguments, &publish);
-	arguments_write_where(invocation->arguments, &retry);
+	arguments_write_where(invocation->arguments, true, &publish);
+	arguments_write_where(invocation->arguments, true, &retry);
 	if (result->can_publish)
 		strv_push(next, buf_cstr(&publish));
 	if (result->can_retry)
@@ -142,13 +142,13 @@ static void add_inspection(const struct invocation *invocation, const struct err
 			add_command(invocation, inspections[i].command, next);
 }
 
-static void add_rollback(const struct invocation *invocation, const struct deploy_result *result,
-			 struct strv *next)
+static void add_of_id(const struct invocation *invocation, const char *command, bool asks,
+		      const char *id, struct strv *next)
 {
 	CLEANUP(buf_release) struct buf line = BUF_INIT;
 
-	buf_printf(&line, "%s rollback %s", invocation->program, result->id);
-	arguments_write_where(invocation->arguments, &line);
+	buf_printf(&line, "%s %s %s", invocation->program, command, id);
+	arguments_write_where(invocation->arguments, asks, &line);
 	strv_push(next, buf_cstr(&line));
 }
 
@@ -161,7 +161,11 @@ static void find_next(const struct invocation *invocation, const struct deploy_r
 		return;
 	/* What the hook was to do is done by hand: the same again would publish again. */
 	if (result && result->production_changed && err->code == ERR_HOOK_FAILED) {
-		add_rollback(invocation, result, next);
+		add_of_id(invocation, "rollback", true, result->id, next);
+		return;
+	}
+	if (result && result->is_partly) {
+		add_of_id(invocation, "resume", false, result->id, next);
 		return;
 	}
 	if (result && result->audit && result->audit->failure_count)

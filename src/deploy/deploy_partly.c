@@ -426,6 +426,7 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 	/* Neither ended nor given back: who resumes it has the lock, and its intent. */
 	deploy->holds_lock = false;
 	deploy->result.production_changed = true;
+	deploy->result.is_partly = true;
 	char *names CLEANUP(mem_free_string) = strv_join(&gone, ", ");
 
 	err_set(err, err->code, "%s; %zu of %zu relations are published%s%s%s", why, n, of,

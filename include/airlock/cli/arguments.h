@@ -48,7 +48,7 @@ void arguments_write(const struct arguments *arguments, const char *program,
 void arguments_write_dbt(const struct arguments *arguments, const struct strv *words,
 			 const struct strv *environment, struct buf *out);
 
-/* What another command needs to find the same warehouse. */
-void arguments_write_where(const struct arguments *arguments, struct buf *out);
+/* What another command needs to find the same warehouse, and with `asks` not to ask. */
+void arguments_write_where(const struct arguments *arguments, bool asks, struct buf *out);
 
 #endif
