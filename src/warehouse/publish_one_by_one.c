@@ -207,8 +207,8 @@ static bool is_table(const struct publish_table *t)
 	return !t->view && t->way != PUBLISH_KEEP && t->way != PUBLISH_REMOVE;
 }
 
-static int push_chain(const struct push *p, size_t group, const struct publish_table *t,
-		      push_fn *fn)
+/* A chain of its group. */
+static int push_one(const struct push *p, size_t group, const struct publish_table *t, push_fn *fn)
 {
 	struct statement_chains *chains = p->set->chains;
 	size_t first = p->statements->n;
@@ -216,7 +216,7 @@ static int push_chain(const struct push *p, size_t group, const struct publish_t
 
 	if (fn(p, t) < 0)
 		return -1;
-	if (!chains || p->statements->n == first)
+	if (group == ALONE || !chains || p->statements->n == first)
 		return 0;
 	items = chains->items;
 	mem_grow(&items, &chains->cap, chains->n + 1, sizeof(*chains->items));
@@ -236,7 +236,7 @@ static int push_depth(const struct push *p, size_t depth, size_t *ret_next)
 		if (t->depth > depth && t->depth < *ret_next)
 			*ret_next = t->depth;
 		if (t->depth == depth && is_table(t) &&
-		    push_chain(p, OF_TABLES + depth, t, p->how->table) < 0)
+		    push_one(p, OF_TABLES + depth, t, p->how->table) < 0)
 			return -1;
 	}
 	return 0;
@@ -280,18 +280,10 @@ static int push_views(const struct push *p)
 	return 0;
 }
 
-static int push_chains(const struct push *p, enum group group, push_fn *fn)
+static int push_each(const struct push *p, enum group group, push_fn *fn)
 {
 	for (size_t i = 0; i < p->set->n; i++)
-		if (push_chain(p, group, &p->set->tables[i], fn) < 0)
-			return -1;
-	return 0;
-}
-
-static int push_each(const struct push *p, push_fn *fn)
-{
-	for (size_t i = 0; i < p->set->n; i++)
-		if (fn(p, &p->set->tables[i]) < 0)
+		if (push_one(p, group, &p->set->tables[i], fn) < 0)
 			return -1;
 	return 0;
 }
@@ -304,7 +296,7 @@ static int push_checks(const struct push *p, push_fn *fn)
 	struct push q = *p;
 
 	q.statements = &checks;
-	if (push_each(&q, fn) < 0)
+	if (push_each(&q, ALONE, fn) < 0)
 		return -1;
 	push_joined(&checks, p->set->is_resumed ? 1 : CHECKS_AT_ONCE, p->statements);
 	return 0;
@@ -312,15 +304,15 @@ static int push_checks(const struct push *p, push_fn *fn)
 
 int one_by_one_publish(const struct push *p)
 {
-	if (push_chains(p, OF_STAGES, freeze) < 0 || push_checks(p, check_from) < 0 ||
-	    push_checks(p, one_by_one_check_to) < 0 || push_chains(p, OF_RESTORES, restore) < 0 ||
+	if (push_each(p, OF_STAGES, freeze) < 0 || push_checks(p, check_from) < 0 ||
+	    push_checks(p, one_by_one_check_to) < 0 || push_each(p, OF_RESTORES, restore) < 0 ||
 	    push_tables(p) < 0 || push_views(p) < 0 || push_removed(p) < 0 ||
-	    push_checks(p, verify_rows) < 0 || push_each(p, verify_view) < 0)
+	    push_checks(p, verify_rows) < 0 || push_each(p, ALONE, verify_view) < 0)
 		return -1;
-	return p->how->kept ? push_each(p, p->how->kept) : 0;
+	return p->how->kept ? push_each(p, ALONE, p->how->kept) : 0;
 }
 
 int one_by_one_keep(const struct push *p)
 {
-	return push_checks(p, one_by_one_check_to) < 0 ? -1 : push_chains(p, OF_RESTORES, restore);
+	return push_checks(p, one_by_one_check_to) < 0 ? -1 : push_each(p, OF_RESTORES, restore);
 }
