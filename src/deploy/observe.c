@@ -93,6 +93,38 @@ static int push_future_of(const struct routes *routes, const struct relation *of
 			    err);
 }
 
+static int push_tags_of(const struct routes *routes, const struct relation *of, const char *side,
+			struct strv *queries, struct err *err)
+{
+	const struct sql_arg it = SQL_ARG_SCHEMA("it", of);
+	struct buf name CLEANUP(buf_release) = BUF_INIT;
+
+	if (!routes->carries_tags || !routes->dialect->templates[DIALECT_OBSERVE_TAGS])
+		return 0;
+	if (sql_render(&name, routes->dialect, "{it}", &it, 1, err) < 0)
+		return -1;
+	const struct sql_arg args[] = {
+		SQL_ARG_LITERAL("of", side),
+		SQL_ARG_IDENT("catalog", of->database),
+		SQL_ARG_LITERAL("database", of->database),
+		SQL_ARG_LITERAL("identifier", of->schema),
+		SQL_ARG_LITERAL("type", *of->schema ? "schema" : "database"),
+		SQL_ARG_LITERAL("it", buf_cstr(&name)),
+	};
+
+	return dialect_push(queries, routes->dialect, DIALECT_OBSERVE_TAGS, args, ARRAY_LEN(args),
+			    err);
+}
+
+/* What an exchange leaves to each side. */
+static int push_own(const struct routes *routes, const struct relation *of, const char *side,
+		    struct strv *queries, struct err *err)
+{
+	return push_future_of(routes, of, side, queries, err) < 0
+		       ? -1
+		       : push_tags_of(routes, of, side, queries, err);
+}
+
 /* Of a database those of its schemas too, on both sides: all but those that staging lacks. */
 static int push_future_inside(const struct routes *routes, const struct route_container *c,
 			      const struct container *to_seen, struct strv *queries,
@@ -103,7 +135,7 @@ static int push_future_inside(const struct routes *routes, const struct route_co
 	for (size_t i = 0; i < to_seen->schema_count; i++) {
 		const struct relation to = { c->to.database, to_seen->schemas[i].name, NULL };
 
-		if (push_future_of(routes, &to, "to", queries, err) < 0)
+		if (push_own(routes, &to, "to", queries, err) < 0)
 			return -1;
 	}
 	for (size_t i = 0; i < routes->n; i++) {
@@ -115,7 +147,7 @@ static int push_future_inside(const struct routes *routes, const struct route_co
 		    strv_contains(&done, from.schema))
 			continue;
 		strv_push(&done, from.schema);
-		if (push_future_of(routes, &from, "from", queries, err) < 0)
+		if (push_own(routes, &from, "from", queries, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -149,8 +181,8 @@ static int push_future(const struct routes *routes, const struct observed *befor
 
 		if (!to || (from && from->is_swapped))
 			continue;
-		if (push_future_of(routes, &c->from, "from", queries, err) < 0 ||
-		    push_future_of(routes, &c->to, "to", queries, err) < 0 ||
+		if (push_own(routes, &c->from, "from", queries, err) < 0 ||
+		    push_own(routes, &c->to, "to", queries, err) < 0 ||
 		    (*c->to.schema ? push_future_around(routes, c, &done, queries, err)
 				   : push_future_inside(routes, c, to, queries, err)) < 0)
 			return -1;
@@ -425,23 +457,28 @@ int observe_push_queries(const struct routes *routes, const struct observed *bef
 	return result;
 }
 
-/* Its container came before it. What a database says is also of each schema exchanged in it. */
-static void collect_future(const json_t *row, json_t *containers)
+static void extend(json_t *container, const char *key, json_t *more)
 {
-	bool of_database = js_text_is(row, "schema", "");
+	if (!json_object_get(container, key))
+		json_object_set_new(container, key, json_array());
+	json_array_extend(json_object_get(container, key), more);
+}
+
+/* Its container came before it. The future grants of a database are also of each schema exchanged
+ * in it; its tags are its own. */
+static void collect_own(const json_t *row, const char *side, const char *key, json_t *containers)
+{
+	bool of_database = js_text_is(row, "schema", "") && strcmp(key, "grants") == 0;
 
 	for (size_t i = 0; i < json_array_size(containers); i++) {
 		json_t *container = json_array_get(containers, i);
 		const char *schema = js_get_string(container, "schema");
 
-		if (!js_text_is(container, "side", js_get_string(row, "future_of")) ||
+		if (!js_text_is(container, "side", side) ||
 		    !js_text_is(row, "database", js_get_string(container, "database")) ||
 		    (schema && *schema && !of_database && !js_text_is(row, "schema", schema)))
 			continue;
-		if (!json_object_get(container, "grants"))
-			json_object_set_new(container, "grants", json_array());
-		json_array_extend(json_object_get(container, "grants"),
-				  json_object_get(row, "grants"));
+		extend(container, key, json_object_get(row, key));
 	}
 }
 
@@ -486,7 +523,11 @@ static void collect_dynamic(const json_t *row, const json_t *containers)
 static void collect_row(json_t *row, json_t *rows, json_t *containers)
 {
 	if (json_object_get(row, "future_of")) {
-		collect_future(row, containers);
+		collect_own(row, js_get_string(row, "future_of"), "grants", containers);
+		return;
+	}
+	if (json_object_get(row, "tags_of")) {
+		collect_own(row, js_get_string(row, "tags_of"), "tags", containers);
 		return;
 	}
 	if (json_object_get(row, "refreshes")) {

@@ -77,6 +77,28 @@ static void read_grants(struct observed *o, const json_t *object, struct contain
 	}
 }
 
+static void read_tags(struct observed *o, const json_t *object, struct container *container)
+{
+	const json_t *list = js_get_array(object, "tags");
+	size_t n = json_array_size(list);
+
+	container->tags = arena_alloc(&o->arena, (n + 1) * sizeof(*container->tags));
+	for (size_t i = 0; i < n; i++) {
+		const json_t *item = json_array_get(list, i);
+		const json_t *name = js_get_array(item, "tag");
+		const char *parts[3];
+		struct container_tag one = { .schema = copy(o, item, "schema"),
+					     .value = copy(o, item, "value") };
+
+		for (size_t k = 0; k < ARRAY_LEN(parts); k++)
+			parts[k] =
+				arena_strdup(&o->arena, json_string_value(json_array_get(name, k)));
+		one.tag = (struct relation) { parts[0], parts[1], parts[2] };
+		if (one.schema && one.value && parts[0] && parts[1] && parts[2])
+			container->tags[container->tag_count++] = one;
+	}
+}
+
 static void read_schemas(struct observed *o, const json_t *object, struct container *container)
 {
 	const json_t *list = js_get_array(object, "schemas");
@@ -139,6 +161,11 @@ static int check_container(const struct container *container, struct err *err)
 		marked = marked || is_marked(container->grants[i].grantee) ||
 			 is_marked(container->grants[i].name) ||
 			 is_marked(container->grants[i].schema);
+	for (size_t i = 0; i < container->tag_count; i++)
+		marked = marked || is_marked(container->tags[i].tag.database) ||
+			 is_marked(container->tags[i].tag.schema) ||
+			 is_marked(container->tags[i].tag.identifier) ||
+			 is_marked(container->tags[i].value);
 	for (size_t i = 0; i < container->schema_count; i++)
 		marked = marked || is_marked(container->schemas[i].name) ||
 			 is_marked(container->schemas[i].comment);
@@ -182,6 +209,7 @@ int observed_read_containers(struct observed *o, const json_t *picture, struct e
 			.bytes = js_get_integer(object, "bytes", 0),
 		};
 		read_grants(o, object, container);
+		read_tags(o, object, container);
 		read_schemas(o, object, container);
 		read_objects(o, object, container);
 		read_dependents(o, object, container);

@@ -8,6 +8,7 @@
 
 static const char *const block_on_values[] = { "error", "warn", NULL };
 static const char *const conflict_values[] = { "identity", "content", NULL };
+static const char *const container_tags_values[] = { "carry", "ignore", NULL };
 static const char *const if_locked_values[] = { "wait", "fail", "skip", NULL };
 static const char *const log_format_values[] = { "text", "json", NULL };
 static const char *const mirror_if_old_values[] = { "warn", "stop", NULL };
@@ -105,6 +106,13 @@ static const struct option_row rows[OPTION_COUNT] = {
 	  .fallback = "identity",
 	  .argument = "identity|content",
 	  .help = "how changes by others are noticed: table and row count, or each row" },
+	{ .id = OPTION_CONTAINER_TAGS,
+	  .key = "container_tags",
+	  .type = OPTION_ENUM,
+	  .values = container_tags_values,
+	  .fallback = "carry",
+	  .argument = "carry|ignore",
+	  .help = "of schemas and databases that change places (Snowflake); ignore: not read" },
 	{ .id = OPTION_DEPLOY_ONLY_IF,
 	  .key = "deploy_only_if",
 	  .type = OPTION_LIST,

@@ -31,21 +31,25 @@ void publication_init(struct publication *w, const struct strategy_input *input,
 	if (input->dialect->changes_set_atomically)
 		return;
 	state_hold_production(&w->state);
+	if (input->routes->container_count > 0 && input->dialect->templates[DIALECT_OBSERVE_TAGS] &&
+	    !input->routes->carries_tags)
+		strv_push(&plan->warnings,
+			  "container_tags: ignore: tags of what changes places are "
+			  "not compared");
 	if (is_one_database(input->routes))
 		strv_push(
 			&plan->warnings,
 			"readers see all tables change at once, and views as they were until they "
-			"are made again right behind that; future grants, and policies and tags of "
-			"tables, are compared after the build; tags of the database and its "
-			"schemas, and streams elsewhere, are not");
+			"are made again right behind that; future grants, policies and tags are "
+			"compared after the build, streams elsewhere are not");
 	else if (input->routes->container_count > 0)
 		strv_push(
 			&plan->warnings,
 			"readers may see some schemas new and some old while they change places "
 			"one "
 			"at a time, and views as they were until they are made again right behind "
-			"that; future grants, and policies and tags of tables, are compared after "
-			"the build; tags of the schemas, and streams elsewhere, are not");
+			"that; future grants, policies and tags are compared after the build, "
+			"streams elsewhere are not");
 	else
 		strv_take(
 			&plan->warnings,

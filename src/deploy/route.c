@@ -327,7 +327,9 @@ int routes_resolve(const struct config *config, const struct dialect *dialect,
 		   const struct strv *raw, struct routes *ret_routes, struct err *err)
 {
 	struct routes routes = { .dialect = dialect,
-				 .clones_containers = config_clones_containers(config) };
+				 .clones_containers = config_clones_containers(config),
+				 .carries_tags =
+					 config_is(config, OPTION_CONTAINER_TAGS, "carry") };
 	struct resolve r = { .config = config,
 			     .from = from,
 			     .to = to,

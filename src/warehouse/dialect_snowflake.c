@@ -66,6 +66,15 @@ static const char *const templates[DIALECT_TEMPLATE_COUNT] = {
 		"'name', '', 'privilege', \"privilege\", 'to', \"grant_to\", 'grantee', "
 		"\"grantee_name\", 'option', \"grant_option\" = 'true')), array_construct()))) "
 		"from table(result_scan(last_query_id()))",
+	/* Its own, and not those that it inherits (docs.snowflake.com, TAG_REFERENCES). */
+	[DIALECT_OBSERVE_TAGS] =
+		"select to_json(object_construct('tags_of', {of:literal}, 'database', "
+		"{database:literal}, 'schema', {identifier:literal}, 'tags', coalesce(array_agg("
+		"object_construct('schema', {identifier:literal}, 'tag', "
+		"array_construct(tag_database, tag_schema, tag_name), 'value', tag_value)) "
+		"within group (order by tag_database, tag_schema, tag_name), array_construct()))) "
+		"from table({catalog:ident}.information_schema.tag_references({it:literal}, "
+		"{type:literal})) where level = upper({type:literal})",
 	[DIALECT_OBSERVE_DYNAMIC] =
 		"show dynamic tables in {kind:statement} {schema:schema}; "
 		"select to_json(object_construct('refreshes', {database:literal}, 'schema', "

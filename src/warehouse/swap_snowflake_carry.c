@@ -305,6 +305,105 @@ static int push_grants(const struct push *p, const struct publish_container *c)
 	return push_all_new(p, c);
 }
 
+/* --- tags --- */
+
+static bool is_within(const struct push *p, const struct relation *container,
+		      const struct relation *tag)
+{
+	return snowflake_holds(p->dialect, container, tag);
+}
+
+/* What a clone of the container brought along is the same one as production's. */
+static bool same_tag(const struct push *p, const struct publish_container *c,
+		     const struct container_tag *from, const struct container_tag *to)
+{
+	bool of_database = snowflake_is_database(&c->to);
+
+	if ((of_database && strcmp(from->schema, to->schema) != 0) ||
+	    strcmp(from->tag.identifier, to->tag.identifier) != 0)
+		return false;
+	if (is_within(p, &c->to, &to->tag) && is_within(p, &c->from, &from->tag))
+		return !of_database || strcmp(from->tag.schema, to->tag.schema) == 0;
+	return strcmp(from->tag.schema, to->tag.schema) == 0 &&
+	       strcmp(from->tag.database, to->tag.database) == 0;
+}
+
+static const struct container_tag *find_tag(const struct push *p, const struct publish_container *c,
+					    const struct container_tag *one, bool of_production)
+{
+	const struct container *other = of_production ? c->from_seen : c->to_seen;
+
+	for (size_t i = 0; other && i < other->tag_count; i++)
+		if (of_production ? same_tag(p, c, &other->tags[i], one)
+				  : same_tag(p, c, one, &other->tags[i]))
+			return &other->tags[i];
+	return NULL;
+}
+
+/* It would be another one under its name, and go with the restore point. */
+static int refuse_tag_within(const struct push *p, const struct publish_container *c,
+			     const struct container_tag *one)
+{
+	char *name CLEANUP(mem_free_string) = relation_display(&one->tag);
+	char *what CLEANUP(mem_free_string) =
+		mem_printf("the tag %s is set on it, and is itself in what is exchanged", name);
+	bool is_inside = false;
+
+	for (size_t i = 0; i < p->set->container_count; i++)
+		is_inside = is_inside || is_within(p, &p->set->containers[i].to, &one->tag);
+	return is_inside ? snowflake_refuse_swap(
+				   p, &c->to, what,
+				   "move the tag to a schema or database of its own, or say "
+				   "container_tags: ignore")
+			 : 0;
+}
+
+static int push_tag(const struct push *p, const struct publish_container *c,
+		    const struct container_tag *one, const char *text)
+{
+	const struct relation place = { c->from.database,
+					snowflake_is_database(&c->from) ? one->schema
+									: c->from.schema,
+					NULL };
+	const struct sql_arg args[] = {
+		SQL_ARG_STATEMENT("kind", *place.schema ? "schema" : "database"),
+		SQL_ARG_SCHEMA("it", &place),
+		SQL_ARG_RELATION("tag", &one->tag),
+		SQL_ARG_LITERAL("value", one->value),
+	};
+
+	if (*place.schema && !has_schema(p, c, &place))
+		return 0;
+	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+}
+
+/* Policies may hang on tags: what production has not goes as well. */
+static int push_tags(const struct push *p, const struct publish_container *c)
+{
+	const struct container *from = c->from_seen;
+	const struct container *to = c->to_seen;
+
+	for (size_t i = 0; from && i < from->tag_count; i++)
+		if (!find_tag(p, c, &from->tags[i], false) &&
+		    push_tag(p, c, &from->tags[i], "alter {kind:statement} {it} unset tag {tag}") <
+			    0)
+			return -1;
+	for (size_t i = 0; to && i < to->tag_count; i++) {
+		const struct container_tag *own = find_tag(p, c, &to->tags[i], true);
+		struct container_tag given = to->tags[i];
+
+		if (own && strcmp(own->value, given.value) == 0)
+			continue;
+		if (own)
+			given.tag = own->tag;
+		if ((!own && refuse_tag_within(p, c, &given) < 0) ||
+		    push_tag(p, c, &given,
+			     "alter {kind:statement} {it} set tag {tag} = {value:literal}") < 0)
+			return -1;
+	}
+	return 0;
+}
+
 /* --- settings --- */
 
 static int refuse_transience(const struct push *p, const struct relation *container,
@@ -453,7 +552,7 @@ int snowflake_carry(const struct push *p, const struct publish_container *c)
 {
 	if (snowflake_is_swapped(c))
 		return 0;
-	if (push_settings(p, c) < 0 || check_owners(p, c) < 0)
+	if (push_settings(p, c) < 0 || push_tags(p, c) < 0 || check_owners(p, c) < 0)
 		return -1;
 	return push_grants(p, c);
 }

@@ -76,6 +76,20 @@ comment_of() { # comment_of SCHEMA
   assert_sql "select retention_time from information_schema.schemata where schema_name = 'MART'" 3
 }
 
+@test "production's tags stay, and container_tags: ignore does not ask for them" {
+  sql 'create schema if not exists gov'
+  sql 'create tag if not exists gov.team'
+  sql "alter schema mart set tag gov.team = 'it''s sales'"
+  blue_green
+  assert_status 0
+  assert_says "set tag \"SHOP\".\"GOV\".\"TEAM\" = 'it''s sales'"
+  assert_sql "select tag_value from table(shop.information_schema.tag_references('MART', 'schema'))" "it's sales"
+  run airlock plan blue-green "${SIDES[@]}" --container-tags ignore -- --full-refresh
+  assert_status 0
+  assert_says 'tags of what changes places are not compared'
+  sql 'alter schema mart unset tag gov.team'
+}
+
 @test "what is new in production has what its database grants, and the next one keeps it" {
   sql 'grant select on table mart.orders to role analyst'
   sql 'grant select on future tables in database shop to role auditor'

@@ -27,7 +27,7 @@ static bool may_lack(const struct dialect *d, size_t template)
 	default:
 		if (template == DIALECT_OBSERVE_DYNAMIC || template == DIALECT_LOG_ALTERED)
 			return !d->clones_containers;
-		if (template == DIALECT_OBSERVE_FUTURE ||
+		if (template == DIALECT_OBSERVE_FUTURE || template == DIALECT_OBSERVE_TAGS ||
 		    template == DIALECT_ASIDE_DATABASE_CHECK ||
 		    template == DIALECT_ASIDE_DATABASE_DROP)
 			return !d->swaps_databases;

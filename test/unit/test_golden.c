@@ -361,6 +361,7 @@ static const char *const template_names[DIALECT_TEMPLATE_COUNT] = {
 	[DIALECT_OBSERVE_EXISTING] = "observe_existing",
 	[DIALECT_OBSERVE_CONTAINERS] = "observe_containers",
 	[DIALECT_OBSERVE_FUTURE] = "observe_future",
+	[DIALECT_OBSERVE_TAGS] = "observe_tags",
 	[DIALECT_OBSERVE_DYNAMIC] = "observe_dynamic",
 	[DIALECT_ASIDE_CHECK] = "aside_check",
 	[DIALECT_ASIDE_DROP] = "aside_drop",

@@ -290,6 +290,59 @@ static void privileges_and_settings_inside_a_database_come_along(void **state)
 			fail_msg("%s", statements.v[i]);
 }
 
+static void tags_of_a_database_and_its_schemas_are_productions(void **state)
+{
+	static struct container_tag own[] = {
+		{ "", { "GOV", "TAGS", "COST" }, "old" },
+		{ "MART", { "GOV", "TAGS", "PII" }, "yes" },
+		{ "MART", { "STG", "MART", "OWN" }, "cloned" },
+	};
+	static struct container_tag tags[] = {
+		{ "", { "GOV", "TAGS", "COST" }, "it's" },
+		{ "MART", { "GOV", "TAGS", "TEAM" }, "sales" },
+		/* It is in both, and the same: nothing to do. */
+		{ "MART", { "DB", "MART", "OWN" }, "cloned" },
+		/* There is no such schema in staging: it was said that production may lose it. */
+		{ "OLD", { "GOV", "TAGS", "TEAM" }, "none" },
+	};
+	static struct container_tag within = { "MART", { "DB", "MART", "LOST" }, "x" };
+	static struct container_schema schema = { .name = "MART", .owned = true };
+	const struct container green = { .seen = "s",
+					 .schema = { "STG", "", NULL },
+					 .schemas = &schema,
+					 .schema_count = 1,
+					 .tags = own,
+					 .tag_count = 3 };
+	struct container production = { .seen = "t",
+					.schema = { "DB", "", NULL },
+					.schemas = &schema,
+					.schema_count = 1,
+					.tags = tags,
+					.tag_count = 4 };
+	static const char *const expected[] = {
+		"alter schema \"STG\".\"MART\" unset tag \"GOV\".\"TAGS\".\"PII\"",
+		"alter database \"STG\" set tag \"GOV\".\"TAGS\".\"COST\" = 'it''s'",
+		"alter schema \"STG\".\"MART\" set tag \"GOV\".\"TAGS\".\"TEAM\" = 'sales'",
+	};
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(strv_release) struct strv none = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	size_t n = 0;
+
+	(void)state;
+	swaps_databases(&green, &production, &statements, &err);
+	assert_false(err_is_set(&err));
+	assert_has(&statements, expected, sizeof(expected) / sizeof(*expected));
+	for (size_t i = 0; i < statements.n; i++)
+		n += strstr(statements.v[i], "set tag") != NULL;
+	assert_int_equal(n, 3);
+
+	production.tags = &within;
+	production.tag_count = 1;
+	swaps_databases(&green, &production, &none, &err);
+	assert_true(strstr(err.message, "DB.MART.LOST is set on it, and is itself in what"));
+}
+
 static void what_will_be_granted_there_comes_along_and_is_given_on_what_is_new(void **state)
 {
 	static const struct relation in_green = { "STG", "MART", "ORDERS" };
@@ -505,6 +558,7 @@ int main(void)
 		cmocka_unit_test(what_a_swap_would_lose_is_refused),
 		cmocka_unit_test(a_database_leaves_an_empty_one_in_its_place),
 		cmocka_unit_test(privileges_and_settings_inside_a_database_come_along),
+		cmocka_unit_test(tags_of_a_database_and_its_schemas_are_productions),
 		cmocka_unit_test(
 			what_will_be_granted_there_comes_along_and_is_given_on_what_is_new),
 		cmocka_unit_test(

@@ -24,6 +24,7 @@ enum option_id {
 	OPTION_BUILD, /* selection words of the build; empty: everything, or +scope with select */
 	OPTION_BUILD_TIMEOUT,      /* seconds; no limit by default */
 	OPTION_CONFLICT,           /* identity | content; the default is the strategy's */
+	OPTION_CONTAINER_TAGS,     /* carry | ignore */
 	OPTION_DEPLOY_ONLY_IF,     /* list: clean, branch:NAME, env:NAME=VALUE */
 	OPTION_EXCLUDE,            /* selection words */
 	OPTION_FORCE,              /* flag; command line only */

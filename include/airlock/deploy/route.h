@@ -71,6 +71,7 @@ struct routes {
 	struct route_container *containers; /* of a strategy that exchanges them; sorted by to */
 	size_t container_count;
 	bool clones_containers; /* these begin in staging as clones of production's */
+	bool carries_tags;      /* production's get to these */
 	bool has_hooks;         /* the project, beside those of nodes */
 	bool is_rollback;       /* `from` is what was put aside, and may lack a relation */
 	struct route_conflict *conflicts;

@@ -38,6 +38,12 @@ struct container_grant {
 	bool with_option;
 };
 
+struct container_tag {
+	const char *schema;  /* in it, that has the tag; "": a database itself */
+	struct relation tag; /* its whole name */
+	const char *value;
+};
+
 /* Something outside that follows the objects, and not their names. */
 struct container_dependent {
 	const char *what; /* "view reports.daily" */
@@ -90,6 +96,8 @@ struct container {
 	size_t schema_count;
 	struct container_grant *grants; /* where the warehouse does not carry them itself */
 	size_t grant_count;
+	struct container_tag *tags; /* likewise */
+	size_t tag_count;
 	struct container_given *given;
 	size_t given_count;
 };

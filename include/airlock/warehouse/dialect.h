@@ -77,6 +77,11 @@ enum dialect_template {
 	 * that are made there will be granted; {"future_of", "database", "schema", "grants"}; NULL
 	 * where an exchange brings it along or nothing is */
 	DIALECT_OBSERVE_FUTURE,
+	/* ? of:literal, catalog, database:literal, identifier:literal, kind:literal, it:literal
+	 * (its name as a statement says it): {"tags_of", "database", "schema", "tags": [{"schema",
+	 * "tag": [..], "value"}, ..]}; NULL where an exchange brings them along or there are none
+	 */
+	DIALECT_OBSERVE_TAGS,
 	/* ? identifier:literal, kind:statement, schema, of production: which dynamic tables in it
 	 * refresh themselves; {"refreshes", "schema", "dynamic": [{"schema", "name"}, ..]}, the
 	 * oldest first; NULL where `clones_containers` is not */

@@ -159,6 +159,9 @@ cross join (
 -- observe_future
 show future grants in schema "Wh"."ma""rt"; select to_json(object_construct('future_of', '20260102030405_abcdef', 'database', 'Wh', 'schema', 'r_20260102030405_abcdef_1', 'grants', coalesce(array_agg(object_construct('on', 'future ' || lower("grant_on"), 'schema', 'r_20260102030405_abcdef_1', 'name', '', 'privilege', "privilege", 'to', "grant_to", 'grantee', "grantee_name", 'option', "grant_option" = 'true')), array_construct()))) from table(result_scan(last_query_id()));
 
+-- observe_tags
+select to_json(object_construct('tags_of', '20260102030405_abcdef', 'database', 'Wh', 'schema', 'r_20260102030405_abcdef_1', 'tags', coalesce(array_agg(object_construct('schema', 'r_20260102030405_abcdef_1', 'tag', array_construct(tag_database, tag_schema, tag_name), 'value', tag_value)) within group (order by tag_database, tag_schema, tag_name), array_construct()))) from table("Wh".information_schema.tag_references('"Wh."."it''s"."r"', 'table')) where level = upper('table');
+
 -- observe_dynamic
 show dynamic tables in schema "Wh"."ma""rt"; select to_json(object_construct('refreshes', 'Wh', 'schema', 'r_20260102030405_abcdef_1', 'dynamic', coalesce(array_agg(object_construct('schema', "schema_name", 'name', "name")) within group (order by "created_on"), array_construct()))) from table(result_scan(last_query_id())) where lower("scheduling_state") <> 'suspended';
 

@@ -110,6 +110,8 @@ class Catalog:
                      *row)
             self.run(f"delete from {META}.grants where kind = ? and db = ? and sch = ? and name = ? "
                      "and future is null", *row)
+            if row[0] in ("database", "schema"):
+                self.run(f"delete from {META}.grants where future is not null and db = ? and sch = ?", *row[1:3])
             self.unassign_all(*row[1:])
         for row in sorted(there - known):
             self.note(*row, role)

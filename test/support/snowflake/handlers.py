@@ -124,9 +124,10 @@ def clone_noted_into(catalog, source, target, role):
 
 
 def clone_schema_into(catalog, source, target, role):
+    catalog.copy_assignments((*source, ""), (*target, ""))
     for name, transient, comment in catalog.rows(
             f"select name, transient, comment from {META}.objects where kind = 'table' and db = ? "
-            "and sch = ? order by serial", *source):
+            "and sch = ? and not temporary order by serial", *source):
         catalog.copy_table((*source, name), (*target, name))
         catalog.sync(role)
         catalog.replaced("table", *target, name, transient, None, role, False, comment)
@@ -189,6 +190,7 @@ def create_database(session, replace, transient, unless, target, source):
     catalog.sync(session.role)
     catalog.replaced("database", target, "", "", bool(transient), None, session.role, False)
     if source:
+        catalog.copy_assignments((source, "", ""), (target, "", ""))
         for sch in catalog.schemas(source):
             catalog.run(f"create schema {quoted(target, sch)}")
             catalog.sync(session.role)

@@ -4,7 +4,7 @@ import re
 
 from catalog import META, error, exists_already
 from handlers import ADMINS, statement
-from sqltext import quoted, split_name
+from sqltext import literal, quoted, split_name
 
 NAMES = r"\([^()]*\)"
 
@@ -127,6 +127,27 @@ def unset_tag_of(session, kind, name, column, tag):
     session.catalog.unassign(parts, col, "TAG", policy(session, "tag", tag))
     session.catalog.touch(*parts)
     return "Statement executed successfully."
+
+
+@statement(r"alter (schema|database) (<name>) (?:set tag (<name>)\s*=\s*'((?:[^']|'')*)'|unset tag (<name>))")
+def tag_container(session, kind, name, tag, value, taken):
+    parts = session.name(name, 1 if kind.lower() == "database" else 2)
+    session.own(kind.lower(), *parts)
+    of, assigned = (*parts, "", "")[:3], policy(session, "tag", tag or taken)
+    session.catalog.unassign(of, "", "TAG", assigned)
+    if tag:
+        session.catalog.assign(of, "", "TAG", assigned, value.replace("''", "'"))
+    return "Statement executed successfully."
+
+
+def tag_references(session, name, domain):
+    """As a query; what it would inherit is not in it."""
+    parts = session.name(name, 1 if domain.lower() == "database" else 2)
+    session.catalog.need(domain.lower(), *parts)
+    rows = [split_name(tag) + [value] for tag, value in session.catalog.assignments((*parts, "", "")[:3], "", "TAG")]
+    values = ", ".join("(" + ", ".join(literal(part) for part in row) + f", {literal(domain.upper())})" for row in rows)
+    return f"(select * from (values {values or '(null, null, null, null, null)'}) as t (tag_database, tag_schema, " \
+           "tag_name, tag_value, level) where level is not null)"
 
 
 def assigned_text(session, parts, col):

@@ -18,7 +18,7 @@ Emulated by us (a test of each in test_standin.py):
     goes with its schema, and is in a clone of it (no pipe, no internal stage); not what it does, but for nextval
   dynamic tables (a table; show, suspend, resume) and clustering keys with automatic clustering: both suspended in a clone
   masking policies, row access policies and tags: that they are there and what they are assigned to (tables, views,
-    columns); a clone brings its source's, create or replace loses them; get_ddl names them, or #UNKNOWN_POLICY and
+    columns; tags of schemas and databases too, as tag_references says them); a clone brings its source's, create or replace loses them; get_ddl names them, or #UNKNOWN_POLICY and
     #UNKNOWN_TAG to a role without APPLY on the account; not what a policy hides
   query_history_by_user: statements that run late, with their tag
   result_scan(last_query_id()) behind a SHOW; show databases|schemas like; query_tag of a session; use role; merge (the engine's own)
@@ -91,6 +91,9 @@ def prepare(cursor, text):
                   f"('{session.role}' in ('ACCOUNTADMIN', 'SYSADMIN', \\1))", text, flags=re.IGNORECASE)
     text = re.sub(r"\btable\s*\(\s*(?:[\w\".]+\.)?information_schema\.query_history_by_user\s*\([^()]*\)\s*\)",
                   lambda _: late_statements(), text, flags=re.IGNORECASE)
+    text = re.sub(r"\btable\s*\(\s*(?:[\w\".]+\.)?information_schema\.tag_references\s*\(\s*'((?:[^']|'')*)'\s*,"
+                  r"\s*'(schema|database)'\s*\)\s*\)",
+                  lambda m: policies.tag_references(session, m[1].replace("''", "'"), m[2]), text, flags=re.IGNORECASE)
     text = re.sub(r"\btable\s*\(\s*result_scan\s*\(\s*last_query_id\s*\(\s*\)\s*\)\s*\)",
                   lambda _: f"({cursor._conn.standin_shown})", text, flags=re.IGNORECASE)
     text = re.sub(r"\bget_ddl\s*\(\s*'(view|table)'\s*,\s*'((?:[^']|'')*)'\s*(?:,\s*(true|false)\s*)?\)",

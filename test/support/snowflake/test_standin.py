@@ -89,6 +89,8 @@ def test_a_swapped_database_has_the_other_rows_and_its_views_the_old_text(sf):
 
 def test_what_is_temporary_is_not_in_the_information_schema(sf):
     sf("create or replace temporary table PROD.MART.SHORT as select 1 as a")
+    sf("create schema PROD.COPIED clone PROD.MART")
+    assert sf("select count(*) from PROD.information_schema.tables where table_name = 'SHORT'")[0][0] == 0
     assert sf.one("select a from PROD.MART.SHORT") == 1
     listed = "select count(*) from PROD.information_schema.tables where table_name = 'SHORT'"
     assert sf.one(listed) == 0
@@ -246,6 +248,17 @@ def test_future_grants_are_given_to_new_objects(sf):
     assert not [r for r in sf("show future grants in schema PROD.MART")]
 
 
+def test_future_grants_go_with_their_schema_and_database(sf):
+    sf("grant select on future views in database STG to role READER")
+    sf("grant select on future views in schema PROD.MART to role READER")
+    sf("drop database STG")
+    sf("create database STG")
+    sf("drop schema PROD.MART")
+    sf("create schema PROD.MART")
+    assert sf("show future grants in database STG") == []
+    assert sf("show future grants in schema PROD.MART") == []
+
+
 def test_create_or_replace_keeps_grants_only_with_copy_grants(sf):
     sf("grant select on view PROD.MART.V to role READER")
     sf("create or replace view PROD.MART.V copy grants as (select id from PROD.MART.T)")
@@ -384,6 +397,28 @@ def test_a_clone_has_the_policies_of_its_source_and_no_others(governed):
     assert "HIDE" in ddl_of(sf, "PROD.COPIED.T")
     sf("create or replace transient table PROD.GOV.T as select 1 as id")
     assert "HIDE" not in ddl_of(sf, "PROD.GOV.T")
+
+
+def tags_of(client, name, domain="schema"):
+    found = client(f"select tag_name || '=' || tag_value from table(prod.information_schema.tag_references("
+                       f"'{name}', '{domain}')) where level = '{domain.upper()}' order by 1")
+    return [row[0] for row in found]
+
+
+def test_tags_of_schemas_and_databases_go_with_them_and_are_cloned(governed):
+    sf = governed
+    sf("create schema PROD.NEXT")
+    sf("alter schema PROD.MART set tag PROD.GOV.PII = 'it''s'")
+    sf("alter database PROD set tag PROD.GOV.PII = 'no'")
+    assert tags_of(sf, "PROD.MART") == ["PII=it's"] and tags_of(sf, "PROD.NEXT") == []
+    assert tags_of(sf, "PROD", "database") == ["PII=no"]
+    sf("alter schema PROD.MART swap with PROD.NEXT")
+    assert tags_of(sf, "PROD.MART") == [] and tags_of(sf, '"PROD"."NEXT"') == ["PII=it's"]
+    sf("create schema PROD.COPIED clone PROD.NEXT")
+    assert tags_of(sf, "PROD.COPIED") == ["PII=it's"]
+    sf("alter schema PROD.COPIED unset tag PROD.GOV.PII")
+    assert tags_of(sf, "PROD.COPIED") == []
+    sf.fails("alter schema PROD.COPIED set tag PROD.GOV.NONE = 'a'", "NONE")
 
 
 def test_policies_go_with_what_changes_places(governed):
