@@ -45,7 +45,7 @@ print(*sorted({row["unique_id"].split(".")[0] for row in rows}))')
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a command that fails is the last one, and nothing is published" {
   run airlock deploy wac --yes
   assert_status 0
@@ -63,7 +63,7 @@ print(*sorted({row["unique_id"].split(".")[0] for row in rows}))')
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a failing test stops it, and what is behind it is not published apart" {
   run airlock deploy wac --yes
   assert_status 0
@@ -84,7 +84,7 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "commands that would leave something untested are refused before anything runs" {
   run airlock deploy wac --build seed run --yes
   assert_status 125
@@ -94,7 +94,7 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_says "'run' stands there twice"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what is edited between two commands is not published by the tests of the later one" {
   run airlock deploy wac --yes
   assert_status 0
@@ -106,14 +106,14 @@ print(next(name for name in sorted(nodes) if name.startswith("test.shop.unique_o
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what is only touched between two commands is what was built" {
   fake_dbt test "touch models/mart/orders.sql dbt_project.yml"
   run airlock deploy wac --yes
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what is edited for one command and put back before the next is not published" {
   run airlock deploy wac --yes
   assert_status 0

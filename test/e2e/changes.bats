@@ -143,7 +143,7 @@ stayed() { # what models_go left, named
   wap_by_copy && what_people_gave_stays
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "wap by copy: what somebody changes between the tests and the publish, on either side: 73" {
   wap_by_copy
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv

@@ -55,6 +55,7 @@ hard-coded-name models/mart/orders.sql 5' ] || fail "$output"
   (cd models && run checks mart/orders.sql && [ "${#lines[@]}" = 2 ])
 }
 
+# bats test_tags=exhaustive
 @test "check: tags and keys of every deployment" {
   sed -i 's/^    tags: .*/    tags: [mart, marts]/' dbt_project.yml
   line=$(grep -n '^    tags: ' dbt_project.yml)

@@ -36,13 +36,14 @@ survives() { # survives STEP before|after crash|error
   [ "$(state)" = '59.90|59.90' ] || fail "after $1:$2:$3 and another deployment: $(state)"
 }
 
+# bats test_tags=default:duckdb
 @test "killed before and after the publish" {
   survives publish before crash
   thaw
   survives publish after crash
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "the publish step fails" {
   survives publish before error
 }

@@ -56,6 +56,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_json 'all(key in d for key in ("id", "nodes", "tests", "next"))' true
 }
 
+# bats test_tags=default:duckdb
 @test "a second run publishes again, and a changed seed shows up in production" {
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
   assert_sql 'select country from mart.customers where customer_id = 4' IT
@@ -65,7 +66,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*) from mart.customers' 8
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "the incremental model keeps what it had and adds what is new" {
   echo '113,3,2025-01-20,placed,EUR' >>seeds/raw_orders.csv
   deploy
@@ -74,7 +75,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select sum(orders) from mart.revenue_by_day' 12
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what the project file says needs no options" {
   AIRLOCK_DBT=$DIRECT
   run airlock deploy wac --yes
@@ -118,7 +119,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*) from mart.revenue_by_day' 8
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a selection publishes its part and leaves the rest" {
   AIRLOCK_DBT=$DIRECT
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/; ' seeds/raw_customers.csv
@@ -132,6 +133,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql "select currency_name from utils.currencies where currency = 'SEK'" Krona
 }
 
+# bats test_tags=default:duckdb
 @test "a new column arrives, and the rest of the table with it" {
   sed -i 's/^  payments,$/  payments, payments * 2 as twice,/' models/mart/orders.sql
   deploy
@@ -139,7 +141,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql 'select count(*), sum(twice) from mart.orders' '12|24'
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "dbt's own options behind -- reach it: --profile, --vars" {
   profile=$(sed -n 's/^profile: //p' dbt_project.yml)
   sed -i 's/^profile: .*/profile: none_such/' dbt_project.yml
@@ -147,7 +149,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "variables that silence dbt change nothing: a good deployment publishes" {
   sed -i 's/^4,Dario Rossi,IT/4,Dario Rossi,CH/' seeds/raw_customers.csv
   export DBT_PRINT=false DBT_LOG_LEVEL=none DBT_ENGINE_LOG_LEVEL=none DBT_QUIET=true
@@ -166,6 +168,7 @@ utils.currencies' ] || fail "$(relations)"
   assert_sql "select country from airlock_restore.\"$restored\" where customer_id = 4" IT
 }
 
+# bats test_tags=default:postgres
 @test "names with spaces and capitals, and of 63 bytes" {
   long=$(printf 'n%.0s' $(seq 63))
   sed -i "s/unique_key=/alias='Revenue of the Day', unique_key=/" models/mart/revenue_by_day.sql

@@ -92,7 +92,7 @@ country() {
   [ "$(country)" = IT ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a machine lost for good: abort --force" {
   died
   elsewhere
@@ -189,7 +189,7 @@ assert_settled() { # assert_settled OUTCOME
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a pid of a container is not looked up outside of it, nor the other way" {
   died
   run in_container "$AIRLOCK_BIN" resume "$id" --from staging --to prod
@@ -230,7 +230,7 @@ assert_settled() { # assert_settled OUTCOME
   assert_says '"outcome": "aborted"'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a secret in --vars is kept nowhere: resume wants it again" {
   died -- --vars '{a_token: hunter2, day: 2026-01-31}'
   elsewhere
@@ -249,7 +249,7 @@ assert_settled() { # assert_settled OUTCOME
   [ "$(country)" = CH ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what was tested is not resumed once staging, or production, has changed" {
   for changed in "update stage.orders set amount_eur = 1 where order_id = 101" \
     "update mart.orders set amount_eur = 1 where order_id = 101"; do

@@ -74,7 +74,7 @@ pages() {
   [[ $(pages) = *prices?1* ]]
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a side is parsed again when its environment changes, and the other is not" {
   run --separate-stderr airlock routes hourly --json
   [ "$(json 'd["routes"][0]["to"] != d["routes"][0]["from"]')" = true ]
@@ -90,7 +90,7 @@ pages() {
   [ "$(json 'd["routes"][0]["to"]["relation_name"]')" = "$was" ]
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "what fails is offered again with the environment, and a secret is not told" {
   run airlock deploy hourly --yes --to prod "${TO[@]:2}" --to-env DBT_ENV_SECRET_X=hunter2 \
     -- --vars '{break_pages: true}'
@@ -103,7 +103,7 @@ pages() {
   run ! grep -rqa hunter2 .
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "a killed deployment is resumed with the same values only: they are not recorded" {
   echo '4,prices,3' >>seeds/raw_visits.csv
   AIRLOCK_FAULT=build:after:crash run airlock deploy wac --yes "${TO[@]}" --to-env EXTRA=one
@@ -119,7 +119,7 @@ pages() {
   [[ $(pages) = *prices?2* ]]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what would not be heard on a side alone, and what is no pair, is refused" {
   run airlock config hourly --from-env DBT_TARGET=dev
   assert_status 125

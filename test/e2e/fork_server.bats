@@ -62,14 +62,14 @@ assert_same_in_both_ways() { # assert_same_in_both_ways EXPECTED-END DBT-ARGUMEN
 
 as_json=(--log-format json --log-level info --no-use-colors --threads 1)
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "a build: the same log, manifest and results" {
   assert_same_in_both_ways 'exited with 0' build "${as_json[@]}"
   grep -q 'unique_orders_order_id.*|pass' server.log
   [ -s server.artifacts ]
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a failing test, a missing macro, a bad target, a bad option: the same error" {
   assert_same_in_both_ways 'exited with 1' build "${as_json[@]}" --vars '{break_orders: true}'
   assert_same_in_both_ways 'exited with 2' run-operation no_such_macro
@@ -77,7 +77,7 @@ as_json=(--log-format json --log-level info --no-use-colors --threads 1)
   assert_same_in_both_ways 'exited with 2' parse --no-such-option
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "descriptors, signals, name and variables are the same while dbt works" {
   cat >"$BATS_FILE_TMPDIR/frozen/project/macros/look.sql" <<'EOF'
 {% macro look() %}
@@ -123,7 +123,7 @@ assert_none_left() {
   assert_none_left
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "AIRLOCK_FORK_SERVER=0: the same production" {
   deploy
   assert_status 0
@@ -168,7 +168,7 @@ server() {
   pgrep -P "$deployment" -f 'import os; exec'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "the server killed during the build: that build is an error, production unchanged" {
   directly deploy
   assert_status 0
@@ -208,7 +208,7 @@ server() {
   assert_none_left
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a signal during the build ends it in the same way" {
   make_slow
   for AIRLOCK_FORK_SERVER in 0 1; do

@@ -44,6 +44,7 @@ shim() {
   [ "$output" = 'dbt run-operation anything -t prod' ]
 }
 
+# bats test_tags=exhaustive
 @test "a deployment to a protected target is not stopped, and a reason is in the history" {
   AIRLOCK_BREAK_GLASS='ticket 7' run --separate-stderr shim seed --target prod
   assert_status 0

@@ -57,7 +57,7 @@ hooks_of_history() { # of the newest deployment
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 # The identities that were taken behind the audit, and those of production from the begin.
 @test "what somebody changes between the tests and the publish, on either side: 73" {
   edited='{"columns": {"model.shop.customers": "1 as weight"}}'
@@ -112,7 +112,7 @@ hooks_of_history() { # of the newest deployment
   [ "$(hooks_of_history)" = '["before_publish 1", "after_failure 5"]' ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "after_failure: before there is a deployment, too; not when all is well" {
   deploy --tags nothing_has_it --after-failure 'echo "exit $AIRLOCK_EXIT ${AIRLOCK_ID-none}"'
   assert_status 125
@@ -134,7 +134,7 @@ hooks_of_history() { # of the newest deployment
   assert_sql 'select country from mart.customers where customer_id = 4' IT
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "the plan lists them with their commands" {
   run --separate-stderr airlock plan wac --json --before-publish './approve --all' \
     --after-publish 'run-operation tidy --args "{a: 1}"' --after-failure 'tell them'

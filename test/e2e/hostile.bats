@@ -79,7 +79,7 @@ find_disk() {
   fi
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a disk that is full from the beginning, and is not any more" {
   find_disk
   with_target '-t tmpfs -o size=10m none' \
@@ -89,7 +89,7 @@ find_disk() {
   [ "$(country)" = CH ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a disk that is full in the middle of the build" {
   find_disk
   fake_dbt build 'sh "$fill" $PPID; trap "" XFSZ; sh "$fill" $$'
@@ -117,7 +117,7 @@ find_disk() {
   [ "$(country)" = CH ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a target/ that cannot be written to" {
   remember_production
   find_mount
@@ -135,7 +135,7 @@ find_disk() {
   assert_next_works
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "SIGCHLD inherited as ignored" {
   run env --ignore-signal=CHLD "${DEPLOY[@]}" --after-publish 'exit 9'
   assert_status 70
@@ -145,14 +145,14 @@ find_disk() {
   assert_status 2
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "SIGHUP inherited as ignored: it goes on when the terminal has gone" {
   run env --ignore-signal=HUP "${DEPLOY[@]}" --before-publish 'kill -HUP $PPID; sleep 0.2'
   assert_status 0
   [ "$(country)" = CH ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "SIGHUP before the publish: ended, and production as it was" {
   run "${DEPLOY[@]}" --before-publish 'kill -HUP $PPID; sleep 0.2'
   assert_status 129
@@ -169,7 +169,7 @@ killed() { # killed CALL
   journal=target/airlock/deployments/$id/journal.jsonl
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a journal cut anywhere: resume and history answer as they do with the whole one" {
   killed build/1.5
   cp -a "$WORK" "$BATS_TEST_TMPDIR/killed"
@@ -190,7 +190,7 @@ killed() { # killed CALL
   assert_next_works
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a journal cut in the publish: resume publishes what was tested" {
   killed run-operation/4.1
   truncate -s -25 "$journal"
@@ -199,7 +199,7 @@ killed() { # killed CALL
   [ "$(country)" = CH ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a journal of a newer version: named, and nothing is done" {
   killed build/1.5
   sed -i '1s/"journal": *1,/"journal": 2,/; 1s/"version": *"[^"]*"/"version": "9.1.0"/' "$journal"
@@ -240,13 +240,13 @@ read_closed() {
   done
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "descriptors 0 to 2 closed: to its end, and nothing of what it says is in a file" {
   deploy_closed '1>&-' '0<&- 1>&- 2>&-'
   read_closed '0<&- 1>&- 2>&-'
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "descriptors 0 to 2 closed, in every combination" {
   local all=('0<&-' '1>&-' '2>&-' '0<&- 1>&-' '0<&- 2>&-' '1>&- 2>&-' '0<&- 1>&- 2>&-')
   deploy_closed "${all[@]}"

@@ -38,14 +38,14 @@ assert_keeps_shape() {
   assert_sql "select n from reports.countries where country = 'CH'" 1
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "tables that nobody published, beside the published ones" {
   sql 'create table mart.by_hand as select 42 as answer'
   assert_keeps_shape
   assert_sql 'select answer from mart.by_hand' 42
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "the history of a snapshot does not give way to another one with as many rows" {
   history=(airlock deploy wac --from staging --to prod --tags 'mart,utils,history' --yes)
   run "${history[@]}"

@@ -69,7 +69,7 @@ deploy_and_signal() {
   assert_next_works
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "operation_timeout: the parse" {
   rm -r target
   DIRECT_FAULT=parse/1.0:before:hang deploy --operation-timeout 3
@@ -78,7 +78,7 @@ deploy_and_signal() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "operation_timeout does not limit the build" {
   fake_dbt build 'sleep 4'
   deploy --operation-timeout 3
@@ -100,6 +100,7 @@ deploy_and_signal() {
   assert_sql 'select country from mart.customers where customer_id = 4' CH
 }
 
+# bats test_tags=default:postgres
 @test "TERM during the build reaches dbt as INT; it says what is so; 143" {
   fake_dbt build 'trap "echo got INT >>\"$DIRECT_TRACE\".int; exit 2" INT
     echo "its trap is set" >>"$BATS_TEST_TMPDIR/said"; sleep 20 & wait'

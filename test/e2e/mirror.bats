@@ -18,7 +18,7 @@ teardown_file() {
   end_file
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "generate writes the raw models that are missing, and says what reads a source" {
   mv models/raw/_raw.yml models/staging/_sources.yml
   rm models/raw/mirror_orders.sql
@@ -64,6 +64,7 @@ copies() {
   sql "select count(*) from information_schema.tables where table_name like 'mirror%'"
 }
 
+# bats test_tags=default:postgres
 @test "refresh: what is missing, empty or shrunk keeps its last good copy" {
   run airlock mirror refresh
   assert_status 0
@@ -200,7 +201,7 @@ loaded_at_field: cast(ordered_on as timestamp)}/" models/raw/_raw.yml
   [ "$(rows)" = '9|12|12' ] # what no model makes any more is nobody's to drop
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "status: age and rows of each copy, and how its source is now" {
   run --separate-stderr airlock mirror status --json
   assert_status 0
@@ -232,7 +233,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   [ "$(copies)" = 3 ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "refresh: killed in the middle, the raw layer is what it was, and resume goes on" {
   run airlock mirror refresh
   assert_status 0
@@ -263,7 +264,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   [ "$(copies)" = 0 ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a deployment builds what is above the raw layer, whether the sources are there or not" {
   run airlock mirror refresh
   assert_status 0
@@ -280,7 +281,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   assert_says 'the mirror is older than max_age'
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "the recipe's selection builds over a mirror whose sources are gone" {
   directly airlock mirror refresh
   directly dbt seed --quiet --target staging
@@ -295,7 +296,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   assert_sql 'select count(*) from mart.orders' 12
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "production-rollback over a mirror: the next rows of a source come in, and the raw layer is not built" {
   AIRLOCK_DBT=$DIRECT
   airlock mirror refresh
@@ -358,7 +359,7 @@ killed() { # killed ROWS: how many orders the raw layer has, before and behind
   [ "$(rows)" = '10|12|12' ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "refused: a model that reads a source past the mirror, a raw layer of two relations" {
   echo "select * from {{ source('shop', 'orders') }}" >models/mart/open_orders.sql
   run airlock plan wac

@@ -35,6 +35,7 @@ are_gone() {
   done
 }
 
+# bats test_tags=default:duckdb
 @test "they are named by plan and deployment, go with orphans: drop, and come back by a rollback" {
   run airlock plan wac --from staging --to prod --tags mart,utils
   assert_status 0

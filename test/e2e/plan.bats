@@ -37,7 +37,7 @@ everything() {
   assert_json 'd["conflicts"]' '[]'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "routes for people names both relations" {
   run airlock routes --from staging --to prod --tags mart,utils
   assert_status 0
@@ -95,7 +95,7 @@ everything() {
   "$PYTHON" "$ROOT/test/support/plan_equals_run.py" "$BATS_TEST_TMPDIR"/{plan.json,deploy.txt}
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "plan without a strategy says which fit, why the others do not, and what to write" {
   AIRLOCK_DBT=$DIRECT
   everything >"$BATS_TEST_TMPDIR/before"
@@ -115,7 +115,7 @@ everything() {
   assert_says 'utils.currencies'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "plan without a strategy tells no secret of a side's environment" {
   AIRLOCK_DBT=$DIRECT
   run airlock plan --from staging --to prod --tags mart,utils --from-env DBT_ENV_SECRET_KEY=opensesame
@@ -124,7 +124,7 @@ everything() {
   refute_says opensesame
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "plan without a strategy where none fits is an error" {
   AIRLOCK_DBT=$DIRECT
   run airlock plan --from staging --to prod --tags marts

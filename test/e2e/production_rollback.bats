@@ -60,6 +60,7 @@ assert_as_in_place() {
   diff "$BATS_TEST_TMPDIR/in_place.rows" "$BATS_TEST_TMPDIR/deployed"
 }
 
+# bats test_tags=default:duckdb
 @test "rows of production are kept and new ones added, as by building in place; and once more" {
   AIRLOCK_DBT=$REAL
   (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
@@ -76,7 +77,7 @@ assert_as_in_place() {
   assert_as_in_place
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a failing test leaves production untouched, and so does what was copied" {
   remember_production
   break_orders
@@ -128,7 +129,7 @@ assert_as_in_place() {
   assert_sql "select country from mart.customers where customer_id = 4" IT
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "parents: copy fills staging with them and builds on the copies" {
   (in_place) >"$BATS_TEST_TMPDIR/in_place.rows"
   roll --parents copy
@@ -138,7 +139,7 @@ assert_as_in_place() {
   assert_sql 'select count(*) from stage.stg_orders' 13
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "somebody who writes meanwhile stops the publish, and keeps what was written" {
   fake_dbt build "sql() { '$PYTHON' '$ROOT/test/support/sql.py' \"\$1\"; }
     sql \"update mart.revenue_by_day set revenue_eur = 1 where ordered_on = date '2024-12-31'\""
@@ -149,7 +150,7 @@ assert_as_in_place() {
   assert_sql 'select count(*) from mart.orders' 12
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "killed in its publish, resume publishes what was tested" {
   export DIRECT_TRACE=$BATS_TEST_TMPDIR/trace
   roll
@@ -171,7 +172,7 @@ for line in map(json.loads, sys.stdin):
   [ "$(rows)" = "$expected" ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what production does not have begins anew, whatever staging holds" {
   sql 'drop table mart.revenue_by_day'
   sql 'create schema stage'
@@ -189,7 +190,7 @@ for line in map(json.loads, sys.stdin):
   assert_sql 'select count(*), max(orders) from mart.revenue_by_day' '9|2'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "refused before anything is built: a parent that production lacks, options of its own" {
   sql 'drop view mart.open_orders'
   sql 'drop table mart.customers; drop table mart.orders'

@@ -37,7 +37,7 @@ country() {
   [ "$(country)" = LI ]
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a selector of the project publishes its part" {
   printf 'selectors:\n  - name: people\n    definition: {method: fqn, value: customers}\n' >selectors.yml
   publish --selector people
@@ -57,7 +57,7 @@ country() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "nothing to do is an error that says why" {
   AIRLOCK_DBT=$DIRECT
   remember_production
@@ -73,7 +73,7 @@ country() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a relation that staging does not have" {
   AIRLOCK_DBT=$DIRECT
   remember_production
@@ -94,7 +94,7 @@ country() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "options of a build are refused" {
   AIRLOCK_DBT=$DIRECT
   publish -- --full-refresh
@@ -102,7 +102,7 @@ country() {
   assert_says full-refresh 'builds nothing'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "skip_tests and block_on: what may fail, and what may not even warn" {
   sql "insert into stage.currencies select * from stage.currencies where currency = 'SEK'"
   directly publish -s currencies
@@ -120,7 +120,7 @@ country() {
   assert_status 0
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "what was published is kept for the --state of slim CI" {
   publish
   assert_status 0

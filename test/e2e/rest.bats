@@ -57,7 +57,7 @@ offered() { # offered WORD: the line of `next` with it, run
   [ "$(amount)" = 49.90 ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "what failed is built again by dbt retry, and all of it is published" {
   remember_production
   offered 'deploy --retry'
@@ -76,7 +76,7 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_says "--retry goes on with deployment '$id', and takes no 'wac'"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "staging or production that changed since is not published" {
   AIRLOCK_DBT=$DIRECT
   sql "update stage.orders set amount_eur = 1 where order_id = 101" || true
@@ -93,7 +93,7 @@ offered() { # offered WORD: the line of `next` with it, run
   assert_says "there is no deployment '20200101000000_abcdef'"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "production-rollback: what passed goes back without another copy of production" {
   AIRLOCK_DBT=$DIRECT
   scenario '{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}'
@@ -112,7 +112,7 @@ offered() { # offered WORD: the line of `next` with it, run
     '["model.shop.orders", "model.shop.revenue_by_day"]'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "production-rollback: --retry builds the rest over what is staged, without another copy of production" {
   AIRLOCK_DBT=$DIRECT
   scenario '{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}'
@@ -137,7 +137,7 @@ offered() { # offered WORD: the line of `next` with it, run
   done
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "production-rollback: what somebody wrote behind the copy is not lost with what passed" {
   AIRLOCK_DBT=$DIRECT
   scenario '{"results": {"model.shop.customers": {"status": "error", "message": "no such column"}}}'
@@ -181,7 +181,7 @@ json.dump({**results, "results": left}, open(name, "w"))
 PY
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "retry: every test that the failure had skipped has run before the publish" {
   failed_customers
   run --separate-stderr airlock deploy --retry "$id" "${WHERE[@]}" --json
@@ -197,7 +197,7 @@ PY
 }
 
 # As behind --fail-fast: what dbt never came to has no row, and dbt retry does not run it.
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "retry: what was not reached then, and is not now, keeps everything from production" {
   failed_customers
   remember_production
@@ -216,7 +216,7 @@ print(next(row["unique_id"] for row in json.load(open(sys.argv[1]))["results"]
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "retry: a test that fails again, or fails now, keeps everything from production" {
   failed_customers
   remember_production
@@ -234,7 +234,7 @@ print(next(row["unique_id"] for row in json.load(open(sys.argv[1]))["results"]
 }
 
 # What passed is not built again: published is what was tested, or nothing.
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "retry: a view or a test that was edited in between keeps everything from production" {
   remember_production
   view="{{ config(materialized='view') }} select order_id from {{ ref('orders') }} where is_paid"

@@ -67,7 +67,7 @@ country() {
   [ "$(country)" = CH ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "wap by copy: staging that somebody wrote since is not published" {
   sql "update unaudited.customers set country = 'XX'"
   run airlock publish "$id" --exclude 'revenue_by_day+' "${WHERE[@]}"

@@ -50,6 +50,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   assert_status 0
 }
 
+# bats test_tags=default:duckdb
 @test "a restore point says of which deployment and table it is" {
   deploy
   assert_status 0
@@ -73,7 +74,7 @@ refused() { # refused WORDS...: a rollback stops, and --force goes on
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a restore point with another comment is not used, unless it is forced" {
   deploy
   assert_status 0
@@ -113,7 +114,7 @@ change_by_hand() {
     \"update mart.customers set country = 'XX' where customer_id = 1\""
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "conflict: content sees an update that keeps the number of rows; identity says it does not" {
   run airlock plan wac --from staging --to prod --tags mart,utils
   assert_status 0
@@ -142,7 +143,7 @@ restore_points() {
   sql "select table_name from information_schema.tables where table_schema = 'airlock_restore' order by 1"
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "restore points that are expired go with the next good deployment, the newest never" {
   deploy --keep-for 0
   assert_status 0
@@ -187,6 +188,7 @@ restore_points() {
   assert_says ', dropped 20'
 }
 
+# bats test_tags=default:postgres
 @test "gc lists what is expired, and drops it with --yes only" {
   deploy
   assert_status 0
@@ -214,7 +216,7 @@ restore_points() {
   assert_status 0
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "gc drops nothing whose comment is another, and nothing while a lock is held" {
   deploy
   assert_status 0
@@ -237,7 +239,7 @@ restore_points() {
   sql "select * from airlock_restore.r_${id}_1" >/dev/null
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "what cannot be dropped is a warning after a deployment, and an error of gc" {
   [ "$ENGINE" = postgres ] || return 0 # on DuckDB no view holds a table
   deploy
@@ -256,7 +258,7 @@ restore_points() {
   assert_says 'dropped 1 restore points'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 # bats test_tags=exhaustive
 @test "gc removes the directories of deployments that ended long ago, and keeps the newest" {
   local home=target/airlock/deployments number

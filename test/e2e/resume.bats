@@ -49,6 +49,7 @@ newest() {
   [ "$(amount)" = 59.90 ]
 }
 
+# bats test_tags=default:duckdb
 @test "killed in the build: resume runs it again under its id, and twice is the same as once" {
   AIRLOCK_DBT=$REAL
   killed build after
@@ -69,7 +70,7 @@ newest() {
   assert_json 'd["error"]["code"]' deployment-unknown
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "killed in the build: abort leaves production, and there is nothing left to resume" {
   killed build before
   id=$(newest)
@@ -88,7 +89,7 @@ newest() {
   [ "$(amount)" = 59.90 ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "killed behind the publish: its end is recorded; it is too late to abort" {
   killed publish after
   id=$(newest)
@@ -101,7 +102,7 @@ newest() {
   assert_json 'd["production_changed"]' true
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "another checkout without anything in target resumes it, with the options it was started with" {
   AIRLOCK_FAULT=build:after:crash deploy --max-shrink 50 -- --vars '{a_variable: 1}'
   assert_status 137
@@ -119,7 +120,7 @@ newest() {
   assert_json 'd["deployment"]["dbt"]' '["--vars", "{a_variable: 1}"]'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "on_unfinished fail names what died and both commands" {
   killed build before
   id=$(newest)
@@ -136,7 +137,7 @@ asked() { # asked ANSWERS [OPTION...]: a deployment on a terminal
     --from staging --to prod --tags mart,utils "${@:2}"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "on_unfinished ask, which a terminal has by default: only yes settles what died" {
   killed build before
   id=$(newest)
@@ -161,7 +162,7 @@ asked() { # asked ANSWERS [OPTION...]: a deployment on a terminal
   [ "$(amount)" = 59.90 ]
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "on_unfinished ask: --yes is the answer, and auto does not ask" {
   for options in '--on-unfinished ask --yes' '--on-unfinished auto --yes'; do
     thaw

@@ -45,6 +45,7 @@ newest() {
   json 'd["deployments"][0]["id"]'
 }
 
+# bats test_tags=default:postgres
 @test "a rollback puts back rows, indexes, comments and constraints" {
   AIRLOCK_DBT=$REAL
   remember_production
@@ -68,7 +69,7 @@ newest() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "two generations, one after the other; before the first there was nothing" {
   production >"$BATS_TEST_TMPDIR/first"
   deploy
@@ -98,7 +99,7 @@ newest() {
   assert_sql 'select country from mart.customers where customer_id = 4' IT
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "an older deployment is rolled back after the newer one only" {
   first=$(newest)
   deploy
@@ -113,7 +114,7 @@ newest() {
   assert_says "no deployment 'no_such_deployment'" 'airlock history'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "without a restore point there is no way back, and that is said" {
   deploy --no-restore-point
   assert_status 0
@@ -124,7 +125,7 @@ newest() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a restore point that somebody dropped is missed before anything changes" {
   deploy
   assert_status 0
@@ -156,7 +157,7 @@ newest() {
   done
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a lock that a deployment with an end still has is given back by gc" {
   deploy
   assert_status 0
@@ -207,7 +208,7 @@ newest() {
   assert_status 125
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "history and inspect tell by whom, where, of which commit, and how many rows there were before" {
   printf '%s\n' target/ logs/ >.gitignore
   git init -q .

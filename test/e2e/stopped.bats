@@ -47,7 +47,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
     target/airlock unique_orders_order_id.sql 'production was not changed'
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a failing test, as JSON" {
   AIRLOCK_DBT=$DIRECT
   break_orders
@@ -62,21 +62,21 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   [ -f "$path" ] || fail "no such file: $path"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "a failing test is stopped when variables silence dbt" {
   export DBT_PRINT=false DBT_LOG_LEVEL=none DBT_ENGINE_LOG_LEVEL=none DBT_QUIET=true
   deploy -- --vars '{break_orders: true}'
   assert_stopped 1 unique_orders_order_id
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a failing model" {
   echo 'select 1 / nothing' >>models/mart/customers.sql
   deploy
   assert_stopped 1 customers 'production was not changed'
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a failing model outside the scope, and the scope skipped behind it" {
   AIRLOCK_DBT=$DIRECT
   scenario '{"results": {"model.shop.stg_payments": {"status": "error", "message": "no such column"}}}'
@@ -84,14 +84,14 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 1 stg_payments
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a failing unit test" {
   sed -i 's/revenue_eur: 10.55/revenue_eur: 10.56/' models/mart/_mart.yml
   deploy
   assert_stopped 1 returned_orders_bring_no_revenue
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a dbt that dies by a signal during the build" {
   AIRLOCK_DBT=$DIRECT
   fake_dbt build 'kill -KILL $$'
@@ -101,7 +101,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   [ "$status" -eq 137 ] || [ "$status" -eq 125 ] || fail "exit status $status"
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a dbt that says 0 and built nothing, beside the results of an earlier run" {
   AIRLOCK_DBT=$DIRECT
   fake_dbt build 'exit 0'
@@ -110,7 +110,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a dbt that says 0 and hands in the results of an earlier run" {
   AIRLOCK_DBT=$DIRECT
   results=$(find target/airlock -name run_results.json | head -n 1)
@@ -122,7 +122,7 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a build of empty tables: DBT_EMPTY, --empty" {
   AIRLOCK_DBT=$DIRECT
   DBT_EMPTY=1 deploy
@@ -131,14 +131,14 @@ assert_stopped() { # assert_stopped STATUS TEXT...
   assert_stopped 125 --empty
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a build that would not run the tests: DBT_INDIRECT_SELECTION=empty" {
   AIRLOCK_DBT=$DIRECT
   DBT_INDIRECT_SELECTION=empty deploy
   assert_stopped 125 DBT_INDIRECT_SELECTION
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a build into production: -- --target prod" {
   AIRLOCK_DBT=$DIRECT
   deploy -- --target prod

@@ -55,6 +55,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
+# bats test_tags=default:postgres
 @test "a view whose columns change is made anew, with all that others gave it" {
   change_view 'c.country'
   remember_production
@@ -70,7 +71,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a view whose SQL dbt asks the warehouse for" {
   {
     echo "{% set found = run_query('select max(country) from ' ~ ref('customers')) if execute %}"
@@ -83,7 +84,7 @@ change_view() { # change_view COLUMNS
   assert_sql 'select count(*) from mart.open_orders' "$(sql 'select count(*) from stage.open_orders')"
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "a deployment of this checkout that compiles for the same target is waited for" {
   change_view 'c.customer_name, c.country'
   # Held until the first operation of the deployment, beside which it would be compiled, is done.
@@ -102,7 +103,7 @@ change_view() { # change_view COLUMNS
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "a failing test keeps the new text of a view from production" {
   change_view 'c.customer_name, c.country'
   remember_production
@@ -111,6 +112,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
+# bats test_tags=default:duckdb
 @test "a view becomes a table and a table a view, and a rollback turns both back" {
   sed -i "s/materialized='view'/materialized='table'/" models/mart/open_orders.sql
   sed -i "1i {{ config(materialized='view') }}" models/utils/calendar.sql
@@ -127,7 +129,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "a view that names staging, or reads what is not published, stops the deployment by name" {
   remember_production
   sed -i 's/^where .*/where o.order_id in (select order_id from stage.orders)/' models/mart/open_orders.sql
@@ -141,7 +143,7 @@ change_view() { # change_view COLUMNS
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "views: skip starts no dbt for them and leaves them as they are" {
   change_view 'c.customer_name, c.country'
   deploy --views skip

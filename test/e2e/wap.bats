@@ -53,7 +53,7 @@ mart() {
   done
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "the plan lists the shared layer" {
   run airlock plan wap --from prod_audit --to prod --tags mart --publish-by copy
   assert_status 0
@@ -80,7 +80,7 @@ mart() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "refused: a shared view that reads what only the audit side has" {
   remember_production
   sed -i '/^seeds:/,/^models:/s/+schema: .*/+schema: raw/' dbt_project.yml
@@ -91,7 +91,7 @@ mart() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "refused: a model without a schema of its own that the audit would overwrite" {
   remember_production
   sed -i 's/schema: unaudited/schema: analytics/' profiles.yml
@@ -105,7 +105,7 @@ mart() {
   assert_says "analytics.calendar' ('model.classic.calendar') is shared by both sides"
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "refused: a test that only production has, unless allow_untested names it" {
   remember_production
   mkdir -p tests
@@ -118,13 +118,14 @@ mart() {
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "refused: wap without a production side" {
   run airlock deploy wap --from prod_audit --tags mart --yes
   assert_status 125
   assert_says "wap needs 'to'" --to
 }
 
+# bats test_tags=default:duckdb
 @test "rebuild: built and tested aside, then once more in production, and tested there" {
   wap --json
   assert_status 0
@@ -136,7 +137,7 @@ mart() {
   assert_says published
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb,exhaustive
 @test "rebuild: a model that fails in production is 70, and rollback puts back what was there" {
   remember_production
   echo "union all select {% if target.name == 'prod' %}'x', cast('x' as integer), 1{% else %}'x', 1, 1{% endif %}" \
@@ -167,7 +168,7 @@ mart() {
   assert_production_unchanged
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "rebuild: a test that fails in production only puts production back, 74" {
   echo "select {% if target.name == 'prod' %}1{% else %}2{% endif %} as n, page from {{ ref('int_visits') }}" \
     >models/mart/sides.sql
@@ -182,7 +183,7 @@ mart() {
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "rebuild: refused where production would be made of what was not audited" {
   remember_production
   cat >models/intermediate/top.sql <<<"{{ config(schema='other', materialized='table') }} select 1 as n"
@@ -197,7 +198,7 @@ mart() {
   assert_status 0
 }
 
-# bats test_tags=engine:any
+# bats test_tags=default:duckdb
 @test "rebuild: a seed of the scope is refused" {
   sed -i '/^seeds:/,/^models:/s/+schema: .*/+schema: mart\n    +tags: [mart]/' dbt_project.yml
   wap
@@ -205,7 +206,7 @@ mart() {
   assert_says "'seed.classic.raw_visits' is a seed, and only models can be rebuilt"
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "rebuild: what stops it before its first model leaves production as it is, and says so" {
   before=$(mart)
   AIRLOCK_FAULT=publish:after:error wap --json
@@ -220,7 +221,7 @@ mart() {
   assert_says 'there is no deployment to roll back'
 }
 
-# bats test_tags=engine:any,exhaustive
+# bats test_tags=default:duckdb,exhaustive
 @test "rebuild: killed on the way, it is resumed to its end, or aborted" {
   before=$(mart)
   AIRLOCK_FAULT=rebuild:after:crash wap

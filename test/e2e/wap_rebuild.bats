@@ -123,6 +123,7 @@ privileges() {
 }
 
 # In front of its rollback, in it, and behind it.
+# bats test_tags=exhaustive
 @test "an abort that is killed on its way is gone on with by the next one, and by resume" {
   remember_production
   for fault in lock:before lock:after publish:before publish:after; do
