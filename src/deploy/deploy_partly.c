@@ -26,7 +26,8 @@ static bool is_one_by_one(const struct deploy *deploy)
 static bool has_begun(const json_t *record)
 {
 	return json_array_size(js_get_array(record, "intended")) > 0 &&
-	       !history_is_published(record) && !history_has_ended(record);
+	       !history_is_published(record) && !history_has_ended(record) &&
+	       !history_is_stopped(record);
 }
 
 /* The record first: before a project could be read there is neither one nor a dialect. */
@@ -40,26 +41,46 @@ bool deploy_goes_on(const struct deploy *deploy)
 	return deploy_may_be_partly(deploy, deploy->resumed);
 }
 
-void deploy_note_before(const struct deploy *deploy, const struct route *route,
-			const struct observed *picture, json_t *intended)
+/* Enough to put it back, for who has neither the project nor staging. */
+static void note_way(const struct plan_table *t, size_t number, const struct table *before,
+		     json_t *intended)
 {
-	const struct table *to = observed_table(picture, deploy->routes.dialect, &route->to);
+	json_object_set_new(intended, "way", json_string(publish_way_name(t->way)));
+	json_object_set_new(intended, "relation",
+			    json_pack("[s, s, s]", t->route->to.database, t->route->to.schema,
+				      t->route->to.identifier));
+	json_object_set(intended, "before", before ? before->json : json_null());
+	if (!t->restore.identifier)
+		return;
+	json_object_set_new(intended, "restore", json_integer((json_int_t)number));
+	if (t->restore_is_copy)
+		json_object_set_new(intended, "copy", json_true());
+}
+
+void deploy_note_before(const struct deploy *deploy, size_t i, json_t *intended)
+{
+	const struct plan_table *t = &deploy->final_plan.tables[i];
+	const struct dialect *dialect = deploy->routes.dialect;
+	const struct table *from = observed_table(&deploy->built, dialect, &t->route->from);
 
 	if (!is_one_by_one(deploy))
 		return;
-	json_object_set_new(
-		intended, "relation",
-		json_pack("[s, s, s]", route->to.database, route->to.schema, route->to.identifier));
-	json_object_set(intended, "before", to ? to->json : json_null());
-	const struct table *from = observed_table(picture, deploy->routes.dialect, &route->from);
-
+	note_way(t, i + 1, observed_table(&deploy->built, dialect, &t->route->to), intended);
 	if (deploy->routes.container_count > 0 && from)
 		json_object_set(intended, "built", from->json);
 }
 
-void deploy_note_containers(const struct deploy *deploy, json_t *detail)
+void deploy_note_set(const struct deploy *deploy, json_t *detail)
 {
-	if (is_one_by_one(deploy) && deploy->routes.container_count > 0)
+	const struct config *config = deploy->request.config;
+
+	if (!is_one_by_one(deploy))
+		return;
+	json_object_set_new(detail, "policy",
+			    json_pack("{s:I, s:I}", "keep",
+				      (json_int_t)config_number(config, OPTION_KEEP), "keep_for",
+				      (json_int_t)config_number(config, OPTION_KEEP_FOR)));
+	if (deploy->routes.container_count > 0)
 		json_object_set(detail, "pictures", js_get_array(deploy->built.json, "containers"));
 }
 
@@ -228,7 +249,7 @@ json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture
 	return before;
 }
 
-static int look(struct deploy *deploy, struct observed *ret_observed, struct err *err)
+int deploy_take_picture(struct deploy *deploy, struct observed *ret_observed, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	struct ops_reply reply CLEANUP(ops_reply_release) = { 0 };
@@ -257,7 +278,7 @@ static int disarm(struct deploy *deploy, struct err *err)
 
 /* A warehouse may keep the time when a table was made first: then that of its last change says it.
  */
-static bool is_same(const struct table *a, const struct table *b)
+bool deploy_is_same(const struct table *a, const struct table *b)
 {
 	return table_same_object(a, b) &&
 	       (!a || table_same_text(js_get_string(a->json, "modified"),
@@ -383,19 +404,31 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct strv *gone
 	size_t n = 0;
 
 	if (disarm(deploy, err) < 0 || deploy_check_at_rest(deploy, err) < 0 ||
-	    look(deploy, &now, err) < 0)
+	    deploy_take_picture(deploy, &now, err) < 0)
 		return -1;
 	for (size_t i = 0; i < plan->table_count; i++) {
 		const struct relation *to = &plan->tables[i].route->to;
 		const struct table *before = observed_table(&deploy->built, dialect, to);
 		const struct table *seen = observed_table(&now, dialect, to);
 
-		n += !is_same(before, seen);
+		n += !deploy_is_same(before, seen);
 		note_gone(&plan->tables[i], before, seen, gone);
 	}
 	observed_release(&now);
 	*ret_n = n - gone->n;
 	return 0;
+}
+
+static void hint_rest(const struct deploy *deploy, struct err *err)
+{
+	if (deploy->routes.container_count > 0 ||
+	    !config_bool(deploy->request.config, OPTION_RESTORE_POINT))
+		err_hint(err, "'airlock resume %s' publishes the rest", deploy->id);
+	else
+		err_hint(err,
+			 "'airlock resume %s' publishes the rest, 'airlock abort %s' puts back "
+			 "what was there before",
+			 deploy->id, deploy->id);
 }
 
 int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err,
@@ -436,20 +469,23 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 		json_pack("{s:I, s:I}", "published", (json_int_t)n, "of", (json_int_t)of);
 
 	journal_write(&deploy->journal, "partly", "publish", fields, &ignored);
-	err_hint(err,
-		 "'airlock resume %s' publishes the rest; the restore points of what is published "
-		 "are in " STATE_RESTORE_SCHEMA,
-		 deploy->id);
+	hint_rest(deploy, err);
 	return 0;
 }
 
-/* Nobody but who goes on with it ends it. */
-static int hint_partly(const char *id, struct err *err)
+/* Nobody but who goes on with it ends it. What was exchanged whole comes back whole, by a rollback.
+ */
+static int hint_partly(const char *id, bool exchanges, struct err *err)
 {
+	if (exchanges)
+		return err_hint(
+			err,
+			"'airlock resume %s' publishes the rest, and 'airlock rollback %s' "
+			"then takes it back; 'airlock unlock %s' leaves production as it is",
+			id, id, id);
 	return err_hint(err,
-			"'airlock resume %s' publishes the rest, and 'airlock rollback %s' then "
-			"takes "
-			"it back; 'airlock unlock %s' leaves production as it is",
+			"'airlock resume %s' publishes the rest, 'airlock abort %s' puts back what "
+			"was there before; 'airlock unlock %s' leaves production as it is",
 			id, id, id);
 }
 
@@ -462,7 +498,7 @@ int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, stru
 	err->production = ERR_PRODUCTION_UNKNOWN;
 	err_set(err, ERR_OUTCOME_UNKNOWN,
 		"deployment '%s' died while it published: some of production may be new", id);
-	return hint_partly(id, err);
+	return hint_partly(id, js_get_array(record, "pictures"), err);
 }
 
 /* Its lock is left to whoever finds out. */
@@ -472,7 +508,7 @@ int deploy_leave_unknown(struct deploy *deploy, struct err *err)
 	deploy->holds_lock = false;
 	err->production = ERR_PRODUCTION_UNKNOWN;
 	if (is_one_by_one(deploy))
-		return hint_partly(deploy->id, err);
+		return hint_partly(deploy->id, deploy->routes.container_count > 0, err);
 	return err_hint(err,
 			"'airlock resume %s' finds out and ends it, 'airlock abort %s' takes it "
 			"back if it was not; so does the next deployment",

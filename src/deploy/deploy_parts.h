@@ -214,13 +214,19 @@ bool deploy_may_be_partly(const struct deploy *deploy, const json_t *record);
 json_t *deploy_picture_before(const struct deploy *deploy, const json_t *picture);
 /* What the intent says for that. */
 int deploy_check_at_rest(struct deploy *deploy, struct err *err);
-void deploy_note_containers(const struct deploy *deploy, json_t *detail);
-void deploy_note_before(const struct deploy *deploy, const struct route *route,
-			const struct observed *picture, json_t *intended);
+void deploy_note_set(const struct deploy *deploy, json_t *detail);
+void deploy_note_before(const struct deploy *deploy, size_t i, json_t *intended); /* plan table i */
+/* The relations of the routes as they are, without their rows. */
+int deploy_take_picture(struct deploy *deploy, struct observed *ret_observed, struct err *err);
+/* Neither replaced nor changed between two pictures; NULL: there is none. */
+bool deploy_is_same(const struct table *before, const struct table *now);
 /* Of a publish that failed and has no record: says how much of it is done, and leaves it to a
  * resume if that is anything. -1: that cannot be known yet, `unread` says why. */
 int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err,
 			 struct err *unread);
+/* deploy_stop.c. Of a publish that stopped between two tables, to be aborted: nothing of it goes
+ * on, and what of production is new is recorded, in `resumed` too; nothing where nothing is. */
+int deploy_stop(struct deploy *deploy, struct err *err);
 /* ERR_OUTCOME_UNKNOWN when it may have changed production, and nobody can say that it did not. */
 int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err);
 /* deploy_rest.c. A failing build is judged: what of it is good, for the end of this deployment. */

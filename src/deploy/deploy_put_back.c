@@ -1,8 +1,8 @@
 /*
- * A rebuild that stopped on its way is aborted: production goes back to the restore points that it
- * took before its first model. That is a rollback like any other, with an id and a record of its
- * own, behind the end of the rebuild; where one has died on its way, it is gone on with. What the
- * rebuild found may be what an earlier one left half done: that is aborted too.
+ * A rebuild, or a publish, that stopped on its way is aborted: production goes back to the restore
+ * points that it took before its first model. That is a rollback like any other, with an id and a
+ * record of its own, behind the end of what it takes back; where one has died on its way, it is
+ * gone on with. What that found may be what an earlier one left half done: that is aborted too.
  */
 #include <string.h>
 
@@ -17,7 +17,9 @@ static void end(struct deploy *deploy)
 {
 	struct err cause CLEANUP(err_release) = ERR_INIT;
 
-	err_set(&cause, ERR_INTERRUPTED, "aborted while production was rebuilt");
+	err_set(&cause, ERR_INTERRUPTED,
+		history_is_stopped(deploy->resumed) ? "aborted between two of its tables"
+						    : "aborted while production was rebuilt");
 	cause.production = ERR_PRODUCTION_CHANGED;
 	deploy_give_grants_back(deploy);
 	deploy_leave(deploy, &cause);
@@ -82,7 +84,10 @@ static void say(struct deploy *deploy, const json_t *record, bool was_ended)
 	deploy->result.settled = arena_printf(
 		&deploy->arena,
 		"deployment '%s' %s; production is what it was before it (rollback '%s')",
-		deploy->id, was_ended ? "had ended while it rebuilt production" : "is aborted",
+		deploy->id,
+		!was_ended                            ? "is aborted"
+		: history_is_stopped(deploy->resumed) ? "had stopped between two of its tables"
+						      : "had ended while it rebuilt production",
 		js_get_string(record, "taken_back_by"));
 }
 

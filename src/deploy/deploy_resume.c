@@ -27,10 +27,10 @@ static int cannot_resume(const struct deploy *deploy, struct err *err)
 	const char *why = js_get_string(deploy->resumed, "message");
 
 	if (history_rebuilds(deploy->resumed)) {
-		err_set(err, ERR_NOT_RESUMABLE,
-			"deployment '%s' has ended (%s) while it rebuilt production%s%s",
-			deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
-			why ? why : "");
+		err_set(err, ERR_NOT_RESUMABLE, "deployment '%s' has ended (%s) while it %s%s%s",
+			deploy->id, js_get_string(deploy->resumed, "outcome"),
+			history_is_stopped(deploy->resumed) ? "published" : "rebuilt production",
+			why ? ": " : "", why ? why : "");
 		return history_not_kept(deploy->resumed)
 			       ? err_hint(err, "deploy again")
 			       : err_hint(err,
@@ -201,8 +201,20 @@ static int prepare(struct deploy *again, struct err *err)
 	return check_locks(again, err);
 }
 
+/* Its abort has died: there is no way but back. */
+static int refuse_stopped(const struct deploy *deploy, struct err *err)
+{
+	err_set(err, ERR_NOT_RESUMABLE, "deployment '%s' is being aborted", deploy->id);
+	return err_hint(err, "'airlock abort %s' puts back what was there before it", deploy->id);
+}
+
 static int go_on(struct deploy *again, struct err *err)
 {
+	if (history_is_stopped(again->resumed) && !history_has_ended(again->resumed)) {
+		again->holds_lock = false;
+		again->result.production_changed = true;
+		return refuse_stopped(again, err);
+	}
 	if (history_has_ended(again->resumed) && !history_is_published(again->resumed))
 		return cannot_resume(again, err);
 	if (history_is_published(again->resumed))
@@ -288,6 +300,11 @@ int deploy_resume(struct deploy *deploy, const char *id, const struct deploy_res
 	int result = deploy_read_record(deploy, id, err);
 
 	*ret_result = &deploy->result;
+	if (result == 0 && history_is_stopped(deploy->resumed) &&
+	    !history_has_ended(deploy->resumed)) {
+		deploy->result.production_changed = true;
+		result = refuse_stopped(deploy, err);
+	}
 	if (result == 0 && !history_has_ended(deploy->resumed) &&
 	    !history_is_published(deploy->resumed))
 		return resume_again(deploy, began, ret_result, err);
@@ -312,18 +329,35 @@ static int cannot_abort(struct deploy *deploy, struct err *err)
 			deploy->id);
 }
 
+/* Somebody ended it who did not go on with it. */
+static int ended_unknown(struct deploy *deploy, struct err *err)
+{
+	deploy->result.outcome = DEPLOY_UNKNOWN;
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	err_set(err, ERR_OUTCOME_UNKNOWN,
+		"deployment '%s' was ended while it published: some of production may be new",
+		deploy->id);
+	return err_hint(err,
+			"deploy again: that publishes all of it; what it had replaced is in "
+			"" STATE_RESTORE_SCHEMA " (r_%s_<number>)",
+			deploy->id);
+}
+
 static int abort_settled(struct deploy *deploy, struct err *err)
 {
 	bool was_ended = history_has_ended(deploy->resumed);
 
 	if (history_is_published(deploy->resumed))
 		return cannot_abort(deploy, err);
-	if (history_rebuilds(deploy->resumed))
-		return deploy_put_back(deploy, err);
-	if (deploy_refuse_partly(deploy, deploy->resumed, err) < 0) {
+	/* Where it fails the lock stays, for who goes on with either. */
+	if (deploy_may_be_partly(deploy, deploy->resumed) && deploy_stop(deploy, err) < 0) {
 		deploy->holds_lock = false;
 		return -1;
 	}
+	if (history_rebuilds(deploy->resumed))
+		return deploy_put_back(deploy, err);
+	if (js_text_is(deploy->resumed, "outcome", "unknown"))
+		return ended_unknown(deploy, err);
 	deploy->result.outcome = DEPLOY_ABORTED;
 	leave(deploy);
 	say(deploy, was_ended ? "had ended already; production was not changed by it"

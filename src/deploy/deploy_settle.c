@@ -122,6 +122,14 @@ static void release_others(struct deploy *deploy, const struct state_lock *seen,
 		executor_run_ops(&deploy->executor, &ops, true, &reply, &ignored);
 }
 
+static bool is_half_done(const json_t *rows)
+{
+	struct err ignored CLEANUP(err_release) = ERR_INIT;
+	json_t *deployments CLEANUP(js_free) = history_of(rows, &ignored);
+
+	return history_is_half_done(json_array_get(deployments, 0));
+}
+
 /*
  * The lock of a dead holder, behind the end of what that left running: taken exactly as it was
  * seen, so that of two who try only one succeeds. The update waits for a publish of the dead one
@@ -157,11 +165,13 @@ int deploy_take_over(struct deploy *deploy, const struct state_lock *seen, struc
 	    executor_run_ops(&deploy->executor, &ops, false, &reply, err) < 0)
 		return -1;
 	bool published = js_get_bool(json_array_get(reply.rows[take.n], 0), "published", false);
+	bool half = is_half_done(reply.rows[take.n + 1]);
 	char *text CLEANUP(mem_free_string) = mem_printf(
 		"deployment '%s' %s and is settled: it had %s", seen->id, ending(deploy, seen),
-		published ? "published"
-		: partly  ? "begun to publish: some of production may be new"
-			  : "not changed production");
+		half        ? "begun to change production, and left it so"
+		: published ? "published"
+		: partly    ? "begun to publish: some of production may be new"
+			    : "not changed production");
 
 	deploy->request.reporter->note(deploy->request.reporter, text);
 	if (!deploy->unlocks)

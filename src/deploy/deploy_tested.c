@@ -58,10 +58,9 @@ json_t *deploy_intent(const struct deploy *deploy)
 	json_object_del(detail, "outcome");
 	json_object_del(detail, "exit");
 	for (size_t i = 0; i < plan->table_count; i++)
-		deploy_note_before(deploy, plan->tables[i].route, &deploy->built,
-				   json_array_get(tables, i));
+		deploy_note_before(deploy, i, json_array_get(tables, i));
 	json_object_set_new(detail, "tables", tables);
-	deploy_note_containers(deploy, detail);
+	deploy_note_set(deploy, detail);
 	return detail;
 }
 

@@ -183,6 +183,11 @@ bool history_rebuilds(const json_t *deployment)
 	return js_get_bool(deployment, "rebuilds", false);
 }
 
+bool history_is_stopped(const json_t *deployment)
+{
+	return js_get_bool(deployment, "stopped", false);
+}
+
 bool history_changed_production(const json_t *deployment)
 {
 	return history_is_published(deployment) || history_rebuilds(deployment);

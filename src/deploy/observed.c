@@ -278,6 +278,21 @@ int observed_parse(const json_t *picture, struct observed *ret_observed, struct 
 	return 0;
 }
 
+int observed_parse_before(const json_t *tables, struct observed *ret_before, struct err *err)
+{
+	json_t *relations = json_array();
+
+	for (size_t i = 0; i < json_array_size(tables); i++) {
+		json_t *before = js_get_object(json_array_get(tables, i), "before");
+
+		if (before)
+			json_array_append(relations, before);
+	}
+	json_t *picture CLEANUP(js_free) = json_pack("{s:o}", "relations", relations);
+
+	return observed_parse(picture, ret_before, err);
+}
+
 void observed_release(struct observed *observed)
 {
 	arena_release(&observed->arena);

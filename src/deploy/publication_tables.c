@@ -198,6 +198,7 @@ static int choose_ways(struct publication *w, struct err *err)
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
+		row->restore_is_copy = t->restore_is_copy;
 		if (t->way != PUBLISH_REMOVE)
 			warn_of_parts(w, t);
 	}

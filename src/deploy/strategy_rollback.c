@@ -40,22 +40,11 @@ static const json_t *find_record(const struct past *past, const struct route *ro
 	return NULL;
 }
 
-/* The tables as they were before, read like a picture of the warehouse. */
 static int read_past(const struct strategy_input *input, struct past *ret_past, struct err *err)
 {
-	const json_t *tables = js_get_array(input->rolled_back, "tables");
-	json_t *relations = json_array();
-
-	for (size_t i = 0; i < json_array_size(tables); i++) {
-		json_t *before = js_get_object(json_array_get(tables, i), "before");
-
-		if (before)
-			json_array_append(relations, before);
-	}
-	json_t *picture CLEANUP(js_free) = json_pack("{s:o}", "relations", relations);
-
 	ret_past->record = input->rolled_back;
-	return observed_parse(picture, &ret_past->before, err);
+	return observed_parse_before(js_get_array(input->rolled_back, "tables"), &ret_past->before,
+				     err);
 }
 
 static void past_release(struct past *past)
@@ -102,8 +91,8 @@ static bool has_rows(const json_t *identity, const struct table *table)
 	       !differs(js_get_string(identity, "content"), table->content);
 }
 
-/* What dbt had come to by then has the rows that were tested, and the rest those that it had. What
- * an incremental model was given nobody has counted. */
+/* What a rebuild or a publish had come to by then has the rows that were tested, and the rest those
+ * that it had. What dbt gave an incremental model nobody has counted. */
 static int check_half_done(const struct past *past, const struct publish_table *t,
 			   const struct manifest_node *node, struct err *err)
 {
@@ -111,7 +100,8 @@ static int check_half_done(const struct past *past, const struct publish_table *
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
 
 	if (!t->to_table || table_is_view(t->to_table) ||
-	    strcmp(node->materialized, "incremental") == 0)
+	    (strcmp(node->materialized, "incremental") == 0 &&
+	     !js_get_bool(past->record, "stopped", false)))
 		return 0;
 	for (size_t i = 0; i < json_array_size(intended); i++) {
 		const json_t *then = json_array_get(intended, i);
@@ -379,6 +369,7 @@ static int choose_ways(struct publication *w, const struct past *past, struct er
 		row->way = t->way;
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
+		row->restore_is_copy = t->restore_is_copy;
 	}
 	return 0;
 }

@@ -165,6 +165,7 @@ static int choose_way(struct publication *w, struct publish_table *t, struct pla
 	row->way = t->way;
 	row->replaces = t->to_table != NULL;
 	row->restore = t->restore;
+	row->restore_is_copy = t->restore_is_copy;
 	publication_warn_unreadable(w, t);
 	publication_warn_unread(w, t);
 	if (t->to_table)

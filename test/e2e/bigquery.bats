@@ -112,6 +112,10 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   stops_and_is_resumed_elsewhere "$(copy_of customers)" denied
 }
 
+@test "a publish that stops between two tables is aborted from another directory" {
+  stops_and_is_aborted_elsewhere "$(copy_of customers)" denied
+}
+
 @test "a copy whose reply was lost, or that runs late, is neither lost nor done twice" {
   local id=110 kind
   for kind in lost late; do

@@ -3,8 +3,8 @@
 A row is a function of the world and the state that the fault left; it gives the run that settled
 things, the state that production has to have then, and what is wrong besides. `resume` and `abort`
 name the newest deployment; where the history has none, nothing was begun, and both say so. Where tables
-change one at a time, one that had begun to change them is only resumed: the others say 71, and change
-nothing.
+change one at a time, one that had begun to change them is resumed or aborted: the next deployment says
+71, and changes nothing.
 """
 
 import time
@@ -43,8 +43,10 @@ def abort(world, state):
     run = world.run(["abort", *_id(name), *world.strategy.sides, "--json"])
     if not name:
         return run, state, _refused(run, "deployment-unknown")
-    if partly:
+    if partly and world.strategy.green:
         return _only_resumed(world, partly, state, run)
+    if partly:
+        return run, "old", _failed(run) + _twice(world, "abort", name, 0)
     if run.status == 70:
         expected = state if state == "mixed" and not world.strategy.rebuilds else "new"
         return run, expected, _refused(run, "already-published") + _twice(world, "abort", name, 70)

@@ -27,7 +27,8 @@ then by a deployment. What befalls a statement is followed by one of the three. 
 stayed; what had not was published by `resume` and left alone by `abort`, or put back where dbt had begun
 to make production anew; at the end no lock was held,
 each beginning had one end, and nothing was left behind. Where tables change one at a time a deployment that
-died between them was refused by the next one and by `abort` with 71, and then published by `resume`.
+died between them was refused by the next one with 71, and then published by `resume`; `abort` put back what
+was there before it, or, where schemas are exchanged, was refused as well.
 
 Snowflake and BigQuery are stand-ins: what they prove of the services is what their headers say.
 

@@ -97,6 +97,30 @@ static void one_that_is_taken_back_by_its_abort_is_aborted(void **state)
 	assert_outcome(taken, "a", "aborted", false);
 }
 
+static void a_publish_that_is_stopped_is_half_done_like_a_rebuild(void **state)
+{
+	(void)state;
+	CLEANUP(js_free) json_t *rows = json_array();
+
+	add(rows, "a", "begun", "{\"strategy\": \"wac\"}");
+	add(rows, "a", "intent", "{\"tables\": [{\"to\": \"mart.orders\"}, {\"to\": \"b\"}]}");
+	add(rows, "a", "published",
+	    "{\"rebuilds\": true, \"stopped\": true, \"tables\": [{\"to\": \"mart.orders\"}]}");
+	CLEANUP(js_free) json_t *stopped = history(rows);
+
+	assert_outcome(stopped, "a", "unfinished", false);
+	assert_true(history_is_stopped(history_find(stopped, "a")));
+	assert_false(history_is_published(history_find(stopped, "a")));
+	add(rows, "a", "finished", "{\"outcome\": \"failed\"}");
+	CLEANUP(js_free) json_t *ended = history(rows);
+
+	assert_outcome(ended, "a", "failed", true);
+	add_rollback(rows, "b", "a", true);
+	CLEANUP(js_free) json_t *taken = history(rows);
+
+	assert_outcome(taken, "a", "aborted", false);
+}
+
 static void the_newest_that_changed_those_tables_says_whether_they_are_half_done(void **state)
 {
 	(void)state;
@@ -117,6 +141,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_rebuild_that_failed_is_half_done_until_it_is_taken_back),
 		cmocka_unit_test(one_that_is_taken_back_by_its_abort_is_aborted),
+		cmocka_unit_test(a_publish_that_is_stopped_is_half_done_like_a_rebuild),
 		cmocka_unit_test(
 			the_newest_that_changed_those_tables_says_whether_they_are_half_done),
 	};

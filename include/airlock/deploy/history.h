@@ -30,6 +30,8 @@ bool history_is_published(const json_t *deployment);
 bool history_has_ended(const json_t *deployment);
 /* Its restore points are recorded, and dbt may have begun to make production anew. */
 bool history_rebuilds(const json_t *deployment);
+/* Of those: not dbt was at it, the publish itself stopped between two tables, and is aborted. */
+bool history_is_stopped(const json_t *deployment);
 bool history_changed_production(const json_t *deployment);
 bool history_is_taken_back(const json_t *deployment);
 /* A row of `tables` whose rows nothing keeps: it had some, and has no restore point. */

@@ -36,6 +36,8 @@ struct observed {
 };
 
 int observed_parse(const json_t *picture, struct observed *ret_observed, struct err *err);
+/* Of the rows of a record what their "before" says: relations as they were before it. */
+int observed_parse_before(const json_t *tables, struct observed *ret_before, struct err *err);
 void observed_release(struct observed *observed);
 
 /* NULL when the warehouse has no such relation. */

@@ -50,6 +50,7 @@ struct plan_table {
 	const char *reason;
 	bool replaces;           /* production has one */
 	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
+	bool restore_is_copy;
 };
 
 /* What staging gets from production before the build. */
