@@ -41,6 +41,18 @@ bool snowflake_is_answer(const char *message)
 
 /* --- which way --- */
 
+int snowflake_check_transience(const struct publish_table *table, const char *what, struct err *err)
+{
+	const struct table *from = table->from_table;
+
+	if (table->view || !from || !table->to_table || table_is_view(table->to_table) ||
+	    !from->is_transient || table->to_table->is_transient)
+		return 0;
+	return publish_refuse(
+		table, what,
+		"say 'transient: false' for the model, or drop the table in production once", err);
+}
+
 static int check_staging(const struct publish_table *table, struct err *err)
 {
 	const struct table *from = table->from_table;
@@ -57,13 +69,11 @@ static int check_staging(const struct publish_table *table, struct err *err)
 	}
 	if (snowflake_check_assigned(table, err) < 0)
 		return -1;
-	if (table->view || !table->to_table || !from->is_transient || table->to_table->is_transient)
-		return 0;
-	return publish_refuse(
+	return snowflake_check_transience(
 		table,
 		"it is permanent in production and transient in staging, and a transient "
 		"table cannot be cloned to a permanent one",
-		"say 'transient: false' for the model, or drop the table in production once", err);
+		err);
 }
 
 /* --- statements --- */

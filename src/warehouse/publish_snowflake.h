@@ -22,6 +22,9 @@
 	"where v.table_schema = {schema:literal} and v.table_name = {identifier:literal} "         \
 	"and (md5(v.view_definition) = {identity:literal}{or:statement})) = 1"
 
+/* A transient table does not take the place of a permanent one: `what` says why. */
+int snowflake_check_transience(const struct publish_table *table, const char *what,
+			       struct err *err);
 /* A statement about one table, with the arguments of a publish. */
 int snowflake_push(const struct push *p, const struct publish_table *t, const char *text);
 /* `grants:` of the node, and the comment that production's has; of {to}. */

@@ -321,13 +321,19 @@ static int names_no_staging(const struct push *p)
 
 /* --- the exchange --- */
 
-static int check_owner(const struct push *p, const struct publish_table *t)
+static int check_both(const struct push *p, const struct publish_table *t)
 {
 	const struct table *from = t->from_table;
 	const struct table *to = t->to_table;
 
 	if (!t->decided || !from || !to)
 		return 0;
+	if (!t->is_exact && snowflake_check_transience(
+				    t,
+				    "it is permanent in production and transient in staging, and "
+				    "would be without fail-safe",
+				    p->err) < 0)
+		return -1;
 	if (snowflake_check_owned(p, t->to, to->owner, to->owned) < 0 ||
 	    snowflake_check_owned(p, t->from, from->owner, from->owned) < 0)
 		return -1;
@@ -458,7 +464,7 @@ int snowflake_swap(const struct push *p)
 {
 	bool returns = is_return(p->set);
 
-	if (each_table(p, check_owner) < 0 || each_table(p, check_assigned) < 0 ||
+	if (each_table(p, check_both) < 0 || each_table(p, check_assigned) < 0 ||
 	    each_container(p, check_container) < 0 || each_table(p, check_from) < 0 ||
 	    each_table(p, check_to) < 0 || each_container(p, snowflake_check_clone) < 0)
 		return -1;

@@ -107,6 +107,39 @@ comment_of() { # comment_of SCHEMA
   sql 'drop table mart.returns'
 }
 
+@test "a table that is permanent in production stays so, beside others that are not" {
+  echo "select 1 as a" >models/mart/lasting.sql
+  blue_green
+  assert_status 0
+  sql 'create or replace table mart.lasting as select 1 as a'
+  blue_green
+  assert_status 125
+  assert_says SHOP.MART.LASTING 'permanent in production and transient in staging' 'production was not changed'
+  sed -i "1i {{ config(transient=false) }}" models/mart/lasting.sql
+  blue_green
+  assert_status 0
+  assert_sql "select listagg(table_name || ' ' || is_transient, ', ') within group (order by table_name)
+    from information_schema.tables where table_schema = 'MART' and table_name in ('LASTING', 'ORDERS')" 'LASTING NO, ORDERS YES'
+  rm models/mart/lasting.sql
+  sql 'drop table mart.lasting'
+}
+
+@test "of two at once one publishes, and the other waits or is told who has the lock" {
+  "$AIRLOCK_BIN" deploy blue-green "${SIDES[@]}" --yes -- --full-refresh >first 2>&1 3>&- &
+  first=$!
+  for _ in $(seq 600); do
+    [ "$(sql "select count(*) from airlock.airlock_log where event = 'begun'")" = \
+      "$(sql "select count(distinct id) from airlock.airlock_log where event in ('finished', 'aborted')")" ] || break
+    sleep 0.1
+  done
+  run airlock deploy blue-green "${SIDES[@]}" --if-locked fail --yes -- --full-refresh
+  assert_status 72
+  assert_says 'is held by'
+  wait "$first"
+  assert_sql "select count(*) from information_schema.schemata where schema_name in ('MART', 'UTILS')" 2
+  [ "$(comment_of MART)" = "[airlock: published $(last_id)]" ]
+}
+
 @test "a failing test leaves production as it is" {
   echo '4,Dario Rossi,AT,retail' >>seeds/raw_customers.csv
   blue_green
