@@ -166,6 +166,8 @@ static void find_next(const struct invocation *invocation, const struct deploy_r
 	}
 	if (result && result->is_partly) {
 		add_of_id(invocation, "resume", false, result->id, next);
+		if (result->can_abort)
+			add_of_id(invocation, "abort", false, result->id, next);
 		return;
 	}
 	if (result && result->audit && result->audit->failure_count)

@@ -421,14 +421,13 @@ static int count_changed(struct deploy *deploy, size_t *ret_n, struct strv *gone
 
 static void hint_rest(const struct deploy *deploy, struct err *err)
 {
-	if (deploy->routes.container_count > 0 ||
-	    !config_bool(deploy->request.config, OPTION_RESTORE_POINT))
-		err_hint(err, "'airlock resume %s' publishes the rest", deploy->id);
-	else
+	if (deploy->result.can_abort)
 		err_hint(err,
 			 "'airlock resume %s' publishes the rest, 'airlock abort %s' puts back "
 			 "what was there before",
 			 deploy->id, deploy->id);
+	else
+		err_hint(err, "'airlock resume %s' publishes the rest", deploy->id);
 }
 
 int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *err,
@@ -460,6 +459,8 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 	deploy->holds_lock = false;
 	deploy->result.production_changed = true;
 	deploy->result.is_partly = true;
+	deploy->result.can_abort = deploy->routes.container_count == 0 &&
+				   config_bool(deploy->request.config, OPTION_RESTORE_POINT);
 	char *names CLEANUP(mem_free_string) = strv_join(&gone, ", ");
 
 	err_set(err, err->code, "%s; %zu of %zu relations are published%s%s%s", why, n, of,

@@ -71,7 +71,7 @@ starts() {
   assert_status 70
   [ "$before" = '12 of 2' ]
   assert_says '4 of 12 relations are published' 'airlock resume'
-  assert_json 'd["next"] == ["airlock resume " + d["id"] + " --from staging --to prod"]' true
+  assert_json 'd["next"] == ["airlock %s %s --from staging --to prod" % (c, d["id"]) for c in ("resume", "abort")]' true
   [ "$(versions)" = '8 of 2, 4 of 4' ]
   run airlock resume --from staging --to prod
   assert_status 0

@@ -99,6 +99,7 @@ struct deploy_result {
 	bool can_publish;    /* what is good alone is more than nothing */
 	bool can_retry;      /* and dbt retry can build the others */
 	bool is_partly;      /* it stopped between two tables, and is resumed */
+	bool can_abort;      /* or put back, from its restore points */
 	const char *settled; /* what a resume or abort found and did, in words; NULL: a run */
 	unsigned dbt_starts;
 	double seconds;
