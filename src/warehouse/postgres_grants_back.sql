@@ -13,8 +13,8 @@ loop
         select x ->> 'column' as col, x ->> 'grantee' as grantee, x ->> 'privilege' as privilege,
             (x ->> 'grantable')::boolean as grantable
         from jsonb_array_elements(t.kept -> 'privileges') x
-        where ((x ->> 'column') is null and not (t.kept ->> 'by_node')::boolean
-            or (x ->> 'column') in (select a.attname from pg_attribute a
+        where not (t.kept ->> 'by_node')::boolean
+        and ((x ->> 'column') is null or (x ->> 'column') in (select a.attname from pg_attribute a
                 where a.attrelid = t.oid and a.attnum > 0 and not a.attisdropped))
         and ((x ->> 'grantee') is null
             or exists (select 1 from pg_roles o where o.rolname = x ->> 'grantee'))),
