@@ -125,10 +125,20 @@ static int push_own(const struct routes *routes, const struct relation *of, cons
 		       : push_tags_of(routes, of, side, queries, err);
 }
 
-/* Of a database those of its schemas too, on both sides: all but those that staging lacks. */
+static int push_own_once(const struct routes *routes, const struct relation *from,
+			 struct strv *done, struct strv *queries, struct err *err)
+{
+	if (strv_contains(done, from->schema))
+		return 0;
+	strv_push(done, from->schema);
+	return push_own(routes, from, "from", queries, err);
+}
+
+/* Of a database those of its schemas too, on both sides: all but those that staging lacks. What it
+ * began with as a clone may hold more than what is built. */
 static int push_future_inside(const struct routes *routes, const struct route_container *c,
-			      const struct container *to_seen, struct strv *queries,
-			      struct err *err)
+			      const struct container *from_seen, const struct container *to_seen,
+			      struct strv *queries, struct err *err)
 {
 	struct strv done CLEANUP(strv_release) = STRV_INIT;
 
@@ -142,12 +152,15 @@ static int push_future_inside(const struct routes *routes, const struct route_co
 		const struct relation from = { c->from.database, routes->items[i].from.schema,
 					       NULL };
 
-		if (!routes->items[i].in_scope ||
-		    strcmp(from.database, routes->items[i].from.database) != 0 ||
-		    strv_contains(&done, from.schema))
-			continue;
-		strv_push(&done, from.schema);
-		if (push_own(routes, &from, "from", queries, err) < 0)
+		if (routes->items[i].in_scope &&
+		    strcmp(from.database, routes->items[i].from.database) == 0 &&
+		    push_own_once(routes, &from, &done, queries, err) < 0)
+			return -1;
+	}
+	for (size_t i = 0; from_seen && i < from_seen->schema_count; i++) {
+		const struct relation from = { c->from.database, from_seen->schemas[i].name, NULL };
+
+		if (push_own_once(routes, &from, &done, queries, err) < 0)
 			return -1;
 	}
 	return 0;
@@ -184,7 +197,7 @@ static int push_future(const struct routes *routes, const struct observed *befor
 		if (push_own(routes, &c->from, "from", queries, err) < 0 ||
 		    push_own(routes, &c->to, "to", queries, err) < 0 ||
 		    (*c->to.schema ? push_future_around(routes, c, &done, queries, err)
-				   : push_future_inside(routes, c, to, queries, err)) < 0)
+				   : push_future_inside(routes, c, from, to, queries, err)) < 0)
 			return -1;
 	}
 	return 0;

@@ -358,13 +358,18 @@ static int refuse_tag_within(const struct push *p, const struct publish_containe
 			 : 0;
 }
 
+/* Where it stands, or is to, on the new side. */
+static struct relation tag_place(const struct publish_container *c, const struct container_tag *one)
+{
+	return (struct relation) { c->from.database,
+				   snowflake_is_database(&c->from) ? one->schema : c->from.schema,
+				   NULL };
+}
+
 static int push_tag(const struct push *p, const struct publish_container *c,
 		    const struct container_tag *one, const char *text)
 {
-	const struct relation place = { c->from.database,
-					snowflake_is_database(&c->from) ? one->schema
-									: c->from.schema,
-					NULL };
+	const struct relation place = tag_place(c, one);
 	const struct sql_arg args[] = {
 		SQL_ARG_STATEMENT("kind", *place.schema ? "schema" : "database"),
 		SQL_ARG_SCHEMA("it", &place),
@@ -372,9 +377,28 @@ static int push_tag(const struct push *p, const struct publish_container *c,
 		SQL_ARG_LITERAL("value", one->value),
 	};
 
+	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+}
+
+/* Production's, on a place that the new side has too; where that has the same one already it may
+ * have come along with a clone. */
+static int push_own_tag(const struct push *p, const struct publish_container *c,
+			const struct container_tag *one)
+{
+	const struct relation place = tag_place(c, one);
+	const struct container_tag *own = find_tag(p, c, one, true);
+	struct container_tag given = *one;
+
 	if (*place.schema && !has_schema(p, c, &place))
 		return 0;
-	return dialect_push_text(p->statements, p->dialect, text, args, ARRAY_LEN(args), p->err);
+	if (own)
+		given.tag = own->tag;
+	if (refuse_tag_within(p, c, &given) < 0)
+		return -1;
+	if (own && strcmp(own->value, given.value) == 0)
+		return 0;
+	return push_tag(p, c, &given,
+			"alter {kind:statement} {it} set tag {tag} = {value:literal}");
 }
 
 /* Policies may hang on tags: what production has not goes as well. */
@@ -388,19 +412,9 @@ static int push_tags(const struct push *p, const struct publish_container *c)
 		    push_tag(p, c, &from->tags[i], "alter {kind:statement} {it} unset tag {tag}") <
 			    0)
 			return -1;
-	for (size_t i = 0; to && i < to->tag_count; i++) {
-		const struct container_tag *own = find_tag(p, c, &to->tags[i], true);
-		struct container_tag given = to->tags[i];
-
-		if (own && strcmp(own->value, given.value) == 0)
-			continue;
-		if (own)
-			given.tag = own->tag;
-		if ((!own && refuse_tag_within(p, c, &given) < 0) ||
-		    push_tag(p, c, &given,
-			     "alter {kind:statement} {it} set tag {tag} = {value:literal}") < 0)
+	for (size_t i = 0; to && i < to->tag_count; i++)
+		if (push_own_tag(p, c, &to->tags[i]) < 0)
 			return -1;
-	}
 	return 0;
 }
 

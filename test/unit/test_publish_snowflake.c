@@ -307,12 +307,12 @@ static void tags_of_a_database_and_its_schemas_are_productions(void **state)
 	};
 	static struct container_tag within = { "MART", { "DB", "MART", "LOST" }, "x" };
 	static struct container_schema schema = { .name = "MART", .owned = true };
-	const struct container green = { .seen = "s",
-					 .schema = { "STG", "", NULL },
-					 .schemas = &schema,
-					 .schema_count = 1,
-					 .tags = own,
-					 .tag_count = 3 };
+	struct container green = { .seen = "s",
+				   .schema = { "STG", "", NULL },
+				   .schemas = &schema,
+				   .schema_count = 1,
+				   .tags = own,
+				   .tag_count = 3 };
 	struct container production = { .seen = "t",
 					.schema = { "DB", "", NULL },
 					.schemas = &schema,
@@ -341,6 +341,20 @@ static void tags_of_a_database_and_its_schemas_are_productions(void **state)
 	production.tag_count = 1;
 	swaps_databases(&green, &production, &none, &err);
 	assert_true(strstr(err.message, "DB.MART.LOST is set on it, and is itself in what"));
+
+	/* Nor where the new side has the very same one, from a clone or by hand. */
+	err_release(&err);
+	green.tags = &within;
+	green.tag_count = 1;
+	swaps_databases(&green, &production, &none, &err);
+	assert_true(strstr(err.message, "DB.MART.LOST is set on it, and is itself in what"));
+
+	/* What staging has not is not tagged. */
+	err_release(&err);
+	within.schema = "OLD";
+	green.tag_count = 0;
+	swaps_databases(&green, &production, &none, &err);
+	assert_false(err_is_set(&err));
 }
 
 static void what_will_be_granted_there_comes_along_and_is_given_on_what_is_new(void **state)
