@@ -50,6 +50,8 @@ static void note_way(const struct plan_table *t, size_t number, const struct tab
 			    json_pack("[s, s, s]", t->route->to.database, t->route->to.schema,
 				      t->route->to.identifier));
 	json_object_set(intended, "before", before ? before->json : json_null());
+	if (t->view)
+		json_object_set_new(intended, "view", json_string(t->view));
 	if (!t->restore.identifier)
 		return;
 	json_object_set_new(intended, "restore", json_integer((json_int_t)number));
@@ -350,15 +352,30 @@ static int settle_jobs(struct deploy *deploy, const struct strv *queries, json_i
 	}
 }
 
+/* What comes late does again what a resume does, and undoes what an abort does. */
+static int cannot_ask(struct deploy *deploy, struct err *err)
+{
+	static const char why[] = "whether the service still has statements of this deployment "
+				  "cannot be read (bigquery.jobs.list)";
+
+	if (!deploy->aborts || config_bool(deploy->request.config, OPTION_FORCE)) {
+		deploy->request.reporter->warning(deploy->request.reporter, why);
+		return 0;
+	}
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	err_set(err, ERR_OUTCOME_UNKNOWN, "%s", why);
+	return err_hint(err, "let the user of this target list jobs; --force goes on without");
+}
+
 /* A swap that it still has may change production after any look at it, and so may a copy that has
- * begun; a clone finds nothing to clone (disarm). */
+ * begun; a clone finds nothing to clone (disarm), but the statements around it do. */
 int deploy_check_at_rest(struct deploy *deploy, struct err *err)
 {
 	struct strv queries CLEANUP(strv_release) = STRV_INIT;
 	bool labels = deploy->sides.dialect->labels_jobs;
 	json_int_t running;
 
-	if ((deploy->routes.container_count > 0 || labels) &&
+	if ((deploy->routes.container_count > 0 || labels || deploy->aborts) &&
 	    state_push_running(&deploy->state, &queries, err) < 0)
 		return -1;
 	if (queries.n == 0)
@@ -366,11 +383,8 @@ int deploy_check_at_rest(struct deploy *deploy, struct err *err)
 	if (settle_jobs(deploy, &queries, &running, err) < 0)
 		return -1;
 	if (running < 0)
-		deploy->request.reporter->warning(deploy->request.reporter,
-						  "whether the service still has statements of "
-						  "this deployment cannot be read "
-						  "(bigquery.jobs.list)");
-	if (running <= 0)
+		return cannot_ask(deploy, err);
+	if (running == 0)
 		return 0;
 	err->production = ERR_PRODUCTION_UNKNOWN;
 	err_set(err, ERR_OUTCOME_UNKNOWN,
@@ -378,10 +392,10 @@ int deploy_check_at_rest(struct deploy *deploy, struct err *err)
 		deploy->id);
 	return err_hint(err,
 			"wait until they have ended, or cancel them (their %s '%s'); then 'airlock "
-			"resume %s'",
+			"%s %s'",
 			labels ? "label 'airlock' is" : "query tag is",
 			arena_printf(&deploy->arena, labels ? "%s" : "airlock:%s", deploy->id),
-			deploy->id);
+			deploy->aborts ? "abort" : "resume", deploy->id);
 }
 
 /* It was to be published under its name, and has none: it stopped between the two. */

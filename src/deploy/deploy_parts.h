@@ -227,6 +227,14 @@ int deploy_settle_partly(struct deploy *deploy, bool *ret_partly, struct err *er
 /* deploy_stop.c. Of a publish that stopped between two tables, to be aborted: nothing of it goes
  * on, and what of production is new is recorded, in `resumed` too; nothing where nothing is. */
 int deploy_stop(struct deploy *deploy, struct err *err);
+/* deploy_stop_checks.c. ERR_CONFLICT when somebody else changed what the publish was to change;
+ * `compared` gets the rows of what holds what was to be published, and *ret_begun whether the
+ * publish can have changed anything. The routes are those of deploy_stop(): each table with what
+ * was to become of it, and behind all of these each with its restore point. */
+int deploy_stop_check(struct deploy *deploy, json_t *compared, bool *ret_begun, struct err *err);
+/* Those of `tables` are there, and are what they are called. */
+int deploy_stop_check_restores(struct deploy *deploy, const json_t *tables,
+			       const struct observed *now, struct err *err);
 /* ERR_OUTCOME_UNKNOWN when it may have changed production, and nobody can say that it did not. */
 int deploy_refuse_partly(const struct deploy *deploy, const json_t *record, struct err *err);
 /* deploy_rest.c. A failing build is judged: what of it is good, for the end of this deployment. */

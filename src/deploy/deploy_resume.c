@@ -22,7 +22,21 @@ static void leave(struct deploy *deploy)
 	deploy->holds_lock = false;
 }
 
-static int cannot_resume(const struct deploy *deploy, struct err *err)
+/* Somebody ended it who did not go on with it. */
+static int ended_unknown(struct deploy *deploy, struct err *err)
+{
+	deploy->result.outcome = DEPLOY_UNKNOWN;
+	err->production = ERR_PRODUCTION_UNKNOWN;
+	err_set(err, ERR_OUTCOME_UNKNOWN,
+		"deployment '%s' was ended while it published: some of production may be new",
+		deploy->id);
+	return err_hint(err,
+			"deploy again: that publishes all of it; what it had replaced is in "
+			"" STATE_RESTORE_SCHEMA " (r_%s_<number>)",
+			deploy->id);
+}
+
+static int cannot_resume(struct deploy *deploy, struct err *err)
 {
 	const char *why = js_get_string(deploy->resumed, "message");
 
@@ -38,6 +52,8 @@ static int cannot_resume(const struct deploy *deploy, struct err *err)
 					  "there before",
 					  deploy->id);
 	}
+	if (js_text_is(deploy->resumed, "outcome", "unknown"))
+		return ended_unknown(deploy, err);
 	err_set(err, ERR_NOT_RESUMABLE, "deployment '%s' has ended (%s), production unchanged%s%s",
 		deploy->id, js_get_string(deploy->resumed, "outcome"), why ? ": " : "",
 		why ? why : "");
@@ -329,28 +345,16 @@ static int cannot_abort(struct deploy *deploy, struct err *err)
 			deploy->id);
 }
 
-/* Somebody ended it who did not go on with it. */
-static int ended_unknown(struct deploy *deploy, struct err *err)
-{
-	deploy->result.outcome = DEPLOY_UNKNOWN;
-	err->production = ERR_PRODUCTION_UNKNOWN;
-	err_set(err, ERR_OUTCOME_UNKNOWN,
-		"deployment '%s' was ended while it published: some of production may be new",
-		deploy->id);
-	return err_hint(err,
-			"deploy again: that publishes all of it; what it had replaced is in "
-			"" STATE_RESTORE_SCHEMA " (r_%s_<number>)",
-			deploy->id);
-}
-
 static int abort_settled(struct deploy *deploy, struct err *err)
 {
 	bool was_ended = history_has_ended(deploy->resumed);
 
 	if (history_is_published(deploy->resumed))
 		return cannot_abort(deploy, err);
-	/* Where it fails the lock stays, for who goes on with either. */
-	if (deploy_may_be_partly(deploy, deploy->resumed) && deploy_stop(deploy, err) < 0) {
+	/* Where it fails the lock stays, for who goes on with either. What dbt rebuilds has its
+	 * record by then. */
+	if (!history_rebuilds(deploy->resumed) && deploy_may_be_partly(deploy, deploy->resumed) &&
+	    deploy_stop(deploy, err) < 0) {
 		deploy->holds_lock = false;
 		return -1;
 	}

@@ -199,6 +199,7 @@ static int choose_ways(struct publication *w, struct err *err)
 		row->replaces = t->to_table != NULL;
 		row->restore = t->restore;
 		row->restore_is_copy = t->restore_is_copy;
+		row->view = t->view;
 		if (t->way != PUBLISH_REMOVE)
 			warn_of_parts(w, t);
 	}

@@ -116,6 +116,10 @@ copy_of() { # copy_of TABLE: the pattern of its copy
   stops_and_is_aborted_elsewhere "$(copy_of customers)" denied
 }
 
+@test "what somebody else wrote between stop and abort is not lost without a word" {
+  what_others_wrote_is_kept "$(copy_of customers)" denied
+}
+
 @test "a copy whose reply was lost, or that runs late, is neither lost nor done twice" {
   local id=110 kind
   for kind in lost late; do

@@ -69,6 +69,27 @@ stops_and_is_resumed_elsewhere() { # stops_and_is_resumed_elsewhere PATTERN KIND
   [ "$(rows_of mart.customers)" -eq "$customers" ]
 }
 
+# As many rows as were tested, and others: also said the second time.
+what_others_wrote_is_kept() { # what_others_wrote_is_kept PATTERN KIND: of customers, behind its parents
+  add_customer 105
+  fault "$1" "$2"
+  deploy
+  assert_status 70
+  sql "update mart.orders set status = 'by hand' where order_id = 1"
+  for _ in 1 2; do
+    run airlock abort
+    assert_status 70
+    assert_says 'was changed by somebody else' '--force'
+  done
+  [ "$(sql "select count(*) from mart.orders where status = 'by hand'")" -eq 1 ]
+  run airlock abort --force
+  assert_status 0
+  [ "$(sql "select count(*) from mart.orders where status = 'by hand'")" -eq 0 ]
+  sed -i '/^105,/d' seeds/raw_customers.csv
+  deploy
+  assert_status 0
+}
+
 # Killed on its way back as well, and without a project that could be built: what it takes is in its record.
 stops_and_is_aborted_elsewhere() { # stops_and_is_aborted_elsewhere PATTERN KIND: of customers, behind its parents
   add_customer 104

@@ -51,6 +51,7 @@ struct plan_table {
 	bool replaces;           /* production has one */
 	struct relation restore; /* where the replaced rows go; identifier NULL: nowhere */
 	bool restore_is_copy;
+	const char *view; /* the text that it gets; NULL: it is no view, or is removed */
 };
 
 /* What staging gets from production before the build. */
