@@ -158,6 +158,7 @@ static int read_table(struct observed *o, const json_t *object, struct table *ta
 	table->object = copy(o, object, "object");
 	table->owner = copy(o, object, "owner");
 	table->owned = js_get_bool(object, "owned", true);
+	table->owned_by_another = js_get_bool(object, "owned_by_another", false);
 	table->is_transient = js_get_bool(object, "transient", false);
 	table->clusters = js_get_bool(object, "clusters", false);
 	table->comment = copy(o, object, "comment");

@@ -159,7 +159,7 @@ static void warn_of_parts(struct publication *w, const struct publish_table *t)
 {
 	char *name CLEANUP(mem_free_string) = relation_display(t->to);
 
-	if (t->to_table && !t->to_table->owned)
+	if (t->to_table && (!t->to_table->owned || t->to_table->owned_by_another))
 		strv_pushf(&w->plan->warnings,
 			   "'%s' cannot be published by this session: it belongs to '%s'", name,
 			   t->to_table->owner ? t->to_table->owner

@@ -53,10 +53,32 @@ int snowflake_check_transience(const struct publish_table *table, const char *wh
 		"say 'transient: false' for the model, or drop the table in production once", err);
 }
 
+/* No clause keeps it: who owned it could neither read it nor deploy it again. The way back is not
+ * barred. */
+static int check_owner(const struct publish_table *table, struct err *err)
+{
+	const struct table *to = table->to_table;
+
+	if (!to || !to->owned_by_another || !table->runs || table->is_exact)
+		return 0;
+	char *why CLEANUP(mem_free_string) =
+		mem_printf("it belongs to '%s' in production, and what replaces it would belong "
+			   "to the role of this target",
+			   to->owner ? to->owner : "");
+
+	return publish_refuse(
+		table, why,
+		"publish as that role, or give it to this one ('grant ownership on .. "
+		"to role .. copy current grants')",
+		err);
+}
+
 static int check_staging(const struct publish_table *table, struct err *err)
 {
 	const struct table *from = table->from_table;
 
+	if (check_owner(table, err) < 0)
+		return -1;
 	if (!table->decided || !from)
 		return snowflake_check_assigned(table, err);
 	if (from->refuse_count > 0) {

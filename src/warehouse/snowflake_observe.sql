@@ -4,6 +4,7 @@ select to_json(object_construct(
     'object', case t.table_type when 'VIEW' then md5(v.view_definition)
         else date_part(epoch_microsecond, t.created)::varchar end,
     'text', v.view_definition, 'owner', t.table_owner, 'owned', is_role_in_session(t.table_owner),
+    'owned_by_another', t.table_owner != current_role(),
     'comment', t.comment, 'layout', 'cluster by ' || nullif(regexp_replace(t.clustering_key, '^LINEAR', ''), ''),
     'transient', t.is_transient = 'YES', 'clusters', t.auto_clustering_on = 'YES',
     'refuses', array_construct_compact(

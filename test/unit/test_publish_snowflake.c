@@ -104,6 +104,30 @@ static void a_table_that_comes_back_says_of_itself_what_it_said(void **state)
 		  "comment on table \"DB\".\"MART\".\"ORDERS\" is 'the report''s'");
 }
 
+static void a_table_does_not_change_its_owner(void **state)
+{
+	static const struct table of_another = {
+		.kind = "table", .owner = "LOADER", .owned = true, .owned_by_another = true
+	};
+	const struct dialect *dialect = dialect_find("snowflake");
+	struct publish_table table = published(&permanent, &of_another);
+	CLEANUP(err_release) struct err err = ERR_INIT;
+	enum publish_way way;
+	const char *reason;
+
+	(void)state;
+	table.runs = true;
+	assert_int_equal(dialect->choose_way(&table, &way, &reason, &err), -1);
+	assert_int_equal(err.code, ERR_UNSUPPORTED);
+	assert_non_null(strstr(err.message, "it belongs to 'LOADER' in production"));
+
+	/* The way back is not barred, and a plan only warns. */
+	table.is_exact = true;
+	assert_int_equal(dialect->choose_way(&table, &way, &reason, &err), 0);
+	table.is_exact = table.runs = false;
+	assert_int_equal(dialect->choose_way(&table, &way, &reason, &err), 0);
+}
+
 /* One table whose schema changes places with production's. */
 static void swaps(const struct container *green, const struct container *production,
 		  struct strv *statements, struct err *err)
@@ -572,6 +596,7 @@ int main(void)
 		cmocka_unit_test(what_a_swap_would_lose_is_refused),
 		cmocka_unit_test(a_database_leaves_an_empty_one_in_its_place),
 		cmocka_unit_test(privileges_and_settings_inside_a_database_come_along),
+		cmocka_unit_test(a_table_does_not_change_its_owner),
 		cmocka_unit_test(tags_of_a_database_and_its_schemas_are_productions),
 		cmocka_unit_test(
 			what_will_be_granted_there_comes_along_and_is_given_on_what_is_new),

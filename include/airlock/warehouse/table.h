@@ -42,9 +42,10 @@ struct table {
 	const char *object; /* identity: PostgreSQL oid/relfilenode; of a view a hash of its text */
 	const char *owner;  /* NULL where there are none */
 	bool owned;         /* this session may act as its owner */
-	bool is_transient;  /* without fail-safe, as Snowflake has it */
-	bool clusters;      /* the service clusters it by itself */
-	bool is_gone;       /* it is what it was before a publish that is resumed dropped it */
+	bool owned_by_another; /* who may, and what it makes anew would belong to this one */
+	bool is_transient;     /* without fail-safe, as Snowflake has it */
+	bool clusters;         /* the service clusters it by itself */
+	bool is_gone;          /* it is what it was before a publish that is resumed dropped it */
 	const char *comment;
 	const char *options; /* storage parameters as SQL, "fillfactor = '70'"; NULL without */
 	/* Partitioning and clustering as SQL, "PARTITION BY day"; NULL without. */
