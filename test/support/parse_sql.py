@@ -1,5 +1,5 @@
 """Parses every statement of the goldens with sqlfluff, in the dialect that the file is named after:
-test/golden/sql/<dialect>.sql and test/golden/<strategy>/<dialect>*.json; prints TAP, one case per
+test/golden/{sql,publish}/<dialect>.sql and test/golden/<strategy>/<dialect>*.json; prints TAP, one case per
 file. The body of `do '...'` is a string to sqlfluff: test/e2e/sql_postgres.py runs those.
 
 `<...>`, a value that the plan does not know yet, stands inside quotes as it is and elsewhere for an
@@ -52,7 +52,10 @@ def statements(path):
         return
     for text in re.split(r"(?m)^-- (?=\w+$)", path.read_text())[1:]:
         name, sql = text.split("\n", 1)
-        yield f"template {name}", sql.rstrip().removesuffix(";")
+        if path.parent.name == "publish":  # a statement a line
+            yield from ((name, line.removesuffix(";")) for line in sql.splitlines() if line)
+        else:
+            yield f"template {name}", sql.rstrip().removesuffix(";")
 
 
 @functools.cache
@@ -84,7 +87,7 @@ def problems(path):
 
 def main(root):
     root = pathlib.Path(root)
-    paths = sorted(root.glob("sql/*.sql")) + sorted(root.glob("[!i]*/*.json"))
+    paths = sorted(root.glob("*/*.sql")) + sorted(root.glob("[!i]*/*.json"))
     print(f"1..{len(paths)}")
     failed = 0
     for number, path in enumerate(paths, 1):
