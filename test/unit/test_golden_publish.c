@@ -1,6 +1,6 @@
 /*
- * The statements of publishes where tables change one by one, of every kind that no plan of
- * test_golden.c has: test/golden/publish/<dialect>.sql.
+ * The statements of publishes, of every kind that no plan of test_golden.c has: where tables change
+ * one by one test/golden/publish/<dialect>.sql, where containers do <dialect>_swap.sql.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -107,6 +107,15 @@ static const struct publish_case of_bigquery[] = {
 	{ "view_remove", .to = VIEW },
 };
 
+static void add_statements(struct buf *out, const char *name, const struct strv *statements)
+{
+	buf_printf(out, "%s-- %s\n", out->len ? "\n" : "", name);
+	for (size_t i = 0; i < statements->n; i++) {
+		sql_show(out, statements->v[i]);
+		buf_add_str(out, ";\n");
+	}
+}
+
 static void add_case(struct buf *out, const struct dialect *dialect, const struct publish_case *c)
 {
 	bool is_bigquery = strcmp(dialect->name, "bigquery") == 0;
@@ -145,11 +154,7 @@ static void add_case(struct buf *out, const struct dialect *dialect, const struc
 	}
 	if (dialect->publish(dialect, &set, &statements, &err) < 0)
 		fail_msg("%s: %s", c->name, err.message);
-	buf_printf(out, "%s-- %s\n", out->len ? "\n" : "", c->name);
-	for (size_t i = 0; i < statements.n; i++) {
-		sql_show(out, statements.v[i]);
-		buf_add_str(out, ";\n");
-	}
+	add_statements(out, c->name, &statements);
 }
 
 static void statements_are_golden(const char *name, const struct publish_case *cases, size_t n)
@@ -169,10 +174,156 @@ static void publishes_one_by_one(void **state)
 	statements_are_golden("bigquery", of_bigquery, ARRAY_LEN(of_bigquery));
 }
 
+/* --- containers --- */
+
+static struct container_grant of_schema[] = {
+	{ "schema", "MART", "MART", "USAGE", "ROLE", "ANALYST", true },
+	{ "table", "MART", "ORDERS", "SELECT", "ROLE", "ANALYST", false },
+	{ "table", "MART", "ORDERS", "SELECT", "DATABASE_ROLE", "READER", false },
+	{ "future table", "MART", "", "SELECT", "ROLE", "ANALYST", true },
+	{ "future materialized_view", "MART", "", "SELECT", "ROLE", "ANALYST", false },
+};
+static struct container_grant made[] = {
+	{ "schema", "STAGE", "STAGE", "USAGE", "ROLE", "BUILDER", false },
+	{ "table", "STAGE", "ORDERS", "SELECT", "DATABASE_ROLE", "BUILDERS", false },
+	{ "future view", "STAGE", "", "SELECT", "ROLE", "BUILDER", false },
+};
+static struct container_grant of_database[] = {
+	{ "database", "", "SHOP", "USAGE", "ROLE", "ANALYST", false },
+	{ "schema", "MART", "MART", "USAGE", "ROLE", "ANALYST", false },
+	{ "table", "MART", "ORDERS", "SELECT", "ROLE", "ANALYST", false },
+	{ "future table", "", "", "SELECT", "ROLE", "ANALYST", false },
+};
+static struct container_tag tags[] = {
+	{ "", { "GOV", "TAGS", "COST" }, "it's" },
+	{ "MART", { "GOV", "TAGS", "TEAM" }, "sales" },
+};
+static struct container_tag old_tags[] = {
+	{ "", { "GOV", "TAGS", "OLD" }, "x" },
+	{ "MART", { "GOV", "TAGS", "OLD" }, "x" },
+};
+static struct container_schema managed = {
+	.name = "MART", .owned = true, .owner = "R", .is_managed = true, .retention_days = 3
+};
+static struct container_schema simple = { .name = "MART", .owned = true, .owner = "R" };
+static const struct container_object cold = { .kind = "dynamic table",
+					      .name = "COLD",
+					      .schema = "MART",
+					      .identifier = "COLD",
+					      .runs_nth = 1 };
+static const struct container_object event = { .kind = "stream",
+					       .schema = "MART",
+					       .identifier = "EVENTS" };
+
+struct swap_case {
+	const char *name;
+	const char *from, *to; /* a schema of SHOP; "" the databases STG and SHOP */
+	struct container green, production;
+	bool clones;
+};
+
+static const struct swap_case swaps[] = {
+	{ "schemas", .from = "STAGE", .to = "MART",
+	  .green = { .seen = "s",
+		     .grants = made,
+		     .grant_count = ARRAY_LEN(made),
+		     .is_managed = true },
+	  .production = { .seen = "t",
+			  .grants = of_schema,
+			  .grant_count = ARRAY_LEN(of_schema),
+			  .retention_days = 3,
+			  .tags = tags + 1,
+			  .tag_count = 1 } },
+	{ "transient_schemas", .from = "STAGE", .to = "MART",
+	  .green = { .seen = "s", .is_transient = true, .tags = old_tags + 1, .tag_count = 1 },
+	  .production = { .seen = "t",
+			  .is_transient = true,
+			  .is_managed = true,
+			  .comment = "it's ours" } },
+	{ "cloned_schemas", .from = "STAGE", .to = "MART", .green = { .seen = "s" },
+	  .production = { .seen = "t", .altered = "a" }, .clones = true },
+	{ "cloned_transient_schemas", .from = "STAGE", .to = "MART",
+	  .green = { .seen = "s", .is_transient = true },
+	  .production = { .seen = "t", .is_transient = true, .altered = "a" }, .clones = true },
+	{ "databases", .from = "", .to = "",
+	  .green = { .seen = "s",
+		     .schemas = &simple,
+		     .schema_count = 1,
+		     .tags = old_tags,
+		     .tag_count = ARRAY_LEN(old_tags) },
+	  .production = { .seen = "t",
+			  .schemas = &managed,
+			  .schema_count = 1,
+			  .grants = of_database,
+			  .grant_count = ARRAY_LEN(of_database),
+			  .tags = tags,
+			  .tag_count = ARRAY_LEN(tags),
+			  .retention_days = 7 } },
+	{ "transient_databases", .from = "", .to = "",
+	  .green = { .seen = "s", .is_transient = true },
+	  .production = { .seen = "t", .is_transient = true } },
+	{ "cloned_transient_databases", .from = "", .to = "",
+	  .green = { .seen = "s", .is_transient = true },
+	  .production = { .seen = "t", .is_transient = true, .altered = "a" }, .clones = true },
+};
+
+static void add_swap(struct buf *out, const struct swap_case *c)
+{
+	const struct dialect *dialect = dialect_find("snowflake");
+	bool of_databases = !*c->from;
+	const struct relation from = { of_databases ? "STG" : "SHOP",
+				       of_databases ? "MART" : c->from, "ORDERS" };
+	struct publish_table table =
+		one_table(&from, &in_production, &tables[PLAIN], &tables[PLAIN]);
+	struct container green = c->green, production = c->production;
+	const struct container_object *foreign[] = { &cold };
+	const struct container_object *left_out[] = { &event };
+	struct publish_container container = {
+		.from = { from.database, c->from, NULL },
+		.to = { "SHOP", c->to, NULL },
+		.restore = { of_databases ? "SHOP__airlock_x" : "SHOP",
+			     of_databases ? "" : "MART__airlock_x", NULL },
+		.from_seen = &green,
+		.to_seen = &production,
+		.is_cloned = c->clones,
+		.foreign = foreign,
+		.foreign_count = c->clones,
+		.left_out = left_out,
+		.left_out_count = c->clones,
+	};
+	const struct publish_set set = { .tables = &table,
+					 .n = 1,
+					 .turns = 1,
+					 .containers = &container,
+					 .container_count = 1,
+					 .guard = "select 'the lock is held'" };
+	CLEANUP(strv_release) struct strv statements = STRV_INIT;
+	CLEANUP(err_release) struct err err = ERR_INIT;
+
+	green.schema = container.from;
+	production.schema = container.to;
+	table.way = PUBLISH_SWAP;
+	if (dialect->mark(dialect, &set, &statements, &err) < 0 ||
+	    dialect->publish(dialect, &set, &statements, &err) < 0)
+		fail_msg("%s: %s", c->name, err.message);
+	add_statements(out, c->name, &statements);
+}
+
+static void containers_change_places(void **state)
+{
+	CLEANUP(buf_release) struct buf text = BUF_INIT;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(swaps); i++)
+		add_swap(&text, &swaps[i]);
+	is_golden("publish/snowflake_swap.sql", &text);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests_of_publish[] = {
 		cmocka_unit_test(publishes_one_by_one),
+		cmocka_unit_test(containers_change_places),
 	};
 
 	return cmocka_run_group_tests(tests_of_publish, NULL, NULL);
