@@ -6,6 +6,7 @@ file. The body of `do '...'` is a string to sqlfluff: test/e2e/sql_postgres.py r
 identifier, or for a column with its type.
 """
 
+import concurrent.futures
 import functools
 import json
 import pathlib
@@ -64,8 +65,8 @@ def linter(dialect):
     return Linter(FluffConfig(overrides={"dialect": dialect, "templater": "raw"}))
 
 
-@functools.cache
-def violations(dialect, sql):
+def violations(of):
+    dialect, sql = of
     return [violation.desc() for violation in linter(dialect).parse_string(sql).violations]
 
 
@@ -75,24 +76,28 @@ def shape(dialect, sql):
     return QUOTED[dialect].sub(lambda match: match[0][0] + "_" + match[0][0], sql)
 
 
-def problems(path):
+def shapes(path):
+    """(where, SQL, what is parsed of it) of each."""
     dialect = re.match(r"[a-z]+", path.stem)[0]
     for where, sql in statements(path):
         if any(dialect == name and sql.startswith(begin) for name, begin, _ in ALLOWED):
             continue
         if dialect in LEFT_OUT and (dialect == "snowflake" or not where.startswith("template")):
             sql = LEFT_OUT[dialect].sub("", sql)
-        for violation in violations(dialect, shape(dialect, QUOTED_OR_PLACEHOLDER.sub(plain, sql))):
-            yield f"{where}: {violation}\n{sql}"
+        yield where, sql, (dialect, shape(dialect, QUOTED_OR_PLACEHOLDER.sub(plain, sql)))
 
 
 def main(root):
     root = pathlib.Path(root)
     paths = sorted(root.glob("*/*.sql")) + sorted(root.glob("[!i]*/*.json"))
+    read = {path: list(shapes(path)) for path in paths}
+    once = sorted({of for found in read.values() for _, _, of in found})
+    with concurrent.futures.ProcessPoolExecutor() as pool:
+        wrong = dict(zip(once, pool.map(violations, once, chunksize=4)))
     print(f"1..{len(paths)}")
     failed = 0
     for number, path in enumerate(paths, 1):
-        found = list(problems(path))
+        found = [f"{where}: {violation}\n{sql}" for where, sql, of in read[path] for violation in wrong[of]]
         failed += bool(found)
         print(f"{'not ok' if found else 'ok'} {number} {path.relative_to(root)} parses")
         for text in found:
@@ -100,4 +105,5 @@ def main(root):
     return failed > 0 or not paths
 
 
-sys.exit(main(sys.argv[1]))
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))
