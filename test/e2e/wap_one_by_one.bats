@@ -126,6 +126,23 @@ prices_take() { # prices_take SECONDS
   prices_take 129
 }
 
+# What it rebuilds was recorded before: it is no publish that stopped between two tables.
+# bats test_tags=engine:bigquery
+@test "rebuild: killed behind dbt, it is aborted by what was recorded" {
+  before=$(mart)
+  sed -i 's/^5,prices,.*/5,prices,86/' seeds/raw_visits.csv
+  AIRLOCK_FAULT=rebuild:after:crash wap
+  assert_status 137
+  [ "$(mart)" != "$before" ]
+  run airlock abort --from prod_audit --to prod
+  assert_status 0
+  [ "$(mart)" = "$before" ]
+  run --separate-stderr airlock history --json --from prod_audit --to prod
+  run --separate-stderr airlock inspect "$(json 'd["deployments"][1]["id"]')" --json --from prod_audit --to prod
+  assert_json 'd["outcome"]' aborted
+  assert_json 'sum(e["event"] in ("published", "restores") for e in d["events"])' 2
+}
+
 pages_have() { # pages_have OPTION: its value
   sql "select option_value from mart.INFORMATION_SCHEMA.TABLE_OPTIONS where table_name = 'pages' and option_name = '$1'"
 }
